@@ -1,0 +1,169 @@
+// Package bus carries messages through RabbitMQ. It is the only importer of amqp091-go and the only place that knows of
+// exchanges, queues and channels; the outbox publishes through it and the inbox is fed by it.
+//
+// What it promises: a message is published once the broker has confirmed it and a queue has taken it; a delivery is
+// acknowledged after its effects are safe, on the channel that it came from, or not at all. Both together make delivery
+// at least once, so receivers must be idempotent, which the inbox sees to.
+//
+// One AMQP connection is one session. When anything about it closes, the session is discarded and a new one dialled,
+// declared and consumed from the start. The recovery of amqp091-go is not used: it reuses the channel object, on which
+// delivery tags start at 1 again, so that a late acknowledgement can hit another message (docs/adr/0002).
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// ErrUnavailable reports that the broker could not be asked: no session, blocked by an alarm, or no answer in time.
+// Nothing is wrong with the message; whether the broker has it is unknown.
+var ErrUnavailable = errors.New("broker unavailable")
+
+const (
+	heartbeat     = 5 * time.Second // a dead peer is noticed after at most three of them
+	dialTimeout   = 5 * time.Second
+	closeTimeout  = 2 * time.Second
+	redialFirst   = 200 * time.Millisecond
+	redialMax     = 10 * time.Second
+	sessionStable = 10 * time.Second // a session that lived this long resets the redial delay
+)
+
+// Broker is a service's access to RabbitMQ.
+type Broker struct {
+	url     string
+	service string
+	log     *slog.Logger
+	meters  meters
+	down    atomic.Int32 // how many parts want a session and have none
+	parts   atomic.Int32
+}
+
+// NewBroker returns a broker at url for the named service. It does not dial: each part does when it runs, and goes on
+// dialling for as long as it runs.
+func NewBroker(url, service string, log *slog.Logger) (*Broker, error) {
+	if _, err := amqp.ParseURI(url); err != nil {
+		return nil, fmt.Errorf("RabbitMQ URL: %w", err)
+	}
+	b := &Broker{url: url, service: service, log: log}
+	b.meters = newMeters(b)
+	return b, nil
+}
+
+// Connected reports whether every running part has a session.
+func (b *Broker) Connected() bool { return b.parts.Load() > 0 && b.down.Load() == 0 }
+
+// Report is what /readyz tells of the broker. Being without it does not make a service unready: what it sends waits in
+// the outbox.
+func (b *Broker) Report() map[string]any { return map[string]any{"rabbitmq_connected": b.Connected()} }
+
+// session is the life of one connection with one channel. Only the goroutine that was given it uses the channel.
+type session struct {
+	ch   *amqp.Channel
+	lost context.Context // ends when the connection or the channel does; its cause says why
+	stop context.CancelCauseFunc
+	conn *amqp.Connection
+}
+
+// keep runs use in one session after another, with exponential back-off and full jitter between them, until ctx ends.
+func (b *Broker) keep(ctx context.Context, part string, use func(context.Context, *session) error) {
+	b.parts.Add(1)
+	b.down.Add(1)
+	defer b.parts.Add(-1)
+	defer b.down.Add(-1)
+	delay := redialFirst
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := b.once(ctx, part, use)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(begun) > sessionStable {
+			delay = redialFirst
+		}
+		wait := time.Duration(rand.Int64N(int64(delay))) + redialFirst/2
+		b.log.WarnContext(ctx, "no session with RabbitMQ", "part", part, "error", err, "again_in", wait.Round(time.Millisecond))
+		delay = min(2*delay, redialMax)
+		pause(ctx, wait)
+	}
+}
+
+func (b *Broker) once(ctx context.Context, part string, use func(context.Context, *session) error) error {
+	s, err := b.open(ctx, part)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	b.log.InfoContext(ctx, "session with RabbitMQ", "part", part)
+	b.down.Add(-1)
+	defer b.down.Add(1)
+	return use(ctx, s)
+}
+
+// open dials one connection, named for its service and part so that an operator can tell them apart, and opens its channel.
+func (b *Broker) open(ctx context.Context, part string) (*session, error) {
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(b.service + " " + part)
+	conn, err := amqp.DialConfig(b.url, amqp.Config{
+		Heartbeat:  heartbeat,
+		Properties: properties,
+		Dial: func(network, addr string) (net.Conn, error) {
+			c, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return c, c.SetDeadline(time.Now().Add(dialTimeout)) // for the handshake; the library clears it after
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		_ = conn.CloseDeadline(time.Now().Add(closeTimeout)) // it is useless either way
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	s := &session{conn: conn, ch: ch}
+	s.lost, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	connClosed, chClosed := conn.NotifyClose(make(chan *amqp.Error, 1)), ch.NotifyClose(make(chan *amqp.Error, 1))
+	go func() {
+		select {
+		case e := <-connClosed:
+			s.stop(fmt.Errorf("connection closed: %w", orClosed(e)))
+		case e := <-chClosed:
+			s.stop(fmt.Errorf("channel closed: %w", orClosed(e)))
+		case <-s.lost.Done():
+		}
+	}()
+	return s, nil
+}
+
+// close ends the session whatever state it is in. Deliveries that were not acknowledged go back to their queue.
+func (s *session) close() {
+	s.stop(amqp.ErrClosed)
+	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout)) // closed already, or given up on
+}
+
+func orClosed(e *amqp.Error) error {
+	if e == nil { // the library's word for "we closed it"
+		return amqp.ErrClosed
+	}
+	return e
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,16 @@
+package bus
+
+import "context"
+
+type causeKey struct{}
+
+// WithCause notes the id of the message that is being handled: what the handler sends was caused by it.
+func WithCause(ctx context.Context, messageID string) context.Context {
+	return context.WithValue(ctx, causeKey{}, messageID)
+}
+
+// Cause returns the id of the message that is being handled, or "".
+func Cause(ctx context.Context) string {
+	id, _ := ctx.Value(causeKey{}).(string)
+	return id
+}

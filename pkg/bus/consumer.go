@@ -1,0 +1,179 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	prefetch      = 500 // deliveries held here unacknowledged: the bound of a consumer's memory
+	batchMost     = 100
+	handleTimeout = 30 * time.Second // for one batch, also when the program is stopping
+	holdFirst     = 250 * time.Millisecond
+	holdMax       = 5 * time.Second
+)
+
+// Handler receives what has arrived and returns one instruction for each delivery (see verdict.go).
+type Handler func(ctx context.Context, batch []Delivery) []error
+
+// Consumer hands one queue's messages to a handler, a batch at a time. Several replicas compete for the same queue.
+type Consumer struct {
+	broker  *Broker
+	queue   Queue
+	moves   *Publisher // carries retries and dead letters
+	handler Handler
+}
+
+// NewConsumer returns a consumer of queue that consumes while Run runs.
+func (b *Broker) NewConsumer(queue Queue, moves *Publisher, handler Handler) *Consumer {
+	return &Consumer{broker: b, queue: queue, moves: moves, handler: handler}
+}
+
+// Run declares the queue and consumes it until ctx ends, in one session after another. It then finishes and acknowledges
+// the batch in hand; what it holds beyond that goes back to the queue. It always returns nil.
+func (c *Consumer) Run(ctx context.Context) error {
+	c.broker.keep(ctx, c.queue.Name(), c.consume)
+	return nil
+}
+
+func (c *Consumer) consume(ctx context.Context, s *session) error {
+	if err := c.queue.declare(s.ch); err != nil {
+		return err
+	}
+	if err := s.ch.Qos(prefetch, 0, false); err != nil {
+		return fmt.Errorf("prefetch: %w", err)
+	}
+	const tag = "" // the library makes a unique one
+	deliveries, err := s.ch.ConsumeWithContext(s.lost, c.queue.Name(), tag, false, false, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", c.queue.Name(), err)
+	}
+	// The library's delivery channel has no buffer: without this one, "what has arrived" would always be one message.
+	arrived := make(chan amqp.Delivery, prefetch)
+	go func() {
+		defer close(arrived)
+		for d := range deliveries {
+			arrived <- d // never waits: the broker sends at most prefetch
+		}
+	}()
+	for {
+		batch := next(ctx, arrived)
+		if len(batch) == 0 {
+			if ctx.Err() != nil {
+				return nil
+			}
+			// Without a closed connection this means that the queue was deleted; a new session declares it again.
+			return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
+		}
+		if err := c.process(ctx, s, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// next waits for a delivery and takes what else has arrived with it. It returns none when ctx or the deliveries end.
+func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
+	if ctx.Err() != nil {
+		return nil
+	}
+	var batch []Delivery
+	select {
+	case d, ok := <-arrived:
+		if !ok {
+			return nil
+		}
+		batch = append(batch, received(d))
+	case <-ctx.Done():
+		return nil
+	}
+	for len(batch) < batchMost {
+		select {
+		case d, ok := <-arrived:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, received(d))
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// process hands a batch over until it is no longer held, moves what failed and acknowledges all of it at once. A batch
+// that was begun is finished although ctx has ended: under its own deadline.
+func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) error {
+	var errs []error
+	for wait := holdFirst; ; wait = min(2*wait, holdMax) {
+		handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
+		errs = c.handler(handling, batch)
+		cancel()
+		hold := held(errs)
+		if hold == nil {
+			break
+		}
+		c.broker.log.WarnContext(ctx, "cannot work, holding messages", "queue", c.queue.Name(), "messages", len(batch), "error", hold)
+		if err := rest(ctx, s, wait); err != nil {
+			return err
+		}
+	}
+	if err := c.settle(ctx, s, batch, errs); err != nil {
+		return err
+	}
+	if err := s.ch.Ack(batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
+		return fmt.Errorf("acknowledge: %w", err)
+	}
+	return nil
+}
+
+// settle publishes the copies of what failed, to a retry queue or the dead-letter queue, until all are confirmed. Only
+// then may the originals be acknowledged: a message can be in two places for a moment, never in none.
+func (c *Consumer) settle(ctx context.Context, s *session, batch []Delivery, errs []error) error {
+	var copies []envelope
+	for i, err := range errs {
+		outcome := "done"
+		if err != nil {
+			var e envelope
+			e, outcome = c.queue.move(batch[i], err, time.Now())
+			copies = append(copies, e)
+			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
+				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
+		}
+		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome)
+	}
+	for wait := holdFirst; len(copies) > 0; wait = min(2*wait, holdMax) {
+		errs := c.moves.send(context.WithoutCancel(ctx), copies)
+		var left []envelope
+		var last error
+		for i, err := range errs {
+			if err != nil {
+				left, last = append(left, copies[i]), err
+			}
+		}
+		if copies = left; len(copies) == 0 {
+			break
+		}
+		c.broker.log.WarnContext(ctx, "cannot move failed messages, holding them", "queue", c.queue.Name(), "messages", len(copies), "error", last)
+		if err := rest(ctx, s, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits for d, or returns an error when ctx or the session ends before.
+func rest(ctx context.Context, s *session, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.lost.Done():
+		return context.Cause(s.lost)
+	}
+}

@@ -1,0 +1,191 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// DeadLetter is a message that was given up, with its story.
+type DeadLetter struct {
+	Delivery
+	Queue       string // where it was given up
+	Reason      string // rejected, exhausted, expired or delivery_limit
+	Error       string // what the last attempt said
+	FirstFailed time.Time
+	LastFailed  time.Time
+}
+
+// DeadLetters is the operator's access to the dead-letter queue of one queue. Calls take a connection of their own, which
+// is closed after: whatever was looked at and not acknowledged goes back to its place, also when this program dies in the
+// middle. While one call looks, another sees an empty queue: callers take turns by a lock.
+type DeadLetters struct {
+	broker *Broker
+	queue  Queue
+}
+
+// searchMost is how deep Settle looks for a message, and bounds its memory together with the size of messages.
+const searchMost = 10_000
+
+// NewDeadLetters returns the access to the dead letters of queue.
+func (b *Broker) NewDeadLetters(queue Queue) *DeadLetters { return &DeadLetters{b, queue} }
+
+// Queue is the name of the queue whose dead letters these are.
+func (d *DeadLetters) Queue() string { return d.queue.Name() }
+
+// List returns up to limit dead letters, oldest first, and how many there are. It takes none away.
+func (d *DeadLetters) List(ctx context.Context, limit int) (letters []DeadLetter, total int, err error) {
+	err = d.look(ctx, limit, func(_ *looking, l DeadLetter, behind int) (bool, error) {
+		letters = append(letters, l)
+		total = len(letters) + behind
+		return true, nil
+	})
+	return letters, total, err
+}
+
+// Find returns one dead letter. It takes none away. The error is NotFound when there is none with this id.
+func (d *DeadLetters) Find(ctx context.Context, id string) (found DeadLetter, err error) {
+	err = d.with(ctx, id, func(_ *looking, l DeadLetter) error {
+		found = l
+		return nil
+	})
+	return found, err
+}
+
+// Discard takes a dead letter away for good, after before has returned nil: there its story is written down. The error is
+// NotFound when there is none with this id.
+func (d *DeadLetters) Discard(ctx context.Context, id string, before func(DeadLetter) error) error {
+	return d.with(ctx, id, func(s *looking, l DeadLetter) error {
+		if err := before(l); err != nil {
+			return err
+		}
+		return s.take(l)
+	})
+}
+
+// Replay puts a dead letter back into its queue as new, after before has returned nil: there its story is written down.
+// It is taken from the dead letters once the broker has confirmed the copy; if this is interrupted the message is in both
+// places, and the inbox handles it once. The error is NotFound when there is none with this id.
+func (d *DeadLetters) Replay(ctx context.Context, id, by string, before func(DeadLetter) error) error {
+	return d.with(ctx, id, func(s *looking, l DeadLetter) error {
+		if err := before(l); err != nil {
+			return err
+		}
+		e := d.queue.copyOf(l.Delivery, d.queue.Name(), amqp.Table{headerReplayedBy: by, headerAttempt: 1})
+		for _, story := range []string{headerFirstFailed, headerLastFailed, headerError, headerDeadReason, headerDeadQueue} {
+			delete(e.Headers, story)
+		}
+		if err := s.ch.Confirm(false); err != nil {
+			return fmt.Errorf("confirm mode: %w", err)
+		}
+		p := &publishing{session: s.session, returns: s.ch.NotifyReturn(make(chan amqp.Return, 1))}
+		if err := p.publish(ctx, []envelope{e})[0]; err != nil {
+			return fault.New(fault.Unavailable, "dead letter %s could not be replayed now and is still there", id).Because(err)
+		}
+		return s.take(l)
+	})
+}
+
+// with runs use on the dead letter with this id.
+func (d *DeadLetters) with(ctx context.Context, id string, use func(*looking, DeadLetter) error) error {
+	found := false
+	err := d.look(ctx, searchMost, func(s *looking, l DeadLetter, _ int) (bool, error) {
+		if l.ID != id {
+			return true, nil
+		}
+		found = true
+		return false, use(s, l)
+	})
+	if err == nil && !found {
+		return fault.New(fault.NotFound, "no dead letter %s in %s", id, d.queue.Name())
+	}
+	return err
+}
+
+// looking is a session in which dead letters are looked at.
+type looking struct {
+	*session
+	queue Queue
+	left  int // in the queue, when we are done
+}
+
+// take removes a dead letter for good.
+func (s *looking) take(l DeadLetter) error {
+	if err := s.ch.Ack(l.raw.DeliveryTag, false); err != nil {
+		return fault.New(fault.Unavailable, "dead letter %s could not be taken away now", l.ID).Because(err)
+	}
+	s.left--
+	return nil
+}
+
+// look walks through up to limit dead letters, with the number that are behind each, until see returns false.
+func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, l DeadLetter, behind int) (bool, error)) error {
+	opened, err := d.broker.open(ctx, "operator")
+	if err != nil {
+		return fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
+	}
+	s := &looking{session: opened, queue: d.queue}
+	defer s.close()
+	defer context.AfterFunc(ctx, s.close)() // Get takes no context
+	defer s.giveBack(ctx)
+	if err := d.queue.declare(s.ch); err != nil {
+		return err
+	}
+	for i := range limit {
+		raw, ok, err := s.ch.Get(d.queue.Dead(), false)
+		if err != nil {
+			return fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
+		}
+		if !ok {
+			return nil
+		}
+		if i == 0 {
+			s.left = 1 + int(raw.MessageCount)
+		}
+		more, err := see(s, d.queue.deadLetter(raw), int(raw.MessageCount))
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+const giveBackWithin = time.Second
+
+// giveBack returns what was looked at, and waits until the queue has it: whoever looks next should see all. Closing the
+// session alone would return it too, a moment later.
+func (s *looking) giveBack(ctx context.Context) {
+	if s.left == 0 || s.ch.Nack(0, true, true) != nil { // tag 0: all that is outstanding
+		return
+	}
+	for deadline := time.Now().Add(giveBackWithin); time.Now().Before(deadline); pause(ctx, 5*time.Millisecond) {
+		q, err := s.ch.QueueDeclarePassive(s.queue.Dead(), true, false, false, false, nil)
+		if err != nil || q.Messages >= s.left {
+			return
+		}
+	}
+}
+
+// deadLetter reads the story that move wrote, or the broker's own of a message that it gave up itself.
+func (q Queue) deadLetter(raw amqp.Delivery) DeadLetter {
+	l := DeadLetter{
+		Delivery:    received(raw),
+		Queue:       q.Name(),
+		Reason:      text(raw.Headers, headerDeadReason),
+		Error:       text(raw.Headers, headerError),
+		FirstFailed: moment(raw.Headers, headerFirstFailed),
+		LastFailed:  moment(raw.Headers, headerLastFailed),
+	}
+	if l.ID == "" {
+		l.ID = fmt.Sprintf("unnamed-%08x", checksum(raw.Body))
+	}
+	if l.Reason == "" {
+		l.Reason, l.Error = deadCrashing, "the broker gave it up: its consumers kept disappearing while they held it"
+	}
+	l.Error = strings.ToValidUTF8(l.Error, "\uFFFD")
+	return l
+}

@@ -1,0 +1,55 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"hash/crc32"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+type meters struct {
+	publishedTotal metric.Int64Counter
+	handledTotal   metric.Int64Counter
+}
+
+// newMeters makes the bus's instruments. Their names are constants, so making them cannot fail.
+func newMeters(b *Broker) meters {
+	m := otel.Meter("orderflow/bus")
+	var out meters
+	out.publishedTotal, _ = m.Int64Counter("bus_published", metric.WithDescription("Messages offered to the broker, by kind and outcome."))
+	out.handledTotal, _ = m.Int64Counter("bus_handled", metric.WithDescription("Messages taken from a queue, by queue, kind and outcome."))
+	_, _ = m.Int64ObservableGauge("bus_connected", metric.WithDescription("1 while every part has a session with the broker."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			if b.Connected() {
+				o.Observe(1)
+			} else {
+				o.Observe(0)
+			}
+			return nil
+		}))
+	return out
+}
+
+func (m meters) published(ctx context.Context, kind string, err error) {
+	outcome := "confirmed"
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		outcome = "unavailable"
+	case err != nil:
+		outcome = "refused"
+	}
+	m.publishedTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", kind), attribute.String("outcome", outcome)))
+}
+
+// handled counts a delivery. A kind that came from outside is a label only when it was handled: anybody can invent kinds.
+func (m meters) handled(ctx context.Context, queue, kind, outcome string) {
+	if outcome != "done" {
+		kind = ""
+	}
+	m.handledTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("queue", queue), attribute.String("kind", kind), attribute.String("outcome", outcome)))
+}
+
+func checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }

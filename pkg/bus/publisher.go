@@ -1,0 +1,193 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// MaxBatch is the most messages that Publish takes at once. It is below the size of the return buffer, so that the
+	// library can always hand over a returned message without waiting.
+	MaxBatch       = 200
+	returnBuffer   = 256
+	confirmTimeout = 10 * time.Second
+)
+
+// Publisher publishes with confirms on a connection of its own, because a broker short of memory or disk stops reading
+// from connections that publish.
+type Publisher struct {
+	broker *Broker
+
+	mu      sync.Mutex                 // one batch at a time, so that returns belong to the batch in hand
+	current atomic.Pointer[publishing] // nil while there is no session
+}
+
+type publishing struct {
+	*session
+	returns chan amqp.Return
+	blocked atomic.Bool
+}
+
+// envelope is a message on its way to an exchange.
+type envelope struct {
+	exchange, key string
+	mandatory     bool
+	amqp.Publishing
+}
+
+// NewPublisher returns a publisher that has a session while Run runs.
+func (b *Broker) NewPublisher() *Publisher {
+	return &Publisher{broker: b}
+}
+
+// Run keeps a session until ctx ends. It always returns nil: losing the broker is no reason to stop.
+func (p *Publisher) Run(ctx context.Context) error {
+	p.broker.keep(ctx, "publisher", p.hold)
+	return nil
+}
+
+// hold makes the session available to Publish until it or ctx ends.
+func (p *Publisher) hold(ctx context.Context, s *session) error {
+	if err := declareExchanges(s.ch); err != nil {
+		return err
+	}
+	if err := s.ch.Confirm(false); err != nil {
+		return fmt.Errorf("confirm mode: %w", err)
+	}
+	now := &publishing{session: s, returns: s.ch.NotifyReturn(make(chan amqp.Return, returnBuffer))}
+	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 8))
+	p.current.Store(now)
+	defer p.current.Store(nil)
+	for {
+		select {
+		case b := <-blocked:
+			now.blocked.Store(b.Active)
+			p.broker.log.Log(ctx, levelOf(b.Active), "RabbitMQ flow", "blocked", b.Active, "reason", b.Reason)
+		case <-s.lost.Done():
+			return context.Cause(s.lost)
+		case <-ctx.Done():
+			p.mu.Lock() // let the batch in hand finish
+			defer p.mu.Unlock()
+			return nil
+		}
+	}
+}
+
+// Publish sends up to MaxBatch messages and waits for the broker's word on each, at most 10 seconds in all. The i-th
+// error belongs to the i-th message: nil means confirmed and taken by a queue (or news that nobody listens to),
+// ErrUnavailable means that the broker was not asked or gave no answer, anything else that it refused.
+func (p *Publisher) Publish(ctx context.Context, batch []Message) []error {
+	out := make([]envelope, len(batch))
+	for i, m := range batch {
+		out[i] = envelope{m.Exchange, m.Kind, m.Mandatory, m.publishing()}
+	}
+	return p.send(ctx, out)
+}
+
+func (p *Publisher) send(ctx context.Context, batch []envelope) []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.current.Load()
+	switch {
+	case s == nil:
+		return all(len(batch), fmt.Errorf("%w: no session", ErrUnavailable))
+	case s.blocked.Load():
+		return all(len(batch), fmt.Errorf("%w: blocked by an alarm", ErrUnavailable))
+	case len(batch) > MaxBatch:
+		return all(len(batch), fmt.Errorf("batch of %d messages, at most %d", len(batch), MaxBatch))
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	// The library's write ignores its context. When the broker stops reading and time is up, only closing the connection
+	// sets the writer free; the session is then replaced. A blocked broker has said so and is waited for instead.
+	unstick := context.AfterFunc(ctx, func() {
+		if !s.blocked.Load() {
+			s.stop(fmt.Errorf("publish: %w", context.Cause(ctx)))
+			_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
+		}
+	})
+	errs := s.publish(ctx, batch)
+	unstick()
+	for i, err := range errs {
+		p.broker.meters.published(ctx, batch[i].key, err)
+	}
+	return errs
+}
+
+func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
+	s.takeReturns() // what an earlier batch was no longer there for
+	errs := make([]error, len(batch))
+	confirms := make([]*amqp.DeferredConfirmation, len(batch))
+	for i, e := range batch {
+		if err := s.lost.Err(); err != nil {
+			errs[i] = fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(s.lost))
+			continue
+		}
+		c, err := s.ch.PublishWithDeferredConfirmWithContext(ctx, e.exchange, e.key, e.mandatory, false, e.Publishing)
+		if err != nil {
+			errs[i] = fmt.Errorf("%w: %w", ErrUnavailable, err)
+			continue
+		}
+		confirms[i] = c
+	}
+	for i, c := range confirms {
+		if c == nil {
+			continue
+		}
+		switch acked, err := c.WaitContext(ctx); {
+		case err != nil:
+			errs[i] = fmt.Errorf("%w: no confirm: %w", ErrUnavailable, err)
+		case !acked && s.ch.IsClosed(): // the library resolves what is pending when the channel closes
+			errs[i] = fmt.Errorf("%w: channel closed before the confirm", ErrUnavailable)
+		case !acked:
+			errs[i] = fmt.Errorf("refused by the broker: a queue for %s is full or down", batch[i].key)
+		}
+	}
+	// RabbitMQ sends the return of a message before its confirm, so all returns of this batch are in the buffer by now.
+	returned := s.takeReturns()
+	for i, e := range batch {
+		if r, ok := returned[e.MessageId]; ok && errs[i] == nil {
+			errs[i] = fmt.Errorf("unroutable: no queue takes %s from %s (%s)", e.key, e.exchange, r)
+		}
+	}
+	return errs
+}
+
+func (s *publishing) takeReturns() map[string]string {
+	var ids map[string]string
+	for {
+		select {
+		case r, ok := <-s.returns:
+			if !ok {
+				return ids
+			}
+			if ids == nil {
+				ids = map[string]string{}
+			}
+			ids[r.MessageId] = r.ReplyText
+		default:
+			return ids
+		}
+	}
+}
+
+func all(n int, err error) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+func levelOf(bad bool) slog.Level {
+	if bad {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}

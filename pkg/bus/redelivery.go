@@ -1,0 +1,121 @@
+package bus
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Reasons for which a message is dead-lettered.
+const (
+	deadRejected  = "rejected"  // the handler said that no attempt can succeed
+	deadExhausted = "exhausted" // MaxAttempts have failed
+	deadExpired   = "expired"   // it was told to come back later for too long
+	deadCrashing  = "delivery_limit"
+)
+
+const (
+	maxWaiting   = 24 * time.Hour // how long RetryIn may keep a message waiting
+	errorTextMax = 1000           // bytes of an error's text that travel with a message
+)
+
+// move decides where a delivery goes that was not handled: to a retry queue or to the dead-letter queue. It returns the
+// copy to publish and the outcome's name.
+func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
+	first := moment(d.raw.Headers, headerFirstFailed)
+	if first.IsZero() {
+		first = now
+	}
+	headers := amqp.Table{headerFirstFailed: stamp(first), headerLastFailed: stamp(now), headerError: clip(err.Error())}
+
+	later, notYet := errors.AsType[*retryError](err)
+	switch {
+	case Rejected(err):
+		return q.bury(d, deadRejected, headers)
+	case notYet && now.Sub(first) > maxWaiting:
+		return q.bury(d, deadExpired, headers)
+	case notYet:
+		headers[headerAttempt] = d.Attempt
+		return q.again(d, q.tier(later.in), later.in, headers)
+	case d.Attempt >= MaxAttempts:
+		return q.bury(d, deadExhausted, headers)
+	default:
+		headers[headerAttempt] = d.Attempt + 1
+		tier := q.Retries[min(d.Attempt, len(q.Retries))-1]
+		return q.again(d, tier, jitter(tier), headers)
+	}
+}
+
+// again sends a message through the retry queue of tier, to come back after wait. The queue's own TTL is the tier and is
+// the same for all; the message's, at most that, spreads messages that failed together. A queue expires messages at its
+// head only, so one may wait for another in front of it, but never longer than the tier.
+func (q Queue) again(d Delivery, tier, wait time.Duration, headers amqp.Table) (envelope, string) {
+	e := q.copyOf(d, q.retry(tier), headers)
+	e.Expiration = strconv.FormatInt(min(wait, tier).Milliseconds(), 10)
+	return e, "retry"
+}
+
+func (q Queue) bury(d Delivery, reason string, headers amqp.Table) (envelope, string) {
+	headers[headerAttempt] = d.Attempt
+	headers[headerDeadReason] = reason
+	headers[headerDeadQueue] = q.Name()
+	return q.copyOf(d, q.Dead(), headers), "dead"
+}
+
+// copyOf keeps all properties and headers of a delivery except the broker's own, and sets headers over them.
+func (q Queue) copyOf(d Delivery, queue string, headers amqp.Table) envelope {
+	kept := amqp.Table{}
+	for name, value := range d.raw.Headers {
+		if !strings.HasPrefix(name, "x-") {
+			kept[name] = value
+		}
+	}
+	maps.Copy(kept, headers)
+	id := d.raw.MessageId
+	if id == "" { // put there by hand; a dead letter needs a name to be spoken of
+		id = uuid.Must(uuid.NewV7()).String()
+	}
+	return envelope{redelivery(q.Service), queue, true, amqp.Publishing{
+		Headers:         kept,
+		ContentType:     d.raw.ContentType,
+		ContentEncoding: d.raw.ContentEncoding,
+		DeliveryMode:    amqp.Persistent,
+		CorrelationId:   d.raw.CorrelationId,
+		MessageId:       id,
+		Timestamp:       d.raw.Timestamp,
+		Type:            d.raw.Type,
+		AppId:           d.raw.AppId,
+		Body:            d.raw.Body,
+	}}
+}
+
+// tier is the shortest delay that is at least d, or the longest one.
+func (q Queue) tier(d time.Duration) time.Duration {
+	for _, t := range q.Retries {
+		if t >= d {
+			return t
+		}
+	}
+	return q.Retries[len(q.Retries)-1]
+}
+
+// jitter is "equal jitter": between a half of d and d (Marc Brooker, Exponential Backoff And Jitter, AWS 2015).
+func jitter(d time.Duration) time.Duration {
+	return d/2 + time.Duration(rand.Int64N(int64(d/2)+1))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > errorTextMax {
+		s = strings.ToValidUTF8(s[:errorTextMax], "") + "…"
+	}
+	return s
+}

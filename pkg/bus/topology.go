@@ -1,0 +1,112 @@
+package bus
+
+import (
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Queue describes one of a service's two queues and what hangs on it: retry queues and a dead-letter queue.
+type Queue struct {
+	Service  string          // its owner
+	Exchange string          // Commands or Events
+	Kinds    []string        // the kinds it is bound to
+	Retries  []time.Duration // the delays of its retry queues, rising
+}
+
+// DefaultRetries are the delays before the second, third, … attempt; the last one repeats. With half of each as jitter
+// and eight attempts, a message that keeps failing is given up after about four to seven minutes.
+var DefaultRetries = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second, 30 * time.Second, 2 * time.Minute}
+
+// MaxAttempts is how often a message is tried before it is dead-lettered.
+const MaxAttempts = 8
+
+const (
+	maxLength = 1_000_000 // messages a queue takes before it refuses more, which then wait in the sender's outbox
+	// Deliveries that end with the consumer's connection, before the broker itself dead-letters a message that may be what
+	// kills its consumers. RabbitMQ 4 would take 20 if nothing were said; a message that is merely unlucky in a rough night
+	// deserves more.
+	deliveryLimit = 50
+	// A dead letter is looked at without being taken, which counts as a delivery. It must never be given up for that.
+	deadDeliveryLimit = 1_000_000_000
+)
+
+// Name is "<service>.commands" or "<service>.events".
+func (q Queue) Name() string {
+	if q.Exchange == Commands {
+		return q.Service + ".commands"
+	}
+	return q.Service + ".events"
+}
+
+// Dead is the name of the queue's dead-letter queue.
+func (q Queue) Dead() string { return q.Name() + ".dead" }
+
+func (q Queue) retry(d time.Duration) string { return fmt.Sprintf("%s.retry.%s", q.Name(), d) }
+
+// redelivery is the service's own direct exchange, on which each of its queues is bound under its own name. Retries and
+// dead letters travel through it and not through the default exchange, on which whoever may write can reach every queue.
+func redelivery(service string) string { return service + ".redelivery" }
+
+// declare makes the queue and all that belongs to it. Declaring what exists is a no-op; declaring it differently is an
+// error that closes the channel, so that two releases never disagree in silence.
+func (q Queue) declare(ch *amqp.Channel) error {
+	if err := declareExchanges(ch); err != nil {
+		return err
+	}
+	own := redelivery(q.Service)
+	if err := ch.ExchangeDeclare(own, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return fmt.Errorf("declare exchange %s: %w", own, err)
+	}
+	if err := declareQueue(ch, own, q.Dead(), amqp.Table{"x-delivery-limit": deadDeliveryLimit}); err != nil {
+		return err
+	}
+	if err := declareQueue(ch, own, q.Name(), deadLetteredTo(own, q.Dead(), amqp.Table{"x-delivery-limit": deliveryLimit})); err != nil {
+		return err
+	}
+	for _, d := range q.Retries {
+		args := deadLetteredTo(own, q.Name(), amqp.Table{"x-message-ttl": d.Milliseconds()})
+		if err := declareQueue(ch, own, q.retry(d), args); err != nil {
+			return err
+		}
+	}
+	for _, kind := range q.Kinds {
+		if err := ch.QueueBind(q.Name(), kind, q.Exchange, false, nil); err != nil {
+			return fmt.Errorf("bind %s to %s: %w", q.Name(), kind, err)
+		}
+	}
+	return nil
+}
+
+func declareExchanges(ch *amqp.Channel) error {
+	if err := ch.ExchangeDeclare(Events, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		return fmt.Errorf("declare exchange %s: %w", Events, err)
+	}
+	if err := ch.ExchangeDeclare(Commands, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return fmt.Errorf("declare exchange %s: %w", Commands, err)
+	}
+	return nil
+}
+
+// declareQueue makes a quorum queue that refuses what it cannot hold, and binds it under its own name to exchange.
+func declareQueue(ch *amqp.Channel, exchange, name string, args amqp.Table) error {
+	args["x-queue-type"] = "quorum"
+	args["x-overflow"] = "reject-publish"
+	args["x-max-length"] = maxLength
+	if _, err := ch.QueueDeclare(name, true, false, false, false, args); err != nil {
+		return fmt.Errorf("declare queue %s: %w", name, err)
+	}
+	if err := ch.QueueBind(name, name, exchange, false, nil); err != nil {
+		return fmt.Errorf("bind queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// deadLetteredTo lets the broker move what expires or exceeds its deliveries, and keep it until the move is confirmed.
+func deadLetteredTo(exchange, queue string, args amqp.Table) amqp.Table {
+	args["x-dead-letter-exchange"] = exchange
+	args["x-dead-letter-routing-key"] = queue
+	args["x-dead-letter-strategy"] = "at-least-once"
+	return args
+}

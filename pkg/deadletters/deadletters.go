@@ -1,0 +1,206 @@
+// Package deadletters lets an operator see the messages that a service has given up, put them back into their queue or
+// throw them away, over HTTP. Looking takes nothing away; both deeds are written down before they are done.
+package deadletters
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/web"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrations makes the table of the audit.
+func Migrations() postgres.Migrations { return postgres.Sub("deadletters", files, "migrations") }
+
+const (
+	listDefault = 50
+	listMost    = 200
+	lockWait    = "10s"
+)
+
+// Operations serves the dead letters of one service's queues.
+type Operations struct {
+	service string
+	db      *postgres.DB
+	queues  []*bus.DeadLetters
+}
+
+// New returns the operations on the dead letters of queues, with the audit in db.
+func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operations {
+	return &Operations{service, db, queues}
+}
+
+// Register adds the routes to a group that lets operators pass only.
+func (o *Operations) Register(g *echo.Group) {
+	g.GET("/dead-letters", o.list)
+	g.GET("/dead-letters/:id", o.get)
+	g.POST("/dead-letters/:id/replay", o.replay)
+	g.POST("/dead-letters/:id/discard", o.discard)
+}
+
+// item is a dead letter as the API shows it.
+type item struct {
+	ID          string    `json:"id"` // "<service>.<message id>": tells the gateway whose it is
+	Service     string    `json:"service"`
+	Queue       string    `json:"queue"`
+	Kind        string    `json:"kind"`
+	Subject     string    `json:"subject"`
+	MessageID   string    `json:"message_id"`
+	Attempts    int       `json:"attempts"`
+	Reason      string    `json:"reason"`
+	Error       string    `json:"error"`
+	FirstFailed time.Time `json:"first_failed_at,omitzero"`
+	LastFailed  time.Time `json:"last_failed_at,omitzero"`
+	TraceParent string    `json:"traceparent,omitempty"`
+	Body        any       `json:"body"` // JSON when it is, else text
+}
+
+func (o *Operations) item(l bus.DeadLetter) item {
+	it := item{
+		ID: o.service + "." + l.ID, Service: o.service, Queue: l.Queue, Kind: l.Kind, Subject: l.Subject, MessageID: l.ID,
+		Attempts: l.Attempt, Reason: l.Reason, Error: l.Error, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed, TraceParent: l.TraceParent,
+	}
+	if json.Valid(l.Body) {
+		it.Body = json.RawMessage(l.Body)
+	} else {
+		it.Body = strings.ToValidUTF8(string(l.Body), "\uFFFD")
+	}
+	return it
+}
+
+func (o *Operations) list(c echo.Context) error {
+	limit := listDefault
+	if s := c.QueryParam("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > listMost {
+			return fault.New(fault.Malformed, "limit must be a number from 1 to %d", listMost)
+		}
+		limit = n
+	}
+	items, all := []item{}, 0
+	for _, q := range o.queues {
+		err := o.alone(c.Request().Context(), q, func(ctx context.Context) error {
+			letters, total, err := q.List(ctx, limit)
+			all += total
+			for _, l := range letters {
+				items = append(items, o.item(l))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, map[string]any{"items": items, "total": all})
+}
+
+func (o *Operations) get(c echo.Context) error {
+	var found bus.DeadLetter
+	err := o.find(c, func(ctx context.Context, q *bus.DeadLetters, id string) (err error) {
+		found, err = q.Find(ctx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, o.item(found))
+}
+
+func (o *Operations) replay(c echo.Context) error {
+	by := identity.From(c.Request().Context()).ID
+	err := o.find(c, func(ctx context.Context, q *bus.DeadLetters, id string) error {
+		return q.Replay(ctx, id, by, func(l bus.DeadLetter) error { return o.audit(ctx, by, "replay", "", l) })
+	})
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (o *Operations) discard(c echo.Context) error {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := web.JSON(c, &request); err != nil {
+		return err
+	}
+	var fields fault.Fields
+	web.Text(&fields, "reason", request.Reason, 1, 500)
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	by := identity.From(c.Request().Context()).ID
+	err := o.find(c, func(ctx context.Context, q *bus.DeadLetters, id string) error {
+		return q.Discard(ctx, id, func(l bus.DeadLetter) error { return o.audit(ctx, by, "discard", request.Reason, l) })
+	})
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// find tries use on each queue until one has the dead letter of the request's path.
+func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.DeadLetters, id string) error) error {
+	id, ours := strings.CutPrefix(c.Param("id"), o.service+".")
+	err := error(fault.New(fault.NotFound, "no dead letter %s", c.Param("id")))
+	if !ours {
+		return err
+	}
+	for _, q := range o.queues {
+		err = o.alone(c.Request().Context(), q, func(ctx context.Context) error { return use(ctx, q, id) })
+		if err == nil || fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+	}
+	return err
+}
+
+// alone runs f while no other replica looks at the same dead letters, for while one looks, another sees none.
+func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(context.Context) error) error {
+	return pgx.BeginFunc(ctx, o.db.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+lockWait+`'`); err != nil {
+			return fmt.Errorf("dead letters: %w", err)
+		}
+		_, err := tx.Exec(ctx, `
+			SELECT pg_advisory_xact_lock(hashtextextended('dead letters of ' || $1, 0))`, q.Queue())
+		if err != nil {
+			return fault.New(fault.Unavailable, "somebody else is looking at the dead letters of %s", q.Queue()).Because(err)
+		}
+		return f(ctx)
+	})
+}
+
+// audit writes down a deed before it is done, in a transaction of its own.
+func (o *Operations) audit(ctx context.Context, operator, action, why string, l bus.DeadLetter) error {
+	_, err := o.db.Exec(ctx, `
+		INSERT INTO dead_letter_audit (operator, action, why, queue, message_id, kind, reason, error, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		operator, action, why, l.Queue, storable(l.ID), storable(l.Kind), l.Reason, storable(l.Error), l.Body)
+	if err != nil {
+		return errors.Join(fault.New(fault.Unavailable, "the audit cannot be written now, so nothing was done"), err)
+	}
+	return nil
+}
+
+// storable is s without what PostgreSQL's text cannot hold.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

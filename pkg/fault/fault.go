@@ -1,0 +1,103 @@
+// Package fault names the kinds of errors that callers act upon. Everything else is internal: its text stays in our logs
+// and the caller learns only that it was not his doing. web maps a kind to an HTTP status, in one place.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what a caller can do about an error.
+type Kind string
+
+// The kinds, each with the HTTP status that it becomes.
+const (
+	Internal     Kind = "internal"      // 500
+	Malformed    Kind = "malformed"     // 400: the request cannot be read
+	Unauthorized Kind = "unauthorized"  // 401: no good token
+	Forbidden    Kind = "forbidden"     // 403: a good token without the scope
+	NotFound     Kind = "not-found"     // 404: unknown, or another caller's
+	NotAllowed   Kind = "not-allowed"   // 405: the path has other methods
+	Conflict     Kind = "conflict"      // 409: the state of the thing forbids it
+	TooLarge     Kind = "too-large"     // 413
+	Unsupported  Kind = "unsupported"   // 415: another media type is wanted
+	Invalid      Kind = "invalid"       // 422: readable, but its fields are not right
+	TooMany      Kind = "too-many"      // 429: later
+	BadGateway   Kind = "bad-gateway"   // 502: a neighbour answered with nonsense
+	Unavailable  Kind = "unavailable"   // 503: later
+	Timeout      Kind = "timeout"       // 504: a neighbour did not answer in time
+	NotSupported Kind = "not-supported" // 501
+)
+
+// Field is one thing that is wrong with a request.
+type Field struct {
+	Field   string `json:"field"` // such as lines[0].quantity
+	Message string `json:"message"`
+}
+
+// Error is an error whose text is meant for the caller.
+type Error struct {
+	Kind       Kind
+	Detail     string
+	Fields     []Field
+	RetryAfter time.Duration // zero when there is nothing to say about it
+	cause      error
+}
+
+// New returns an error of a kind with a text that the caller reads.
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Because keeps err as the cause: it is for errors.Is and our logs, the caller does not see it.
+func (e *Error) Because(err error) *Error {
+	e.cause = err
+	return e
+}
+
+// After tells the caller when to come back.
+func (e *Error) After(d time.Duration) *Error {
+	e.RetryAfter = d
+	return e
+}
+
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return e.Detail + ": " + e.cause.Error()
+	}
+	return e.Detail
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// KindOf returns the kind of err, or Internal.
+func KindOf(err error) Kind {
+	if f, ok := errors.AsType[*Error](err); ok {
+		return f.Kind
+	}
+	return Internal
+}
+
+// Fields collects what is wrong with a request, so that the caller learns all of it at once.
+type Fields []Field
+
+// Check adds a field unless ok.
+func (f *Fields) Check(ok bool, field, format string, args ...any) {
+	if !ok {
+		*f = append(*f, Field{field, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Err returns nil when nothing is wrong, else an Invalid error with all fields.
+func (f Fields) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	e := New(Invalid, "%s: %s", f[0].Field, f[0].Message)
+	if len(f) > 1 {
+		e.Detail = fmt.Sprintf("%d fields are not right, the first: %s", len(f), e.Detail)
+	}
+	e.Fields = f
+	return e
+}

@@ -1,0 +1,72 @@
+// Package messages is the contract between the services: every command and event that travels through RabbitMQ, one file
+// for each service that owns them.
+//
+// A command tells its owner to do something and has exactly one receiver. An event reports what has happened in its owner
+// to whoever cares. Wire names and JSON fields are written by hand and held in place by golden files: they are read by
+// releases that are older and newer than this one, so a field may be added but never renamed, retyped or removed, and a
+// reader ignores fields that it does not know.
+package messages
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Message is a command or an event.
+type Message interface {
+	// Kind is the name on the wire, such as "inventory.reserve_stock". Its prefix is the owner.
+	Kind() string
+	// Subject is the identifier of what the message is about: an order's id, or a product's SKU. It is never empty.
+	Subject() string
+}
+
+// Command is a message that has exactly one receiver: the service that owns it.
+type Command interface {
+	Message
+	command()
+}
+
+// News is an event that may have no listener at all, such as each change of an order's status. Any other message that
+// finds no queue is an error: it stays in the outbox until somebody has declared one.
+type News interface {
+	Message
+	news()
+}
+
+// Validator is a message with rules of its own. A message that breaks them is dead-lettered before a handler sees it.
+type Validator interface {
+	Validate() error
+}
+
+// Money is an exact amount in the minor unit of its currency: {2598, "EUR"} is 25.98 €.
+type Money struct {
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"` // ISO 4217
+}
+
+// Line is a number of units of one product.
+type Line struct {
+	SKU      string `json:"sku"`
+	Quantity int    `json:"quantity"`
+}
+
+// Address is where a parcel goes.
+type Address struct {
+	Name       string `json:"name"`
+	Street     string `json:"street"`
+	City       string `json:"city"`
+	PostalCode string `json:"postal_code"`
+	Country    string `json:"country"` // ISO 3166-1 alpha-2
+}
+
+func validLines(lines []Line) error {
+	if len(lines) == 0 {
+		return errors.New("no lines")
+	}
+	for i, l := range lines {
+		if l.SKU == "" || l.Quantity < 1 {
+			return fmt.Errorf("line %d: %d units of %q", i, l.Quantity, l.SKU)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+// Package postgres gives a service its database: a pool, transactions that survive a restarted server, and migrations.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	connectTimeout  = 5 * time.Second
+	pingTimeout     = 2 * time.Second
+	connLifetime    = 30 * time.Minute
+	connLifeJitter  = 5 * time.Minute
+	txAttempts      = 3
+	startupInterval = 500 * time.Millisecond
+)
+
+// DB is a service's database.
+type DB struct {
+	*pgxpool.Pool
+	onCommit []func()
+}
+
+// Open returns a pool of connections to url once the server answers, however long that takes: it tries until ctx ends.
+// A url that cannot be read is an error at once.
+func Open(ctx context.Context, url, service string) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL URL: %w", err)
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = service
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.PingTimeout = pingTimeout
+	cfg.MaxConnLifetime = connLifetime
+	cfg.MaxConnLifetimeJitter = connLifeJitter
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("pool: %w", err)
+	}
+	for {
+		err := pool.Ping(ctx)
+		if err == nil {
+			return &DB{Pool: pool}, nil
+		}
+		select {
+		case <-time.After(startupInterval):
+		case <-ctx.Done():
+			pool.Close()
+			return nil, fmt.Errorf("PostgreSQL does not answer: %w", err)
+		}
+	}
+}
+
+// OnCommit registers what to call after each transaction that Tx has committed: the outbox's relay and the workers are
+// woken by it, which is why it must not wait. It is for the time before the parts run.
+func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
+
+// Tx runs fn in a transaction and commits it. A transaction that the server gave up for the sake of another one
+// (serialization failure, deadlock), or whose connection turned out to be dead before anything was sent, is run again, so
+// fn must do nothing but talk to the database and set what it sets anew each time.
+func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, db.Pool, fn)
+		if err == nil {
+			for _, f := range db.onCommit {
+				f()
+			}
+			return nil
+		}
+		if code(err) == readOnly { // a primary that was demoted: its connections stay open and never work again
+			db.Reset()
+		}
+		if attempt == txAttempts || !again(err) {
+			return err
+		}
+	}
+}
+
+// SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+const (
+	readOnly             = "25006"
+	queryCancelled       = "57014"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	uniqueViolation      = "23505"
+	checkViolation       = "23514"
+
+	classConnection   = "08"
+	classData         = "22"
+	classResources    = "53"
+	classIntervention = "57" // the server is shutting down or starting up
+	classSystem       = "58"
+)
+
+func again(err error) bool {
+	switch code(err) {
+	case serializationFailure, deadlockDetected:
+		return true
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+// code returns the SQLSTATE of err, or "".
+func code(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// Unavailable reports whether err is about the server or the way to it, and not about what it was asked. A deadline that
+// passed can be either: Ping tells.
+func Unavailable(err error) bool {
+	c := code(err)
+	if c == "" {
+		return lostConnection(err)
+	}
+	switch c[:2] {
+	case classConnection, classResources, classIntervention, classSystem:
+		return c != queryCancelled
+	}
+	return c == readOnly
+}
+
+// NeverWorks reports whether err says that the data itself cannot be stored, however often it is tried.
+func NeverWorks(err error) bool {
+	c := code(err)
+	return c != "" && (c[:2] == classData || c == checkViolation)
+}
+
+// Duplicate reports whether err says that a row with this key exists.
+func Duplicate(err error) bool { return code(err) == uniqueViolation }
+
+// lostConnection reports whether err came from the connection and not from the server.
+func lostConnection(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
+}

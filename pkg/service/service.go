@@ -1,0 +1,149 @@
+// Package service runs a program: reads its settings, starts its parts, and stops them from the outside in.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"example.com/orderflow/pkg/telemetry"
+	"github.com/caarlos0/env/v11"
+)
+
+// StopWithin is how long all parts of a program together may take to stop. A Kubernetes pod has 30 seconds.
+const StopWithin = 25 * time.Second
+
+// Settings are what every program has. A program's config embeds them.
+type Settings struct {
+	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: as long as balancers need to notice
+}
+
+func (s Settings) common() Settings { return s }
+
+// Program is what every run function is given.
+type Program struct {
+	Settings
+	Name    string
+	Log     *slog.Logger
+	Metrics http.Handler // of /metrics
+}
+
+// Main is the body of every main function. It reads the settings into C from the environment, calls run with a context
+// that ends at SIGTERM or SIGINT, and exits: 0 after an orderly stop, 1 after an error, 2 when the settings are wrong.
+// A second signal ends the program at once.
+func Main[C interface{ common() Settings }](name string, run func(ctx context.Context, p *Program, cfg C) error) {
+	cfg, err := env.ParseAs[C]()
+	if err != nil {
+		reportSettings(name, err)
+		os.Exit(2)
+	}
+	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
+	metrics, stop, err := telemetry.Start(name)
+	if err == nil {
+		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+		context.AfterFunc(ctx, cancel) // from now on a signal has its usual effect
+		err = run(ctx, &Program{cfg.common(), name, log, metrics}, cfg)
+		stop(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		log.Error("stopped by an error", "error", err)
+		os.Exit(1)
+	}
+	log.Info("stopped")
+}
+
+// reportSettings prints each mistake on a line of its own, all of them at once.
+func reportSettings(name string, err error) {
+	fmt.Fprintf(os.Stderr, "%s: the settings are not right:\n", name)
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		fmt.Fprintf(os.Stderr, "  %v\n", err)
+		return
+	}
+	for _, err := range all.Errors {
+		fmt.Fprintf(os.Stderr, "  %v\n", err)
+	}
+}
+
+// Part is something that runs as long as the program does.
+type Part struct {
+	Name string
+	Run  func(ctx context.Context) error // until ctx ends, and then finishes what it has in hand
+}
+
+// Run runs parts, which are listed from the outermost to the innermost. They are started from the inside out. When ctx
+// ends, or as soon as one part has ended, they are stopped from the outside in: each is told to stop when the one before
+// it has. It returns the first error of a part, or an error when they did not stop within StopWithin.
+func (p *Program) Run(ctx context.Context, parts ...Part) error {
+	type ended struct {
+		index int
+		err   error
+	}
+	ends := make(chan ended, len(parts))
+	stops := make([]context.CancelFunc, len(parts))
+	for i, part := range slices.Backward(parts) {
+		partCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		stops[i] = stop
+		go func() { ends <- ended{i, part.Run(partCtx)} }()
+	}
+	p.Log.InfoContext(ctx, "running", "parts", len(parts))
+
+	var failed error
+	over := make([]bool, len(parts))
+	note := func(e ended) {
+		over[e.index] = true
+		if e.err != nil && failed == nil {
+			failed = fmt.Errorf("%s: %w", parts[e.index].Name, e.err)
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case e := <-ends:
+		note(e)
+	}
+	p.Log.InfoContext(ctx, "stopping")
+	deadline := time.After(StopWithin)
+	for i := range parts {
+		stops[i]()
+		for !over[i] {
+			select {
+			case e := <-ends:
+				note(e)
+			case <-deadline:
+				return errors.Join(failed, fmt.Errorf("%s did not stop within %s", parts[i].Name, StopWithin))
+			}
+		}
+	}
+	return failed
+}
+
+// traced adds the trace id to every line that is logged with a context.
+type traced struct{ slog.Handler }
+
+func (h traced) Handle(ctx context.Context, r slog.Record) error {
+	if id := telemetry.TraceID(ctx); id != "" {
+		r.AddAttrs(slog.String("trace_id", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Handler.WithAttrs(attrs)} }
+func (h traced) WithGroup(name string) slog.Handler       { return traced{h.Handler.WithGroup(name)} }
+
+// Dependencies are what a service with a database needs besides. Its config embeds them.
+type Dependencies struct {
+	DatabaseURL   string `env:"DATABASE_URL,required,notEmpty"`
+	RabbitMQURL   string `env:"RABBITMQ_URL,required,notEmpty"`
+	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the keys are that tokens are verified with
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+}

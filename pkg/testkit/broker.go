@@ -1,0 +1,135 @@
+package testkit
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// channel returns a channel for the test's own hands, in confirm mode.
+func (v *Vhost) channel() *amqp.Channel {
+	v.t.Helper()
+	if v.ch != nil && !v.ch.IsClosed() {
+		return v.ch
+	}
+	conn, err := amqp.Dial(v.URL)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.t.Cleanup(func() { _ = conn.CloseDeadline(time.Now().Add(time.Second)) })
+	ch, err := conn.Channel()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		v.t.Fatal(err)
+	}
+	v.ch = ch
+	return ch
+}
+
+// Put puts a message on an exchange by hand ("" and a queue's name put it into that queue).
+func (v *Vhost) Put(exchange, key string, p amqp.Publishing) {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := v.channel().PublishWithDeferredConfirmWithContext(ctx, exchange, key, true, false, p)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if ok, err := c.WaitContext(ctx); err != nil || !ok {
+		v.t.Fatalf("put on %q %q: confirmed %t, %v", exchange, key, ok, err)
+	}
+}
+
+// Get takes a message from a queue; ok is false when there is none.
+func (v *Vhost) Get(queue string) (d amqp.Delivery, ok bool) {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	d, ok, err := v.channel().Get(queue, true)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return d, ok
+}
+
+// Depth is the number of messages that are ready in a queue; -1 when there is no such queue.
+func (v *Vhost) Depth(queue string) int {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	q, err := v.channel().QueueDeclarePassive(queue, true, false, false, false, nil)
+	if err != nil {
+		v.ch = nil // the broker has closed it
+		return -1
+	}
+	return q.Messages
+}
+
+// Tap declares a queue of the test's own that gets a copy of every event.
+func (v *Vhost) Tap(queue, exchange string, keys ...string) {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ch := v.channel()
+	if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+		v.t.Fatal(err)
+	}
+	for _, key := range keys {
+		if err := ch.QueueBind(queue, key, exchange, false, nil); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+}
+
+// CloseConnections makes the broker close the connections of this vhost whose name ends in part, as an operator would.
+func (v *Vhost) CloseConnections(part string) {
+	v.t.Helper()
+	closed := 0
+	Until(v.t, "a connection of "+part+" is listed and closed", func() bool {
+		var connections []struct {
+			Name   string `json:"name"`
+			Client string `json:"user_provided_name"`
+		}
+		v.manage(http.MethodGet, "/api/vhosts/"+v.Name+"/connections", &connections)
+		for _, c := range connections {
+			if strings.HasSuffix(c.Client, part) {
+				v.manage(http.MethodDelete, "/api/connections/"+url.PathEscape(c.Name), nil)
+				closed++
+			}
+		}
+		return closed > 0
+	})
+}
+
+// manage calls the management API.
+func (v *Vhost) manage(method, path string, into any) {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, v.Management+path, nil)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if user := r.URL.User; user != nil {
+		password, _ := user.Password()
+		r.SetBasicAuth(user.Username(), password)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // a test's
+	if into == nil {
+		return
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		v.t.Fatalf("%s %s: %s, %v", method, path, response.Status, err)
+	}
+}

@@ -1,0 +1,89 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+const requestIDMax = 64
+
+// requestID takes over the caller's X-Request-Id when it is harmless, else makes one, and answers with it.
+func requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		if !harmless(id) {
+			id = uuid.NewString()
+		}
+		c.Request().Header.Set(echo.HeaderXRequestID, id) // a gateway passes it on
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		return next(c)
+	}
+}
+
+func harmless(id string) bool {
+	if id == "" || len(id) > requestIDMax {
+		return false
+	}
+	for _, r := range id {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// accessLog writes one line for each request: neither its query nor its headers, which may hold what is nobody's business.
+func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err) // so that the status is known here
+		}
+		if !notHealth(c.Request()) {
+			return nil
+		}
+		r := c.Request()
+		s.cfg.Log.InfoContext(r.Context(), "request", "method", r.Method, "route", c.Path(), "status", c.Response().Status,
+			"ms", time.Since(begun).Milliseconds(), "bytes", c.Response().Size, "request_id", c.Response().Header().Get(echo.HeaderXRequestID))
+		return nil
+	}
+}
+
+// recovered turns a panic into an internal error with its stack in our log.
+func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch r := recover(); r {
+			case nil:
+			case http.ErrAbortHandler: //nolint:errorlint // compared by identity, as net/http does
+				panic(r)
+			default:
+				s.cfg.Log.ErrorContext(c.Request().Context(), "panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}()
+		return next(c)
+	}
+}
+
+// deadline ends the context of a request that takes too long. A stream asks for a context of its own.
+func deadline(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Header.Get(echo.HeaderAccept) == "text/event-stream" {
+			return next(c)
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
+		return next(c)
+	}
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/postgres"
+	"github.com/labstack/echo/v4"
+)
+
+// Problem is the body of every error (RFC 9457).
+type Problem struct {
+	Type      string        `json:"type"` // "urn:orderflow:problem:" and the fault's kind
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail"`
+	Instance  string        `json:"instance"`
+	RequestID string        `json:"request_id"`
+	Errors    []fault.Field `json:"errors,omitempty"`
+}
+
+// ProblemType is the media type of a Problem.
+const ProblemType = "application/problem+json"
+
+// statuses is the one place where a kind of fault becomes an HTTP status.
+var statuses = map[fault.Kind]int{
+	fault.Internal:     http.StatusInternalServerError,
+	fault.Malformed:    http.StatusBadRequest,
+	fault.Unauthorized: http.StatusUnauthorized,
+	fault.Forbidden:    http.StatusForbidden,
+	fault.NotFound:     http.StatusNotFound,
+	fault.NotAllowed:   http.StatusMethodNotAllowed,
+	fault.Conflict:     http.StatusConflict,
+	fault.TooLarge:     http.StatusRequestEntityTooLarge,
+	fault.Unsupported:  http.StatusUnsupportedMediaType,
+	fault.Invalid:      http.StatusUnprocessableEntity,
+	fault.TooMany:      http.StatusTooManyRequests,
+	fault.BadGateway:   http.StatusBadGateway,
+	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Timeout:      http.StatusGatewayTimeout,
+}
+
+const retryAfterDefault = 2 * time.Second
+
+// problem is echo's error handler: every error of every handler, and echo's own, becomes a Problem here.
+func (s *Server) problem(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	f := faultOf(err)
+	status := statuses[f.Kind]
+	if status >= http.StatusInternalServerError {
+		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "route", c.Path(), "status", status, "error", err,
+			"request_id", c.Response().Header().Get(echo.HeaderXRequestID))
+	}
+	h := c.Response().Header()
+	if f.RetryAfter == 0 && (f.Kind == fault.Unavailable || f.Kind == fault.TooMany) {
+		f.RetryAfter = retryAfterDefault
+	}
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+	}
+	if f.Kind == fault.Unauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="orderflow"`)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set(echo.HeaderContentType, ProblemType)
+	if c.Request().Method == http.MethodHead {
+		_ = c.NoContent(status) // the client has gone if this fails
+		return
+	}
+	c.Response().WriteHeader(status)
+	_ = c.Echo().JSONSerializer.Serialize(c, Problem{
+		Type:      "urn:orderflow:problem:" + string(f.Kind),
+		Title:     http.StatusText(status),
+		Status:    status,
+		Detail:    f.Detail,
+		Instance:  c.Request().URL.Path,
+		RequestID: h.Get(echo.HeaderXRequestID),
+		Errors:    f.Fields,
+	}, "")
+}
+
+// faultOf says what an error means to the caller. The text of an error that nobody meant for the caller stays here.
+func faultOf(err error) fault.Error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return *f
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		for kind, status := range statuses {
+			if status == e.Code {
+				return *fault.New(kind, "%s", echoDetail(e.Code))
+			}
+		}
+	}
+	switch {
+	case errors.Is(err, context.Canceled): // the client has gone; nobody reads this
+		return *fault.New(fault.Unavailable, "the request was given up")
+	case postgres.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
+		return *fault.New(fault.Unavailable, "the service cannot answer now, please try again")
+	}
+	return *fault.New(fault.Internal, "something went wrong on our side; nothing in the request caused it")
+}
+
+func echoDetail(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "there is nothing at this path"
+	case http.StatusMethodNotAllowed:
+		return "this path has other methods, see Allow"
+	case http.StatusRequestEntityTooLarge:
+		return "the body is too large"
+	}
+	return http.StatusText(status)
+}

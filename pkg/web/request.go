@@ -1,0 +1,106 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// JSON reads the request's body into v. It is strict where a mistake of the caller would otherwise be lost: another media
+// type is 415; what is no JSON or no UTF-8, or holds more than one value, is 400; an unknown field or a wrong type is 422
+// and names the field; a body over the limit is 413.
+func JSON(c echo.Context, v any) error {
+	r := c.Request()
+	media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil || media != echo.MIMEApplicationJSON {
+		return fault.New(fault.Unsupported, "Content-Type must be application/json")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		if e, ok := errors.AsType[*echo.HTTPError](err); ok && e.Code == http.StatusRequestEntityTooLarge {
+			return e
+		}
+		return fault.New(fault.Malformed, "the body ended too soon").Because(err)
+	}
+	if !utf8.Valid(body) {
+		return fault.New(fault.Malformed, "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return misread(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Malformed, "the body holds more than one JSON value")
+	}
+	return nil
+}
+
+func misread(err error) error {
+	var fields fault.Fields
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		where := e.Field
+		if where == "" {
+			where = "(body)"
+		}
+		fields.Check(false, where, "is a %s, not a %s", e.Value, typeName(e.Type.Kind().String()))
+		return fields.Err()
+	}
+	// encoding/json has no type for this error.
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		fields.Check(false, strings.Trim(name, `"`), "is not a field that is known here")
+		return fields.Err()
+	}
+	return fault.New(fault.Malformed, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+func typeName(goKind string) string {
+	switch goKind {
+	case "string":
+		return "string"
+	case "bool":
+		return "boolean"
+	case "struct", "map":
+		return "object"
+	case "slice":
+		return "list"
+	default:
+		return "whole number"
+	}
+}
+
+// Text checks a text from outside: its length in characters, and that it holds nothing that cannot be seen.
+func Text(fields *fault.Fields, field, value string, least, most int) {
+	n := utf8.RuneCountInString(value)
+	switch {
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
+		fields.Check(false, field, "must not hold control characters")
+	case n < least && least == 1:
+		fields.Check(false, field, "must not be empty")
+	default:
+		fields.Check(n >= least && n <= most, field, "must have %d to %d characters, has %d", least, most, n)
+	}
+}
+
+// ETag answers a conditional GET: it sets the tag and reports whether the caller's copy is still good, in which case 304
+// has been sent and the handler is done (RFC 9110, 13.1.2).
+func ETag(c echo.Context, tag string) (fresh bool, err error) {
+	tag = fmt.Sprintf("%q", tag)
+	c.Response().Header().Set("ETag", tag)
+	for theirs := range strings.SplitSeq(c.Request().Header.Get("If-None-Match"), ",") {
+		theirs = strings.TrimPrefix(strings.TrimSpace(theirs), "W/")
+		if theirs == tag || theirs == "*" {
+			return true, c.NoContent(http.StatusNotModified)
+		}
+	}
+	return false, nil
+}

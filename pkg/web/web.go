@@ -1,0 +1,130 @@
+// Package web sets up echo once, the same for every program: problem details, request ids, limits, an access log, health
+// and metrics.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+)
+
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 15 * time.Second
+	writeTimeout   = 30 * time.Second // a stream lifts its own by http.ResponseController
+	idleTimeout    = 2 * time.Minute
+	requestTimeout = 20 * time.Second // of the context that handlers are given
+	shutdownWithin = 10 * time.Second
+	readyTimeout   = 2 * time.Second
+	maxHeader      = 32 << 10
+	bodyLimit      = "1M"
+)
+
+// Config is what differs between servers.
+type Config struct {
+	Name       string
+	Addr       string
+	DrainDelay time.Duration // between going unready and refusing connections
+	Log        *slog.Logger
+	Metrics    http.Handler                // of /metrics; nil for a port that the public reaches
+	Ready      func(context.Context) error // nil: ready as long as it is not draining
+	Report     func() map[string]any       // what /readyz tells besides, such as the state of the broker
+}
+
+// Server is an echo instance on its own http.Server. Routes are added to Echo before Run.
+type Server struct {
+	*echo.Echo
+	cfg      Config
+	draining atomic.Bool
+}
+
+// New returns a server with /livez, /readyz and /metrics and with everything in place that requests go through.
+func New(cfg Config) *Server {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	s := &Server{Echo: e, cfg: cfg}
+	e.HTTPErrorHandler = s.problem
+	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
+	e.Use(requestID, s.accessLog, s.recovered, middleware.BodyLimit(bodyLimit), deadline)
+	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
+	e.GET("/readyz", s.readyz)
+	if cfg.Metrics != nil {
+		e.GET("/metrics", echo.WrapHandler(cfg.Metrics))
+	}
+	return s
+}
+
+// Run serves until ctx ends. Then it answers "not ready" for DrainDelay, so that balancers turn away, and at last lets
+// the requests in hand finish.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := &http.Server{
+		Handler:           otelhttp.NewHandler(s.Echo, s.cfg.Name, otelhttp.WithFilter(notHealth)),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that hang up, mostly
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	s.cfg.Log.InfoContext(ctx, "serving", "addr", listener.Addr().String())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	time.Sleep(s.cfg.DrainDelay)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+// readyz answers 200 while the program can do its work by itself: its own database, if it has one, answers and it is not
+// stopping. Neighbours and the broker are reported and do not count: orders are accepted without them.
+func (s *Server) readyz(c echo.Context) error {
+	body := map[string]any{"status": "ready"}
+	if s.cfg.Report != nil {
+		for name, value := range s.cfg.Report() {
+			body[name] = value
+		}
+	}
+	status := http.StatusOK
+	if s.draining.Load() {
+		body["status"], status = "draining", http.StatusServiceUnavailable
+	} else if s.cfg.Ready != nil {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+		defer cancel()
+		if err := s.cfg.Ready(ctx); err != nil {
+			s.cfg.Log.WarnContext(ctx, "not ready", "error", err)
+			body["status"], status = "not ready", http.StatusServiceUnavailable
+		}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(status, body)
+}
+
+func notHealth(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/livez", "/readyz", "/metrics":
+		return false
+	}
+	return true
+}
