@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	pageDefault   = 20
+	pageMost      = 100
+	attentionMost = 200
+)
+
+// routes are the API of orders. Their paths are the public ones: the gateway adds nothing and takes nothing away.
+func (s *shop) routes(e *echo.Echo, v web.Verifier) (operations *echo.Group) {
+	g := e.Group("/api/orders", web.Authenticate(v, identity.ScopeOrders))
+	g.POST("", s.postOrder)
+	g.GET("", s.getOrders)
+	g.GET("/:id", s.getOrder)
+	g.GET("/:id/tracking", s.getTracking)
+	g.POST("/:id/cancellation", s.postCancellation)
+
+	operations = e.Group("/api/operations", web.Authenticate(v, identity.ScopeOperations))
+	operations.GET("/attention", s.getAttention)
+	return operations
+}
+
+// orderBody is an order as the API shows it.
+type orderBody struct {
+	ID              string            `json:"id"`
+	CustomerID      string            `json:"customer_id"`
+	Status          status            `json:"status"`
+	Reason          reason            `json:"reason,omitempty"`
+	Lines           []line            `json:"lines"`
+	Total           messages.Money    `json:"total"`
+	ShippingAddress messages.Address  `json:"shipping_address"`
+	AllowBackorder  bool              `json:"allow_backorder"`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	Links           map[string]string `json:"links"`
+}
+
+func bodyOf(o order) orderBody {
+	self := pathOf(o)
+	links := map[string]string{"self": self, "tracking": self + "/tracking"}
+	if steps[o.Status].back != "" {
+		links["cancellation"] = self + "/cancellation"
+	}
+	return orderBody{
+		ID: o.ID, CustomerID: o.CustomerID, Status: o.Status, Reason: o.Reason, Lines: o.Lines, Total: o.Total,
+		ShippingAddress: o.ShippingAddress, AllowBackorder: o.AllowBackorder,
+		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), Links: links,
+	}
+}
+
+func pathOf(o order) string { return "/api/orders/" + o.ID }
+
+func (s *shop) getOrders(c echo.Context) error {
+	limit, before, err := page(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	orders, err := ordersOf(ctx, s.db, identity.From(ctx).ID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(orders) > limit {
+		orders = orders[:limit]
+		next = base64.RawURLEncoding.EncodeToString([]byte(orders[limit-1].ID))
+	}
+	items := make([]orderBody, len(orders))
+	for i, o := range orders {
+		items[i] = bodyOf(o)
+	}
+	c.Response().Header().Set("Cache-Control", "private, no-cache")
+	return c.JSON(http.StatusOK, map[string]any{"items": items, "next_cursor": next})
+}
+
+// page reads limit and cursor. A cursor is the id of the last order of the page before, made opaque.
+func page(c echo.Context) (limit int, before string, err error) {
+	limit = pageDefault
+	if q := c.QueryParam("limit"); q != "" {
+		if limit, err = strconv.Atoi(q); err != nil || limit < 1 || limit > pageMost {
+			return 0, "", fault.New(fault.Malformed, "limit must be a number from 1 to %d", pageMost)
+		}
+	}
+	if q := c.QueryParam("cursor"); q != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(q)
+		id, err2 := uuid.ParseBytes(raw)
+		if err != nil || err2 != nil {
+			return 0, "", fault.New(fault.Malformed, "cursor is not one that was given out here")
+		}
+		before = id.String()
+	}
+	return limit, before, nil
+}
+
+func (s *shop) getOrder(c echo.Context) error {
+	o, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "private, no-cache")
+	if fresh, err := web.ETag(c, o.ID+"-"+strconv.Itoa(o.Seq)); fresh {
+		return err
+	}
+	return c.JSON(http.StatusOK, bodyOf(o))
+}
+
+// tracking is what a customer follows an order by.
+type tracking struct {
+	OrderID           string     `json:"order_id"`
+	Status            status     `json:"status"`
+	Reason            reason     `json:"reason,omitempty"`
+	Timeline          []entry    `json:"timeline"`
+	Payment           *payment   `json:"payment"`  // null before it is asked for
+	Shipment          *shipment  `json:"shipment"` // null before it is arranged
+	EstimatedDelivery *time.Time `json:"estimated_delivery"`
+}
+
+func (s *shop) getTracking(c echo.Context) error {
+	o, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	timeline, err := timelineOf(c.Request().Context(), s.db, o.ID)
+	if err != nil {
+		return err
+	}
+	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline}
+	if o.Payment.Status != "" {
+		t.Payment = &o.Payment
+	}
+	if len(o.Shipment.Stages) > 0 {
+		t.Shipment = &o.Shipment
+	}
+	if e := o.Shipment.EstimatedDelivery; !e.IsZero() && !o.Status.final() && !o.Status.backward() {
+		t.EstimatedDelivery = &e
+	}
+	c.Response().Header().Set("Cache-Control", "private, no-cache")
+	if fresh, err := web.ETag(c, o.ID+"-"+strconv.Itoa(o.Seq)+"-"+strconv.Itoa(len(o.Shipment.Stages))); fresh {
+		return err
+	}
+	return c.JSON(http.StatusOK, t)
+}
+
+func (s *shop) postCancellation(c echo.Context) error {
+	seen, err := s.visible(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	var o order
+	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
+		locked, err := lockOrder(ctx, tx, seen.ID)
+		if err != nil {
+			return err
+		}
+		t, ok := locked.cancel(s.now(), s.patience)
+		if !ok {
+			return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", locked.Status)
+		}
+		o = t.order
+		if err := updateOrder(ctx, tx, t.order); err != nil {
+			return err
+		}
+		return tell(ctx, tx, t)
+	})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Location", pathOf(o))
+	return c.JSON(http.StatusAccepted, bodyOf(o))
+}
+
+// visible returns the order of the request's path, if the caller may see it: a customer his own, an operator any. To
+// anybody else it does not exist.
+func (s *shop) visible(c echo.Context) (order, error) {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil {
+		return order{}, errNoOrder
+	}
+	ctx := c.Request().Context()
+	o, err := readOrder(ctx, s.db, id.String())
+	if err != nil {
+		return order{}, err
+	}
+	if who := identity.From(ctx); o.CustomerID != who.ID && !who.Has(identity.ScopeOperations) {
+		return order{}, errNoOrder
+	}
+	return o, nil
+}
+
+// getAttention lists the orders that a person should look at.
+func (s *shop) getAttention(c echo.Context) error {
+	ctx := c.Request().Context()
+	orders, err := ordersInNeed(ctx, s.db, attentionMost)
+	if err != nil {
+		return err
+	}
+	type item struct {
+		OrderID    string    `json:"order_id"`
+		CustomerID string    `json:"customer_id"`
+		Status     status    `json:"status"`
+		Reason     reason    `json:"reason,omitempty"`
+		Since      time.Time `json:"since"`
+		WaitsFor   string    `json:"waits_for"` // the command that has had no answer
+		Links      any       `json:"links"`
+	}
+	items := make([]item, len(orders))
+	for i, o := range orders {
+		items[i] = item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), steps[o.Status].asks(o).Kind(), bodyOf(o).Links}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, map[string]any{"items": items})
+}

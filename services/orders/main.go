@@ -1,0 +1,84 @@
+// Orders accepts orders, runs the saga that takes each from placed to delivered or back, and keeps the timeline that
+// tracking shows.
+package main
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/deadletters"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/web"
+)
+
+const name = "orders"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+type config struct {
+	service.Settings
+	service.Dependencies
+	Addr     string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8082"`
+	KeepKeys time.Duration `env:"KEEP_IDEMPOTENCY_KEYS" envDefault:"720h"`
+	Patience patience
+}
+
+func main() { service.Main(name, run) }
+
+func run(ctx context.Context, p *service.Program, cfg config) error {
+	db, err := postgres.Open(ctx, cfg.DatabaseURL, name)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = postgres.Migrate(ctx, db, p.Log, outbox.Migrations(), inbox.Migrations(), deadletters.Migrations(), postgres.Sub(name, migrations, "migrations"))
+	if err != nil {
+		return err
+	}
+	broker, err := bus.NewBroker(cfg.RabbitMQURL, name, p.Log)
+	if err != nil {
+		return err
+	}
+	publisher := broker.NewPublisher()
+	relay := outbox.NewRelay(db, publisher, name, p.Log)
+
+	s := newShop(db, p.Log, cfg.Patience)
+	in := inbox.New(db, p.Log, s.handlers()...)
+	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
+	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
+
+	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
+	operations := s.routes(server.Echo, identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log))
+	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(operations)
+
+	return p.Run(ctx,
+		service.Part{Name: "http", Run: server.Run},
+		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
+		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
+		service.Part{Name: "expire inbox", Run: in.Expire},
+		service.Part{Name: "expire idempotency keys", Run: db.Expire(p.Log, "idempotency_keys", "created_at", cfg.KeepKeys)},
+		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "publisher", Run: publisher.Run},
+	)
+}
+
+// shop is the service's state: all of it is in the database.
+type shop struct {
+	db       *postgres.DB
+	log      *slog.Logger
+	patience patience
+	now      func() time.Time
+	meters   meters
+}
+
+func newShop(db *postgres.DB, log *slog.Logger, p patience) *shop {
+	return &shop{db: db, log: log, patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// order is an order and what tracking shows of it. Its methods decide and do nothing else: they take an order as it is
+// and return a turn.
+type order struct {
+	ID              string
+	CustomerID      string
+	Status          status
+	Reason          reason
+	Lines           []line
+	Total           messages.Money
+	ShippingAddress messages.Address
+	PaymentMethod   string
+	AllowBackorder  bool
+	Payment         payment
+	Shipment        shipment
+	Step            int
+	Seq             int
+	AttentionSince  *time.Time
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// line is a product as it was ordered: at the price that it had then.
+type line struct {
+	SKU       string         `json:"sku"`
+	Name      string         `json:"name"`
+	Quantity  int            `json:"quantity"`
+	UnitPrice messages.Money `json:"unit_price"`
+}
+
+// payment is what orders knows of a payment: "" (not asked for), requested, taken, declined or refunded.
+type payment struct {
+	Status string         `json:"status"`
+	Amount messages.Money `json:"amount"`
+	Code   string         `json:"code,omitempty"` // the provider's word for why it declined
+}
+
+// shipment is what orders knows of a shipment.
+type shipment struct {
+	Carrier           string    `json:"carrier,omitempty"`
+	TrackingNumber    string    `json:"tracking_number,omitempty"`
+	Stages            []stage   `json:"stages"`
+	EstimatedDelivery time.Time `json:"estimated_delivery,omitzero"`
+}
+
+type stage struct {
+	Stage string    `json:"stage"`
+	At    time.Time `json:"at"`
+}
+
+// entry is a line of an order's timeline.
+type entry struct {
+	Seq    int       `json:"seq"`
+	At     time.Time `json:"at"`
+	Status status    `json:"status"`
+	What   string    `json:"what"`
+}
+
+// turn is what an event makes of an order.
+type turn struct {
+	order order              // as it is from now on
+	entry *entry             // new in the timeline, if anything
+	send  []messages.Message // to send with it
+	check *messages.CheckProgress
+	due   time.Time // when check is due
+}
+
+func (o order) units() []messages.Line {
+	units := make([]messages.Line, len(o.Lines))
+	for i, l := range o.Lines {
+		units[i] = messages.Line{SKU: l.SKU, Quantity: l.Quantity}
+	}
+	return units
+}
+
+// place is the first turn of an order.
+func (o order) place(now time.Time, p patience) turn {
+	o.CreatedAt = now
+	o.Shipment.Stages = []stage{}
+	t := o.enter(placed, "order placed", now, p)
+	t.send = append(t.send, messages.OrderPlaced{OrderID: o.ID, CustomerID: o.CustomerID, Lines: o.units(), Total: o.Total, At: now})
+	return t
+}
+
+// hear is the turn that an event brings. What the event says of payment and shipment is kept in any status; whether the
+// order moves on is for the saga's rows. moved is false for an event that is late, or was heard before.
+func (o order) hear(m messages.Message, now time.Time, p patience) (t turn, moved bool) {
+	known := o.learn(m, now)
+	i := slices.IndexFunc(moves, func(r move) bool { return r.in == o.Status && r.on == m.Kind() })
+	if i < 0 || (moves[i].to == o.Status && known) {
+		return turn{order: o}, false
+	}
+	r := moves[i]
+	switch {
+	case !r.to.backward():
+		o.Reason = "" // on its way again, or still
+	case r.why != "":
+		o.Reason = r.why
+	}
+	if r.to == o.Status {
+		return o.note(r.what, now), true
+	}
+	return o.enter(r.to, r.what, now, p), true
+}
+
+// cancel is the turn that a customer's request brings. ok is false once the parcel has left.
+func (o order) cancel(now time.Time, p patience) (t turn, ok bool) {
+	switch back := steps[o.Status].back; {
+	case o.Status.backward(): // it is on its way there, or there
+		return turn{order: o}, true
+	case back == "":
+		return turn{order: o}, false
+	default:
+		o.Reason = customerRequest
+		return o.enter(back, "cancellation requested", now, p), true
+	}
+}
+
+// check is the turn that a deadline brings. moved is false when the order has gone on since the deadline was set.
+func (o order) check(c messages.CheckProgress, now time.Time, p patience) (t turn, moved bool) {
+	s := steps[o.Status]
+	passed := c.Attempt + 1
+	switch {
+	case c.Step != o.Step || o.Status.final():
+		return turn{order: o}, false
+	case passed > p.Tries && s.back != "":
+		o.Reason = expired
+		return o.enter(s.back, "took too long, turning back", now, p), true
+	}
+	if passed > p.Tries && o.AttentionSince == nil {
+		o.AttentionSince = &now
+		t = o.note("takes longer than it should, a person has been told", now)
+	} else {
+		t = turn{order: o}
+	}
+	t.send = append(t.send, s.asks(o))
+	t.await(passed, now, p)
+	return t, true
+}
+
+// enter is the turn into a status.
+func (o order) enter(to status, what string, now time.Time, p patience) turn {
+	o.Status = to
+	o.Step++
+	o.AttentionSince = nil
+	s := steps[to]
+	if to == reserved {
+		o.Payment = payment{Status: "requested", Amount: o.Total}
+	}
+	t := o.note(what, now)
+	if s.asks != nil && !s.quiet {
+		t.send = append(t.send, s.asks(o))
+	}
+	if s.tells != nil {
+		t.send = append(t.send, s.tells(o)...)
+	}
+	if !to.final() {
+		t.await(0, now, p)
+	}
+	return t
+}
+
+// note is a turn that only adds to the timeline.
+func (o order) note(what string, now time.Time) turn {
+	o.Seq++
+	o.UpdatedAt = now
+	e := entry{Seq: o.Seq, At: now, Status: o.Status, What: what}
+	return turn{order: o, entry: &e, send: []messages.Message{messages.OrderStatusChanged{
+		OrderID: o.ID, CustomerID: o.CustomerID, Seq: e.Seq, Status: string(e.Status), Reason: string(o.Reason), What: what, At: now,
+	}}}
+}
+
+func (t *turn) await(passed int, now time.Time, p patience) {
+	t.check = &messages.CheckProgress{OrderID: t.order.ID, Step: t.order.Step, Attempt: passed}
+	t.due = now.Add(p.until(t.order.Status, passed))
+}
+
+// learn takes over what an event says of payment and shipment. known is true when it was a stage heard of before.
+func (o *order) learn(m messages.Message, now time.Time) (known bool) {
+	switch m := m.(type) {
+	case messages.PaymentTaken:
+		if o.Payment.Status == "requested" {
+			o.Payment = payment{Status: "taken", Amount: m.Amount}
+		}
+	case messages.PaymentDeclined:
+		if o.Payment.Status == "requested" {
+			o.Payment.Status, o.Payment.Code = "declined", m.Code
+		}
+	case messages.PaymentRefunded:
+		if m.Amount.Amount > 0 {
+			o.Payment = payment{Status: "refunded", Amount: m.Amount}
+		} else if o.Payment.Status == "requested" {
+			o.Payment = payment{} // it never came to a charge
+		}
+	case messages.ShipmentArranged:
+		o.Shipment.Carrier, o.Shipment.TrackingNumber, o.Shipment.EstimatedDelivery = m.Carrier, m.TrackingNumber, m.EstimatedDelivery
+		return o.reached("arranged", m.At)
+	case messages.ShipmentDispatched:
+		o.Shipment.Carrier, o.Shipment.TrackingNumber = m.Carrier, m.TrackingNumber
+		return o.reached("dispatched", m.At)
+	case messages.ShipmentInTransit:
+		return o.reached("in_transit", m.At)
+	case messages.ShipmentDelivered:
+		return o.reached("delivered", m.At)
+	case messages.ShipmentFailed:
+		return o.reached("failed", m.At)
+	case messages.ShipmentCancelled:
+		return o.reached("cancelled", now)
+	}
+	return false
+}
+
+// reached adds a stage of the shipment in the order of time, whatever the order of arrival.
+func (o *order) reached(name string, at time.Time) (known bool) {
+	if slices.ContainsFunc(o.Shipment.Stages, func(s stage) bool { return s.Stage == name }) {
+		return true
+	}
+	o.Shipment.Stages = append(slices.Clone(o.Shipment.Stages), stage{name, at})
+	slices.SortStableFunc(o.Shipment.Stages, func(a, b stage) int { return a.At.Compare(b.At) })
+	return false
+}

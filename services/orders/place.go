@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	linesMost    = 100
+	quantityMost = 10_000
+	keyMost      = 255
+)
+
+// placing is the body of POST /api/orders. There are no prices in it: those are ours.
+type placing struct {
+	Lines []struct {
+		SKU      string `json:"sku"`
+		Quantity int    `json:"quantity"`
+	} `json:"lines"`
+	PaymentMethod   string           `json:"payment_method"`
+	ShippingAddress messages.Address `json:"shipping_address"`
+	AllowBackorder  bool             `json:"allow_backorder"`
+}
+
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// check looks at all that can be judged without the catalogue.
+func (p placing) check() error {
+	var fields fault.Fields
+	fields.Check(len(p.Lines) > 0, "lines", "must not be empty")
+	fields.Check(len(p.Lines) <= linesMost, "lines", "must be at most %d, are %d", linesMost, len(p.Lines))
+	seen := map[string]bool{}
+	for i, l := range p.Lines[:min(len(p.Lines), linesMost)] {
+		web.Text(&fields, fmt.Sprintf("lines[%d].sku", i), l.SKU, 1, 64)
+		fields.Check(!seen[l.SKU], fmt.Sprintf("lines[%d].sku", i), "stands in another line too")
+		fields.Check(l.Quantity >= 1 && l.Quantity <= quantityMost, fmt.Sprintf("lines[%d].quantity", i), "must be 1 to %d", quantityMost)
+		seen[l.SKU] = true
+	}
+	web.Text(&fields, "payment_method", p.PaymentMethod, 1, 64)
+	a := p.ShippingAddress
+	web.Text(&fields, "shipping_address.name", a.Name, 1, 100)
+	web.Text(&fields, "shipping_address.street", a.Street, 1, 200)
+	web.Text(&fields, "shipping_address.city", a.City, 1, 100)
+	web.Text(&fields, "shipping_address.postal_code", a.PostalCode, 1, 20)
+	fields.Check(countryCode.MatchString(a.Country), "shipping_address.country", "must be two capital letters (ISO 3166-1)")
+	return fields.Err()
+}
+
+// priced makes an order of it, at today's prices.
+func (p placing) priced(customer string, catalogue map[string]product) (order, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return order{}, fmt.Errorf("order id: %w", err)
+	}
+	o := order{ID: id.String(), CustomerID: customer, PaymentMethod: p.PaymentMethod, ShippingAddress: p.ShippingAddress, AllowBackorder: p.AllowBackorder}
+	var fields fault.Fields
+	for i, l := range p.Lines {
+		at := fmt.Sprintf("lines[%d].sku", i)
+		known, ok := catalogue[l.SKU]
+		if fields.Check(ok, at, "no product %q", l.SKU); !ok {
+			continue
+		}
+		if o.Total.Currency == "" {
+			o.Total.Currency = known.Price.Currency
+		}
+		fields.Check(known.Price.Currency == o.Total.Currency, at, "is priced in %s, the lines before in %s", known.Price.Currency, o.Total.Currency)
+		o.Lines = append(o.Lines, line{known.SKU, known.Name, l.Quantity, known.Price})
+		o.Total.Amount += known.Price.Amount * int64(l.Quantity) // at most 100 lines of 10,000 units: no overflow below 9 trillion a unit
+	}
+	if len(fields) == 0 {
+		fields.Check(o.Total.Amount > 0, "lines", "cost nothing")
+	}
+	return o, fields.Err()
+}
+
+// postOrder accepts an order: 202, since everything else happens later and elsewhere. It needs nothing but our own
+// database, and one commit makes the order, its first command and the answer to its idempotency key
+// (draft-ietf-httpapi-idempotency-key-header-07).
+func (s *shop) postOrder(c echo.Context) error {
+	key, err := idempotencyKey(c.Request())
+	if err != nil {
+		return err
+	}
+	var p placing
+	if err := web.JSON(c, &p); err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	customer := identity.From(ctx).ID
+	print, err := fingerprint(p)
+	if err != nil {
+		return err
+	}
+	// A repetition is answered before the catalogue is looked at: its products may be gone by now.
+	answer, err := recall(ctx, s.db, customer, key)
+	if err == nil && answer == nil {
+		answer, err = s.place(ctx, customer, key, print, p)
+	}
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(answer.Fingerprint, print) {
+		return fault.New(fault.Invalid, "this Idempotency-Key was used for another order")
+	}
+	c.Response().Header().Set("Location", "/api/orders/"+answer.OrderID)
+	return c.JSONBlob(http.StatusAccepted, answer.Answer)
+}
+
+// place makes an order, or returns the answer that the key was given by somebody who was faster.
+func (s *shop) place(ctx context.Context, customer, key string, print []byte, p placing) (*remembered, error) {
+	skus := make([]string, len(p.Lines))
+	for i, l := range p.Lines {
+		skus[i] = l.SKU
+	}
+	catalogue, stocked, err := productsBySKU(ctx, s.db, skus)
+	if err != nil {
+		return nil, err
+	}
+	if !stocked {
+		return nil, fault.New(fault.Unavailable, "the catalogue has not arrived yet").After(time.Second)
+	}
+	o, err := p.priced(customer, catalogue)
+	if err != nil {
+		return nil, err
+	}
+	t := o.place(s.now(), s.patience)
+	body, err := json.Marshal(bodyOf(t.order))
+	if err != nil {
+		return nil, fmt.Errorf("encode order: %w", err)
+	}
+	answer := &remembered{print, t.order.ID, body}
+	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
+		before, err := remember(ctx, tx, customer, key, *answer)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			answer = before
+			return nil
+		}
+		if err := insertOrder(ctx, tx, t.order); err != nil {
+			return err
+		}
+		return tell(ctx, tx, t)
+	})
+	return answer, err
+}
+
+// idempotencyKey reads the header, which the draft wants quoted and most clients send bare.
+func idempotencyKey(r *http.Request) (string, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+		key = key[1 : len(key)-1]
+	}
+	if key == "" || len(key) > keyMost {
+		return "", fault.New(fault.Malformed, "an Idempotency-Key header of 1 to %d characters is needed, a new one for each order", keyMost)
+	}
+	for _, b := range []byte(key) {
+		if b <= ' ' || b > '~' {
+			return "", fault.New(fault.Malformed, "the Idempotency-Key must be printable ASCII without spaces")
+		}
+	}
+	return key, nil
+}
+
+// fingerprint tells two requests apart, whatever their white space.
+func fingerprint(p placing) ([]byte, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("fingerprint: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return sum[:], nil
+}

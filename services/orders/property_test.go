@@ -1,0 +1,274 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"pgregory.net/rapid"
+)
+
+// world is the other services as orders may rely on them, each a few lines, joined by a network that duplicates,
+// reorders and loses.
+type world struct {
+	*life
+	t       *rapid.T
+	network []messages.Message
+
+	stock                        string // "", reserved, backordered, rejected, released, taken
+	room                         bool   // whether there is enough stock
+	backorder                    bool
+	charge                       string // "", requested, taken, declined, refunded, withdrawn
+	charges, refunds, stockTaken int
+	parcel                       string // "", arranged, dispatched, in_transit, delivered, failed, cancelled
+	deadlines                    []messages.CheckProgress
+}
+
+// TestWhateverTheNetworkDoesTheOrderEndsAsItShould lets random things happen in random order, and then everything that
+// is still to happen.
+func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{t: t, life: &life{now: time.Unix(0, 0)}, room: rapid.Bool().Draw(t, "room"), backorder: rapid.Bool().Draw(t, "backorder")}
+		o := order{ID: "o", Total: messages.Money{Amount: 500, Currency: "EUR"}, Lines: []line{{SKU: "A", Quantity: 1}}, AllowBackorder: w.backorder}
+		w.turn(o.place(w.now, testPatience))
+
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			w.anything()
+		}
+		// From here on nothing is lost, and whatever can happen happens.
+		for range 500 {
+			if w.order.Status.final() && len(w.network) == 0 {
+				break
+			}
+			switch {
+			case len(w.network) > 0:
+				w.deliver(0, false)
+			case w.outside():
+			case w.stock == "backordered":
+				w.restock()
+			default:
+				w.deadline(len(w.deadlines) - 1)
+			}
+		}
+		w.judge()
+	})
+}
+
+func (w *world) judge() {
+	t := w.t
+	if !w.order.Status.final() {
+		t.Fatalf("stranded: %s, stock %s, charge %s, parcel %s", w.order.Status, w.stock, w.charge, w.parcel)
+	}
+	if w.charges > 1 || w.refunds > 1 || w.stockTaken > 1 {
+		t.Fatalf("charged %d times, refunded %d times, stock taken %d times", w.charges, w.refunds, w.stockTaken)
+	}
+	switch w.order.Status {
+	case delivered:
+		if w.charge != "taken" || w.stock != "taken" || w.parcel != "delivered" {
+			t.Fatalf("delivered with charge %s, stock %s, parcel %s", w.charge, w.stock, w.parcel)
+		}
+	case cancelled:
+		if w.charges != w.refunds || w.stock == "reserved" || w.stock == "backordered" || w.stock == "taken" ||
+			!slices.Contains([]string{"", "failed", "cancelled"}, w.parcel) {
+			t.Fatalf("cancelled with %d charges, %d refunds, stock %s, parcel %s", w.charges, w.refunds, w.stock, w.parcel)
+		}
+		if w.order.Reason == "" {
+			t.Fatal("cancelled without a reason")
+		}
+	}
+	for i, e := range w.timeline {
+		if e.Seq != i+1 {
+			t.Fatalf("entry %d of the timeline has number %d", i+1, e.Seq)
+		}
+	}
+}
+
+func (w *world) anything() {
+	switch rapid.SampledFrom([]string{"deliver", "deliver", "deliver", "duplicate", "lose", "outside", "restock", "cancel", "deadline"}).Draw(w.t, "what") {
+	case "deliver":
+		if n := len(w.network); n > 0 {
+			w.deliver(rapid.IntRange(0, n-1).Draw(w.t, "which"), false)
+		}
+	case "duplicate":
+		if n := len(w.network); n > 0 {
+			w.deliver(rapid.IntRange(0, n-1).Draw(w.t, "which"), true)
+		}
+	case "lose":
+		// The outbox and the broker lose nothing; a dead letter that waits for an operator looks like a loss. The two
+		// announcements at the end have no answer, so losing them is what dead letters are kept for.
+		if n := len(w.network); n > 0 {
+			i := rapid.IntRange(0, n-1).Draw(w.t, "which")
+			if _, last := w.network[i].(messages.OrderCompleted); !last {
+				w.network = slices.Delete(w.network, i, i+1)
+			}
+		}
+	case "outside":
+		w.outside()
+	case "restock":
+		w.restock()
+	case "cancel":
+		before := w.order.Status
+		turn, ok := w.order.cancel(w.now, testPatience)
+		if ok == (before == shipped || before == delivered) {
+			w.t.Fatalf("cancellation while %s: %t", before, ok)
+		}
+		w.turn(turn)
+	case "deadline":
+		if n := len(w.deadlines); n > 0 {
+			w.deadline(rapid.IntRange(0, n-1).Draw(w.t, "which"))
+		}
+	}
+}
+
+func (w *world) deadline(i int) {
+	t, _ := w.order.check(w.deadlines[i], w.now, testPatience)
+	w.turn(t)
+}
+
+func (w *world) turn(t turn) {
+	w.now = w.now.Add(time.Second)
+	w.take(t)
+	w.network = append(w.network, t.send...)
+	if t.check != nil {
+		w.deadlines = append(w.deadlines, *t.check)
+	}
+}
+
+func (w *world) say(m ...messages.Message) { w.network = append(w.network, m...) }
+
+func (w *world) deliver(i int, again bool) {
+	m := w.network[i]
+	if !again {
+		w.network = slices.Delete(w.network, i, i+1)
+	}
+	switch m := m.(type) {
+	case messages.ReserveStock:
+		switch {
+		case w.stock == "" && w.room:
+			w.stock = "reserved"
+		case w.stock == "" && w.backorder:
+			w.stock = "backordered"
+		case w.stock == "":
+			w.stock = "rejected"
+		}
+		w.sayStock()
+	case messages.ReleaseStock:
+		if w.stock != "rejected" {
+			w.stock = "released"
+		}
+		w.say(messages.StockReleased{OrderID: "o"})
+	case messages.OrderCompleted:
+		if w.stock == "reserved" {
+			w.stock = "taken"
+			w.stockTaken++
+		}
+	case messages.TakePayment:
+		if w.charge == "" {
+			w.charge = "requested"
+		}
+		w.sayCharge()
+	case messages.RefundPayment:
+		switch w.charge {
+		case "taken":
+			w.charge = "refunded"
+			w.refunds++
+		case "", "requested":
+			w.charge = "withdrawn"
+		}
+		w.say(messages.PaymentRefunded{OrderID: "o", Amount: messages.Money{Amount: int64(500 * w.refunds), Currency: "EUR"}})
+	case messages.ArrangeShipment:
+		if w.parcel == "" {
+			w.parcel = "arranged"
+		}
+		w.sayParcel()
+	case messages.CancelShipment:
+		switch w.parcel {
+		case "", "arranged", "cancelled":
+			w.parcel = "cancelled"
+			w.say(messages.ShipmentCancelled{OrderID: "o"})
+		case "failed":
+			w.sayParcel()
+		default:
+			w.say(messages.CancellationRefused{OrderID: "o"})
+		}
+	case messages.OrderPlaced, messages.OrderStatusChanged, messages.OrderCancelled: // nobody's business here
+	default:
+		t, _ := w.order.hear(m, w.now, testPatience)
+		w.turn(t)
+	}
+}
+
+func (w *world) restock() {
+	w.room = true
+	if w.stock == "backordered" {
+		w.stock = "reserved"
+		w.sayStock()
+	}
+}
+
+// outside lets the provider and the carrier go on, and reports whether there was anything to do.
+func (w *world) outside() bool {
+	switch {
+	case w.charge == "requested":
+		if rapid.IntRange(0, 3).Draw(w.t, "card") == 0 {
+			w.charge = "declined"
+		} else {
+			w.charge = "taken"
+			w.charges++
+		}
+		w.sayCharge()
+		return true
+	case w.parcel == "arranged" || w.parcel == "dispatched" || w.parcel == "in_transit":
+		next := map[string]string{"arranged": "dispatched", "dispatched": "in_transit", "in_transit": "delivered"}
+		if w.parcel = next[w.parcel]; w.parcel == "delivered" && rapid.IntRange(0, 3).Draw(w.t, "address") == 0 {
+			w.parcel = "failed"
+		}
+		w.sayParcel()
+		return true
+	}
+	return false
+}
+
+func (w *world) sayStock() {
+	switch w.stock {
+	case "reserved", "taken":
+		w.say(messages.StockReserved{OrderID: "o"})
+	case "backordered":
+		w.say(messages.StockBackordered{OrderID: "o"})
+	case "rejected":
+		w.say(messages.StockRejected{OrderID: "o"})
+	}
+}
+
+func (w *world) sayCharge() {
+	switch w.charge {
+	case "taken":
+		w.say(messages.PaymentTaken{OrderID: "o", Amount: messages.Money{Amount: 500, Currency: "EUR"}})
+	case "declined":
+		w.say(messages.PaymentDeclined{OrderID: "o"})
+	}
+}
+
+// sayParcel repeats everything about the parcel, as shipping does when it is asked again.
+func (w *world) sayParcel() {
+	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
+	stages := []messages.Message{
+		messages.ShipmentArranged{OrderID: "o", At: at(1)}, messages.ShipmentDispatched{OrderID: "o", At: at(2)}, messages.ShipmentInTransit{OrderID: "o", At: at(3)},
+	}
+	switch w.parcel {
+	case "arranged":
+		w.say(stages[:1]...)
+	case "dispatched":
+		w.say(stages[:2]...)
+	case "in_transit":
+		w.say(stages...)
+	case "delivered":
+		w.say(append(stages, messages.ShipmentDelivered{OrderID: "o", At: at(4)})...)
+	case "failed":
+		w.say(append(stages, messages.ShipmentFailed{OrderID: "o", At: at(4)})...)
+	case "cancelled":
+		w.say(messages.ShipmentCancelled{OrderID: "o"})
+	}
+}
