@@ -50,9 +50,15 @@ func Hold(err error) error { return &holdError{err} }
 
 func held(errs []error) error {
 	for _, err := range errs {
-		if _, ok := errors.AsType[*holdError](err); ok {
+		if IsHold(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// IsHold reports whether err is, or wraps, a Hold.
+func IsHold(err error) bool {
+	_, ok := errors.AsType[*holdError](err)
+	return ok
 }

@@ -1,0 +1,220 @@
+package inbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+var errBroken = errors.New("broken")
+
+// book is a handler with an effect that shows how often it was had: it appends to a table.
+func book(ctx context.Context, tx pgx.Tx, m messages.StockReleased) error {
+	switch {
+	case strings.HasPrefix(m.OrderID, "broken"):
+		return errBroken
+	case strings.HasPrefix(m.OrderID, "never"):
+		return bus.Reject(errBroken)
+	case strings.HasPrefix(m.OrderID, "later"):
+		return bus.RetryIn(time.Second, errBroken)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO effects (what) VALUES ($1)`, m.OrderID)
+	return err
+}
+
+func setUp(t *testing.T, db *postgres.DB) *inbox.Inbox {
+	t.Helper()
+	if _, err := db.Exec(t.Context(), `CREATE TABLE effects (n bigint GENERATED ALWAYS AS IDENTITY, what text NOT NULL CHECK (what <> 'forbidden'))`); err != nil {
+		t.Fatal(err)
+	}
+	return inbox.New(db, testkit.Log(t), inbox.On(book))
+}
+
+func effects(t *testing.T, db *postgres.DB) []string {
+	t.Helper()
+	rows, err := db.Query(t.Context(), `SELECT what FROM effects ORDER BY n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func delivery(about string) bus.Delivery {
+	m := messages.StockReleased{OrderID: about}
+	body, _ := json.Marshal(m)
+	return bus.Delivery{Attempt: 1, Message: bus.Message{ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Body: body}}
+}
+
+func TestAMessageThatArrivesTwiceHasItsEffectOnce(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t, inbox.Migrations())
+	in := setUp(t, db)
+	a, b := delivery("a"), delivery("b")
+	for _, batch := range [][]bus.Delivery{{a}, {a}, {a, b, a, b}, {b}} {
+		for i, err := range in.Handle(t.Context(), batch) {
+			if err != nil {
+				t.Errorf("delivery %d: %v", i, err)
+			}
+		}
+	}
+	if got := effects(t, db); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("effects %v, want each once", got)
+	}
+	shouted := a
+	shouted.ID = strings.ToUpper(a.ID)
+	if err := in.Handle(t.Context(), []bus.Delivery{shouted})[0]; err != nil || len(effects(t, db)) != 2 {
+		t.Errorf("the same id in capitals: %v, effects %v", err, effects(t, db))
+	}
+}
+
+func TestAPoisonedMessageHarmsNoOtherInItsBatch(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t, inbox.Migrations())
+	in := setUp(t, db)
+	batch := []bus.Delivery{delivery("a"), delivery("broken"), delivery("b"), delivery("never"), delivery("forbidden"), delivery("c"), delivery("later")}
+	errs := in.Handle(t.Context(), batch)
+	for i, ok := range []bool{true, false, true, false, false, true, false} {
+		if (errs[i] == nil) != ok {
+			t.Errorf("%s: %v", batch[i].Body, errs[i])
+		}
+	}
+	if bus.Rejected(errs[1]) || !bus.Rejected(errs[3]) {
+		t.Errorf("a failure is tried again (%v), a rejection is not (%v)", errs[1], errs[3])
+	}
+	if !bus.Rejected(errs[4]) {
+		t.Errorf("what the database can never store is rejected: %v", errs[4])
+	}
+	if got := effects(t, db); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("effects %v", got)
+	}
+	batch[1] = bus.Delivery{Attempt: 2, Message: bus.Message{ID: batch[1].ID, Kind: batch[1].Kind, Body: []byte(`{"order_id":"mended"}`)}}
+	if err := in.Handle(t.Context(), batch[1:2])[0]; err != nil {
+		t.Errorf("a message that had failed is handled when it comes again: %v", err)
+	}
+}
+
+func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t, inbox.Migrations())
+	in := inbox.New(db, testkit.Log(t), inbox.On(func(context.Context, pgx.Tx, messages.ReserveStock) error {
+		t.Error("a handler was called")
+		return nil
+	}))
+	good := `{"order_id":"o","lines":[{"sku":"A","quantity":1}]}`
+	id := uuid.NewString()
+	for _, c := range []struct{ name, id, kind, body string }{
+		{"no id", "", "inventory.reserve_stock", good},
+		{"an id that is none", "42", "inventory.reserve_stock", good},
+		{"no kind", id, "", good},
+		{"an unknown kind", id, "inventory.burn_stock", good},
+		{"no body", id, "inventory.reserve_stock", ""},
+		{"a body that is no JSON", id, "inventory.reserve_stock", "{"},
+		{"a field of another type", id, "inventory.reserve_stock", `{"order_id":7}`},
+		{"about nothing", id, "inventory.reserve_stock", `{"lines":[{"sku":"A","quantity":1}]}`},
+		{"a negative quantity", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":-1}]}`},
+	} {
+		d := bus.Delivery{Attempt: 1, Message: bus.Message{ID: c.id, Kind: c.kind, Body: []byte(c.body)}}
+		if err := in.Handle(t.Context(), []bus.Delivery{d})[0]; !bus.Rejected(err) {
+			t.Errorf("%s: %v, want a rejection", c.name, err)
+		}
+	}
+}
+
+func TestWhenTheDatabaseIsAwayMessagesAreHeldAndNotBlamed(t *testing.T) {
+	t.Parallel()
+	p := testkit.PrivatePostgres(t)
+	db, err := postgres.Open(t.Context(), p.URL, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := postgres.Migrate(t.Context(), db, testkit.Log(t), inbox.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	in := setUp(t, db)
+	batch := []bus.Delivery{delivery("a"), delivery("b")}
+	p.Kill()
+	errs := in.Handle(t.Context(), batch)
+	if !slices.ContainsFunc(errs, bus.IsHold) {
+		t.Fatalf("without a database: %v, want the batch to be held", errs)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "the batch is handled", func() bool {
+		errs := in.Handle(t.Context(), batch)
+		return errs[0] == nil && errs[1] == nil
+	})
+	if got := effects(t, db); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("effects %v", got)
+	}
+}
+
+func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t, inbox.Migrations())
+	setUp(t, db)
+	if _, err := db.Exec(t.Context(), `CREATE TABLE locks (id text PRIMARY KEY); INSERT INTO locks SELECT 's' || i FROM generate_series(0, 9) i`); err != nil {
+		t.Fatal(err)
+	}
+	locking := func(db *postgres.DB) *inbox.Inbox {
+		return inbox.New(db, testkit.Log(t), inbox.On(func(ctx context.Context, tx pgx.Tx, m messages.StockReleased) error {
+			if _, err := tx.Exec(ctx, `SELECT 1 FROM locks WHERE id = $1 FOR UPDATE`, m.OrderID); err != nil {
+				return err
+			}
+			return book(ctx, tx, m)
+		}))
+	}
+	var stops []chan error
+	for range 2 { // two replicas, the same subjects in other orders
+		replica, done := locking(db), make(chan error, 1)
+		stops = append(stops, done)
+		go func() {
+			for range 20 {
+				var batch []bus.Delivery
+				for _, i := range rand.Perm(10) {
+					batch = append(batch, delivery(fmt.Sprintf("s%d", i)))
+				}
+				for _, err := range replica.Handle(context.Background(), batch) {
+					if err != nil {
+						done <- err
+						return
+					}
+				}
+			}
+			done <- nil
+		}()
+	}
+	for _, done := range stops {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(effects(t, db)); n != 400 {
+		t.Errorf("%d effects, want 400", n)
+	}
+	var deadlocks int
+	if err := db.QueryRow(t.Context(), `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`).Scan(&deadlocks); err != nil || deadlocks != 0 {
+		t.Errorf("%d deadlocks, %v", deadlocks, err)
+	}
+}
