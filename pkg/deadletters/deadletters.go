@@ -46,12 +46,13 @@ func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operation
 	return &Operations{service, db, queues}
 }
 
-// Register adds the routes to a group that lets operators pass only.
-func (o *Operations) Register(g *echo.Group) {
-	g.GET("/dead-letters", o.list)
-	g.GET("/dead-letters/:id", o.get)
-	g.POST("/dead-letters/:id/replay", o.replay)
-	g.POST("/dead-letters/:id/discard", o.discard)
+// Register adds the routes behind the middleware operator, which lets operators pass only. (It is given to each route and
+// not to a group: a group of echo with middleware answers 404 where 405 is right.)
+func (o *Operations) Register(e *echo.Echo, operator echo.MiddlewareFunc) {
+	e.GET("/api/operations/dead-letters", o.list, operator)
+	e.GET("/api/operations/dead-letters/:id", o.get, operator)
+	e.POST("/api/operations/dead-letters/:id/replay", o.replay, operator)
+	e.POST("/api/operations/dead-letters/:id/discard", o.discard, operator)
 }
 
 // item is a dead letter as the API shows it.

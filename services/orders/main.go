@@ -56,8 +56,10 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	operations := s.routes(server.Echo, identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log))
-	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(operations)
+	verifier := identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log)
+	operator := web.Authenticate(verifier, identity.ScopeOperations)
+	s.routes(server.Echo, web.Authenticate(verifier, identity.ScopeOrders), operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)
 
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: server.Run},

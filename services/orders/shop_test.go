@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"example.com/orderflow/pkg/web"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// fixture is orders on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
+type fixture struct {
+	*testing.T
+	db     *postgres.DB
+	shop   *shop
+	inbox  *inbox.Inbox
+	server *httptest.Server
+	issuer *identity.Issuer
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	db := testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations"))
+	f := &fixture{T: t, db: db, shop: newShop(db, testkit.Log(t), testPatience)}
+	f.inbox = inbox.New(db, testkit.Log(t), f.shop.handlers()...)
+	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.issuer = issuer
+	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: db.Ping})
+	f.shop.routes(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOrders), web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.server = httptest.NewServer(s.Echo)
+	t.Cleanup(f.server.Close)
+	return f
+}
+
+func (f *fixture) stock(skus ...string) {
+	f.Helper()
+	for _, sku := range skus {
+		f.receive(messages.ProductChanged{SKU: sku, Version: 1, Name: sku, Price: messages.Money{Amount: 1299, Currency: "EUR"}})
+	}
+}
+
+// receive hands messages over as the bus would, each under a new id, and wants them handled.
+func (f *fixture) receive(msgs ...messages.Message) {
+	f.Helper()
+	for _, m := range msgs {
+		if err := f.inbox.Handle(context.Background(), []bus.Delivery{delivery(m)})[0]; err != nil {
+			f.Fatalf("%s: %v", m.Kind(), err)
+		}
+	}
+}
+
+func delivery(m messages.Message) bus.Delivery {
+	body, _ := json.Marshal(m)
+	return bus.Delivery{Attempt: 1, Message: bus.Message{ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Body: body}}
+}
+
+// sent returns the kinds of what is in the outbox about an order, commands to others and announcements of its end, in order.
+func (f *fixture) sent(about string) string {
+	f.Helper()
+	rows, err := f.db.Query(context.Background(), `
+		SELECT kind
+		FROM outbox
+		WHERE subject = $1 AND kind NOT IN ('orders.order_status_changed', 'orders.check_progress', 'orders.order_placed')
+		ORDER BY id`, about)
+	if err != nil {
+		f.Fatal(err)
+	}
+	kinds, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var kind string
+		err := row.Scan(&kind)
+		return short(kind), err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return strings.Join(kinds, " ")
+}
+
+// answer is what came back over HTTP.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+}
+
+type option func(*http.Request)
+
+func header(name, value string) option { return func(r *http.Request) { r.Header.Set(name, value) } }
+
+func (f *fixture) as(who string) option {
+	scopes := []string{identity.ScopeOrders}
+	if who == "olga" {
+		scopes = append(scopes, identity.ScopeOperations)
+	}
+	token, err := f.issuer.Token(who, scopes, time.Hour)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return header("Authorization", "Bearer "+token)
+}
+
+func (f *fixture) call(method, path, body string, options ...option) answer {
+	f.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, f.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, o := range options {
+		o(r)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, got}
+}
+
+const goodOrder = `{"lines":[{"sku":"MUG-BLUE","quantity":2}],"payment_method":"tok_visa",` +
+	`"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"}}`
+
+// place places an order of alice's and returns its id.
+func (f *fixture) place() string {
+	f.Helper()
+	a := f.call(http.MethodPost, "/api/orders", goodOrder, f.as("alice"), header("Idempotency-Key", uuid.NewString()))
+	if a.status != http.StatusAccepted {
+		f.Fatalf("place: %d %s", a.status, a.body)
+	}
+	var o orderBody
+	a.into(f.T, &o)
+	return o.ID
+}
+
+func (f *fixture) status(id string) status {
+	f.Helper()
+	o, err := readOrder(context.Background(), f.db, id)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return o.Status
+}
+
+// A whole life by messages, each delivered twice under its own id, and again under a new one, and in a bad order.
+func TestAnOrdersLifeByMessages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	id := f.place()
+	at := time.Now().UTC().Truncate(time.Second)
+	for _, m := range []messages.Message{
+		messages.StockReserved{OrderID: id},
+		messages.PaymentTaken{OrderID: id, Amount: messages.Money{Amount: 2598, Currency: "EUR"}},
+		messages.ShipmentInTransit{OrderID: id, At: at.Add(2 * time.Second)}, // overtakes its elders
+		messages.ShipmentArranged{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at},
+		messages.ShipmentDispatched{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at.Add(time.Second)},
+		messages.ShipmentDelivered{OrderID: id, At: at.Add(3 * time.Second)},
+	} {
+		d := delivery(m)
+		for _, err := range f.inbox.Handle(t.Context(), []bus.Delivery{d, delivery(m), d}) {
+			if err != nil {
+				t.Fatalf("%s: %v", m.Kind(), err)
+			}
+		}
+	}
+	if s := f.status(id); s != delivered {
+		t.Fatalf("status %s", s)
+	}
+	if got, want := f.sent(id), "reserve_stock take_payment arrange_shipment order_completed"; got != want {
+		t.Errorf("sent %s\nwant %s", got, want)
+	}
+	a := f.call(http.MethodGet, "/api/orders/"+id+"/tracking", "", f.as("alice"))
+	var tr tracking
+	a.into(t, &tr)
+	var stages []string
+	for _, s := range tr.Shipment.Stages {
+		stages = append(stages, s.Stage)
+	}
+	if !slices.Equal(stages, []string{"arranged", "dispatched", "in_transit", "delivered"}) {
+		t.Errorf("stages %v: in the order of time, whatever the order of arrival", stages)
+	}
+	if tr.Payment.Status != "taken" || tr.Payment.Amount.Amount != 2598 || tr.Shipment.TrackingNumber != "S1" {
+		t.Errorf("tracking %s", a.body)
+	}
+	for i, e := range tr.Timeline {
+		if e.Seq != i+1 {
+			t.Errorf("timeline %s", a.body)
+		}
+	}
+}
+
+func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	id := f.place()
+	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 0})
+	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 1})
+	if s := f.status(id); s != placed {
+		t.Fatalf("status %s after two deadlines", s)
+	}
+	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 2})
+	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 2}) // of the step before by now
+	if got, want := f.sent(id), "reserve_stock reserve_stock reserve_stock release_stock"; got != want || f.status(id) != releasing {
+		t.Errorf("%s, sent %s, want %s", f.status(id), got, want)
+	}
+	for i := range 3 {
+		f.receive(messages.CheckProgress{OrderID: id, Step: 2, Attempt: i})
+	}
+	var list struct {
+		Items []struct {
+			OrderID  string `json:"order_id"`
+			WaitsFor string `json:"waits_for"`
+		}
+	}
+	f.call(http.MethodGet, "/api/operations/attention", "", f.as("olga")).into(t, &list)
+	if len(list.Items) != 1 || list.Items[0].OrderID != id || list.Items[0].WaitsFor != "inventory.release_stock" {
+		t.Errorf("attention %+v", list)
+	}
+	f.receive(messages.StockReleased{OrderID: id})
+	f.call(http.MethodGet, "/api/operations/attention", "", f.as("olga")).into(t, &list)
+	if f.status(id) != cancelled || len(list.Items) != 0 {
+		t.Errorf("%s, attention %+v: the cause is gone", f.status(id), list)
+	}
+}
+
+func TestTheCatalogueKeepsTheLatestVersionWhateverTheOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	price := func(version, amount int64) messages.Message {
+		return messages.ProductChanged{SKU: "A", Version: version, Name: "a", Price: messages.Money{Amount: amount, Currency: "EUR"}}
+	}
+	f.receive(price(2, 200), price(1, 100), price(3, 300), price(2, 200))
+	found, _, err := productsBySKU(t.Context(), f.db, []string{"A"})
+	if err != nil || found["A"].Price.Amount != 300 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+func TestAMessageAboutAnUnknownOrderIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.receive(messages.StockReserved{OrderID: uuid.NewString()})
+	err := f.inbox.Handle(t.Context(), []bus.Delivery{delivery(messages.StockReserved{OrderID: "not-a-uuid"})})[0]
+	if !bus.Rejected(err) {
+		t.Errorf("about something that can be no order: %v, want a rejection", err)
+	}
+}
