@@ -19,17 +19,13 @@ import (
 // type is 415; what is no JSON or no UTF-8, or holds more than one value, is 400; an unknown field or a wrong type is 422
 // and names the field; a body over the limit is 413.
 func JSON(c echo.Context, v any) error {
-	r := c.Request()
-	media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || media != echo.MIMEApplicationJSON {
 		return fault.New(fault.Unsupported, "Content-Type must be application/json")
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := Body(c)
 	if err != nil {
-		if e, ok := errors.AsType[*echo.HTTPError](err); ok && e.Code == http.StatusRequestEntityTooLarge {
-			return e
-		}
-		return fault.New(fault.Malformed, "the body ended too soon").Because(err)
+		return err
 	}
 	if !utf8.Valid(body) {
 		return fault.New(fault.Malformed, "the body is not UTF-8")
@@ -43,6 +39,18 @@ func JSON(c echo.Context, v any) error {
 		return fault.New(fault.Malformed, "the body holds more than one JSON value")
 	}
 	return nil
+}
+
+// Body reads the whole body of a request: over the limit it is 413, and 400 when less arrives than was announced.
+func Body(c echo.Context) ([]byte, error) {
+	body, err := io.ReadAll(c.Request().Body)
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok && e.Code == http.StatusRequestEntityTooLarge {
+		return nil, e
+	}
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "the body ended too soon").Because(err)
+	}
+	return body, nil
 }
 
 func misread(err error) error {

@@ -1,0 +1,101 @@
+package pkg_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "example.com/orderflow/pkg/"
+
+// arrows says which packages of this module each one may import. What is not listed may import none: a new arrow is a
+// decision, made here.
+var arrows = map[string][]string{
+	"messages":    {},
+	"fault":       {},
+	"telemetry":   {},
+	"identity":    {"fault"},
+	"postgres":    {},
+	"worker":      {},
+	"service":     {"telemetry"},
+	"client":      {"fault"},
+	"bus":         {"fault", "messages"},
+	"outbox":      {"bus", "messages", "postgres", "telemetry"},
+	"inbox":       {"bus", "messages", "postgres", "telemetry"},
+	"web":         {"fault", "identity", "postgres"},
+	"deadletters": {"bus", "fault", "identity", "postgres", "web"},
+	"testkit":     {"postgres"},
+}
+
+// owned libraries are imported by one package (and by tests and the testkit) only, so that one place knows them.
+var owned = map[string]string{
+	"github.com/rabbitmq/amqp091-go":      "bus",
+	"github.com/pressly/goose/v3":         "postgres",
+	"github.com/golang-jwt/jwt/v5":        "identity",
+	"github.com/failsafe-go/failsafe-go":  "client",
+	"github.com/caarlos0/env/v11":         "service",
+	"github.com/prometheus/client_golang": "telemetry",
+}
+
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || path == "imports_test.go" {
+			return err
+		}
+		from := strings.Split(filepath.ToSlash(path), "/")[0]
+		isTest := strings.HasSuffix(path, "_test.go") || from == "testkit"
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		if _, known := arrows[from]; !known {
+			t.Errorf("%s: the package %s has no place in the table of arrows", path, from)
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if to, ours := strings.CutPrefix(imported, module); ours && to != from && !isTest && !slices.Contains(arrows[from], to) {
+				t.Errorf("%s: %s must not import %s", path, from, to)
+			}
+			if strings.HasPrefix(imported, "example.com/orderflow/") && !strings.HasPrefix(imported, module) && !isTest {
+				t.Errorf("%s: pkg must not import %s", path, imported)
+			}
+			for library, owner := range owned {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && from != owner && !isTest {
+					t.Errorf("%s: only %s imports %s", path, owner, library)
+				}
+			}
+			if imported == "os" && from != "service" && !isTest {
+				t.Errorf("%s: only service reads the environment and ends the process", path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheArrowsHaveNoCircle(t *testing.T) {
+	t.Parallel()
+	var visit func(name string, trail []string)
+	visit = func(name string, trail []string) {
+		if slices.Contains(trail, name) {
+			t.Fatalf("a circle: %s", strings.Join(append(trail, name), " → "))
+		}
+		for _, to := range arrows[name] {
+			visit(to, append(slices.Clone(trail), name))
+		}
+	}
+	for name := range arrows {
+		visit(name, nil)
+	}
+}

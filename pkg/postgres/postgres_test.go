@@ -1,0 +1,152 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
+	t.Parallel()
+	url := testkit.DatabaseURL(t)
+	part := postgres.Migrations{Name: "things", Files: fstest.MapFS{
+		"00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE things (n int); SELECT pg_sleep(0.2);")},
+		"00002_more.sql":   {Data: []byte("-- +goose Up\nALTER TABLE things ADD COLUMN m int;")},
+	}}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			db, err := postgres.Open(t.Context(), url, "test")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if err := postgres.Migrate(t.Context(), db, testkit.Log(t), part); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestATransactionThatLostADeadlockIsRunAgain(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t)
+	if _, err := db.Exec(t.Context(), `CREATE TABLE rows (id int PRIMARY KEY, n int); INSERT INTO rows VALUES (1, 0), (2, 0)`); err != nil {
+		t.Fatal(err)
+	}
+	var first, all sync.WaitGroup
+	first.Add(2)
+	var once [2]sync.Once
+	for i := range 2 {
+		all.Go(func() {
+			err := db.Tx(t.Context(), func(tx pgx.Tx) error {
+				if _, err := tx.Exec(t.Context(), `UPDATE rows SET n = n + 1 WHERE id = $1`, 1+i); err != nil {
+					return err
+				}
+				once[i].Do(first.Done)
+				first.Wait() // both hold one row now
+				_, err := tx.Exec(t.Context(), `UPDATE rows SET n = n + 1 WHERE id = $1`, 2-i)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	var sum int
+	if err := db.QueryRow(t.Context(), `SELECT sum(n) FROM rows`).Scan(&sum); err != nil || sum != 4 {
+		t.Errorf("sum %d, %v: each transaction should count once", sum, err)
+	}
+}
+
+func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
+	t.Parallel()
+	p := testkit.PrivatePostgres(t)
+	db, err := postgres.Open(t.Context(), p.URL, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(t.Context(), `CREATE TABLE counts (n int); INSERT INTO counts VALUES (0)`); err != nil {
+		t.Fatal(err)
+	}
+	count := func(ctx context.Context) error {
+		return db.Tx(ctx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE counts SET n = n + 1`)
+			return err
+		})
+	}
+	if err := count(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := count(ctx); !postgres.Unavailable(err) {
+		t.Errorf("without a server: %v, want an error that is about the server", err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "the pool works again", func() bool { return count(t.Context()) == nil })
+}
+
+func TestErrorsAreToldApartByTheirCode(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t)
+	if _, err := db.Exec(t.Context(), `CREATE TABLE strict (id int PRIMARY KEY CHECK (id > 0)); INSERT INTO strict VALUES (1)`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		statement                    string
+		unavailable, never, repeated bool
+	}{
+		{`INSERT INTO strict VALUES (1)`, false, false, true},
+		{`INSERT INTO strict VALUES (0)`, false, true, false},
+		{`SELECT 'x'::uuid`, false, true, false},
+		{`SELECT 1/0`, false, true, false},
+		{`SELECT nonsense`, false, false, false},
+		{`SELECT pg_terminate_backend(pg_backend_pid())`, true, false, false},
+	} {
+		_, err := db.Exec(t.Context(), c.statement)
+		err = fmt.Errorf("wrapped: %w", err)
+		if postgres.Unavailable(err) != c.unavailable || postgres.NeverWorks(err) != c.never || postgres.Duplicate(err) != c.repeated {
+			t.Errorf("%s: %v: unavailable %t, never %t, duplicate %t", c.statement, err, postgres.Unavailable(err), postgres.NeverWorks(err), postgres.Duplicate(err))
+		}
+	}
+	for _, err := range []error{nil, errors.New("any"), pgx.ErrNoRows, context.Canceled} {
+		if postgres.Unavailable(err) {
+			t.Errorf("%v says that the server is away", err)
+		}
+	}
+}
+
+func TestRowsExpireAndYoungOnesStay(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t)
+	_, err := db.Exec(t.Context(), `
+		CREATE TABLE events (at timestamptz);
+		INSERT INTO events SELECT now() - interval '2 hours' FROM generate_series(1, 12000);
+		INSERT INTO events SELECT now() FROM generate_series(1, 7)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Go(t, db.Expire(testkit.Log(t), "events", "at", time.Hour))
+	testkit.Until(t, "the old rows are gone and the young ones are not", func() bool {
+		var n int
+		return db.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&n) == nil && n == 7
+	})
+}
