@@ -66,10 +66,11 @@ func (b *Broker) Report() map[string]any { return map[string]any{"rabbitmq_conne
 
 // session is the life of one connection with one channel. Only the goroutine that was given it uses the channel.
 type session struct {
-	ch   *amqp.Channel
-	lost context.Context // ends when the connection or the channel does; its cause says why
-	stop context.CancelCauseFunc
-	conn *amqp.Connection
+	conn  *amqp.Connection
+	ch    *amqp.Channel
+	lost  context.Context // ends when the connection or the channel does; its cause says why
+	stop  context.CancelCauseFunc
+	works func() // to be called once all is declared and the part can do its work
 }
 
 // keep runs use in one session after another, with exponential back-off and full jitter between them, until ctx ends.
@@ -101,9 +102,17 @@ func (b *Broker) once(ctx context.Context, part string, use func(context.Context
 		return err
 	}
 	defer s.close()
-	b.log.InfoContext(ctx, "session with RabbitMQ", "part", part)
-	b.down.Add(-1)
-	defer b.down.Add(1)
+	working := false
+	s.works = func() {
+		working = true
+		b.down.Add(-1)
+		b.log.InfoContext(ctx, "session with RabbitMQ", "part", part)
+	}
+	defer func() {
+		if working {
+			b.down.Add(1)
+		}
+	}()
 	return use(ctx, s)
 }
 

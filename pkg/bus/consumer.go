@@ -51,6 +51,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", c.queue.Name(), err)
 	}
+	s.works()
 	// The library's delivery channel has no buffer: without this one, "what has arrived" would always be one message.
 	arrived := make(chan amqp.Delivery, prefetch)
 	go func() {

@@ -64,6 +64,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 8))
 	p.current.Store(now)
 	defer p.current.Store(nil)
+	s.works()
 	for {
 		select {
 		case b := <-blocked:

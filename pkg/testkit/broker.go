@@ -29,7 +29,7 @@ func (v *Vhost) channel() *amqp.Channel {
 	if err := ch.Confirm(false); err != nil {
 		v.t.Fatal(err)
 	}
-	v.ch = ch
+	v.ch, v.returns = ch, ch.NotifyReturn(make(chan amqp.Return, 10))
 	return ch
 }
 
@@ -46,6 +46,11 @@ func (v *Vhost) Put(exchange, key string, p amqp.Publishing) {
 	}
 	if ok, err := c.WaitContext(ctx); err != nil || !ok {
 		v.t.Fatalf("put on %q %q: confirmed %t, %v", exchange, key, ok, err)
+	}
+	select {
+	case r := <-v.returns:
+		v.t.Fatalf("put on %q %q: %s", exchange, key, r.ReplyText)
+	default:
 	}
 }
 

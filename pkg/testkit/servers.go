@@ -138,9 +138,10 @@ type Vhost struct {
 	Name string
 	URL  string // of an administrator, in this vhost
 
-	t  *testing.T
-	mu sync.Mutex
-	ch *amqp.Channel
+	t       *testing.T
+	mu      sync.Mutex
+	ch      *amqp.Channel
+	returns chan amqp.Return
 }
 
 // NewVhost makes an empty vhost on the shared broker.

@@ -1,0 +1,177 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/failsafe-go/failsafe-go"
+)
+
+// bodyMost is the most that is held in memory: of a request, so that it can be sent again, and of an answer that is read whole.
+const bodyMost = 1 << 20
+
+// call is a request and what its attempts have found out. failsafe-go runs them one after the other in the caller's
+// goroutine, so it needs no lock.
+type call struct {
+	client  *Client
+	request *http.Request
+	body    []byte
+	whole   bool // the caller wants all of the answer's body, within the time limits
+
+	repeatable bool // may be sent again after an answer such as 503
+	blindly    bool // may be sent again although nobody knows what became of the last attempt
+
+	tried     []*replica
+	ambiguous bool           // any of the attempts may have been carried out
+	open      *http.Response // whose body the caller will close, unless a timeout takes it from him
+}
+
+type onceKey struct{}
+
+// Once marks a request for a neighbour that does not honour its Idempotency-Key: a POST will not be sent twice.
+func Once(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), onceKey{}, true))
+}
+
+func (c *Client) newCall(r *http.Request) (*call, error) {
+	out := &call{client: c, request: r}
+	if r.Body != nil {
+		body, err := io.ReadAll(io.LimitReader(r.Body, bodyMost+1))
+		_ = r.Body.Close()
+		if err != nil {
+			return nil, fmt.Errorf("read the request's body: %w", err)
+		}
+		if len(body) > bodyMost {
+			return nil, fault.New(fault.TooLarge, "the body is too large")
+		}
+		out.body = body
+	}
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		out.repeatable, out.blindly = true, true
+	default:
+		out.repeatable = r.Header.Get("Idempotency-Key") != "" && r.Context().Value(onceKey{}) == nil
+		out.blindly = out.repeatable && c.cfg.RetryAmbiguous
+	}
+	return out, nil
+}
+
+func (c *call) do() (*http.Response, error) {
+	answer, err := c.client.patience.WithContext(c.request.Context()).GetWithExecution(c.attempt)
+	if answer != nil && (err == nil || isAnswer(err)) {
+		return answer, nil
+	}
+	c.discard()
+	return nil, c.fault(err)
+}
+
+// attempt sends the call to one replica and judges the outcome. A bad answer is returned together with its failure: the
+// caller gets it when there is no further attempt.
+func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, error) {
+	c.discard()
+	replicas := c.client.replicas
+	r, err := replicas.pick(c.tried)
+	if err != nil {
+		return nil, &failure{err: err}
+	}
+	c.tried = append(c.tried, r)
+	var sent atomic.Bool
+	answer, err := r.guard.WithContext(e.Context()).GetWithExecution(func(e failsafe.Execution[*http.Response]) (*http.Response, error) {
+		return c.send(e.Context(), r, &sent)
+	})
+	switch {
+	case err == nil && !refused(answer.StatusCode):
+		return answer, nil
+	case err == nil:
+		f := &failure{status: answer.StatusCode, retry: c.repeatable, after: retryAfter(answer.Header), ambiguous: !undone(answer.StatusCode)}
+		c.ambiguous = c.ambiguous || f.ambiguous
+		return answer, f
+	case sent.Load():
+		c.ambiguous = true
+		return nil, &failure{err: err, ambiguous: true, retry: c.blindly}
+	}
+	// Nothing has left this program, so any request may be sent again. An open breaker is not waited for.
+	left := replicas.left(c.tried)
+	return nil, &failure{err: err, retry: left || !isOpen(err), atOnce: left}
+}
+
+// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: failsafe-go
+// ends ctx as soon as send returns, and with it would end the body of the answer, which the caller still reads.
+func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.Response, error) {
+	own, cancel := context.WithCancelCause(c.request.Context())
+	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	answer, err := c.client.transport.RoundTrip(c.outgoing(httptrace.WithClientTrace(own, &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+	}), r))
+	whole := err == nil && (c.whole || refused(answer.StatusCode))
+	if whole {
+		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
+	}
+	detach()
+	switch {
+	case err != nil:
+		cancel(nil)
+		if errors.Is(c.request.Context().Err(), context.Canceled) {
+			return nil, fmt.Errorf("%w: %w", errGivenUp, err)
+		}
+		return nil, err
+	case whole:
+		cancel(nil)
+	default:
+		answer.Body = cancelling{answer.Body, cancel}
+		c.open = answer
+	}
+	return answer, nil
+}
+
+// outgoing makes the request of one attempt. Without GetBody, net/http does not send it again on its own: it would, with an
+// Idempotency-Key, when a kept connection breaks after the request was written.
+func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
+	out := c.request.Clone(ctx)
+	out.URL, out.Host, out.RequestURI = r.resolve(c.request.URL), "", ""
+	out.Body, out.GetBody, out.ContentLength = nil, nil, 0
+	if len(c.body) > 0 || !c.blindly && out.Header.Get("Idempotency-Key") != "" {
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
+	}
+	return out
+}
+
+// discard closes an answer that arrived when a timeout had just decided otherwise.
+func (c *call) discard() {
+	if c.open != nil {
+		_ = c.open.Body.Close()
+		c.open = nil
+	}
+}
+
+// readWhole replaces an answer's body by one in memory, so that its connection is free again.
+func readWhole(answer *http.Response) error {
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, bodyMost+1))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if len(body) > bodyMost {
+		return fmt.Errorf("the answer has more than %d bytes", bodyMost)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// cancelling is the body of an answer. Closing it also frees the context of its request.
+type cancelling struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+func (b cancelling) Close() error {
+	defer b.cancel(nil)
+	return b.ReadCloser.Close()
+}

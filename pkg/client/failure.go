@@ -1,0 +1,93 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/timeout"
+)
+
+// errGivenUp is the end of an attempt that its caller no longer waits for.
+var errGivenUp = errors.New("given up by the caller")
+
+// Ambiguous reports whether the neighbour may have done what it was asked for although the call ended with err: an attempt
+// was sent and no answer, or none that says so, came back. After such an error of a POST, ask before asking again.
+func Ambiguous(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.ambiguous
+}
+
+// failure is why an attempt failed, and, as the cause of the fault that a caller gets, why the call did.
+type failure struct {
+	err       error
+	status    int  // when there is an answer
+	ambiguous bool // the neighbour may have done it
+	retry     bool // another attempt is allowed
+	atOnce    bool // and there is no need to wait
+	after     time.Duration
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return fmt.Sprintf("the answer is %d %s", f.status, http.StatusText(f.status))
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// isAnswer reports whether an attempt failed with an answer that the caller can be given.
+func isAnswer(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.status != 0
+}
+
+// fault says what the end of a call means to the caller. err is the last attempt's, or of the policies around it.
+func (c *call) fault(err error) error {
+	name := c.client.cfg.Name
+	cause := &failure{err: err, ambiguous: c.ambiguous}
+	switch {
+	case errors.Is(c.request.Context().Err(), context.Canceled):
+		return fmt.Errorf("call %s: %w", name, &failure{err: context.Canceled, ambiguous: c.ambiguous})
+	case errors.Is(err, timeout.ErrExceeded), errors.Is(err, context.DeadlineExceeded):
+		return fault.New(fault.Timeout, "%s did not answer in time", name).Because(cause)
+	case isOpen(err):
+		return fault.New(fault.Unavailable, "%s does not answer and is left alone for a while", name).After(c.client.replicas.readyIn()).Because(cause)
+	case errors.Is(err, bulkhead.ErrFull):
+		return fault.New(fault.Unavailable, "%s has too much to do", name).Because(cause)
+	}
+	return fault.New(fault.Unavailable, "%s cannot be reached", name).Because(cause)
+}
+
+func isOpen(err error) bool {
+	return errors.Is(err, circuitbreaker.ErrOpen) || errors.Is(err, errAllOpen)
+}
+
+// refused reports whether an answer is a refusal that may be over in a moment.
+func refused(status int) bool {
+	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError && status != http.StatusNotImplemented
+}
+
+// undone reports whether such an answer says that nothing was done. The others may come from a proxy, or after the deed.
+func undone(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
+// retryAfter reads the header of an answer: seconds or a date.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}

@@ -1,0 +1,66 @@
+package identity
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// Issuer makes tokens with an Ed25519 key. It stands in for an identity provider: in the gateway's demo identity and in
+// tests. It keeps no accounts; whoever calls Token has decided who the caller is.
+type Issuer struct {
+	name     string
+	audience string
+	private  ed25519.PrivateKey
+	public   JWK
+}
+
+// NewIssuer returns the issuer with this name, whose tokens are for audience. The same seed gives the same key; who knows
+// it can be anybody.
+func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("the seed of a key has %d bytes, not %d", ed25519.SeedSize, len(seed))
+	}
+	private := ed25519.NewKeyFromSeed(seed)
+	x := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	return &Issuer{name, audience, private, JWK{Type: "OKP", Curve: "Ed25519", X: x, ID: thumbprint(x), Use: "sig", Algorithm: "EdDSA"}}, nil
+}
+
+// thumbprint is a key's id (RFC 7638): it follows from the key, so replicas with the same key agree on it and another key
+// cannot have it.
+func thumbprint(x string) string {
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Token says that its bearer is sub and may do what scopes name, for as long as ttl.
+func (i *Issuer) Token(sub string, scopes []string, ttl time.Duration) (string, error) {
+	now := time.Now()
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer:    i.name,
+			Subject:   sub,
+			Audience:  jwt.ClaimStrings{i.audience},
+			IssuedAt:  jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+			ID:        uuid.NewString(),
+		},
+		Scope: strings.Join(scopes, " "),
+	})
+	token.Header["kid"] = i.public.ID
+	return token.SignedString(i.private)
+}
+
+// JWKS is what others verify the tokens with.
+func (i *Issuer) JWKS() JWKS { return JWKS{Keys: []JWK{i.public}} }
+
+// Verifier returns a verifier of this issuer's tokens that asks nobody for the key.
+func (i *Issuer) Verifier() *Verifier {
+	return newVerifier(localKeys(i.JWKS().keys()), i.name, i.audience)
+}

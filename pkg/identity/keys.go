@@ -1,0 +1,132 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+)
+
+const (
+	refreshEvery  = 5 * time.Minute  // a key that is no longer published is believed this long
+	unknownEvery  = 10 * time.Second // invented key ids cost the issuer one request in this time
+	startingEvery = time.Second      // while there are no keys at all
+	fetchTimeout  = 5 * time.Second
+	documentMax   = 1 << 20
+)
+
+// remoteKeys are the keys that an issuer publishes. The last good set is kept while the issuer is away.
+type remoteKeys struct {
+	url  string
+	log  *slog.Logger
+	http *http.Client
+	now  func() time.Time
+
+	mu     sync.Mutex
+	set    map[string]any // public keys by their ids; nil before the first good answer
+	tried  time.Time      // the begin of the latest fetch
+	failed error          // of the latest fetch
+	fetch  chan struct{}  // of the fetch under way, closed at its end; nil when there is none
+}
+
+func newRemoteKeys(url string, log *slog.Logger) *remoteKeys {
+	return &remoteKeys{url: url, log: log, http: &http.Client{Timeout: fetchTimeout}, now: time.Now}
+}
+
+// find returns a key that it knows at once, and looks for news of it in the background from time to time. Only for an
+// unknown key does it wait for the issuer, together with everybody else who waits.
+func (k *remoteKeys) find(ctx context.Context, kid string) (any, error) {
+	k.mu.Lock()
+	key, known := k.set[kid]
+	if k.fetch == nil && k.now().Sub(k.tried) >= k.patience(known) {
+		k.tried, k.fetch = k.now(), make(chan struct{})
+		go k.refresh(context.WithoutCancel(ctx), k.fetch)
+	}
+	fetching := k.fetch
+	k.mu.Unlock()
+	if known {
+		return key, nil
+	}
+	if fetching != nil {
+		select {
+		case <-fetching:
+		case <-ctx.Done():
+			return nil, fault.New(fault.Unavailable, "tokens cannot be verified now").Because(ctx.Err())
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, known := k.set[kid]; known {
+		return key, nil
+	}
+	if k.failed != nil { // it might be a new key
+		return nil, fault.New(fault.Unavailable, "tokens cannot be verified now: the issuer's keys are out of reach").Because(k.failed)
+	}
+	return nil, fault.New(fault.Unauthorized, "the token is signed with a key that its issuer does not publish")
+}
+
+// patience is the least time between two fetches.
+func (k *remoteKeys) patience(known bool) time.Duration {
+	switch {
+	case known:
+		return refreshEvery
+	case k.set == nil:
+		return startingEvery
+	}
+	return unknownEvery
+}
+
+func (k *remoteKeys) refresh(ctx context.Context, done chan struct{}) {
+	defer close(done)
+	set, err := k.get(ctx)
+	if err != nil {
+		k.log.WarnContext(ctx, "fetch keys", "url", k.url, "error", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failed, k.fetch = err, nil
+	if err == nil {
+		k.set = set
+	}
+}
+
+func (k *remoteKeys) get(ctx context.Context) (map[string]any, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := k.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", answer.Status)
+	}
+	var document JWKS
+	if err := json.NewDecoder(io.LimitReader(answer.Body, documentMax)).Decode(&document); err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	set := document.keys()
+	if len(set) == 0 { // never take a broken issuer's word that there are no keys
+		return nil, errors.New("no key that can be used")
+	}
+	return set, nil
+}
+
+// localKeys are known from the start.
+type localKeys map[string]any
+
+func (k localKeys) find(_ context.Context, kid string) (any, error) {
+	if key, known := k[kid]; known {
+		return key, nil
+	}
+	return nil, fault.New(fault.Unauthorized, "the token is signed with a key that is not known here")
+}

@@ -1,0 +1,107 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	leeway     = 30 * time.Second // between the issuer's clock and ours
+	subjectMax = 128
+)
+
+// algorithms that a token may be signed with. All have a private and a public half: with an HMAC every service that can
+// verify tokens could also make them.
+var algorithms = []string{"EdDSA", "ES256", "RS256"}
+
+// Verifier tells good tokens from bad ones. It asks nobody about a token: it needs the issuer's public keys only, and
+// keeps them, so a service goes on verifying while the issuer is away.
+type Verifier struct {
+	parser *jwt.Parser
+	keys   keySource
+}
+
+// keySource finds a public key by the id that a token's header names. Its errors are Unauthorized for a key that does not
+// exist and Unavailable when it cannot tell.
+type keySource interface {
+	find(ctx context.Context, kid string) (any, error)
+}
+
+// NewVerifier returns a verifier of the tokens that issuer has made for audience. It fetches the keys from jwksURL when it
+// needs them for the first time.
+func NewVerifier(jwksURL, issuer, audience string, log *slog.Logger) *Verifier {
+	return newVerifier(newRemoteKeys(jwksURL, log), issuer, audience)
+}
+
+func newVerifier(keys keySource, issuer, audience string) *Verifier {
+	return &Verifier{
+		keys: keys,
+		parser: jwt.NewParser(
+			jwt.WithValidMethods(algorithms),
+			jwt.WithExpirationRequired(),
+			jwt.WithLeeway(leeway),
+			jwt.WithIssuer(issuer),
+			jwt.WithAudience(audience),
+		),
+	}
+}
+
+// claims of a token. Scope is a list with spaces, as in RFC 8693 and RFC 9068.
+type claims struct {
+	jwt.RegisteredClaims
+	Scope string `json:"scope"`
+}
+
+// Verify returns whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may read, and
+// Unavailable when there are no keys to verify it with.
+func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
+	var c claims
+	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		return v.keys.find(ctx, kid)
+	})
+	if err != nil {
+		return Caller{}, refusal(err)
+	}
+	if !goodSubject(c.Subject) {
+		return Caller{}, fault.New(fault.Unauthorized, "the token's subject is missing or unreadable")
+	}
+	return Caller{ID: c.Subject, Scopes: strings.Fields(c.Scope)}, nil
+}
+
+// refusal says what is wrong with a token. The parser looks at the claims only after the signature, so what is said here
+// about claims tells nobody anything about a token that is not his.
+func refusal(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok { // from the keySource
+		return f
+	}
+	why := "the token cannot be read"
+	switch {
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		why = "the token's signature is not right"
+	case errors.Is(err, jwt.ErrTokenExpired):
+		why = "the token has expired"
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		why = "the token is not valid yet"
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		why = "the token is for another audience"
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		why = "the token is from another issuer"
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		why = "the token lacks a claim that is needed: exp, iss and aud are"
+	}
+	return fault.New(fault.Unauthorized, "%s", why).Because(err)
+}
+
+// goodSubject keeps out what could not be stored or would forge a line of a log.
+func goodSubject(sub string) bool {
+	return sub != "" && utf8.ValidString(sub) && utf8.RuneCountInString(sub) <= subjectMax && !strings.ContainsFunc(sub, unicode.IsControl)
+}

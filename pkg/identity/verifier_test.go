@@ -1,0 +1,223 @@
+package identity
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func newIssuer(t *testing.T) *Issuer {
+	t.Helper()
+	seed := make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(seed)
+	issuer, err := NewIssuer(seed, "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issuer
+}
+
+// token is what an issuer would sign, with some claims replaced; nil takes a claim away.
+func token(t *testing.T, kid string, method jwt.SigningMethod, key any, replace map[string]any) string {
+	t.Helper()
+	c := jwt.MapClaims{"iss": "orderflow", "aud": "orderflow", "sub": "alice", "scope": "orders", "exp": time.Now().Add(time.Hour).Unix()}
+	for name, value := range replace {
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+	}
+	unsigned := jwt.NewWithClaims(method, c)
+	unsigned.Header["kid"] = kid
+	signed, err := unsigned.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func TestATokenOfTheIssuerTellsWhoTheCallerIs(t *testing.T) {
+	t.Parallel()
+	issuer := newIssuer(t)
+	signed, err := issuer.Token("olga", []string{ScopeOrders, ScopeOperations}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller, err := issuer.Verifier().Verify(t.Context(), signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caller.ID != "olga" || !slices.Equal(caller.Scopes, []string{"orders", "operations"}) {
+		t.Errorf("the caller is %+v", caller)
+	}
+}
+
+func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
+	t.Parallel()
+	issuer := newIssuer(t)
+	verifier, ours := issuer.Verifier(), issuer.public.ID
+	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+	good := token(t, ours, jwt.SigningMethodEdDSA, issuer.private, nil)
+	parts := strings.Split(good, ".")
+	forged := func(part int, text string) string {
+		p := slices.Clone(parts)
+		p[part] = base64.RawURLEncoding.EncodeToString([]byte(text))
+		return strings.Join(p, ".")
+	}
+	claims := func(replace map[string]any) string {
+		return token(t, ours, jwt.SigningMethodEdDSA, issuer.private, replace)
+	}
+	for name, test := range map[string]struct{ token, why string }{
+		"good":                               {good, ""},
+		"within the leeway after its end":    {claims(map[string]any{"exp": in(-20 * time.Second)}), ""},
+		"within the leeway before its begin": {claims(map[string]any{"nbf": in(20 * time.Second)}), ""},
+		"one of several audiences":           {claims(map[string]any{"aud": []string{"shop", "orderflow"}}), ""},
+		"without scope":                      {claims(map[string]any{"scope": nil}), ""},
+		"expired":                            {claims(map[string]any{"exp": in(-40 * time.Second)}), "the token has expired"},
+		"without end":                        {claims(map[string]any{"exp": nil}), "the token lacks a claim"},
+		"not valid yet":                      {claims(map[string]any{"nbf": in(40 * time.Second)}), "the token is not valid yet"},
+		"of another audience":                {claims(map[string]any{"aud": "shop"}), "the token is for another audience"},
+		"without audience":                   {claims(map[string]any{"aud": nil}), "the token lacks a claim"},
+		"of another issuer":                  {claims(map[string]any{"iss": "elsewhere"}), "the token is from another issuer"},
+		"without issuer":                     {claims(map[string]any{"iss": nil}), "the token lacks a claim"},
+		"without subject":                    {claims(map[string]any{"sub": nil}), "the token's subject"},
+		"with an empty subject":              {claims(map[string]any{"sub": ""}), "the token's subject"},
+		"with a long subject":                {claims(map[string]any{"sub": strings.Repeat("ä", 129)}), "the token's subject"},
+		"with a subject just not too long":   {claims(map[string]any{"sub": strings.Repeat("ä", 128)}), ""},
+		"with a line break in its subject":   {claims(map[string]any{"sub": "alice\nbob"}), "the token's subject"},
+		"with a number as its subject":       {claims(map[string]any{"sub": 7}), "the token cannot be read"},
+		"with a scope that is a list":        {claims(map[string]any{"scope": []string{"operations"}}), "the token cannot be read"},
+		"of another key with our key's id":   {token(t, ours, jwt.SigningMethodEdDSA, newIssuer(t).private, nil), "the token's signature"},
+		"of a key that nobody knows":         {token(t, "other", jwt.SigningMethodEdDSA, newIssuer(t).private, nil), "the token is signed with a key"},
+		"without a key's id":                 {token(t, "", jwt.SigningMethodEdDSA, issuer.private, nil), "the token is signed with a key"},
+		"signed by nobody":                   {token(t, ours, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), "the token's signature"},
+		"signed with the public key as a secret": {token(t, ours, jwt.SigningMethodHS256, []byte(issuer.private.Public().(ed25519.PublicKey)), nil),
+			"the token's signature"},
+		"with other claims than were signed": {forged(1, `{"iss":"orderflow","aud":"orderflow","sub":"olga","exp":9999999999}`), "the token's signature"},
+		"with another algorithm than signed": {forged(0, `{"alg":"ES256","kid":"`+ours+`"}`), "the token's signature"},
+		"with an algorithm nobody knows":     {forged(0, `{"alg":"nOnE","kid":"`+ours+`"}`), "the token cannot be read"},
+		"with null claims":                   {forged(1, `null`), "the token's signature"},
+		"cut short":                          {good[:len(good)-10], "the token's signature"},
+		"without signature":                  {parts[0] + "." + parts[1] + ".", "the token's signature"},
+		"of two parts":                       {parts[0] + "." + parts[1], "the token cannot be read"},
+		"no token at all":                    {"secret", "the token cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			caller, err := verifier.Verify(t.Context(), test.token)
+			if test.why == "" {
+				if err != nil || caller.ID == "" {
+					t.Fatalf("caller %+v, error %v", caller, err)
+				}
+				return
+			}
+			if f, ok := err.(*fault.Error); !ok || f.Kind != fault.Unauthorized || !strings.HasPrefix(f.Detail, test.why) {
+				t.Fatalf("the error is %#v, not %q", err, test.why)
+			}
+			if caller.ID != "" || caller.Scopes != nil {
+				t.Errorf("a refused token still has the caller %+v", caller)
+			}
+		})
+	}
+}
+
+func TestTokensOfOtherIdentityProvidersAreUnderstood(t *testing.T) {
+	t.Parallel()
+	b64 := base64.RawURLEncoding.EncodeToString
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, err := ec.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := JWKS{[]JWK{
+		{Type: "EC", Curve: "P-256", ID: "ec", X: b64(point[1:33]), Y: b64(point[33:])},
+		{Type: "RSA", ID: "rsa", Use: "sig", Algorithm: "RS256", N: b64(rsaKey.N.Bytes()), E: "AQAB"},
+	}}
+	verifier := newVerifier(localKeys(document.keys()), "orderflow", "orderflow")
+	for kid, by := range map[string]struct {
+		method jwt.SigningMethod
+		key    crypto.Signer
+	}{"ec": {jwt.SigningMethodES256, ec}, "rsa": {jwt.SigningMethodRS256, rsaKey}} {
+		if _, err := verifier.Verify(t.Context(), token(t, kid, by.method, by.key, nil)); err != nil {
+			t.Errorf("%s: %v", kid, err)
+		}
+	}
+	if _, err := verifier.Verify(t.Context(), token(t, "rsa", jwt.SigningMethodES256, ec, nil)); fault.KindOf(err) != fault.Unauthorized {
+		t.Errorf("an ECDSA signature with the id of an RSA key: %v", err)
+	}
+	if _, err := verifier.Verify(t.Context(), token(t, "rsa", jwt.SigningMethodPS256, rsaKey, nil)); fault.KindOf(err) != fault.Unauthorized {
+		t.Errorf("an algorithm that is not on the list: %v", err)
+	}
+}
+
+func TestKeysThatAreNotGoodForTokensArePassedOver(t *testing.T) {
+	t.Parallel()
+	good := newIssuer(t).public
+	small := base64.RawURLEncoding.EncodeToString(slices.Repeat([]byte{0xff}, 128))
+	zero := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	for name, change := range map[string]func(*JWK){
+		"no id":               func(k *JWK) { k.ID = "" },
+		"for encryption":      func(k *JWK) { k.Use = "enc" },
+		"a secret":            func(k *JWK) { k.Type = "oct" },
+		"for another purpose": func(k *JWK) { k.Algorithm = "HS256" },
+		"not base64":          func(k *JWK) { k.X = "$" },
+		"too short":           func(k *JWK) { k.X = "AAAA" },
+		"another curve":       func(k *JWK) { k.Curve = "Ed448" },
+		"off the curve":       func(k *JWK) { k.Type, k.Curve, k.Algorithm, k.X, k.Y = "EC", "P-256", "ES256", zero, zero },
+		"a small RSA key":     func(k *JWK) { *k = JWK{Type: "RSA", ID: "x", N: small, E: "AQAB"} },
+		"no RSA exponent":     func(k *JWK) { *k = JWK{Type: "RSA", ID: "x", N: small + small, E: ""} },
+	} {
+		k := good
+		change(&k)
+		if set := (JWKS{[]JWK{k, good}}).keys(); len(set) != 1 || set[good.ID] == nil {
+			t.Errorf("%s: the set has %d keys", name, len(set))
+		}
+	}
+}
+
+// The key and its thumbprint are those of RFC 8037, appendix A.
+func TestAKeysIDIsItsThumbprint(t *testing.T) {
+	t.Parallel()
+	seed, err := base64.RawURLEncoding.DecodeString("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := NewIssuer(seed, "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(issuer.JWKS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"keys":[{"kty":"OKP","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","use":"sig","alg":"EdDSA","crv":"Ed25519",` +
+		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	if string(document) != want {
+		t.Errorf("the document is\n%s\nnot\n%s", document, want)
+	}
+}
+
+func TestASeedOfAnotherLengthIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := NewIssuer(make([]byte, 31), "orderflow", "orderflow"); err == nil {
+		t.Error("31 bytes are a seed")
+	}
+}
