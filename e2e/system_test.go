@@ -1,0 +1,139 @@
+// Package e2e tests Orderflow from outside: over HTTP through the gateway, with all programs running as processes on a
+// real PostgreSQL and a real RabbitMQ.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"example.com/orderflow/local/system"
+)
+
+// settings make the outside world quick and the waits short. What they shorten is only time.
+var settings = map[string][]string{
+	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
+	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+}
+
+// programs is the folder of the compiled programs, made once for all tests.
+var programs string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	repo, err := system.FindRepo(".")
+	if err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "orderflow-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // only a temporary folder is left behind
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return 1, err
+	}
+	programs = filepath.Join(dir, "bin")
+	if err := system.Build(context.Background(), repo, programs); err != nil {
+		return 1, err
+	}
+	code := m.Run()
+	if shared.System != nil {
+		err = shared.Stop()
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind
+	}
+	return code, err
+}
+
+// start starts a system of its own for a test, with a number of replicas of each program that can have some.
+func start(t *testing.T, replicas int, env map[string][]string) *system.System {
+	t.Helper()
+	s, err := launch(t.TempDir(), replicas, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			showLogs(t, s)
+		}
+	})
+	return s
+}
+
+func launch(dir string, replicas int, env map[string][]string) (*system.System, error) {
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
+		return nil, err
+	}
+	counts := map[string]int{}
+	for _, name := range []string{"orders", "payments", "inventory", "shipping", "bff-web"} {
+		counts[name] = replicas
+	}
+	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: counts, Env: env})
+}
+
+// shared is the system that tests share which disturb nobody: two replicas of everything.
+var shared struct {
+	once sync.Once
+	*system.System
+	err error
+	dir string
+}
+
+// together returns the shared system, started by the first test that asks.
+func together(t *testing.T) *system.System {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "orderflow-e2e-shared-"); shared.err == nil {
+			shared.System, shared.err = launch(shared.dir, 2, settings)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			showLogs(t, shared.System)
+		}
+	})
+	return shared.System
+}
+
+// showLogs prints what the programs had to complain about.
+func showLogs(t *testing.T, s *system.System) {
+	for _, p := range s.Programs() {
+		log, err := os.ReadFile(p.LogFile())
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var bad [][]byte
+		for line := range bytes.Lines(log) {
+			if bytes.Contains(line, []byte(`"level":"WARN"`)) || bytes.Contains(line, []byte(`"level":"ERROR"`)) || !bytes.HasPrefix(line, []byte("{")) {
+				bad = append(bad, line)
+			}
+		}
+		if len(bad) > 15 {
+			bad = bad[len(bad)-15:]
+		}
+		if len(bad) > 0 {
+			t.Logf("%s:\n%s", p.Name, bytes.Join(bad, nil))
+		}
+	}
+}
