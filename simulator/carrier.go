@@ -1,0 +1,186 @@
+package main
+
+import (
+	"crypto/rand"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+)
+
+const (
+	carrierName   = "Swift Parcel"
+	undeliverable = "00000" // the postal code that no parcel reaches
+)
+
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// carrier takes parcels and moves them. Nothing runs while it does: where a parcel is follows from when it was arranged,
+// the pace, and the time of the question, so it goes on through a restart.
+type carrier struct {
+	clock   func() time.Time
+	journal *journal
+	pace    duration // of new shipments; each keeps the one it was arranged with
+
+	latest     time.Time // told so far
+	byKey      map[string]*shipment
+	byTracking map[string]*shipment
+}
+
+func newCarrier(clock func() time.Time, journal *journal, pace duration) *carrier {
+	return &carrier{clock: clock, journal: journal, pace: pace, byKey: map[string]*shipment{}, byTracking: map[string]*shipment{}}
+}
+
+// shipment is what the journal keeps of a parcel: all that the carrier decided, and nothing that follows from the clock.
+type shipment struct {
+	ID             string    `json:"id"`
+	Key            string    `json:"key"`
+	TrackingNumber string    `json:"tracking_number"`
+	ArrangedAt     time.Time `json:"arranged_at"`
+	Pace           duration  `json:"pace"`
+	CancelledAt    time.Time `json:"cancelled_at,omitzero"`
+	parcel
+}
+
+// parcel is what a caller asks to have moved.
+type parcel struct {
+	Reference string     `json:"reference"`
+	Address   address    `json:"address"`
+	Lines     []contents `json:"lines"`
+}
+
+type address struct {
+	Name       string `json:"name"`
+	Street     string `json:"street"`
+	City       string `json:"city"`
+	PostalCode string `json:"postal_code"`
+	Country    string `json:"country"`
+}
+
+type contents struct {
+	SKU      string `json:"sku"`
+	Quantity int    `json:"quantity"`
+}
+
+func (p parcel) equal(q parcel) bool {
+	return p.Reference == q.Reference && p.Address == q.Address && slices.Equal(p.Lines, q.Lines)
+}
+
+// tracked is a shipment as its callers see it at one moment.
+type tracked struct {
+	shipment
+	Carrier           string    `json:"carrier"`
+	Status            string    `json:"status"` // that of the last stage
+	Stages            []stage   `json:"stages"`
+	EstimatedDelivery time.Time `json:"estimated_delivery,omitzero"` // none once cancelled
+}
+
+type stage struct {
+	Stage string    `json:"stage"`
+	At    time.Time `json:"at"`
+}
+
+// arrange takes a parcel once for each key.
+func (c *carrier) arrange(key string, in parcel) answer {
+	if !countryCode.MatchString(in.Address.Country) {
+		return refuse(http.StatusUnprocessableEntity, "address_refused", "a country is two capital letters, not %q", in.Address.Country)
+	}
+	if len(in.Lines) == 0 || slices.ContainsFunc(in.Lines, func(l contents) bool { return l.SKU == "" || l.Quantity < 1 }) {
+		return invalid("a parcel has lines, each with a sku and a quantity above 0")
+	}
+	if known, exists := c.byKey[key]; exists {
+		if !known.equal(in) {
+			return keyReused(key)
+		}
+		return ok(known.at(c.now()))
+	}
+	s := shipment{
+		ID: "sh_" + rand.Text(), Key: key, TrackingNumber: "SP" + rand.Text()[:16],
+		ArrangedAt: c.now(), Pace: c.pace, parcel: in,
+	}
+	c.journal.append(line{Shipment: &s})
+	c.apply(s)
+	return created(s.at(s.ArrangedAt))
+}
+
+// cancel stops a parcel that is not dispatched. Whether it is gets decided by the same stages that callers are told,
+// under the same lock and by a clock that never goes back: nobody sees a shipment both dispatched and cancelled.
+func (c *carrier) cancel(r *http.Request) answer {
+	s, exists := c.byTracking[r.PathValue("tracking_number")]
+	if !exists {
+		return noShipment(r)
+	}
+	at := c.now()
+	if !s.CancelledAt.IsZero() {
+		return ok(s.at(at))
+	}
+	if len(s.stages(at)) > 1 {
+		return refuse(http.StatusConflict, "already_dispatched", "the parcel is on its way")
+	}
+	cancelled := *s
+	cancelled.CancelledAt = at
+	c.journal.append(line{Shipment: &cancelled})
+	c.apply(cancelled)
+	a := ok(cancelled.at(at))
+	a.recorded = true
+	return a
+}
+
+func (c *carrier) track(r *http.Request) answer {
+	s, exists := c.byTracking[r.PathValue("tracking_number")]
+	if !exists {
+		return noShipment(r)
+	}
+	return ok(s.at(c.now()))
+}
+
+func noShipment(r *http.Request) answer {
+	return refuse(http.StatusNotFound, "no_shipment", "there is no shipment %s", r.PathValue("tracking_number"))
+}
+
+func (c *carrier) shipmentByKey(key string) (tracked, bool) {
+	if s, exists := c.byKey[key]; exists {
+		return s.at(c.now()), true
+	}
+	return tracked{}, false
+}
+
+func (s *shipment) at(now time.Time) tracked {
+	stages := s.stages(now)
+	t := tracked{shipment: *s, Carrier: carrierName, Status: stages[len(stages)-1].Stage, Stages: stages}
+	if s.CancelledAt.IsZero() {
+		t.EstimatedDelivery = s.ArrangedAt.Add(3 * time.Duration(s.Pace))
+	}
+	return t
+}
+
+// stages are those that the shipment has reached by now.
+func (s *shipment) stages(now time.Time) []stage {
+	reached := []stage{{"arranged", s.ArrangedAt}}
+	if !s.CancelledAt.IsZero() {
+		return append(reached, stage{"cancelled", s.CancelledAt})
+	}
+	end := "delivered"
+	if s.Address.PostalCode == undeliverable {
+		end = "failed"
+	}
+	at := s.ArrangedAt
+	for _, next := range []string{"dispatched", "in_transit", end} {
+		at = at.Add(time.Duration(s.Pace))
+		if at.After(now) {
+			break
+		}
+		reached = append(reached, stage{next, at})
+	}
+	return reached
+}
+
+func (c *carrier) apply(s shipment) { c.byKey[s.Key], c.byTracking[s.TrackingNumber] = &s, &s }
+
+// now is the clock, held still while it goes back: a stage that was told is not taken back.
+func (c *carrier) now() time.Time {
+	if t := c.clock(); t.After(c.latest) {
+		c.latest = t
+	}
+	return c.latest
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// faults is what is wrong with each party. The zero value is a world in which all goes well.
+type faults struct {
+	Provider fault `json:"provider" envPrefix:"PROVIDER_"`
+	Carrier  fault `json:"carrier" envPrefix:"CARRIER_"`
+	Supplier fault `json:"supplier" envPrefix:"SUPPLIER_"`
+}
+
+type fault struct {
+	Latency       duration `json:"latency" env:"LATENCY"`               // before each answer
+	Jitter        duration `json:"jitter" env:"JITTER"`                 // at most so much more, at random
+	ErrorRate     rate     `json:"error_rate" env:"ERROR_RATE"`         // of calls answered 503, with nothing done
+	AmbiguousRate rate     `json:"ambiguous_rate" env:"AMBIGUOUS_RATE"` // of calls that are recorded and then reset
+	Down          bool     `json:"down" env:"DOWN"`                     // every call is reset, with nothing done
+}
+
+func (f fault) delay() time.Duration {
+	if f.Jitter == 0 {
+		return time.Duration(f.Latency)
+	}
+	return time.Duration(f.Latency + rand.N(f.Jitter))
+}
+
+func (w *world) showFaults(*http.Request) answer { return ok(w.faults.Load()) }
+
+// setFaults replaces all faults; what the body leaves out is well again. A name that it does not know is refused: an
+// experiment with a misspelt fault would prove nothing.
+func (w *world) setFaults(r *http.Request) answer {
+	var f faults
+	in := json.NewDecoder(r.Body)
+	in.DisallowUnknownFields()
+	if err := decode(in, &f); err != nil {
+		return invalid("these are not faults: %v", err)
+	}
+	w.faults.Store(&f)
+	w.log.Info("faults changed", "faults", f)
+	return ok(f)
+}
+
+// duration is a time.Duration that is not negative, written as "1.5s".
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return err
+	}
+	if parsed < 0 {
+		return fmt.Errorf("%s is negative", parsed)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// rate is the share of calls that something happens to, from 0 to 1.
+type rate float64
+
+// strikes says whether it happens to this call.
+func (r rate) strikes() bool { return rand.Float64() < float64(r) }
+
+func (r *rate) UnmarshalText(text []byte) error {
+	parsed, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(parsed >= 0 && parsed <= 1) { // this way round NaN fails too
+		return fmt.Errorf("%s is not a rate, a number from 0 to 1", text)
+	}
+	*r = rate(parsed)
+	return nil
+}
+
+func (r *rate) UnmarshalJSON(number []byte) error { return r.UnmarshalText(number) }

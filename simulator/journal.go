@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// journal is an append-only file of JSON lines. They are appended while nothing else is decided, so they are in the order
+// of the decisions. Nobody is answered before sync, which waits outside of that lock: one fsync serves all who wait.
+//
+// An error stays: once memory is ahead of the disk, no later sync may say that all is well.
+type journal struct {
+	file *os.File // nil: nothing is kept
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	synced   sync.Cond
+	written  int // lines handed to the system
+	durable  int // of them, lines on disk
+	flushing bool
+	failed   error
+}
+
+// line is what a party did: exactly one of them.
+type line struct {
+	Entry    *entry    `json:"entry,omitempty"`
+	Shipment *shipment `json:"shipment,omitempty"` // as it was from then on
+	Supply   *supply   `json:"supply,omitempty"`
+}
+
+// openJournal opens the journal in folder, creating both as needed. Without a folder nothing is kept.
+func openJournal(folder string, log *slog.Logger) (*journal, error) {
+	j := &journal{log: log}
+	j.synced.L = &j.mu
+	if folder == "" {
+		return j, nil
+	}
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(folder, "journal.jsonl"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if err := syncFolder(folder); err != nil { // a new file is only as durable as its name
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), file.Close())
+	}
+	j.file = file
+	return j, nil
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// replay hands every line to apply. A last line without its end is what a kill left of a write that nobody was told
+// about; it is cut off.
+func (j *journal) replay(apply func(line) error) error {
+	if j.file == nil {
+		return nil
+	}
+	lines := bufio.NewReader(j.file)
+	var whole int64
+	for n := 1; ; n++ {
+		text, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			j.log.Info("journal replayed", "lines", n-1)
+			if len(text) == 0 {
+				return nil
+			}
+			j.log.Warn("a torn last line of the journal is cut off", "bytes", len(text))
+			return errors.Join(j.file.Truncate(whole), j.file.Sync())
+		}
+		var l line
+		if err == nil {
+			err = json.Unmarshal(text, &l)
+		}
+		if err == nil {
+			err = apply(l)
+		}
+		if err != nil {
+			return fmt.Errorf("replay journal, line %d: %w", n, err)
+		}
+		whole += int64(len(text))
+	}
+}
+
+// append writes the next line. It is on disk when a later sync returns nil; an error here comes back from there.
+func (j *journal) append(l line) {
+	if j.file == nil {
+		return
+	}
+	text, err := json.Marshal(l)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed != nil {
+		return // the last line may be torn: nothing may follow it
+	}
+	if err == nil {
+		_, err = j.file.Write(append(text, '\n'))
+	}
+	if err != nil {
+		j.fail(err)
+		return
+	}
+	j.written++
+}
+
+// sync returns when everything appended so far is on disk.
+func (j *journal) sync() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for target := j.written; j.durable < target && j.failed == nil; {
+		if j.flushing {
+			j.synced.Wait()
+			continue
+		}
+		j.flushing = true
+		upTo := j.written
+		j.mu.Unlock()
+		err := j.file.Sync()
+		j.mu.Lock()
+		j.flushing = false
+		if err != nil {
+			j.fail(err)
+		} else {
+			j.durable = upTo
+		}
+		j.synced.Broadcast()
+	}
+	return j.failed
+}
+
+func (j *journal) fail(err error) {
+	j.failed = err
+	j.log.Error("the journal cannot be written; until a restart every call fails", "error", err)
+}
+
+func (j *journal) close() error {
+	if j.file == nil {
+		return nil
+	}
+	return errors.Join(j.sync(), j.file.Close())
+}

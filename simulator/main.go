@@ -1,0 +1,102 @@
+// Program simulator is the world outside Orderflow: a payment provider with a ledger of its own, a parcel carrier and a
+// supplier, each behind its own base path. It shares no code with the system on purpose, so that the two can only agree by
+// what is said over HTTP, and what it remembers can be held against what the system believes.
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	shutdownWithin = 3 * time.Second
+)
+
+type config struct {
+	HTTPAddr     string     `env:"HTTP_ADDR" envDefault:"127.0.0.1:8090"`
+	Data         string     `env:"SIMULATOR_DATA"` // folder of the journal; empty: everything is forgotten at the end
+	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between going unready and refusing connections
+	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long tok_timeout keeps its caller waiting
+	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"2s"`           // from each stage of a shipment to the next; 0: all at once
+	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
+	Faults       faults     // at the start; PUT /faults changes them
+}
+
+func main() {
+	cfg, err := env.ParseAs[config]()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "simulator: the settings are not right:", err) // all of them at once
+		os.Exit(2)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", "simulator")
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("stopped by an error", "error", err)
+		os.Exit(1)
+	}
+	log.Info("stopped")
+}
+
+// run plays the outside world until ctx ends.
+func run(ctx context.Context, cfg config, log *slog.Logger) error {
+	world, err := newWorld(cfg, now, log)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(serveWorld(ctx, cfg, world, log), world.journal.close())
+}
+
+// now is the clock of the real world, in the precision that it is told in.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// serveWorld serves until ctx ends, then answers "not ready" for the drain delay, and at last ends what still waits:
+// a caller of tok_timeout would hold up the stop for longer than anyone has.
+func serveWorld(ctx context.Context, cfg config, world *world, log *slog.Logger) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	requests, endWaits := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWaits()
+	server := &http.Server{
+		Handler:           world.routes(),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	server.RegisterOnShutdown(endWaits)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	log.Info("serving", "addr", listener.Addr().String(), "data", cfg.Data)
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	world.draining.Store(true)
+	time.Sleep(time.Duration(cfg.DrainDelay))
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer cancel()
+	if server.Shutdown(stopping) != nil {
+		return server.Close() // on those who have not finished in time
+	}
+	return nil
+}

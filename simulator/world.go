@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// world is the three parties with what they have in common.
+type world struct {
+	log      *slog.Logger
+	journal  *journal
+	faults   atomic.Pointer[faults]
+	answered tally
+	draining atomic.Bool
+
+	deciding sync.Mutex // one call at a time: a decision takes microseconds, and it is the disk that takes long
+	provider *provider
+	carrier  *carrier
+	supplier *supplier
+}
+
+// newWorld opens the journal and remembers what is in it. All time is told by clock.
+func newWorld(cfg config, clock func() time.Time, log *slog.Logger) (*world, error) {
+	journal, err := openJournal(cfg.Data, log)
+	if err != nil {
+		return nil, err
+	}
+	w := &world{
+		log:      log,
+		journal:  journal,
+		provider: newProvider(clock, journal, time.Duration(cfg.TimeoutHold)),
+		carrier:  newCarrier(clock, journal, cfg.CarrierPace),
+		supplier: newSupplier(clock, journal, time.Duration(cfg.SupplierLead)),
+	}
+	w.faults.Store(&cfg.Faults)
+	if err := journal.replay(w.apply); err != nil {
+		return nil, errors.Join(err, journal.close())
+	}
+	return w, nil
+}
+
+// apply repeats what the journal tells.
+func (w *world) apply(l line) error {
+	switch {
+	case l.Entry != nil:
+		w.provider.apply(*l.Entry)
+	case l.Shipment != nil:
+		w.carrier.apply(*l.Shipment)
+	case l.Supply != nil:
+		w.supplier.apply(*l.Supply)
+	default:
+		return errors.New("nothing that is known here")
+	}
+	return nil
+}
+
+func (w *world) routes() http.Handler {
+	provider := w.party("provider", func(f *faults) fault { return f.Provider })
+	carrier := w.party("carrier", func(f *faults) fault { return f.Carrier })
+	supplier := w.party("supplier", func(f *faults) fault { return f.Supplier })
+
+	mux := http.NewServeMux()
+	mux.Handle("POST /provider/charges", provider(keyed(w.provider.charge)))
+	mux.Handle("GET /provider/charges", provider(byKey(w.provider.chargeByKey)))
+	mux.Handle("POST /provider/refunds", provider(keyed(w.provider.refund)))
+	mux.Handle("GET /provider/refunds", provider(byKey(w.provider.refundByKey)))
+	mux.Handle("GET /provider/ledger", provider(w.provider.page))
+
+	mux.Handle("POST /carrier/shipments", carrier(keyed(w.carrier.arrange)))
+	mux.Handle("GET /carrier/shipments", carrier(byKey(w.carrier.shipmentByKey)))
+	mux.Handle("GET /carrier/shipments/{tracking_number}", carrier(w.carrier.track))
+	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
+
+	mux.Handle("POST /supplier/orders", supplier(keyed(w.supplier.order)))
+	mux.Handle("GET /supplier/orders", supplier(byKey(w.supplier.supplyByKey)))
+
+	mux.Handle("GET /faults", serve(w.showFaults))
+	mux.Handle("PUT /faults", serve(w.setFaults))
+	mux.Handle("GET /livez", serve(func(*http.Request) answer { return ok(map[string]string{"status": "alive"}) }))
+	mux.Handle("GET /readyz", serve(w.readyz))
+	mux.Handle("GET /metrics", &w.answered)
+	return withProblems(mux)
+}
+
+// party serves the calls of one of the three under its faults of the moment. Nothing is told before all that it may rest
+// on is on disk, whether this call wrote it or another did: that is why reading waits for the journal as well.
+func (w *world) party(name string, faultOf func(*faults) fault) func(handler) http.HandlerFunc {
+	attend := func(r *http.Request, h handler) answer {
+		f := faultOf(w.faults.Load())
+		wait(r.Context(), f.delay())
+		if f.Down {
+			return answer{lost: true}
+		}
+		if f.ErrorRate.strikes() {
+			return refuse(http.StatusServiceUnavailable, "unavailable", "the %s has a bad moment", name)
+		}
+		a := w.decide(r, h)
+		if w.journal.sync() != nil {
+			return refuse(http.StatusInternalServerError, "journal", "the %s cannot write its books", name)
+		}
+		a.lost = a.lost || a.recorded && f.AmbiguousRate.strikes()
+		return a
+	}
+	return func(h handler) http.HandlerFunc {
+		return serve(func(r *http.Request) answer {
+			a := attend(r, h)
+			w.answered.add(name, r.Pattern, a.outcome())
+			w.log.Debug("answered", "method", r.Method, "path", r.URL.Path, "key", r.Header.Get("Idempotency-Key"), "outcome", a.outcome())
+			return a
+		})
+	}
+}
+
+// decide asks h while nothing else is decided. The answer is a copy of what is in the books then.
+func (w *world) decide(r *http.Request, h handler) answer {
+	w.deciding.Lock()
+	defer w.deciding.Unlock()
+	return h(r)
+}
+
+// readyz answers 200 while the journal can be written and the program is not stopping.
+func (w *world) readyz(*http.Request) answer {
+	if w.draining.Load() {
+		return refuse(http.StatusServiceUnavailable, "draining", "the simulator is stopping")
+	}
+	if w.journal.sync() != nil {
+		return refuse(http.StatusServiceUnavailable, "journal", "the journal cannot be written")
+	}
+	return ok(map[string]string{"status": "ready"})
+}
