@@ -273,7 +273,7 @@ func TestWhatHasArrivedIsHandedOverAsABatch(t *testing.T) {
 
 func TestNothingIsLostWhenTheBrokerRestartsUnderLoad(t *testing.T) {
 	t.Parallel()
-	r := testkit.PrivateRabbitMQ(t)
+	r := testkit.PrivateRabbitMQ(t, nil)
 	b := newBroker(t, r.URL)
 	var got seen
 	p, _ := running(t, b, queue(kind), func(_ context.Context, batch []bus.Delivery) []error {
@@ -421,5 +421,32 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	letters, _, err := dead.List(t.Context(), 10)
 	if err != nil || len(letters) != 1 || letters[0].ID == "" || string(letters[0].Body) != "by hand" {
 		t.Errorf("left: %v, %+v", err, letters)
+	}
+}
+
+// A broker with an alarm stops reading from those who publish. They must not pile up what they cannot get rid of.
+func TestABlockedBrokerIsNotPublishedTo(t *testing.T) {
+	t.Parallel()
+	r := testkit.PrivateRabbitMQ(t, map[string]string{"vm_memory_high_watermark.absolute": "30MiB"})
+	b := newBroker(t, r.URL)
+	p := b.NewPublisher()
+	testkit.Go(t, p.Run)
+	testkit.Until(t, "the publisher is connected", b.Connected)
+	news := message(`1`)
+	news.Mandatory = false
+	testkit.Until(t, "the broker has raised its alarm", func() bool {
+		return errors.Is(p.Publish(t.Context(), []bus.Message{news})[0], bus.ErrUnavailable)
+	})
+	begun := time.Now()
+	for range 1000 {
+		if err := p.Publish(t.Context(), []bus.Message{news})[0]; !errors.Is(err, bus.ErrUnavailable) {
+			t.Fatalf("published to a blocked broker: %v", err)
+		}
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("a thousand refusals took %s: they should not wait", took)
+	}
+	if !b.Connected() {
+		t.Error("the session was given up: the broker has said that it is blocked, and will say when it no longer is")
 	}
 }

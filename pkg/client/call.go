@@ -87,7 +87,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 		return c.send(e.Context(), r, &sent)
 	})
 	switch {
-	case err == nil && !refused(answer.StatusCode):
+	case err == nil && !c.client.cfg.refused(answer.StatusCode):
 		return answer, nil
 	case err == nil:
 		f := &failure{status: answer.StatusCode, retry: c.repeatable, after: retryAfter(answer.Header), ambiguous: !undone(answer.StatusCode)}
@@ -110,7 +110,7 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.R
 	answer, err := c.client.transport.RoundTrip(c.outgoing(httptrace.WithClientTrace(own, &httptrace.ClientTrace{
 		WroteHeaders: func() { sent.Store(true) },
 	}), r))
-	whole := err == nil && (c.whole || refused(answer.StatusCode))
+	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
 	}

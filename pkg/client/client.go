@@ -34,6 +34,10 @@ type Config struct {
 	// been carried out: it was sent, and no answer came. For neighbours that are known to honour the key.
 	RetryAmbiguous bool
 
+	// Composes is for a neighbour that answers 503 because of others that it needs: such an answer is neither asked for
+	// again, as it has tried, nor counted by the breaker, as it is well itself.
+	Composes bool
+
 	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; 256
 	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; 5 s
 }

@@ -71,8 +71,13 @@ func isOpen(err error) bool {
 }
 
 // refused reports whether an answer is a refusal that may be over in a moment.
-func refused(status int) bool {
-	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError && status != http.StatusNotImplemented
+func (c Config) refused(status int) bool {
+	return status == http.StatusTooManyRequests || c.broken(status)
+}
+
+// broken reports whether an answer means that something is wrong with the neighbour.
+func (c Config) broken(status int) bool {
+	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented && !(c.Composes && status == http.StatusServiceUnavailable)
 }
 
 // undone reports whether such an answer says that nothing was done. The others may come from a proxy, or after the deed.

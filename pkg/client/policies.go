@@ -72,7 +72,7 @@ func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
 			case err != nil:
 				return true
 			}
-			return answer.StatusCode >= http.StatusInternalServerError && answer.StatusCode != http.StatusNotImplemented
+			return cfg.broken(answer.StatusCode)
 		}).
 		WithFailureRateThreshold(breakerRate, breakerLeast, breakerPeriod).
 		WithSuccessThreshold(breakerSuccess).

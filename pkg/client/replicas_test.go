@@ -145,6 +145,24 @@ func TestCallersWhoLeaveSayNothingAboutTheNeighbour(t *testing.T) {
 	}
 }
 
+func TestANeighbourThatComposesIsNotBlamedForOthers(t *testing.T) {
+	t.Parallel()
+	n := serve(t, status(503))
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Composes: true})
+	for range 2 * breakerLeast {
+		if got, body, err := outcome(t, c, request(t, "GET", "", "")); got != 503 || body == "" {
+			t.Fatalf("status %d, %q, error %v", got, body, err)
+		}
+	}
+	if n.requests() != 2*breakerLeast {
+		t.Errorf("%d requests", n.requests())
+	}
+	n.follow(status(500), status(200))
+	if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 200 {
+		t.Errorf("its own failure: status %d, error %v", got, err)
+	}
+}
+
 func TestABulkheadKeepsASlowNeighbourFromTakingEverything(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

@@ -218,3 +218,43 @@ func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testi
 		t.Errorf("%d deadlocks, %v", deadlocks, err)
 	}
 }
+
+// The whole way through a real broker: what is sent twice and arrives in any order, at two replicas, has its effect once.
+func TestDuplicatesInAnyOrderAtTwoReplicasHaveTheirEffectsOnce(t *testing.T) {
+	t.Parallel()
+	db, v := testkit.DB(t, inbox.Migrations()), testkit.NewVhost(t)
+	setUp(t, db)
+	broker, err := bus.NewBroker(v.URL, "orders", testkit.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	publisher := broker.NewPublisher()
+	testkit.Go(t, publisher.Run)
+	for range 2 {
+		in := inbox.New(db, testkit.Log(t), inbox.On(book))
+		queue := bus.Queue{Service: "orders", Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
+		testkit.Go(t, broker.NewConsumer(queue, publisher, in.Handle).Run)
+	}
+	testkit.Until(t, "the broker is connected", broker.Connected)
+	var batch []bus.Message
+	const total = 300
+	for i := range total {
+		m := delivery(fmt.Sprintf("o%03d", i)).Message
+		m.Exchange, m.Mandatory = bus.Events, true
+		batch = append(batch, m, m)
+	}
+	rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+	for part := range slices.Chunk(batch, bus.MaxBatch) {
+		for _, err := range publisher.Publish(t.Context(), part) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	testkit.Until(t, "all are handled", func() bool { return len(effects(t, db)) >= total && v.Depth("orders.events") == 0 })
+	got := effects(t, db)
+	slices.Sort(got)
+	if len(got) != total || len(slices.Compact(got)) != total {
+		t.Errorf("%d effects, want each of %d once", len(got), total)
+	}
+}

@@ -165,10 +165,10 @@ func VhostOn(t *testing.T, broker servers.Broker) *Vhost {
 	return &Vhost{Broker: broker, Name: name, URL: url, t: t}
 }
 
-// PrivateRabbitMQ starts a broker that a test may stop, kill and freeze.
-func PrivateRabbitMQ(t *testing.T) *servers.RabbitMQ {
+// PrivateRabbitMQ starts a broker that a test may stop, kill and freeze, with lines of configuration of its own.
+func PrivateRabbitMQ(t *testing.T, settings map[string]string) *servers.RabbitMQ {
 	t.Helper()
-	r, err := servers.StartRabbitMQ(t.Context(), servers.Options{Dir: t.TempDir()})
+	r, err := servers.StartRabbitMQ(t.Context(), servers.Options{Dir: t.TempDir(), Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}

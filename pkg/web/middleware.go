@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"example.com/orderflow/pkg/fault"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 )
@@ -71,6 +72,22 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 				err = fmt.Errorf("panic: %v", r)
 			}
 		}()
+		return next(c)
+	}
+}
+
+// headerSize refuses a request whose first line and header are too big.
+func headerSize(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		size := len(c.Request().RequestURI)
+		for name, values := range c.Request().Header {
+			for _, value := range values {
+				size += len(name) + len(value)
+			}
+		}
+		if size > headerLimit {
+			return fault.New(fault.HeaderTooBig, "the header has more than %d bytes", headerLimit)
+		}
 		return next(c)
 	}
 }

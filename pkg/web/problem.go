@@ -39,6 +39,7 @@ var statuses = map[fault.Kind]int{
 	fault.TooLarge:     http.StatusRequestEntityTooLarge,
 	fault.Unsupported:  http.StatusUnsupportedMediaType,
 	fault.Invalid:      http.StatusUnprocessableEntity,
+	fault.HeaderTooBig: http.StatusRequestHeaderFieldsTooLarge,
 	fault.TooMany:      http.StatusTooManyRequests,
 	fault.BadGateway:   http.StatusBadGateway,
 	fault.Unavailable:  http.StatusServiceUnavailable,

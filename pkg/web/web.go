@@ -25,7 +25,7 @@ const (
 	requestTimeout = 20 * time.Second // of the context that handlers are given
 	shutdownWithin = 10 * time.Second
 	readyTimeout   = 2 * time.Second
-	maxHeader      = 32 << 10
+	headerLimit    = 32 << 10
 	bodyLimit      = "1M"
 )
 
@@ -54,7 +54,7 @@ func New(cfg Config) *Server {
 	s := &Server{Echo: e, cfg: cfg}
 	e.HTTPErrorHandler = s.problem
 	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
-	e.Use(requestID, s.accessLog, s.recovered, middleware.BodyLimit(bodyLimit), deadline)
+	e.Use(requestID, s.accessLog, s.recovered, headerSize, middleware.BodyLimit(bodyLimit), deadline)
 	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
 	e.GET("/readyz", s.readyz)
 	if cfg.Metrics != nil {
@@ -76,7 +76,7 @@ func (s *Server) Run(ctx context.Context) error {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
+		MaxHeaderBytes:    8 * headerLimit,                                         // refused in plain text, so headerSize refuses most before
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that hang up, mostly
 	}
 	failed := make(chan error, 1)
