@@ -153,7 +153,7 @@ func (c *call) discard() {
 
 // readWhole replaces an answer's body by one in memory, so that its connection is free again.
 func readWhole(answer *http.Response) error {
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // all that matters has been read
 	body, err := io.ReadAll(io.LimitReader(answer.Body, bodyMost+1))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)

@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/sdk/trace"
 )
 
 func answer(code int, media, body string) http.HandlerFunc {
@@ -124,20 +121,5 @@ func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
 	var out charge
 	if status, err := c.JSON(t.Context(), "GET", "/charges", nil, nil, &out); status != 200 || out.ID != "c1" {
 		t.Errorf("status %d, %+v, error %v", status, out, err)
-	}
-}
-
-func TestTheTraceGoesOn(t *testing.T) { // not parallel: it sets what is global
-	otel.SetTextMapPropagator(propagation.TraceContext{})
-	otel.SetTracerProvider(trace.NewTracerProvider())
-	var parent string
-	n := serve(t, func(_ http.ResponseWriter, r *http.Request) { parent = r.Header.Get("Traceparent") })
-	ctx, span := otel.Tracer("test").Start(t.Context(), "caller")
-	defer span.End()
-	if _, err := New(Config{Name: "provider", URLs: URLs{n.URL}}).JSON(ctx, "GET", "/", nil, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(parent, span.SpanContext().TraceID().String()) {
-		t.Errorf("the traceparent is %q", parent)
 	}
 }

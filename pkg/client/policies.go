@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	backoffMin    = 50 * time.Millisecond
-	backoffMax    = time.Second
+	minBackoff    = 50 * time.Millisecond
+	maxBackoff    = time.Second
 	backoffJitter = 0.5
 	retryAfterMax = time.Second // who waits longer for a neighbour has been forgotten by his own caller
 
@@ -44,7 +44,7 @@ func patience(cfg Config) failsafe.Executor[*http.Response] {
 				return ok && f.retry
 			}).
 			WithMaxRetries(cfg.Retries).
-			WithBackoff(backoffMin, backoffMax).
+			WithBackoff(minBackoff, maxBackoff).
 			WithJitterFactor(backoffJitter).
 			WithDelayFunc(func(e failsafe.ExecutionAttempt[*http.Response]) time.Duration {
 				f, ok := errors.AsType[*failure](e.LastError())
@@ -90,18 +90,19 @@ func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
 	)
 }
 
-// watch shows the breakers as a metric. Its name is a constant, so making it cannot fail.
+// watch shows the breakers as a metric. Names are constants, so making it cannot fail.
 func watch(cfg Config, all []*replica) {
-	_, _ = otel.Meter("orderflow/client").Int64ObservableGauge("client_breaker_open",
-		metric.WithDescription("1 while attempts at a replica are refused, by neighbour and replica."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			for _, r := range all {
-				var open int64
-				if r.breaker.IsOpen() {
-					open = 1
-				}
-				o.Observe(open, metric.WithAttributes(attribute.String("neighbour", cfg.Name), attribute.String("replica", r.base.Host)))
+	meter := otel.Meter("orderflow/client")
+	gauge, _ := meter.Int64ObservableGauge("client_breaker_open",
+		metric.WithDescription("1 while attempts at a replica are refused, by neighbour and replica."))
+	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, r := range all {
+			var open int64
+			if r.breaker.IsOpen() {
+				open = 1
 			}
-			return nil
-		}))
+			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("neighbour", cfg.Name), attribute.String("replica", r.base.Host)))
+		}
+		return nil
+	}, gauge)
 }

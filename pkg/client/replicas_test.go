@@ -111,7 +111,7 @@ func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	begun := time.Now()
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
 	wantKind(t, err, fault.Unavailable)
-	if took := time.Since(begun); took > backoffMin/2 || n.requests() != 0 {
+	if took := time.Since(begun); took > minBackoff/2 || n.requests() != 0 {
 		t.Errorf("took %s and %d requests", took, n.requests())
 	}
 }

@@ -32,6 +32,8 @@ const (
 	listDefault = 50
 	listMost    = 200
 	lockWait    = "10s"
+	listedBody  = 2 << 10 // bytes of a message that a list shows
+	wholeBody   = 1 << 20
 )
 
 // Operations serves the dead letters of one service's queues.
@@ -69,18 +71,19 @@ type item struct {
 	FirstFailed time.Time `json:"first_failed_at,omitzero"`
 	LastFailed  time.Time `json:"last_failed_at,omitzero"`
 	TraceParent string    `json:"traceparent,omitempty"`
-	Body        any       `json:"body"` // JSON when it is, else text
+	Body        any       `json:"body"` // JSON when it is, else text; in a list, the beginning of a long one
+	BodyBytes   int       `json:"body_bytes"`
 }
 
-func (o *Operations) item(l bus.DeadLetter) item {
+func (o *Operations) item(l bus.DeadLetter, bodyMost int) item {
 	it := item{
 		ID: o.service + "." + l.ID, Service: o.service, Queue: l.Queue, Kind: l.Kind, Subject: l.Subject, MessageID: l.ID,
-		Attempts: l.Attempt, Reason: l.Reason, Error: l.Error, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed, TraceParent: l.TraceParent,
+		Attempts: l.Attempt, Reason: l.Reason, Error: l.Error, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed, TraceParent: l.TraceParent, BodyBytes: len(l.Body),
 	}
-	if json.Valid(l.Body) {
+	if len(l.Body) <= bodyMost && json.Valid(l.Body) {
 		it.Body = json.RawMessage(l.Body)
 	} else {
-		it.Body = strings.ToValidUTF8(string(l.Body), "\uFFFD")
+		it.Body = strings.ToValidUTF8(string(l.Body[:min(len(l.Body), bodyMost)]), "\uFFFD")
 	}
 	return it
 }
@@ -100,7 +103,7 @@ func (o *Operations) list(c echo.Context) error {
 			letters, total, err := q.List(ctx, limit)
 			all += total
 			for _, l := range letters {
-				items = append(items, o.item(l))
+				items = append(items, o.item(l, listedBody))
 			}
 			return err
 		})
@@ -122,7 +125,7 @@ func (o *Operations) get(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, o.item(found))
+	return c.JSON(http.StatusOK, o.item(found, wholeBody))
 }
 
 func (o *Operations) replay(c echo.Context) error {

@@ -28,7 +28,8 @@ func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {
 		return nil, fmt.Errorf("the seed of a key has %d bytes, not %d", ed25519.SeedSize, len(seed))
 	}
 	private := ed25519.NewKeyFromSeed(seed)
-	x := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	public, _ := private.Public().(ed25519.PublicKey) // which it always is
+	x := base64.RawURLEncoding.EncodeToString(public)
 	return &Issuer{name, audience, private, JWK{Type: "OKP", Curve: "Ed25519", X: x, ID: thumbprint(x), Use: "sig", Algorithm: "EdDSA"}}, nil
 }
 

@@ -106,7 +106,7 @@ func (k *remoteKeys) get(ctx context.Context) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // all that matters has been read
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -122,7 +123,7 @@ func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
 				}
 				return
 			}
-			if f, ok := err.(*fault.Error); !ok || f.Kind != fault.Unauthorized || !strings.HasPrefix(f.Detail, test.why) {
+			if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Unauthorized || !strings.HasPrefix(f.Detail, test.why) {
 				t.Fatalf("the error is %#v, not %q", err, test.why)
 			}
 			if caller.ID != "" || caller.Scopes != nil {

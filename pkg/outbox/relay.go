@@ -90,7 +90,8 @@ func (r *Relay) Flush(ctx context.Context) (n int, err error) {
 			return err
 		}
 		n = len(batch)
-		var sent []string
+		var sent, refused []string
+		var why error
 		for i, err := range r.publisher.Publish(ctx, batch) {
 			switch {
 			case err == nil:
@@ -98,11 +99,14 @@ func (r *Relay) Flush(ctx context.Context) (n int, err error) {
 			case errors.Is(err, bus.ErrUnavailable):
 				away = err // as if it had not been tried: it stays first in line
 			default:
-				r.log.ErrorContext(ctx, "message stays in the outbox", "kind", batch[i].Kind, "message_id", batch[i].ID, "subject", batch[i].Subject, "error", err)
+				refused, why = append(refused, batch[i].ID), err
 				if err := postpone(ctx, tx, batch[i].ID, err); err != nil {
 					return err
 				}
 			}
+		}
+		if len(refused) > 0 { // usual for a moment when everything starts for the first time
+			r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0], "error", why)
 		}
 		return remove(ctx, tx, sent)
 	})
