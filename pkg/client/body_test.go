@@ -23,7 +23,7 @@ func TestAStreamOutlivesTheTimeLimits(t *testing.T) {
 	t.Parallel()
 	next, left := make(chan string), make(chan struct{})
 	n := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		for {
 			select {

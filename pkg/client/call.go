@@ -107,9 +107,8 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.Response, error) {
 	own, cancel := context.WithCancelCause(c.request.Context())
 	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	answer, err := c.client.transport.RoundTrip(c.outgoing(httptrace.WithClientTrace(own, &httptrace.ClientTrace{
-		WroteHeaders: func() { sent.Store(true) },
-	}), r))
+	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	answer, err := c.client.transport.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats

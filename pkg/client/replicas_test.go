@@ -168,7 +168,7 @@ func TestABulkheadKeepsASlowNeighbourFromTakingEverything(t *testing.T) {
 	release := make(chan struct{})
 	n := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 	})
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Bulkhead: 3, Retries: -1})
 	var held sync.WaitGroup

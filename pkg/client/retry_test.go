@@ -116,7 +116,7 @@ func TestALongRetryAfterIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	n := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
-		w.WriteHeader(503)
+		w.WriteHeader(http.StatusServiceUnavailable)
 	}, status(200))
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
 	begun := time.Now()

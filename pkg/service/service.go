@@ -42,7 +42,7 @@ type Program struct {
 func Main[C interface{ common() Settings }](name string, run func(ctx context.Context, p *Program, cfg C) error) {
 	cfg, err := env.ParseAs[C]()
 	if err != nil {
-		reportSettings(name, err)
+		fmt.Fprint(os.Stderr, mistakes(name, cfg, err))
 		os.Exit(2)
 	}
 	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
@@ -58,19 +58,6 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 		os.Exit(1)
 	}
 	log.Info("stopped")
-}
-
-// reportSettings prints each mistake on a line of its own, all of them at once.
-func reportSettings(name string, err error) {
-	fmt.Fprintf(os.Stderr, "%s: the settings are not right:\n", name)
-	all, ok := errors.AsType[env.AggregateError](err)
-	if !ok {
-		fmt.Fprintf(os.Stderr, "  %v\n", err)
-		return
-	}
-	for _, err := range all.Errors {
-		fmt.Fprintf(os.Stderr, "  %v\n", err)
-	}
 }
 
 // Part is something that runs as long as the program does.

@@ -82,7 +82,7 @@ func TestAllMistakesInTheSettingsAreReportedAtOnce(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, name := range []string{"MUST", "Some", "LogLevel"} {
+	for _, name := range []string{`"MUST"`, "  SOME: ", "  LOG_LEVEL: "} {
 		if !strings.Contains(string(out), name) {
 			t.Errorf("%s is not named in:\n%s", name, out)
 		}

@@ -1,0 +1,42 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// mistakes says what is wrong with the settings, each mistake on a line of its own under the name of its variable.
+func mistakes(program string, cfg any, err error) string {
+	all := env.AggregateError{Errors: []error{err}}
+	if several, ok := errors.AsType[env.AggregateError](err); ok {
+		all = several
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: the settings are not right:\n", program)
+	for _, err := range all.Errors {
+		if e, ok := errors.AsType[env.ParseError](err); ok { // it names the field, which nobody outside of the code knows
+			fmt.Fprintf(&b, "  %s: %v\n", strings.Join(variables(reflect.TypeOf(cfg), "", e.Name), " or "), e.Err)
+			continue
+		}
+		fmt.Fprintf(&b, "  %v\n", err)
+	}
+	return b.String()
+}
+
+// variables lists the environment variables of the fields with a name, anywhere in a config.
+func variables(t reflect.Type, prefix, field string) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name, _, _ := strings.Cut(f.Tag.Get("env"), ","); name != "" && f.Name == field {
+			names = append(names, prefix+name)
+		}
+		if f.Type.Kind() == reflect.Struct {
+			names = append(names, variables(f.Type, prefix+f.Tag.Get("envPrefix"), field)...)
+		}
+	}
+	return names
+}
