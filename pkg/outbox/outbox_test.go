@@ -24,7 +24,10 @@ func reserve(n int) messages.Message {
 
 func send(t *testing.T, db *postgres.DB, due time.Time, msgs ...messages.Message) {
 	t.Helper()
-	err := db.Tx(t.Context(), func(tx pgx.Tx) error { return outbox.SendAt(t.Context(), tx, due, msgs...) })
+	for i, m := range msgs {
+		msgs[i] = outbox.At(due, m)
+	}
+	err := db.Tx(t.Context(), func(tx pgx.Tx) error { return outbox.Send(t.Context(), tx, msgs...) })
 	if err != nil {
 		t.Fatal(err)
 	}

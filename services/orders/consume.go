@@ -64,10 +64,7 @@ func (s *shop) advance(ctx context.Context, tx pgx.Tx, m messages.Message, decid
 	if !moved {
 		s.late(ctx, m, o.Status)
 	}
-	if err := updateOrder(ctx, tx, t.order); err != nil {
-		return err
-	}
-	return tell(ctx, tx, t)
+	return updateOrder(ctx, tx, t)
 }
 
 // productChanged keeps orders' own copy of the catalogue.

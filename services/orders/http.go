@@ -170,10 +170,7 @@ func (s *shop) postCancellation(c echo.Context) error {
 			return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", locked.Status)
 		}
 		o = t.order
-		if err := updateOrder(ctx, tx, t.order); err != nil {
-			return err
-		}
-		return tell(ctx, tx, t)
+		return updateOrder(ctx, tx, t)
 	})
 	if err != nil {
 		return err

@@ -155,10 +155,7 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 			answer = before
 			return nil
 		}
-		if err := insertOrder(ctx, tx, t.order); err != nil {
-			return err
-		}
-		return tell(ctx, tx, t)
+		return insertOrder(ctx, tx, t)
 	})
 	return answer, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
@@ -100,47 +101,42 @@ func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[entry])
 }
 
-func insertOrder(ctx context.Context, tx pgx.Tx, o order) error {
-	_, err := tx.Exec(ctx, `
+// insertOrder writes the first turn of an order.
+func insertOrder(ctx context.Context, tx pgx.Tx, t turn) error {
+	o := t.order
+	return write(ctx, tx, t, `
 		INSERT INTO orders (`+orderColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		o.ID, o.CustomerID, o.Status, o.Reason, o.Lines, o.Total.Amount, o.Total.Currency, o.ShippingAddress, o.PaymentMethod,
 		o.AllowBackorder, o.Payment, o.Shipment, o.Step, o.Seq, o.AttentionSince, o.CreatedAt, o.UpdatedAt)
-	if err != nil {
-		return fmt.Errorf("insert order: %w", err)
-	}
-	return nil
 }
 
-// updateOrder writes the part of an order that changes.
-func updateOrder(ctx context.Context, tx pgx.Tx, o order) error {
-	_, err := tx.Exec(ctx, `
+// updateOrder writes a turn of an order that the caller has locked.
+func updateOrder(ctx context.Context, tx pgx.Tx, t turn) error {
+	o := t.order
+	return write(ctx, tx, t, `
 		UPDATE orders
 		SET status = $2, reason = $3, payment = $4, shipment = $5, step = $6, seq = $7, attention_since = $8, updated_at = $9
 		WHERE id = $1`, o.ID, o.Status, o.Reason, o.Payment, o.Shipment, o.Step, o.Seq, o.AttentionSince, o.UpdatedAt)
-	if err != nil {
-		return fmt.Errorf("update order: %w", err)
-	}
-	return nil
 }
 
-// tell writes what a turn adds to the timeline and what it sends.
-func tell(ctx context.Context, tx pgx.Tx, t turn) error {
+// write writes the order, what the turn adds to its timeline, and what it sends: two round trips.
+func write(ctx context.Context, tx pgx.Tx, t turn, order string, args ...any) error {
+	batch := &pgx.Batch{}
+	batch.Queue(order, args...)
 	if t.entry != nil {
-		_, err := tx.Exec(ctx, `
+		batch.Queue(`
 			INSERT INTO timeline (order_id, seq, at, status, what)
 			VALUES ($1, $2, $3, $4, $5)`, t.order.ID, t.entry.Seq, t.entry.At, t.entry.Status, t.entry.What)
-		if err != nil {
-			return fmt.Errorf("timeline: %w", err)
-		}
 	}
-	if err := outbox.Send(ctx, tx, t.send...); err != nil {
-		return err
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write order %s: %w", t.order.ID, err)
 	}
-	if t.check == nil {
-		return nil
+	msgs := t.send
+	if t.check != nil {
+		msgs = append(slices.Clip(msgs), outbox.At(t.due, *t.check))
 	}
-	return outbox.SendAt(ctx, tx, t.due, *t.check)
+	return outbox.Send(ctx, tx, msgs...)
 }
 
 // remembered is the answer that an idempotency key has had.
