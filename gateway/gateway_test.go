@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/web"
+)
+
+var key = seed(bytes.Repeat([]byte{7}, 32))
+
+// fixture is a gateway before five programs that note what they are asked.
+type fixture struct {
+	*testing.T
+	url     string
+	behind  map[string]*program
+	issuer  *identity.Issuer
+	gateway *gateway
+}
+
+// program is something behind the gateway. It answers with its name unless it is told otherwise.
+type program struct {
+	*httptest.Server
+	mu     sync.Mutex
+	answer http.HandlerFunc
+	seen   []*http.Request
+	bodies []string
+}
+
+func (p *program) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	p.seen, p.bodies = append(p.seen, r), append(p.bodies, string(body))
+	answer := p.answer
+	p.mu.Unlock()
+	answer(w, r)
+}
+
+func (p *program) answers(h http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = h
+}
+
+// last returns the latest request, or nil, and forgets all.
+func (p *program) last() *http.Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.seen) == 0 {
+		return nil
+	}
+	r := p.seen[len(p.seen)-1]
+	p.seen, p.bodies = nil, nil
+	return r
+}
+
+func (p *program) requests() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.seen)
+}
+
+func says(status int, media, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{T: t, behind: map[string]*program{}}
+	at := func(name string) client.URLs {
+		p := &program{answer: says(200, "application/json", `"`+name+`"`)}
+		p.Server = httptest.NewServer(p)
+		t.Cleanup(p.Close)
+		f.behind[name] = p
+		return client.URLs{p.URL}
+	}
+	f.serve(config{
+		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"), BFFURL: at("bff"),
+		Upstream:     client.Config{Timeout: 500 * time.Millisecond},
+		DemoIdentity: true, IdentityKey: key, DemoSecret: "demo", TokenIssuer: "orderflow", TokenAudience: "orderflow",
+	})
+	return f
+}
+
+func (f *fixture) serve(cfg config) {
+	f.Helper()
+	g, err := newGateway(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.gateway = g
+	f.issuer, err = identity.NewIssuer(key, "orderflow", "orderflow")
+	if err != nil {
+		f.Fatal(err)
+	}
+	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)})
+	g.mount(server.Echo)
+	public := httptest.NewServer(server.Echo)
+	f.Cleanup(public.Close)
+	f.url = public.URL
+}
+
+// gotten is an answer that has been read.
+type gotten struct {
+	*http.Response
+	body string
+}
+
+// problem reads the answer as one, which every error must be.
+func (g gotten) problem(t *testing.T) web.Problem {
+	t.Helper()
+	var p web.Problem
+	if err := json.Unmarshal([]byte(g.body), &p); err != nil || g.Header.Get("Content-Type") != web.ProblemType || p.Status != g.StatusCode ||
+		p.RequestID == "" || p.RequestID != g.Header.Get("X-Request-Id") || p.Detail == "" {
+		t.Errorf("not a problem: %s, %q, error %v", g.Status, g.body, err)
+	}
+	return p
+}
+
+// headers are pairs: name, value.
+func (f *fixture) call(method, path, body string, headers ...string) gotten {
+	f.Helper()
+	r, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return gotten{answer, string(text)}
+}
+
+func (f *fixture) bearer(sub string, scopes ...string) string {
+	f.Helper()
+	token, err := f.issuer.Token(sub, scopes, time.Minute)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return "Bearer " + token
+}
+
+func form(values ...string) string {
+	v := url.Values{}
+	for i := 0; i < len(values); i += 2 {
+		v.Add(values[i], values[i+1])
+	}
+	return v.Encode()
+}
+
+func basic(id, secret string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+}

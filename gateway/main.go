@@ -1,0 +1,105 @@
+// Gateway is the only door to the system: it authenticates, routes and shields. It knows no business rules.
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/web"
+)
+
+const name = "gateway"
+
+type config struct {
+	service.Settings
+	Addr      string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`  // the public port
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // metrics, for the operators' network only
+
+	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
+	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
+	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
+	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
+	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`
+	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
+
+	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // give out tokens for the demo clients; else JWKS_URL is needed
+	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs them; empty: a new key at each start
+	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`
+	JWKSURL       string `env:"JWKS_URL"` // where an identity provider publishes its keys, when the demo identity is off
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+}
+
+func main() { service.Main(name, run) }
+
+func run(ctx context.Context, p *service.Program, cfg config) error {
+	g, err := newGateway(cfg, p.Log)
+	if err != nil {
+		return err
+	}
+	public := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log})
+	admin := web.New(web.Config{Name: name + " admin", Addr: cfg.AdminAddr, Log: p.Log, Metrics: p.Metrics})
+	g.mount(public.Echo)
+	return p.Run(ctx,
+		service.Part{Name: "http", Run: public.Run},
+		service.Part{Name: "admin", Run: admin.Run},
+	)
+}
+
+// gateway is what the routes need.
+type gateway struct {
+	log        *slog.Logger
+	verifier   web.Verifier
+	demo       *demoIdentity // nil when it is switched off
+	neighbours neighbours
+	table      []resource
+}
+
+// neighbours are the clients of the programs behind the gateway.
+type neighbours struct {
+	orders, payments, inventory, shipping, bff *client.Client
+}
+
+func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
+	g := &gateway{log: log}
+	if err := g.identify(cfg); err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	connect := func(name string, urls client.URLs) *client.Client {
+		c := cfg.Upstream
+		c.Name, c.URLs, c.Log = name, urls, log
+		c.Timeout, c.Total = cmp.Or(c.Timeout, 5*time.Second), cmp.Or(c.Total, 12*time.Second) // longer than bff-web waits for others
+		c.RetryAmbiguous = true                                                                // where a key is honoured: see the table of routes
+		c.Composes = name == "bff-web"
+		return client.New(c)
+	}
+	g.neighbours = neighbours{
+		orders:    connect("orders", cfg.OrdersURL),
+		payments:  connect("payments", cfg.PaymentsURL),
+		inventory: connect("inventory", cfg.InventoryURL),
+		shipping:  connect("shipping", cfg.ShippingURL),
+		bff:       connect("bff-web", cfg.BFFURL),
+	}
+	g.table = g.routes()
+	return g, nil
+}
+
+// seed is the seed of an Ed25519 key, as a setting in base64.
+type seed []byte
+
+// UnmarshalText wants exactly the bytes that a key is made of.
+func (s *seed) UnmarshalText(text []byte) error {
+	raw, err := base64.StdEncoding.DecodeString(string(text))
+	if err != nil || len(raw) != ed25519.SeedSize {
+		return fmt.Errorf("not the base64 of %d bytes, such as `openssl rand -base64 %d` makes", ed25519.SeedSize, ed25519.SeedSize)
+	}
+	*s = raw
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/web"
+	"github.com/labstack/echo/v4"
+)
+
+// resource is a path and what can be done with it. {x} stands for one part of a path, {x...} for all that is left.
+type resource struct {
+	pattern string
+	methods methods // none: there is nothing here
+}
+
+// methods are handlers by their methods. GET answers HEAD, too.
+type methods map[string]echo.HandlerFunc
+
+// routes is everything that can be reached from outside; the first pattern that fits counts. A path is the same in front of
+// the gateway and behind it.
+func (g *gateway) routes() []resource {
+	public := g.forward
+	shopper := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
+	operator := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
+	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
+
+	orders := upstream{client: g.neighbours.orders}
+	placing := upstream{client: g.neighbours.orders, keyed: true}
+	inventory := upstream{client: g.neighbours.inventory}
+	shelving := upstream{client: g.neighbours.inventory, keyed: true}
+	composed := upstream{client: g.neighbours.bff}
+	pages := upstream{client: g.neighbours.bff, pages: true}
+
+	token, keys := methods{"POST": g.postToken}, methods{"GET": g.getKeys}
+	if g.demo == nil {
+		token, keys = nil, nil
+	}
+	return []resource{
+		{"/oauth/token", token},
+		{"/.well-known/jwks.json", keys},
+
+		{"/api/products", methods{"GET": public(inventory)}},
+		{"/api/products/{sku}", methods{"GET": public(inventory), "PUT": operator(inventory)}},
+		{"/api/products/{sku}/image", methods{"GET": public(inventory)}},
+		{"/api/products/{sku}/stock", methods{"POST": operator(shelving)}},
+		{"/api/stock", methods{"GET": operator(inventory)}},
+
+		{"/api/orders", methods{"GET": shopper(orders), "POST": shopper(placing)}},
+		{"/api/orders/{id}", methods{"GET": shopper(orders)}},
+		{"/api/orders/{id}/tracking", methods{"GET": shopper(orders)}},
+		{"/api/orders/{id}/cancellation", methods{"POST": shopper(orders)}},
+
+		{"/api/operations/attention", methods{"GET": operator(orders)}},
+		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
+		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
+		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},
+		{"/api/operations/dead-letters/{id}/discard", methods{"POST": deadLetter}},
+
+		{"/api", nil},
+		{"/api/{unknown...}", nil},
+		{"/metrics", nil}, // the web pages' own are not for the public
+		{"/{page...}", methods{"GET": public(pages)}},
+	}
+}
+
+// deadLetter goes to the service that a dead letter's id begins with.
+func (g *gateway) deadLetter(c echo.Context) error {
+	id := strings.TrimPrefix(c.Request().URL.Path, "/api/operations/dead-letters/")
+	owner, _, _ := strings.Cut(id, ".")
+	switch owner {
+	case "orders":
+		return g.forward(upstream{client: g.neighbours.orders})(c)
+	case "payments":
+		return g.forward(upstream{client: g.neighbours.payments})(c)
+	case "inventory":
+		return g.forward(upstream{client: g.neighbours.inventory})(c)
+	case "shipping":
+		return g.forward(upstream{client: g.neighbours.shipping})(c)
+	}
+	return echo.ErrNotFound
+}
+
+func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {
+	return web.Authenticate(g.verifier, scope)(next)
+}
+
+// mount puts the table behind everything that the server answers itself. It is not echo's router that reads the table: a
+// catch-all would take from echo the knowledge of which methods the other patterns have.
+func (g *gateway) mount(e *echo.Echo) { e.RouteNotFound("/*", g.serve) }
+
+func (g *gateway) serve(c echo.Context) error {
+	r := c.Request()
+	i := slices.IndexFunc(g.table, func(res resource) bool { return fits(res.pattern, r.URL.Path) })
+	if i < 0 || !plain(r.URL) || g.table[i].methods == nil {
+		return echo.ErrNotFound
+	}
+	found := g.table[i]
+	c.SetPath(found.pattern)
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	handle, ok := found.methods[method]
+	if !ok {
+		c.Response().Header().Set(echo.HeaderAllow, allow(found.methods))
+		return echo.ErrMethodNotAllowed
+	}
+	return handle(c)
+}
+
+func fits(pattern, path string) bool {
+	for {
+		want, patternLeft, more := strings.Cut(pattern, "/")
+		if strings.HasSuffix(want, "...}") {
+			return true
+		}
+		got, pathLeft, has := strings.Cut(path, "/")
+		if wild := strings.HasPrefix(want, "{"); wild && got == "" || !wild && got != want || more != has {
+			return false
+		}
+		if !more {
+			return true
+		}
+		pattern, path = patternLeft, pathLeft
+	}
+}
+
+// plain keeps out paths that a program behind the gateway might read as another path than the gateway does.
+func plain(u *url.URL) bool {
+	escaped := strings.ToLower(u.EscapedPath())
+	return path.Clean(u.Path) == u.Path && !strings.Contains(escaped, "%2f") && !strings.Contains(escaped, "%5c") && !strings.Contains(escaped, `\`)
+}
+
+func allow(m methods) string {
+	names := slices.Collect(maps.Keys(m))
+	if m[http.MethodGet] != nil {
+		names = append(names, http.MethodHead)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

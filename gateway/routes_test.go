@@ -1,0 +1,145 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, test := range []struct{ method, path, scope, to string }{
+		{"GET", "/api/products", "", "inventory"},
+		{"GET", "/api/products/MUG-BLUE", "", "inventory"},
+		{"HEAD", "/api/products/MUG-BLUE", "", "inventory"},
+		{"GET", "/api/products/MUG-BLUE/image", "", "inventory"},
+		{"PUT", "/api/products/MUG-BLUE", "operations", "inventory"},
+		{"POST", "/api/products/MUG-BLUE/stock", "operations", "inventory"},
+		{"GET", "/api/stock", "operations", "inventory"},
+		{"GET", "/api/orders?limit=2&cursor=x%20y", "orders", "orders"},
+		{"POST", "/api/orders", "orders", "orders"},
+		{"GET", "/api/orders/1", "orders", "orders"},
+		{"GET", "/api/orders/1/tracking", "orders", "orders"},
+		{"POST", "/api/orders/1/cancellation", "orders", "orders"},
+		{"GET", "/api/operations/attention", "operations", "orders"},
+		{"GET", "/api/operations/dead-letters?limit=3", "operations", "bff"},
+		{"GET", "/api/operations/dead-letters/payments.1", "operations", "payments"},
+		{"POST", "/api/operations/dead-letters/shipping.1/replay", "operations", "shipping"},
+		{"POST", "/api/operations/dead-letters/inventory.1/discard", "operations", "inventory"},
+		{"GET", "/api/operations/dead-letters/orders.1.2", "operations", "orders"},
+		{"GET", "/", "", "bff"},
+		{"GET", "/static/app.css?v=1", "", "bff"},
+		{"GET", "/orders/1", "", "bff"},
+		{"GET", "/caf%C3%A9", "", "bff"},
+	} {
+		t.Run(test.method+test.path, func(t *testing.T) {
+			if test.scope != "" {
+				a := f.call(test.method, test.path, "")
+				if a.StatusCode != http.StatusUnauthorized || a.Header.Get("WWW-Authenticate") == "" {
+					t.Errorf("without a token: %s", a.Status)
+				}
+				a.problem(t)
+				other := f.call(test.method, test.path, "", "Authorization", f.bearer("alice", "another"))
+				if other.StatusCode != http.StatusForbidden {
+					t.Errorf("without the scope: %s", other.Status)
+				}
+				other.problem(t)
+			}
+			token := f.bearer("alice", "orders", "operations")
+			a := f.call(test.method, test.path, "", "Authorization", token)
+			want := `"` + test.to + `"`
+			if test.method == "HEAD" {
+				want = ""
+			}
+			if a.StatusCode != http.StatusOK || a.body != want {
+				t.Fatalf("%s %s", a.Status, a.body)
+			}
+			for name, p := range f.behind {
+				seen := p.last()
+				if (seen != nil) != (name == test.to) {
+					t.Errorf("%s was asked: %t", name, seen != nil)
+				}
+				if seen != nil && (seen.URL.RequestURI() != test.path || seen.Method != strings.Replace(test.method, "HEAD", "GET", 1)) {
+					t.Errorf("%s was asked for %s %s", name, seen.Method, seen.URL.RequestURI())
+				}
+				if seen != nil && (seen.Header.Get("Authorization") == token) != (test.scope != "") {
+					t.Errorf("%s got the authorization %q", name, seen.Header.Get("Authorization"))
+				}
+			}
+		})
+	}
+}
+
+func TestWhatIsNotThereIsNotFoundAndWhatIsKnowsItsMethods(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, test := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", "/api", 404, ""},
+		{"GET", "/api/", 404, ""},
+		{"GET", "/api/unknown", 404, ""},
+		{"POST", "/api/unknown/more", 404, ""},
+		{"GET", "/api/orders/", 404, ""},
+		{"GET", "/api/orders/1/", 404, ""},
+		{"GET", "/api/orders//tracking", 404, ""},
+		{"GET", "/api/orders/1/tracking/more", 404, ""},
+		{"GET", "/api/products/../orders", 404, ""},
+		{"GET", "/api/products/%2e%2e/orders", 404, ""},
+		{"GET", "/api/products/a%2Fstock", 404, ""},
+		{"GET", `/api/products/a%5Cb`, 404, ""},
+		{"GET", "//api/orders", 404, ""},
+		{"GET", "/api/operations/dead-letters/strangers.1", 404, ""},
+		{"GET", "/api/operations/dead-letters/1", 404, ""},
+		{"GET", "/metrics", 404, ""},
+		{"GET", "//metrics", 404, ""},
+		{"GET", "/./metrics", 404, ""},
+		{"GET", "/%6Detrics", 404, ""},
+		{"DELETE", "/api/orders", 405, "GET, HEAD, POST"},
+		{"OPTIONS", "/api/orders/1", 405, "GET, HEAD"},
+		{"GET", "/api/orders/1/cancellation", 405, "POST"},
+		{"POST", "/api/products/a", 405, "GET, HEAD, PUT"},
+		{"BREW", "/api/products", 405, "GET, HEAD"},
+		{"DELETE", "/", 405, "GET, HEAD"},
+		{"GET", "/livez", 200, ""},
+		{"GET", "/readyz", 200, ""},
+	} {
+		a := f.call(test.method, test.path, "", "Authorization", f.bearer("olga", "orders", "operations"))
+		if a.StatusCode != test.status || a.Header.Get("Allow") != test.allow {
+			t.Errorf("%s %s: %s, Allow %q", test.method, test.path, a.Status, a.Header.Get("Allow"))
+		}
+		if test.status >= 400 {
+			a.problem(t)
+			for name, p := range f.behind {
+				if p.last() != nil {
+					t.Errorf("%s %s: %s was asked", test.method, test.path, name)
+				}
+			}
+		}
+	}
+}
+
+func TestATokenThatIsNoGoodIsRefusedAtTheGateway(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	good := f.bearer("alice", "orders")
+	for name, authorization := range map[string]string{
+		"no scheme":       strings.TrimPrefix(good, "Bearer "),
+		"Basic":           basic("alice", "demo"),
+		"alg none":        "Bearer eyJhbGciOiJub25lIiwia2lkIjoieCJ9.eyJzdWIiOiJhbGljZSIsInNjb3BlIjoib3JkZXJzIn0.",
+		"a bit changed":   good[:len(good)-2] + "AA",
+		"no token at all": "Bearer ",
+	} {
+		a := f.call("GET", "/api/orders", "", "Authorization", authorization)
+		if a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %s", name, a.Status)
+		}
+		a.problem(t)
+	}
+	if f.behind["orders"].last() != nil {
+		t.Error("orders was asked")
+	}
+}
