@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed templates/*.html static/*
+var files embed.FS
+
+// contentPolicy allows a page what its own origin serves, and no script at all.
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// pages are the templates, each of them within the layout, and the files that they refer to.
+type pages struct {
+	templates map[string]*template.Template
+	version   string // of the static files: a part of their URLs, so that browsers may keep them for ever
+}
+
+// message is the page that says one thing.
+type message struct {
+	Title, Text string
+	Again       int // the page is loaded again after so many seconds; 0: it is not
+}
+
+func parsePages() (*pages, error) {
+	version, err := hashOf("static")
+	if err != nil {
+		return nil, fmt.Errorf("static files: %w", err)
+	}
+	p := &pages{templates: map[string]*template.Template{}, version: version}
+	functions := template.FuncMap{"money": money, "static": func(file string) string { return "/static/" + file + "?v=" + version }}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	for _, name := range names {
+		t, err := template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		p.templates[path.Base(name)] = t
+	}
+	return p, nil
+}
+
+func hashOf(folder string) (string, error) {
+	hash := sha256.New()
+	err := fs.WalkDir(files, folder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := files.ReadFile(name)
+		hash.Write(content)
+		return err
+	})
+	return hex.EncodeToString(hash.Sum(nil)[:6]), err
+}
+
+// render answers with a page. It is complete before the first byte goes out, so a mistake in a template is a clean error.
+func (p *pages) render(c echo.Context, status int, name string, data any) error {
+	var page bytes.Buffer
+	if err := p.templates[name].Execute(&page, data); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-cache")
+	return c.HTMLBlob(status, page.Bytes())
+}
+
+// getStatic serves a file. While replicas of two versions run, one may be asked for a file of the other: then its own is
+// better than none, but not for ever.
+func (p *pages) getStatic(c echo.Context) error {
+	name := "static/" + c.Param("file")
+	if _, err := fs.Stat(files, name); err != nil {
+		return echo.ErrNotFound
+	}
+	h := c.Response().Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if c.QueryParam("v") == p.version {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeFileFS(c.Response(), c.Request(), files, name)
+	return nil
+}

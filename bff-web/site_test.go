@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/web"
+)
+
+// fixture is a bff-web before four services that answer what a test tells them.
+type fixture struct {
+	*testing.T
+	url      string
+	site     *site
+	issuer   *identity.Issuer
+	mu       sync.Mutex
+	answers  map[string]http.HandlerFunc
+	seen     map[string]*http.Request // the latest
+	services map[string]*httptest.Server
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, services: map[string]*httptest.Server{}}
+	at := func(name string) client.URLs {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f.mu.Lock()
+			f.seen[name] = r
+			answer := f.answers[name]
+			f.mu.Unlock()
+			answer(w, r)
+		}))
+		t.Cleanup(s.Close)
+		f.services[name] = s
+		f.answers[name] = says(200, `{"items":[]}`)
+		return client.URLs{s.URL}
+	}
+	var err error
+	f.site, err = newSite(config{
+		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"),
+		Upstream: client.Config{Timeout: 300 * time.Millisecond, Total: time.Second},
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.issuer, err = identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)})
+	f.site.routes(server.Echo, web.Authenticate(f.issuer.Verifier(), identity.ScopeOperations))
+	public := httptest.NewServer(server.Echo)
+	t.Cleanup(public.Close)
+	f.url = public.URL
+	return f
+}
+
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func (f *fixture) answer(service string, h http.HandlerFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers[service] = h
+}
+
+func (f *fixture) asked(service string) *http.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen[service]
+}
+
+// get returns an answer and its body. headers are pairs: name, value.
+func (f *fixture) get(path string, headers ...string) (*http.Response, string) {
+	f.Helper()
+	r, err := http.NewRequestWithContext(f.Context(), http.MethodGet, f.url+path, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+func (f *fixture) bearer(scope string) string {
+	f.Helper()
+	token, err := f.issuer.Token("olga", []string{scope}, time.Minute)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return "Bearer " + token
+}
