@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"example.com/orderflow/local/demo"
+	"example.com/orderflow/local/process"
+	"example.com/orderflow/local/system"
+)
+
+// worldInAHurry makes the outside world fast enough to watch. What the caller has set counts.
+var worldInAHurry = map[string]string{"CARRIER_PACE": "1.5s", "SUPPLIER_LEAD_TIME": "2s"}
+
+// tellStory runs a system of its own from nothing, tells its story, and removes it again.
+func tellStory(ctx context.Context, s settings, args []string) (err error) {
+	once := slices.Equal(args, []string{"-once"})
+	if len(args) > 0 && !once {
+		return errors.New("demo takes no arguments but -once")
+	}
+	dir, lock, err := freshFolder(s.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // nothing was written to it
+	defer func() {
+		if err == nil || ctx.Err() != nil {
+			_ = os.RemoveAll(dir) // the next demo tries again
+		}
+	}()
+
+	narrator := demo.NewNarrator(os.Stdout)
+	began := time.Now()
+	sys, err := s.startDemo(ctx, dir, narrator)
+	if err != nil {
+		return err
+	}
+	narrator.Say("ready after %.1f s", time.Since(began).Seconds())
+
+	err = demo.Tell(ctx, sys.GatewayURL, narrator)
+	if err != nil && ctx.Err() == nil {
+		narrator.Say("\n%v\nlogs are in %s", err, filepath.Join(dir, "logs"))
+	}
+	if !once && ctx.Err() == nil {
+		narrator.Invitation(browserURL(sys.GatewayURL))
+		narrator.Say("\nCtrl-C ends the system and removes its data; `make up` starts one that keeps it.")
+		<-ctx.Done()
+		err = nil
+	}
+	if stopped := sys.Stop(); stopped != nil {
+		return stopped
+	}
+	if err != nil {
+		return exitCode(1) // all is said
+	}
+	return nil
+}
+
+func (s settings) startDemo(ctx context.Context, dir string, narrator *demo.Narrator) (*system.System, error) {
+	options, err := s.build(ctx, dir, narrator)
+	if err != nil {
+		return nil, err
+	}
+	options.Env = map[string][]string{}
+	for name, value := range worldInAHurry {
+		if os.Getenv(name) == "" {
+			options.Env["simulator"] = append(options.Env["simulator"], name+"="+value)
+		}
+	}
+	sys, err := system.Start(ctx, options)
+	if taken, ok := errors.AsType[system.PortTaken](err); ok {
+		narrator.Say("port %d is taken, so the gateway gets another one (GATEWAY_PORT chooses it)", taken.Port)
+		options.GatewayPort = 0
+		sys, err = system.Start(ctx, options)
+	}
+	return sys, err
+}
+
+// freshFolder makes a folder for one demo and removes those of demos that were killed.
+func freshFolder(parent string) (string, *os.File, error) {
+	if err := os.MkdirAll(parent, 0o750); err != nil {
+		return "", nil, fmt.Errorf("folder for the demo: %w", err)
+	}
+	left, err := filepath.Glob(filepath.Join(parent, "demo-*"))
+	if err != nil {
+		return "", nil, fmt.Errorf("folders of earlier demos: %w", err)
+	}
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {
+			continue // perhaps just made, by one that starts beside us
+		}
+		if lock, err := process.Lock(filepath.Join(dir, "lock")); err == nil {
+			_ = os.RemoveAll(dir) // the next demo tries again
+			_ = lock.Close()
+		}
+	}
+	dir, err := os.MkdirTemp(parent, "demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("folder for the demo: %w", err)
+	}
+	lock, err := process.Lock(filepath.Join(dir, "lock"))
+	return dir, lock, err
+}

@@ -1,0 +1,236 @@
+// Package demo tells a story: a customer places orders that end in every possible way, through the gateway and over HTTP
+// as anybody could, and each stage is shown as it happens.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// patience is how long the whole story may take. It takes a quarter of a minute on an idle machine.
+const patience = 3 * time.Minute
+
+// opening is how long the shop may take to know all its products everywhere.
+const opening = 20 * time.Second
+
+// Tell tells the story of the system behind a gateway. It returns an error that says what differed, when not all
+// orders ended as they should.
+func Tell(ctx context.Context, gateway string, n *Narrator) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+
+	alice, err := signIn(ctx, gateway, "alice", "demo")
+	if err != nil {
+		return err
+	}
+	olga, err := signIn(ctx, gateway, "olga", "demo")
+	if err != nil {
+		return err
+	}
+	catalogue, err := stocked(ctx, alice)
+	if err != nil {
+		return err
+	}
+	story := chapters()
+	if err := cast(story, catalogue); err != nil {
+		return err
+	}
+	n.catalogue(catalogue)
+	n.opening(story, catalogue)
+
+	results := make([]result, len(story))
+	var all sync.WaitGroup
+	for i, c := range story {
+		// One after the other: the first may have to wait for a shop that has just opened.
+		results[i] = place(ctx, alice, c)
+		all.Go(func() { results[i].follow(ctx, alice, n) })
+	}
+	all.Wait()
+
+	differences := compare(results)
+	stock, missing := balance(ctx, alice, catalogue, results)
+	differences = append(differences, missing...)
+	n.closing(results)
+	n.stock(stock)
+	if err := n.operator(ctx, olga); err != nil {
+		differences = append(differences, err.Error())
+	}
+	if len(differences) > 0 {
+		return errors.New("not everything ended as it should:\n  " + strings.Join(differences, "\n  "))
+	}
+	return nil
+}
+
+// stocked waits for the catalogue. It is filled when inventory starts for the first time.
+func stocked(ctx context.Context, s shop) ([]product, error) {
+	for {
+		catalogue, err := s.products(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look at the products: %w", err)
+		}
+		if len(catalogue) > 0 {
+			return catalogue, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.New("the catalogue stays empty")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// result is a chapter as it went.
+type result struct {
+	chapter
+	orderID string
+	got     outcome
+	amount  money
+	began   time.Time
+	took    time.Duration
+	err     error
+}
+
+// place places a chapter's order. Its product is in the shop's list, so when it is refused as unknown (422), then the news
+// of it is still on its way to the service that takes orders.
+func place(ctx context.Context, customer shop, c chapter) result {
+	o := order{
+		Lines: []line{{SKU: c.sku, Quantity: c.quantity}}, PaymentMethod: c.payment, AllowBackorder: c.backorder,
+		Address: address{Name: "Alice", Street: "1 Main St", City: "Berlin", PostalCode: c.postalCode, Country: "DE"},
+	}
+	for began := time.Now(); ; {
+		id, err := customer.place(ctx, o)
+		refused, ok := errors.AsType[problem](err)
+		if !ok || refused.Status != http.StatusUnprocessableEntity || time.Since(began) > opening {
+			return result{chapter: c, orderID: id, began: time.Now(), err: err}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// follow looks at an order until it has ended.
+func (r *result) follow(ctx context.Context, customer shop, n *Narrator) {
+	for seen := 0; r.err == nil; {
+		var t tracking
+		if t, r.err = customer.track(ctx, r.orderID); r.err != nil {
+			break
+		}
+		for _, e := range t.Timeline {
+			if e.Seq > seen {
+				n.stage(r.chapter, e.At.Sub(t.Timeline[0].At), e)
+				seen = e.Seq
+			}
+		}
+		r.got.status, r.got.reason, r.got.payment, r.amount = t.Status, t.Reason, t.Payment.Status, t.Payment.Amount
+		if t.final() {
+			break
+		}
+		if r.cancelAt == t.Status && r.got.cancellation == "" {
+			r.got.cancellation, r.err = cancellation(ctx, customer, r.orderID)
+			n.request(r.chapter, time.Since(r.began), r.got.cancellation)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			r.err = fmt.Errorf("still %s after %s", t.Status, patience)
+		case <-time.After(pause(r.chapter)):
+		}
+	}
+	r.took = time.Since(r.began)
+}
+
+// pause is between two looks at an order. Who wants to catch it in one status looks more often.
+func pause(c chapter) time.Duration {
+	if c.cancelAt != "" {
+		return 100 * time.Millisecond
+	}
+	return 300 * time.Millisecond
+}
+
+func cancellation(ctx context.Context, customer shop, id string) (string, error) {
+	err := customer.cancel(ctx, id)
+	if refused, ok := errors.AsType[problem](err); ok && refused.Status == http.StatusConflict {
+		return "refused (409)", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("cancel: %w", err)
+	}
+	return "accepted", nil
+}
+
+// compare lists what differs from what should be.
+func compare(results []result) []string {
+	var differences []string
+	for _, r := range results {
+		switch {
+		case r.err != nil:
+			differences = append(differences, fmt.Sprintf("%s: %v", r.title, r.err))
+		case r.got != r.want:
+			differences = append(differences, fmt.Sprintf("%s: %s, and should be %s", r.title, r.got, r.want))
+		}
+	}
+	return differences
+}
+
+func (o outcome) String() string {
+	text := o.status
+	if o.reason != "" {
+		text += " (" + o.reason + ")"
+	}
+	if o.payment != "" {
+		text += ", payment " + o.payment
+	}
+	if o.cancellation != "" {
+		text += ", cancellation " + o.cancellation
+	}
+	return text
+}
+
+// holding is the stock of a product before and after the story.
+type holding struct {
+	name                    string
+	before, taken, returned int
+	after                   int
+}
+
+// balance checks the stock of each product that is not reordered during the story: what was delivered is gone, what was
+// taken back is there again, to the unit.
+func balance(ctx context.Context, s shop, before []product, results []result) (stock []holding, differences []string) {
+	after, err := s.products(ctx)
+	if err != nil {
+		return nil, []string{fmt.Sprintf("look at the stock: %v", err)}
+	}
+	for _, p := range before {
+		h := holding{name: p.Name, before: p.Available}
+		ordered := false
+		for _, r := range results {
+			if r.sku != p.SKU || r.beyond {
+				continue
+			}
+			ordered = true
+			if r.got.status == "delivered" {
+				h.taken += r.quantity
+			} else {
+				h.returned += r.quantity
+			}
+		}
+		i := slices.IndexFunc(after, func(q product) bool { return q.SKU == p.SKU })
+		if !ordered || i < 0 {
+			continue
+		}
+		h.after = after[i].Available
+		stock = append(stock, h)
+		if h.after != h.before-h.taken {
+			differences = append(differences, fmt.Sprintf("stock of %s: %d, and should be %d - %d = %d", p.SKU, h.after, h.before, h.taken, h.before-h.taken))
+		}
+	}
+	return stock, differences
+}

@@ -1,0 +1,174 @@
+// Package process runs child processes that cannot outlive their parent: however the parent ends, kill -9
+// included, the kernel (or a watcher, where the kernel cannot) ends the child too. It can also freeze and kill a
+// child with everything that the child started, which a signal to the process group does not do: PostgreSQL puts
+// each of its backends in a session of its own.
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Process is a running, or ended, child.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start starts cmd in a process group of its own, so that a Ctrl-C in the terminal reaches the parent alone and the
+// parent decides in which order its children end. When the parent dies, the child gets the signal orphaned.
+//
+// cmd's output must be nil or an *os.File: a pipe would break with the parent.
+func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		// Linux ties the death signal to the thread that started the child, not to the program: this thread has
+		// to stay for as long as the child does.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+
+		release, err := startBound(cmd, orphaned)
+		started <- err
+		if err != nil {
+			return
+		}
+		p.err = cmd.Wait()
+		release()
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	return p, nil
+}
+
+// Run runs cmd to its end in the caller's own process group, where the terminal's Ctrl-C reaches both. When the parent
+// dies, the child gets the signal orphaned.
+func Run(cmd *exec.Cmd, orphaned syscall.Signal) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	runtime.LockOSThread() // as in Start
+	defer runtime.UnlockOSThread()
+	release, err := startBound(cmd, orphaned)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	defer release()
+	return cmd.Wait()
+}
+
+// Pid is the process id of the child.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Done is closed when the child has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Running reports whether the child has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Err says how the child ended, nil for exit code 0. It waits for the end.
+func (p *Process) Err() error {
+	<-p.done
+	return p.err
+}
+
+// Stop asks the child to end with a signal and waits. A child that takes longer than patience is killed, which is
+// an error, as is an exit code other than 0.
+func (p *Process) Stop(ask syscall.Signal, patience time.Duration) error {
+	if err := p.Signal(ask); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(patience):
+		p.Kill()
+		return fmt.Errorf("%s did not stop within %s and was killed", p.cmd.Path, patience)
+	}
+}
+
+// Signal sends a signal to the child alone. A child that has ended already is not an error.
+func (p *Process) Signal(sig os.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send %s to %s: %w", sig, p.cmd.Path, err)
+	}
+	return nil
+}
+
+// Kill ends the child and all its descendants at once, as kill -9 does, and returns when they are gone.
+func (p *Process) Kill() {
+	family := p.freeze() // a frozen process starts no further child while the list is read
+	for _, pid := range family {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-p.done
+	for range 200 { // two seconds; descendants are reaped by init, not by us
+		if !slices.ContainsFunc(family, Alive) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Suspend freezes the child and all its descendants, as a machine that hangs would: connections stay open and
+// nothing answers.
+func (p *Process) Suspend() { p.freeze() }
+
+// Resume lets a suspended child and its descendants go on.
+func (p *Process) Resume() {
+	if !p.Running() {
+		return
+	}
+	for _, pid := range Family(p.Pid()) {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
+// freeze stops the child and its descendants, parents first, until there is none left that runs.
+func (p *Process) freeze() []int {
+	if !p.Running() {
+		return nil
+	}
+	var frozen []int
+	for {
+		found := slices.DeleteFunc(Family(p.Pid()), func(pid int) bool { return slices.Contains(frozen, pid) })
+		if len(found) == 0 {
+			return frozen
+		}
+		for _, pid := range found {
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+		}
+		frozen = append(frozen, found...)
+	}
+}
+
+// Family lists pid and all its descendants, parents before children.
+func Family(pid int) []int {
+	children := childrenByParent()
+	members := []int{pid}
+	for i := 0; i < len(members); i++ {
+		members = append(members, children[members[i]]...)
+	}
+	return members
+}

@@ -1,0 +1,165 @@
+package servers
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Broker is the administration of a RabbitMQ node, ours or one that was there before.
+type Broker struct {
+	URL        string // AMQP, of an administrator
+	Management string // base address of the management API, with the administrator's name and password
+}
+
+// BrokerUser is an account and what it may do in one vhost. The permissions are regular expressions over the names
+// of queues and exchanges; an empty one permits nothing.
+type BrokerUser struct {
+	Name, Password string
+
+	Configure, Write, Read string
+
+	// On a topic exchange RabbitMQ also checks the routing key. An empty TopicExchange leaves that unrestricted.
+	TopicExchange, TopicWrite, TopicRead string
+}
+
+// ServiceUser is what one service of Orderflow may do: all to what is named after it; publish its own events and no
+// other's; listen to everybody's. Only orders commands the others.
+func ServiceUser(service string) BrokerUser {
+	publish := `orderflow\.events`
+	if service == "orders" {
+		publish = `orderflow\.(events|commands)`
+	}
+	return BrokerUser{
+		Name:          service,
+		Configure:     `^(` + service + `\..*|orderflow\.(events|commands))$`,
+		Write:         `^(` + service + `\..*|` + publish + `)$`,
+		Read:          `^(` + service + `\..*|orderflow\.(events|commands))$`,
+		TopicExchange: "orderflow.events",
+		TopicWrite:    `^` + service + `\.`,
+		TopicRead:     `.*`,
+	}
+}
+
+// CreateVhost makes a vhost where the administrator may do everything. One that exists is kept.
+func (b Broker) CreateVhost(ctx context.Context, name string) error {
+	if err := b.call(ctx, http.MethodPut, nil, "vhosts", name); err != nil {
+		return err
+	}
+	admin, err := url.Parse(b.URL)
+	if err != nil {
+		return fmt.Errorf("address of the broker: %w", err)
+	}
+	everything := map[string]string{"configure": ".*", "write": ".*", "read": ".*"}
+	return b.call(ctx, http.MethodPut, everything, "permissions", name, admin.User.Username())
+}
+
+// DeleteVhost removes a vhost with all its queues. One that is not there is not an error.
+func (b Broker) DeleteVhost(ctx context.Context, name string) error {
+	return b.call(ctx, http.MethodDelete, nil, "vhosts", name)
+}
+
+// CreateUser makes an account with its permissions in a vhost, or gives an existing one this password and these
+// permissions, and returns its AMQP URL.
+func (b Broker) CreateUser(ctx context.Context, vhost string, user BrokerUser) (string, error) {
+	account := map[string]string{"password": user.Password, "tags": ""}
+	if err := b.call(ctx, http.MethodPut, account, "users", user.Name); err != nil {
+		return "", err
+	}
+	permissions := map[string]string{"configure": user.Configure, "write": user.Write, "read": user.Read}
+	if err := b.call(ctx, http.MethodPut, permissions, "permissions", vhost, user.Name); err != nil {
+		return "", err
+	}
+	if user.TopicExchange != "" {
+		topic := map[string]string{"exchange": user.TopicExchange, "write": user.TopicWrite, "read": user.TopicRead}
+		if err := b.call(ctx, http.MethodPut, topic, "topic-permissions", vhost, user.Name); err != nil {
+			return "", err
+		}
+	}
+	return b.urlOf(vhost, url.UserPassword(user.Name, user.Password))
+}
+
+// Vhost is the name of the vhost that the address is of.
+func (b Broker) Vhost() (string, error) {
+	address, err := url.Parse(b.URL)
+	if err != nil {
+		return "", fmt.Errorf("address of the broker: %w", err)
+	}
+	return cmp.Or(strings.TrimPrefix(address.Path, "/"), "/"), nil
+}
+
+// VhostURL is the administrator's AMQP URL for a vhost.
+func (b Broker) VhostURL(vhost string) (string, error) {
+	admin, err := url.Parse(b.URL)
+	if err != nil {
+		return "", fmt.Errorf("address of the broker: %w", err)
+	}
+	return b.urlOf(vhost, admin.User)
+}
+
+func (b Broker) urlOf(vhost string, user *url.Userinfo) (string, error) {
+	address, err := url.Parse(b.URL)
+	if err != nil {
+		return "", fmt.Errorf("address of the broker: %w", err)
+	}
+	address.User = user
+	address.Path, address.RawPath = "/"+vhost, "/"+url.PathEscape(vhost)
+	return address.String(), nil
+}
+
+// ping asks for something that needs the node as well as the account.
+func (b Broker) ping(ctx context.Context) error {
+	return b.call(ctx, http.MethodGet, nil, "whoami")
+}
+
+var management = http.Client{Timeout: 30 * time.Second}
+
+// call sends one request to the management API. Names may hold any character: the default vhost is called "/".
+func (b Broker) call(ctx context.Context, method string, body any, path ...string) error {
+	target, err := url.Parse(b.Management)
+	if err != nil {
+		return fmt.Errorf("address of the management API: %w", err)
+	}
+	user := target.User
+	target.User = nil
+	var escaped strings.Builder
+	for _, part := range path {
+		escaped.WriteString("/" + url.PathEscape(part))
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode a call of the management API: %w", err)
+	}
+	if body == nil {
+		encoded = []byte("{}")
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target.String()+"/api"+escaped.String(), bytes.NewReader(encoded))
+	if err != nil {
+		return fmt.Errorf("call of the management API: %w", err)
+	}
+	password, _ := user.Password()
+	request.SetBasicAuth(user.Username(), password)
+	request.Header.Set("Content-Type", "application/json")
+
+	response, err := management.Do(request)
+	if err != nil {
+		return fmt.Errorf("call of the management API: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end below
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("answer of the management API: %w", err)
+	}
+	gone := method == http.MethodDelete && response.StatusCode == http.StatusNotFound
+	if response.StatusCode >= 300 && !gone {
+		return fmt.Errorf("%s /api%s: %s %s", method, escaped.String(), response.Status, cmp.Or(string(bytes.TrimSpace(answer)), "(no text)"))
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package system
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/orderflow/local/secret"
+)
+
+// Services are the programs that own a database and a broker account, both named after them.
+var services = []string{"orders", "payments", "inventory", "shipping"}
+
+// Programs are the names of all programs, in the order in which they stop: from the outside in.
+var programs = slices.Concat([]string{"gateway", "bff-web"}, services, []string{"simulator"})
+
+// replica is one process that a plan asks for.
+type replica struct {
+	program string
+	number  int // from 1
+	port    int
+}
+
+func (r replica) name() string { return fmt.Sprintf("%s-%d", r.program, r.number) }
+
+func (r replica) url() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
+
+// plan is what each program needs to know of the others.
+type plan struct {
+	replicas  []replica
+	adminPort int               // of the gateway
+	databases map[string]string // URL by service
+	brokers   map[string]string // URL by service
+	identity  string            // the gateway's key
+	data      string            // folder for the simulator's ledger
+}
+
+// urls lists the addresses of a program's replicas, as their neighbours want them.
+func (p plan) urls(program string) string {
+	var urls []string
+	for _, r := range p.replicas {
+		if r.program == program {
+			urls = append(urls, r.url())
+		}
+	}
+	return strings.Join(urls, ",")
+}
+
+// env is what a replica gets in its environment, apart from what the caller adds.
+func (p plan) env(r replica) []string {
+	// There is one simulator and, as far as tokens are concerned, one gateway.
+	simulator, gateway := p.urls("simulator"), p.urls("gateway")
+	env := []string{fmt.Sprintf("HTTP_ADDR=127.0.0.1:%d", r.port)}
+	neighbours := []string{
+		"ORDERS_URL=" + p.urls("orders"),
+		"PAYMENTS_URL=" + p.urls("payments"),
+		"INVENTORY_URL=" + p.urls("inventory"),
+		"SHIPPING_URL=" + p.urls("shipping"),
+	}
+	keys := "JWKS_URL=" + gateway + "/.well-known/jwks.json"
+	switch r.program {
+	case "gateway":
+		return slices.Concat(env, neighbours, []string{
+			"BFF_URL=" + p.urls("bff-web"),
+			fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", p.adminPort),
+			"DEMO_IDENTITY=true",
+			"IDENTITY_KEY=" + p.identity,
+		})
+	case "bff-web":
+		return slices.Concat(env, neighbours, []string{keys})
+	case "simulator":
+		return append(env, "SIMULATOR_DATA="+p.data)
+	default:
+		return append(env, keys,
+			"DATABASE_URL="+p.databases[r.program],
+			"RABBITMQ_URL="+p.brokers[r.program],
+			"PROVIDER_URL="+simulator+"/provider",
+			"SUPPLIER_URL="+simulator+"/supplier",
+			"CARRIER_URL="+simulator+"/carrier",
+		)
+	}
+}
+
+// replicasOf counts the replicas that are asked for. The gateway and the simulator have one door each.
+func replicasOf(program string, wanted map[string]int) int {
+	if program == "gateway" || program == "simulator" {
+		return 1
+	}
+	return max(1, wanted[program])
+}
+
+// identityKey is the seed of the key that the gateway signs tokens with.
+func identityKey(dir string) (string, error) {
+	return secret.File(filepath.Join(dir, "identity-key"), func() string {
+		seed := make([]byte, 32)
+		_, _ = rand.Read(seed) // never fails
+		return base64.StdEncoding.EncodeToString(seed)
+	})
+}

@@ -1,0 +1,251 @@
+// Package system runs the whole of Orderflow as processes of this machine: PostgreSQL, RabbitMQ, the outside world's
+// simulator, the services in any number of replicas, the web BFF and the gateway. Everything listens on loopback, keeps
+// its data in one folder, and ends with the program that started it.
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"example.com/orderflow/local/servers"
+)
+
+// Options says what to run. Only Dir and Binaries are needed.
+type Options struct {
+	Dir         string              // data, logs and secrets; a system that is started on it again continues where it was
+	Binaries    string              // folder with the programs, as Build makes it
+	Replicas    map[string]int      // by program; 1 where there is none. The gateway and the simulator have one
+	Env         map[string][]string // further NAME=value settings by program; "" is for all
+	GatewayPort int                 // 0: a free one. All other ports are always chosen
+	Restart     bool                // start what ended by itself again, as a container's restart policy does
+	Log         io.Writer           // gets a line for whatever happens; nil: nobody is told
+
+	// Databases and Broker, when given, are servers that run already; their accounts must be administrators, who
+	// may create databases, roles and users. Nil: private ones are started.
+	Databases *servers.Databases
+	Broker    *servers.Broker
+}
+
+// System is a running Orderflow.
+type System struct {
+	GatewayURL   string
+	SimulatorURL string
+	AdminURL     string // the gateway's private door, with its metrics
+
+	Databases servers.Databases // administration of PostgreSQL
+	Broker    servers.Broker    // administration of RabbitMQ
+	Postgres  *Part             // nil when it is not ours
+	Rabbit    *Part             // nil when it is not ours
+
+	options  Options
+	plan     plan
+	programs []*Part
+	held     map[string][]net.Listener // ports of programs that have not started yet, by part
+	end      context.CancelFunc
+	watching sync.WaitGroup
+}
+
+// PortTaken is the error for a gateway port that somebody else listens on.
+type PortTaken struct{ Port int }
+
+func (e PortTaken) Error() string {
+	return fmt.Sprintf("port %d is taken by another program: set GATEWAY_PORT to a free one", e.Port)
+}
+
+// Start runs the system and returns when every part of it is ready.
+func Start(ctx context.Context, options Options) (*System, error) {
+	dir, err := filepath.Abs(options.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("folder of the system: %w", err)
+	}
+	options.Dir = dir
+	if options.Log == nil {
+		options.Log = io.Discard
+	}
+	options.Log = &lines{to: options.Log}
+
+	s := &System{options: options}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	err = s.reserve(ctx)
+	if err == nil {
+		err = s.startServers(ctx)
+	}
+	if err == nil {
+		err = s.createAccounts(ctx)
+	}
+	if err == nil {
+		err = s.startPrograms(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	for _, part := range s.Parts() {
+		s.watching.Go(func() { part.supervise(life, options.Restart) })
+	}
+	return s, nil
+}
+
+// Stop ends the system from the outside in and returns when nothing of it runs any more.
+func (s *System) Stop() error {
+	s.end()
+	s.watching.Wait()
+	for _, held := range s.held {
+		for _, listener := range held {
+			_ = listener.Close() // mostly closed long ago, by the program that has the port now
+		}
+	}
+	var failed []error
+	for _, name := range programs {
+		failed = append(failed, together(s.replicas(name), (*Part).Stop))
+	}
+	if s.Rabbit != nil {
+		failed = append(failed, s.Rabbit.Stop())
+	}
+	if s.Postgres != nil {
+		failed = append(failed, s.Postgres.Stop())
+	}
+	return errors.Join(failed...)
+}
+
+// Programs lists the replicas of all programs, the outermost first.
+func (s *System) Programs() []*Part { return s.programs }
+
+// Parts lists the programs and the servers that are ours.
+func (s *System) Parts() []*Part {
+	return slices.DeleteFunc(append(slices.Clone(s.programs), s.Rabbit, s.Postgres), func(p *Part) bool { return p == nil })
+}
+
+// Program is a replica of a program, counted from 1; nil when there is none.
+func (s *System) Program(name string, number int) *Part {
+	for _, part := range s.programs {
+		if part.Name == (replica{program: name, number: number}).name() {
+			return part
+		}
+	}
+	return nil
+}
+
+// Named lists the parts that a name means: "orders" all replicas, "orders-2" one, "postgres" and "rabbitmq" a server.
+func (s *System) Named(name string) []*Part {
+	return slices.DeleteFunc(s.Parts(), func(p *Part) bool { return p.Name != name && programOf(p.Name) != name })
+}
+
+// DatabaseURL is the address of a service's database, with the service's own role.
+func (s *System) DatabaseURL(service string) string { return s.plan.databases[service] }
+
+// RabbitURL is the address of the broker, with the service's own account.
+func (s *System) RabbitURL(service string) string { return s.plan.brokers[service] }
+
+func (s *System) replicas(program string) []*Part {
+	return slices.DeleteFunc(slices.Clone(s.programs), func(p *Part) bool { return programOf(p.Name) != program })
+}
+
+// programOf cuts the number off a part's name.
+func programOf(part string) string {
+	return strings.TrimRight(strings.TrimRight(part, "0123456789"), "-")
+}
+
+// reserve chooses a port for every replica and holds it, so that another system that starts beside this one gets others.
+func (s *System) reserve(ctx context.Context) error {
+	s.held = make(map[string][]net.Listener)
+	for _, program := range programs {
+		for number := range replicasOf(program, s.options.Replicas) {
+			r := replica{program: program, number: number + 1}
+			listener, err := s.listen(ctx, program)
+			if err != nil {
+				return err
+			}
+			r.port = servers.Port(listener)
+			s.held[r.name()] = append(s.held[r.name()], listener)
+			s.plan.replicas = append(s.plan.replicas, r)
+		}
+	}
+	admin, err := servers.Reserve(ctx)
+	if err != nil {
+		return err
+	}
+	s.held["gateway-1"] = append(s.held["gateway-1"], admin)
+	s.plan.adminPort = servers.Port(admin)
+
+	s.GatewayURL, s.SimulatorURL = s.plan.urls("gateway"), s.plan.urls("simulator")
+	s.AdminURL = fmt.Sprintf("http://127.0.0.1:%d", s.plan.adminPort)
+	return nil
+}
+
+func (s *System) listen(ctx context.Context, program string) (net.Listener, error) {
+	if program != "gateway" || s.options.GatewayPort == 0 {
+		return servers.Reserve(ctx)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", s.options.GatewayPort))
+	if err != nil {
+		return nil, errors.Join(PortTaken{Port: s.options.GatewayPort}, err)
+	}
+	return listener, nil
+}
+
+// startPrograms starts all programs at once: each waits by itself for what it needs.
+func (s *System) startPrograms(ctx context.Context) error {
+	for _, r := range s.plan.replicas {
+		// What the caller has in the environment applies as well (PROVIDER_LATENCY=1s make up); the last one counts.
+		env := slices.Concat(inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
+		s.programs = append(s.programs, newPart(r.name(), r.url(), &program{
+			path: filepath.Join(s.options.Binaries, r.program), env: env, dir: s.options.Dir, url: r.url(), held: s.held[r.name()],
+			logFile: filepath.Join(s.options.Dir, "logs", r.name()+".log"),
+		}, s.options.Log))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return together(s.programs, func(p *Part) error {
+		if err := p.Start(ctx); err != nil {
+			cancel() // there is no use in waiting for the others
+			return err
+		}
+		_, _ = fmt.Fprintf(s.options.Log, "%s: ready at %s\n", p.Name, p.URL)
+		return nil
+	})
+}
+
+// inherited is the caller's environment without the administrators' addresses.
+func inherited() []string {
+	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return slices.Contains([]string{"DATABASE_URL", "RABBITMQ_URL", "RABBITMQ_MANAGEMENT_URL"}, name)
+	})
+}
+
+// together does one thing with several parts at the same time.
+func together(parts []*Part, do func(*Part) error) error {
+	failed := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { failed[i] = do(part) })
+	}
+	all.Wait()
+	// A part that was only given up because another one failed has nothing to add.
+	causes := slices.DeleteFunc(slices.Clone(failed), func(err error) bool { return err == nil || errors.Is(err, context.Canceled) })
+	if len(causes) == 0 {
+		causes = failed
+	}
+	return errors.Join(causes...)
+}
+
+// lines lets several parts write to one log.
+type lines struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(line)
+}

@@ -1,0 +1,210 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// One system for all the steps of its life, with stubs for the programs: its servers take seconds to start.
+func TestASystemFromStartToStop(t *testing.T) {
+	t.Parallel()
+	told := &log{}
+	options := Options{
+		Dir: t.TempDir(), Binaries: stubs(t), Restart: true, Log: told,
+		Replicas: map[string]int{"orders": 2},
+		Env:      map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
+	}
+	s := start(t, options)
+
+	t.Run("every program runs with its own settings", func(t *testing.T) {
+		if len(s.Programs()) != 8 || len(s.Parts()) != 10 {
+			t.Errorf("there are the programs %v and the parts %v", s.Programs(), s.Parts())
+		}
+		orders := get(t, s.Program("orders", 2).URL+"/env")
+		for _, want := range []string{"DATABASE_URL=" + s.DatabaseURL("orders"), "RABBITMQ_URL=" + s.RabbitURL("orders"), "LOG_LEVEL=debug"} {
+			if !strings.Contains(orders, want+"\n") && !strings.HasSuffix(orders, want) {
+				t.Errorf("orders-2 has not %s", want)
+			}
+		}
+		if strings.Contains(orders, "CARRIER_PACE") {
+			t.Error("orders-2 has a setting of the simulator's")
+		}
+		if !strings.Contains(get(t, s.SimulatorURL+"/env"), "CARRIER_PACE=1s") {
+			t.Error("the simulator lacks a setting")
+		}
+	})
+	t.Run("a part that ends by itself is reported and started again", func(t *testing.T) {
+		_, _ = http.Get(s.Program("orders", 1).URL + "/crash") // is not answered
+		told.wait(t, "orders-1 ended by itself")
+		told.wait(t, "crashed on request")
+		told.wait(t, "orders-1 runs again")
+		get(t, s.Program("orders", 1).URL+"/readyz")
+	})
+	t.Run("a part that is stopped on purpose stays so until it is started", func(t *testing.T) {
+		for _, end := range []func(*Part){func(p *Part) { must(t, p.Stop()) }, (*Part).Kill} {
+			for _, p := range s.Named("orders") {
+				end(p)
+				if p.State() != "stopped" {
+					t.Errorf("%s is %s", p.Name, p.State())
+				}
+				must(t, p.Start(t.Context()))
+				must(t, p.Start(t.Context())) // twice is once
+				get(t, p.URL+"/readyz")
+			}
+		}
+		if n := strings.Count(told.String(), "ended by itself"); n != 1 {
+			t.Errorf("%d ends were taken for accidents, want 1", n)
+		}
+	})
+	t.Run("a part can be frozen, and stopped while it is", func(t *testing.T) {
+		p := s.Program("payments", 1)
+		p.Suspend()
+		brief, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if err := ready(brief, p.URL); err == nil {
+			t.Error("it answers while it is frozen")
+		}
+		p.Resume()
+		must(t, ready(t.Context(), p.URL))
+		p.Suspend()
+		must(t, p.Stop())
+	})
+	t.Run("secrets are for their owner alone", func(t *testing.T) {
+		files, err := filepath.Glob(filepath.Join(options.Dir, "secrets", "*"))
+		must(t, err)
+		if len(files) != 9 { // four databases, four broker accounts, the gateway's key
+			t.Errorf("the secrets are %v", files)
+		}
+		for _, file := range files {
+			info, err := os.Stat(file)
+			must(t, err)
+			if info.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %s", file, info.Mode())
+			}
+		}
+	})
+	t.Run("after a stop nothing runs and the next start finds everything", func(t *testing.T) {
+		parts, database := s.Parts(), s.DatabaseURL("orders")
+		must(t, s.Stop())
+		for _, p := range parts {
+			if p.State() != "stopped" {
+				t.Errorf("%s is %s", p.Name, p.State())
+			}
+		}
+		again := start(t, options)
+		if password(database) != password(again.DatabaseURL("orders")) {
+			t.Error("orders has another password")
+		}
+	})
+}
+
+func TestAProgramThatCannotStartFailsTheSystemWithItsLastWords(t *testing.T) {
+	t.Parallel()
+	_, err := Start(t.Context(), Options{
+		Dir: t.TempDir(), Binaries: stubs(t), Env: map[string][]string{"payments": {"STUB_FAILS=1"}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "payments-1") || !strings.Contains(err.Error(), "the settings are not right") {
+		t.Errorf("Start returned %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "start orders-1") {
+		t.Errorf("the error blames others too: %v", err)
+	}
+}
+
+func TestATakenGatewayPortIsSaidBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	_, err = Start(t.Context(), Options{Dir: t.TempDir(), Binaries: t.TempDir(), GatewayPort: port})
+	if refused, ok := errors.AsType[PortTaken](err); !ok || refused.Port != port || !strings.Contains(err.Error(), "GATEWAY_PORT") {
+		t.Errorf("Start returned %v", err)
+	}
+}
+
+func start(t *testing.T, options Options) *System {
+	t.Helper()
+	s, err := Start(t.Context(), options)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// stubs is a folder with a stub for each program.
+func stubs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "stub"), "./testdata/stub")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, name := range programs {
+		must(t, os.Symlink("stub", filepath.Join(dir, name)))
+	}
+	return dir
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	must(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	must(t, err)
+	return string(body)
+}
+
+func password(address string) string {
+	_, rest, _ := strings.Cut(address, "orders:")
+	password, _, _ := strings.Cut(rest, "@")
+	return password
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// log collects what a system tells.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *log) wait(t *testing.T, part string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(l.String(), part); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing was told of %q in\n%s", part, l)
+		}
+	}
+}
