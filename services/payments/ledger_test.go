@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// ledger is a provider in memory. bank is the same behind HTTP, with an outside world's manners.
+type ledger struct {
+	mu       sync.Mutex
+	charges  map[string]deed
+	refunds  map[string]deed
+	charged  map[string]int64 // by the charge's key, as are the others
+	refunded map[string]int64
+	posted   map[string]int
+}
+
+func newLedger() *ledger {
+	return &ledger{charges: map[string]deed{}, refunds: map[string]deed{}, charged: map[string]int64{}, refunded: map[string]int64{}, posted: map[string]int{}}
+}
+
+func (l *ledger) charge(_ context.Context, p payment) (deed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := p.chargeKey()
+	l.posted[key]++
+	if d, done := l.charges[key]; done {
+		return d, nil
+	}
+	d := deed{ID: "charge-" + key, Key: key, Status: deedSucceeded}
+	if p.Method == "tok_declined" {
+		d = deed{Key: key, Status: deedDeclined, Code: "card_declined"}
+	} else {
+		l.charged[key] += p.Amount.Amount
+	}
+	l.charges[key] = d
+	return d, nil
+}
+
+func (l *ledger) refund(_ context.Context, p payment) (deed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := p.refundKey()
+	l.posted[key]++
+	if d, done := l.refunds[key]; done {
+		return d, nil
+	}
+	if l.charges[p.chargeKey()].Status != deedSucceeded {
+		return deed{}, errors.New("there is no such charge")
+	}
+	l.refunded[p.chargeKey()] += p.Amount.Amount
+	l.refunds[key] = deed{ID: "refund-" + key, Key: key, Status: deedSucceeded}
+	return l.refunds[key], nil
+}
+
+func (l *ledger) findCharge(_ context.Context, p payment) (deed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.charges[p.chargeKey()], nil
+}
+
+func (l *ledger) findRefund(_ context.Context, p payment) (deed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refunds[p.refundKey()], nil
+}
+
+// balance is what an order has cost in the end.
+func (l *ledger) balance(order string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.charged[order] - l.refunded[order]
+}
+
+// posts is how often something was asked for under a key.
+func (l *ledger) posts(key string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.posted[key]
+}
+
+// bank serves a ledger. What it does besides is in the payment's method:
+//
+//	tok_flaky    503 twice for each key
+//	tok_timeout  charges and withholds the answer, once for each key
+//	tok_reset    charges and breaks the connection, once for each key
+//	tok_held     waits until let go before it charges
+type bank struct {
+	*ledger
+	*httptest.Server
+	letGo  chan struct{}
+	inHand chan string // keys of charges that are held
+	tried  map[string]int
+}
+
+func newBank(t *testing.T) *bank {
+	b := &bank{ledger: newLedger(), letGo: make(chan struct{}), inHand: make(chan string, 100), tried: map[string]int{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /provider/charges", b.postCharge)
+	mux.HandleFunc("POST /provider/refunds", b.postRefund)
+	mux.HandleFunc("GET /provider/charges", func(w http.ResponseWriter, r *http.Request) {
+		found, _ := b.findCharge(r.Context(), payment{OrderID: r.FormValue("key")})
+		list(w, found)
+	})
+	mux.HandleFunc("GET /provider/refunds", func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		list(w, b.refunds[r.FormValue("key")])
+	})
+	b.Server = httptest.NewServer(mux)
+	t.Cleanup(func() {
+		b.CloseClientConnections() // of answers that are withheld
+		b.Close()
+	})
+	return b
+}
+
+type bankBody struct {
+	messages.Money
+	Method    string `json:"method"`
+	Reference string `json:"reference"`
+	ChargeKey string `json:"charge_key"`
+}
+
+func (b *bank) postCharge(w http.ResponseWriter, r *http.Request) {
+	var body bankBody
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	key := r.Header.Get("Idempotency-Key")
+	n := b.try(key)
+	switch {
+	case body.Method == "tok_flaky" && n <= 2:
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+		return
+	case body.Method == "tok_held":
+		b.inHand <- key
+		<-b.letGo
+	}
+	d, _ := b.charge(r.Context(), payment{OrderID: key, Amount: body.Money, Method: body.Method})
+	switch {
+	case body.Method == "tok_timeout" && n == 1:
+		<-r.Context().Done()
+	case body.Method == "tok_reset" && n == 1:
+		panic(http.ErrAbortHandler)
+	case d.Status == deedDeclined:
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusPaymentRequired)
+		_ = json.NewEncoder(w).Encode(map[string]any{"title": "Payment Required", "status": 402, "code": d.Code})
+	default:
+		answer(w, d)
+	}
+}
+
+func (b *bank) postRefund(w http.ResponseWriter, r *http.Request) {
+	var body bankBody
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	d, err := b.refund(r.Context(), payment{OrderID: body.ChargeKey, Amount: body.Money})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	answer(w, d)
+}
+
+func (b *bank) try(key string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tried[key]++
+	return b.tried[key]
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func list(w http.ResponseWriter, d deed) {
+	items := []deed{}
+	if d != (deed{}) {
+		items = append(items, d)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"items": items})
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+const meterName = "orderflow/payments"
+
+// observe publishes what is not settled, read when it is asked for.
+func (t *till) observe() {
+	meter := otel.Meter(meterName)
+	count, _ := meter.Int64ObservableGauge("payments_unsettled", metric.WithDescription("Payments that are not settled, by status."))
+	oldest, _ := meter.Float64ObservableGauge("payments_oldest_unsettled", metric.WithUnit("s"), metric.WithDescription("How long the oldest of them has been in its status."))
+	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		all, err := countUnsettled(ctx, t.db)
+		if err != nil {
+			return err
+		}
+		now, age := t.now(), 0.0
+		for _, u := range all {
+			o.ObserveInt64(count, u.Count, metric.WithAttributes(attribute.String("status", string(u.Status))))
+			age = max(age, now.Sub(u.Oldest).Seconds())
+		}
+		o.ObserveFloat64(oldest, age)
+		return nil
+	}, count, oldest)
+}
+
+func newCallCounter() metric.Int64Counter {
+	calls, _ := otel.Meter(meterName).Int64Counter("payments_provider_calls", metric.WithDescription("Calls of the payment provider, by call and outcome."))
+	return calls
+}
+
+// count notes a call: it succeeded, was declined, found nothing, was idle (the provider did nothing), or is unknown.
+func (h *httpProvider) count(ctx context.Context, call string, d deed, err error) {
+	outcome := d.Status
+	switch {
+	case errors.Is(err, errIdle):
+		outcome = "idle"
+	case err != nil:
+		outcome = "unknown"
+	case d == deed{}:
+		outcome = "nothing"
+	}
+	h.calls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
+}

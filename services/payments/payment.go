@@ -1,0 +1,200 @@
+package main
+
+import (
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// status is where a payment stands. Forward it goes requested, taken or declined; backward refunding, refunded, or
+// withdrawn when nothing was charged.
+type status string
+
+const (
+	requested status = "requested"
+	taken     status = "taken"
+	declined  status = "declined"
+
+	withdrawing status = "withdrawing" // given up, but the provider may have been asked to charge: first it must say
+	withdrawn   status = "withdrawn"   // given up before anything was charged, and nothing will be
+	refunding   status = "refunding"
+	refunded    status = "refunded"
+)
+
+// settled reports whether there is nothing left to do, unless another command comes.
+func (s status) settled() bool {
+	return s == taken || s == declined || s == withdrawn || s == refunded
+}
+
+// payment is the one payment of an order. Its methods decide and do nothing else: they take a payment as it is and
+// return a turn.
+type payment struct {
+	OrderID   string
+	Amount    messages.Money // zero while only its refund has been asked for
+	Method    string
+	Status    status // empty: nothing is known of it yet
+	Code      string // the provider's word for why it declined
+	ChargeID  string // the provider's
+	RefundID  string // likewise
+	DueAt     *time.Time
+	Attempts  int        // claims in this status
+	AskedAt   *time.Time // when the provider may last have been asked to charge, or to refund when that is what it is at; nil: never
+	Trouble   string     // what the last attempt ended with
+	CreatedAt time.Time
+	UpdatedAt time.Time // of the status
+}
+
+// The provider does once what it is asked twice with one key.
+func (p payment) chargeKey() string { return p.OrderID }
+func (p payment) refundKey() string { return "refund-" + p.OrderID }
+
+// claim is a payment that a worker has leased, as it was then. It has an AskedAt.
+type claim struct {
+	payment
+	Before *time.Time // AskedAt before this claim
+}
+
+// turn is what a command, or a word of the provider, makes of a payment.
+type turn struct {
+	payment payment            // as it is from now on
+	send    []messages.Message // to send with it
+}
+
+// take is the turn that TakePayment brings. ok is false when it contradicts an earlier one.
+func (p payment) take(m messages.TakePayment, now time.Time) (t turn, ok bool) {
+	switch {
+	case p.Status == "":
+		p.Amount, p.Method, p.CreatedAt = m.Amount, m.Method, now
+		return p.enter(requested, now), true
+	case p.Amount.Amount == 0: // its refund overtook it
+		p.Amount, p.Method = m.Amount, m.Method
+	}
+	return turn{p, p.answer()}, p.Amount == m.Amount
+}
+
+// refund is the turn that RefundPayment brings.
+func (p payment) refund(now time.Time) turn {
+	switch p.Status {
+	case "":
+		p.CreatedAt = now
+		return p.enter(withdrawn, now)
+	case requested:
+		if p.AskedAt == nil {
+			return p.enter(withdrawn, now)
+		}
+		return p.enter(withdrawing, now)
+	case taken:
+		return p.enter(refunding, now)
+	case declined:
+		return turn{p, p.free()}
+	default:
+		return turn{p, p.answer()}
+	}
+}
+
+// hear is the turn that the provider's answer to a claim brings. Meanwhile the payment may have been given up, or another
+// worker may have heard the same: what counts is the status that it has now.
+func (p payment) hear(c claim, d deed, now time.Time) turn {
+	switch {
+	case c.Status == refunding:
+		return p.returned(d, now)
+	case d.Status == deedSucceeded:
+		return p.charged(d, now)
+	case d.Status == deedDeclined:
+		return p.refused(d, now)
+	case p.Status == withdrawing && p.AskedAt.Equal(*c.AskedAt): // there is no charge, and none was asked for since
+		return p.enter(withdrawn, now)
+	}
+	return turn{payment: p}
+}
+
+func (p payment) charged(d deed, now time.Time) turn {
+	switch p.Status {
+	case requested:
+		p.ChargeID = d.ID
+		return p.enter(taken, now)
+	case declined, withdrawing, withdrawn: // nobody waits for this charge any more
+		p.ChargeID = d.ID
+		return p.enter(refunding, now)
+	default:
+		return turn{payment: p}
+	}
+}
+
+func (p payment) refused(d deed, now time.Time) turn {
+	switch p.Status {
+	case requested:
+		p.Code = d.Code
+		return p.enter(declined, now)
+	case withdrawing:
+		p.Code = d.Code
+		t := p.enter(declined, now)
+		t.send = p.free() // the answer to the refund, which is what is waited for
+		return t
+	default:
+		return turn{payment: p}
+	}
+}
+
+func (p payment) returned(d deed, now time.Time) turn {
+	if p.Status != refunding {
+		return turn{payment: p}
+	}
+	p.RefundID = d.ID
+	return p.enter(refunded, now)
+}
+
+// failed is the turn of a claim that has brought no answer. idle says that the provider has certainly done nothing because
+// of it; again is when to try once more.
+func (p payment) failed(c claim, idle bool, trouble string, now, again time.Time) turn {
+	if idle && p.AskedAt != nil && p.AskedAt.Equal(*c.AskedAt) {
+		p.AskedAt = c.Before
+	}
+	switch {
+	case p.Status == withdrawing && p.AskedAt == nil: // it never left the house
+		return p.enter(withdrawn, now)
+	case (p.Status == withdrawing || p.Status == withdrawn) && c.Status == requested && !idle:
+		// Given up while it was being charged, and who knows whether it was. It can even be withdrawn already, when this
+		// worker was frozen for longer than the others could know.
+		p.AskedAt = &now
+		return p.enter(withdrawing, now)
+	case p.Status == c.Status && p.Attempts == c.Attempts: // nobody else has claimed it since
+		p.DueAt, p.Trouble = &again, trouble
+	}
+	return turn{payment: p}
+}
+
+// enter is the turn into a status, with the answer if it is settled by that.
+func (p payment) enter(to status, now time.Time) turn {
+	p.Status, p.UpdatedAt = to, now
+	p.Attempts, p.Trouble = 0, ""
+	if to != withdrawing {
+		p.AskedAt = nil
+	}
+	p.DueAt = nil
+	if !to.settled() {
+		p.DueAt = &now
+	}
+	return turn{p, p.answer()}
+}
+
+// answer is what there is to say about a payment, however often it is asked; nothing while the answer is being found out.
+func (p payment) answer() []messages.Message {
+	switch p.Status {
+	case taken:
+		return []messages.Message{messages.PaymentTaken{OrderID: p.OrderID, Amount: p.Amount}}
+	case declined:
+		return []messages.Message{messages.PaymentDeclined{OrderID: p.OrderID, Code: p.Code}}
+	case refunded:
+		return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: p.Amount}}
+	case withdrawn:
+		return p.free()
+	default:
+		return nil
+	}
+}
+
+// free says that there was nothing to give back.
+func (p payment) free() []messages.Message {
+	return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: messages.Money{Currency: p.Amount.Currency}}}
+}

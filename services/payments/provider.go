@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/messages"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// provider charges cards and gives money back, once for each key that a payment has for it. An error that is errIdle says
+// that it has certainly done nothing because of this call; after any other it may have, and must be asked what.
+type provider interface {
+	charge(ctx context.Context, p payment) (deed, error)
+	findCharge(ctx context.Context, p payment) (deed, error) // the zero deed when there is none
+	refund(ctx context.Context, p payment) (deed, error)
+	findRefund(ctx context.Context, p payment) (deed, error) // likewise
+}
+
+var errIdle = errors.New("the provider has done nothing")
+
+// deed is what the provider has done under a key.
+type deed struct {
+	ID     string `json:"id"`
+	Key    string `json:"key"`
+	Status string `json:"status"`
+	Code   string `json:"code"` // why it was declined
+}
+
+const (
+	deedSucceeded = "succeeded"
+	deedDeclined  = "declined"
+)
+
+// providerSettings are how to reach the provider and how patient to be with it.
+type providerSettings struct {
+	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/provider"`
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 8 s
+	Slots   uint          `env:"SLOTS" envDefault:"8"`    // payments that this program sees to at the same time
+	// A charge that was asked for and got no answer may still be on its way. When the payment is given up meanwhile, the
+	// provider's word that there is no charge counts only this long after it was asked for. It must be longer than a claim
+	// is worked on (20 s).
+	CertainAfter time.Duration `env:"CERTAIN_AFTER" envDefault:"30s"`
+}
+
+// httpProvider is the provider's HTTP API.
+type httpProvider struct {
+	client *client.Client
+	calls  metric.Int64Counter
+}
+
+func newHTTPProvider(s providerSettings, log *slog.Logger) *httpProvider {
+	return &httpProvider{
+		client: client.New(client.Config{Name: "provider", URLs: s.URLs, Log: log, Timeout: s.Timeout, Bulkhead: s.Slots}),
+		calls:  newCallCounter(),
+	}
+}
+
+func (h *httpProvider) charge(ctx context.Context, p payment) (deed, error) {
+	return h.do(ctx, "charge", "/charges", p.chargeKey(), struct {
+		messages.Money
+		Method    string `json:"method"`
+		Reference string `json:"reference"`
+	}{p.Amount, p.Method, p.OrderID})
+}
+
+func (h *httpProvider) refund(ctx context.Context, p payment) (deed, error) {
+	return h.do(ctx, "refund", "/refunds", p.refundKey(), struct {
+		ChargeKey string `json:"charge_key"`
+		messages.Money
+	}{p.chargeKey(), p.Amount})
+}
+
+func (h *httpProvider) findCharge(ctx context.Context, p payment) (deed, error) {
+	return h.find(ctx, "find_charge", "/charges", p.chargeKey())
+}
+
+func (h *httpProvider) findRefund(ctx context.Context, p payment) (deed, error) {
+	return h.find(ctx, "find_refund", "/refunds", p.refundKey())
+}
+
+func (h *httpProvider) do(ctx context.Context, call, path, key string, body any) (d deed, err error) {
+	defer func() { h.count(ctx, call, d, err) }()
+	_, err = h.client.JSON(ctx, http.MethodPost, path, http.Header{"Idempotency-Key": {key}}, body, &d)
+	problem, refused := errors.AsType[*client.Problem](err)
+	switch {
+	case err == nil:
+		return d.readable()
+	case refused && (problem.Status == http.StatusPaymentRequired || problem.Status == http.StatusUnprocessableEntity):
+		return deed{Key: key, Status: deedDeclined, Code: codeOf(problem)}, nil
+	case refused, client.Ambiguous(err):
+		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)
+	}
+	return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
+}
+
+func (h *httpProvider) find(ctx context.Context, call, path, key string) (d deed, err error) {
+	defer func() { h.count(ctx, call, d, err) }()
+	var found struct {
+		Items []deed `json:"items"`
+	}
+	_, err = h.client.JSON(ctx, http.MethodGet, path+"?key="+url.QueryEscape(key), nil, nil, &found)
+	if err != nil {
+		return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
+	}
+	i := slices.IndexFunc(found.Items, func(d deed) bool { return d.Key == key })
+	if i < 0 {
+		return deed{}, nil
+	}
+	return found.Items[i].readable()
+}
+
+// readable refuses a deed that is neither done nor declined: the provider must be asked again what has become of it.
+func (d deed) readable() (deed, error) {
+	if d.Status != deedSucceeded && d.Status != deedDeclined {
+		return deed{}, fmt.Errorf("the provider says that %s is %q", d.Key, clean(d.Status))
+	}
+	d.ID, d.Code = clean(d.ID), clean(d.Code)
+	return d, nil
+}
+
+// codeOf reads a member that the provider adds to its problems.
+func codeOf(p *client.Problem) string {
+	var body struct {
+		Code string `json:"code"`
+	}
+	if err := json.Unmarshal(p.Body, &body); err != nil || body.Code == "" {
+		return deedDeclined
+	}
+	return clean(body.Code)
+}
+
+const cleanMost = 500
+
+// clean makes a text of the provider's fit for a column and a log.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/testkit"
+)
+
+func httpProviderAt(t *testing.T, url string) *httpProvider {
+	return newHTTPProvider(providerSettings{URLs: client.URLs{url}, Timeout: 300 * time.Millisecond, Slots: 8}, testkit.Log(t))
+}
+
+// What payments relies on. The fake must do it as the real client with a provider does.
+func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
+	t.Parallel()
+	for what, p := range map[string]provider{"in memory": newLedger(), "over HTTP": httpProviderAt(t, newBank(t).URL+"/provider")} {
+		good := payment{OrderID: "good", Amount: amount, Method: "tok_visa"}
+		bad := payment{OrderID: "bad", Amount: amount, Method: "tok_declined"}
+		call := func(call string, want deed, f func(context.Context, payment) (deed, error), of payment) {
+			t.Helper()
+			if got, err := f(t.Context(), of); err != nil || got != want {
+				t.Errorf("%s, %s of %s: %+v, %v, want %+v", what, call, of.OrderID, got, err, want)
+			}
+		}
+		charged := deed{ID: "charge-good", Key: "good", Status: deedSucceeded}
+		repaid := deed{ID: "refund-refund-good", Key: "refund-good", Status: deedSucceeded}
+		refused := deed{Key: "bad", Status: deedDeclined, Code: "card_declined"}
+		call("find no charge", deed{}, p.findCharge, good)
+		call("charge", charged, p.charge, good)
+		call("charge again", charged, p.charge, good)
+		call("find the charge", charged, p.findCharge, good)
+		call("find no refund", deed{}, p.findRefund, good)
+		call("refund", repaid, p.refund, good)
+		call("refund again", repaid, p.refund, good)
+		call("find the refund", repaid, p.findRefund, good)
+		call("charge in vain", refused, p.charge, bad)
+		call("charge in vain again", refused, p.charge, bad)
+		call("find the refusal", refused, p.findCharge, bad)
+		if _, err := p.refund(t.Context(), bad); err == nil {
+			t.Errorf("%s: what was not charged is given back", what)
+		}
+	}
+}
+
+func TestWhatTheProviderIsSent(t *testing.T) {
+	t.Parallel()
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body strings.Builder
+		_ = r.Write(&body)
+		_, text, _ := strings.Cut(body.String(), "\r\n\r\n")
+		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("Idempotency-Key")+" "+text)
+		_, _ = w.Write([]byte(`{"id":"1","status":"succeeded","items":[{"id":"2","key":"o","status":"succeeded"},{"id":"3","key":"refund-o","status":"succeeded"}]}`))
+	}))
+	defer server.Close()
+	p, of := httpProviderAt(t, server.URL), payment{OrderID: "o", Amount: amount, Method: "tok_visa"}
+	for _, f := range []func(context.Context, payment) (deed, error){p.charge, p.findCharge, p.refund, p.findRefund} {
+		if _, err := f(t.Context(), of); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{
+		`POST /charges o {"amount":2598,"currency":"EUR","method":"tok_visa","reference":"o"}`,
+		`GET /charges?key=o  `,
+		`POST /refunds refund-o {"charge_key":"o","amount":2598,"currency":"EUR"}`,
+		`GET /refunds?key=refund-o  `,
+	}
+	for i := range want {
+		if strings.TrimSpace(got[i]) != strings.TrimSpace(want[i]) {
+			t.Errorf("sent %s\nwant %s", got[i], want[i])
+		}
+	}
+	if d, _ := p.findRefund(t.Context(), of); d.ID != "3" {
+		t.Errorf("found %+v, which has another key", d)
+	}
+}
+
+// Whether the provider has certainly done nothing decides whether money may be looked for.
+func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
+	t.Parallel()
+	breaking := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	silent := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server would not notice that the caller has gone
+		<-r.Context().Done()
+	}
+	says := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	const done, refused, idle, unknown = "done", "declined", "idle", "unknown"
+	for _, row := range []struct {
+		what   string
+		answer http.HandlerFunc
+		means  string
+		code   string
+	}{
+		{"201", says(201, `{"id":"1","status":"succeeded"}`), done, ""},
+		{"200", says(200, `{"id":"1","status":"succeeded"}`), done, ""},
+		{"200 that says it is declined", says(200, `{"status":"declined","code":"no_funds"}`), refused, "no_funds"},
+		{"402 with a code", says(402, `{"code":"no_funds"}`), refused, "no_funds"},
+		{"402 without", says(402, ``), refused, "declined"},
+		{"402 with a code that no database takes", says(402, `{"code":"no\u0000funds"}`), refused, "no\uFFFDfunds"},
+		{"422", says(422, `{"code":"unknown_method"}`), refused, "unknown_method"},
+		{"200 that is pending", says(200, `{"id":"1","status":"pending"}`), unknown, ""},
+		{"200 that says nothing", says(200, ``), unknown, ""},
+		{"200 that cannot be read", says(200, `<html>`), unknown, ""},
+		{"409", says(409, `{}`), unknown, ""},
+		{"401", says(401, `{}`), unknown, ""},
+		{"500", says(500, ``), unknown, ""},
+		{"504", says(504, ``), unknown, ""},
+		{"a broken connection", breaking, unknown, ""},
+		{"no answer in time", silent, unknown, ""},
+		{"503", says(503, ``), idle, ""},
+		{"429", says(429, ``), idle, ""},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(row.answer)
+			defer server.Close()
+			defer server.CloseClientConnections()
+			p := httpProviderAt(t, server.URL)
+			d, err := p.charge(t.Context(), payment{OrderID: "o", Amount: amount, Method: "tok_visa"})
+			got := idle
+			switch {
+			case err == nil && d.Status == deedSucceeded:
+				got = done
+			case err == nil:
+				got = d.Status
+			case !errors.Is(err, errIdle):
+				got = unknown
+			}
+			if got != row.means || d.Code != row.code {
+				t.Errorf("means %s (%s), want %s (%s): %v", got, d.Code, row.means, row.code, err)
+			}
+			if _, err := p.findCharge(t.Context(), payment{OrderID: "o"}); err != nil && !errors.Is(err, errIdle) {
+				t.Errorf("having looked for a charge has done something: %v", err)
+			}
+		})
+	}
+	p := httpProviderAt(t, "http://127.0.0.1:1")
+	if _, err := p.charge(t.Context(), payment{OrderID: "o", Amount: amount}); !errors.Is(err, errIdle) {
+		t.Errorf("a refused connection: %v", err)
+	}
+}

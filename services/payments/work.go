@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orderflow/pkg/worker"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	workWithin = 20 * time.Second // for two calls of the provider, 8 s each, and two transactions
+	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
+
+	againFirst = 250 * time.Millisecond
+	againMost  = 30 * time.Second
+)
+
+// worker returns what sees to the payments that are due.
+func (t *till) worker(slots uint) *worker.Worker[claim] {
+	return &worker.Worker[claim]{
+		Name:  "provider",
+		Log:   t.log,
+		Slots: int(max(1, slots)),
+		Claim: func(ctx context.Context, limit int) ([]claim, error) {
+			return claimPayments(ctx, t.db, limit, t.now(), lease)
+		},
+		Do:     t.see,
+		Within: workWithin,
+	}
+}
+
+// see sees to a payment: it asks the provider, in no transaction, and records what comes of it in one.
+func (t *till) see(ctx context.Context, c claim) error {
+	d, err := t.ask(ctx, c)
+	return errors.Join(err, t.record(ctx, c, d, err))
+}
+
+// ask has the provider do what a claim is about, or finds out that it is done. Whatever may have been asked for before, by
+// a worker that has died or got no answer, is looked for first.
+func (t *till) ask(ctx context.Context, c claim) (deed, error) {
+	if c.Status == refunding {
+		return t.askRefund(ctx, c)
+	}
+	if c.Before != nil {
+		d, err := t.provider.findCharge(ctx, c.payment)
+		if err != nil || d != (deed{}) {
+			return d, err
+		}
+	}
+	if c.Status == requested {
+		return t.provider.charge(ctx, c.payment)
+	}
+	if certain := c.AskedAt.Add(t.certainAfter); t.now().Before(certain) {
+		return deed{}, fmt.Errorf("given up order %s: no charge so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
+	}
+	return deed{}, nil
+}
+
+func (t *till) askRefund(ctx context.Context, c claim) (d deed, err error) {
+	if c.Before != nil {
+		d, err = t.provider.findRefund(ctx, c.payment)
+	}
+	if err == nil && d == (deed{}) {
+		d, err = t.provider.refund(ctx, c.payment)
+	}
+	if err == nil && d.Status != deedSucceeded {
+		err = fmt.Errorf("refund of order %s is %s (%s)", c.OrderID, d.Status, d.Code)
+	}
+	return d, err
+}
+
+// record commits the turn that the provider's answer brings, or the lack of one.
+func (t *till) record(ctx context.Context, c claim, d deed, failure error) error {
+	return t.db.Tx(ctx, func(tx pgx.Tx) error {
+		return change(ctx, tx, c.OrderID, func(p payment) (turn, error) {
+			now := t.now()
+			if failure == nil {
+				return p.hear(c, d, now), nil
+			}
+			again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
+			return p.failed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again), nil
+		})
+	})
+}

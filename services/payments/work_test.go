@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/testkit"
+)
+
+func newBankFixture(t *testing.T) (*fixture, *bank) {
+	b := newBank(t)
+	return newFixture(t, httpProviderAt(t, b.URL+"/provider")), b
+}
+
+// run runs a worker of the fixture's till, as run does.
+func (f *fixture) run() {
+	w := f.till.worker(8)
+	f.db.OnCommit(w.Wake)
+	testkit.Go(f.T, w.Run)
+}
+
+func (f *fixture) until(order string, s status) {
+	f.Helper()
+	testkit.Until(f.T, fmt.Sprintf("the payment is %s", s), func() bool { return f.payment(order).Status == s })
+}
+
+func TestTheWorkerSettlesEveryKindOfCard(t *testing.T) {
+	t.Parallel()
+	f, b := newBankFixture(t)
+	f.run()
+	for _, row := range []struct {
+		method string
+		to     status
+		said   string
+		cost   int64
+	}{
+		{"tok_visa", taken, "taken 2598", 2598},
+		{"tok_declined", declined, "declined card_declined", 0},
+		{"tok_flaky", taken, "taken 2598", 2598},
+		{"tok_timeout", taken, "taken 2598", 2598},
+		{"tok_reset", taken, "taken 2598", 2598},
+	} {
+		begun := time.Now()
+		order := f.ordered(row.method)
+		f.until(order, row.to)
+		f.want(order, row.to, row.said)
+		if n := b.posts(order); n != 1 || b.balance(order) != row.cost {
+			t.Errorf("%s: charged by %d requests, costs %d: what may have been done is looked for, not done again", row.method, n, b.balance(order))
+		}
+		t.Logf("%s took %s", row.method, time.Since(begun).Round(time.Millisecond))
+	}
+}
+
+func TestAPaymentGivenUpInTheMiddleOfItsChargeIsGivenBack(t *testing.T) {
+	t.Parallel()
+	f, b := newBankFixture(t)
+	f.till.provider = httpProviderAt(t, b.URL+"/provider")
+	f.run()
+	order := f.ordered("tok_held")
+	<-b.inHand
+	f.receive(refund(order))
+	f.want(order, withdrawing, "") // the answer must wait for the charge
+	close(b.letGo)
+	f.until(order, refunded)
+	f.want(order, refunded, "refunded 2598")
+	if b.balance(order) != 0 || b.posts("refund-"+order) != 1 {
+		t.Errorf("balance %d, %d refunds", b.balance(order), b.posts("refund-"+order))
+	}
+}
+
+func TestAPaymentGivenUpAfterAnAnswerWasLostIsGivenBack(t *testing.T) {
+	t.Parallel()
+	f, b := newBankFixture(t)
+	order := f.ordered("tok_reset")
+	f.work()
+	f.want(order, requested, "") // charged, but nobody here knows
+	f.receive(refund(order))
+	f.want(order, withdrawing, "")
+	f.work()
+	f.want(order, refunded, "refunded 2598")
+	if b.balance(order) != 0 {
+		t.Errorf("balance %d", b.balance(order))
+	}
+}
+
+// crash is a provider whose caller dies right after a call, or right before.
+type crash struct {
+	*ledger
+	before bool
+}
+
+var errCrash = errors.New("crash")
+
+func (c crash) charge(ctx context.Context, p payment) (deed, error) {
+	if !c.before {
+		_, _ = c.ledger.charge(ctx, p)
+	}
+	return deed{}, errCrash
+}
+
+func (c crash) refund(ctx context.Context, p payment) (deed, error) {
+	if !c.before {
+		_, _ = c.ledger.refund(ctx, p)
+	}
+	return deed{}, errCrash
+}
+
+// die claims what is due and makes the call, and does not live to record what came of it.
+func (f *fixture) die(l *ledger, before bool) {
+	f.Helper()
+	f.till.provider = crash{l, before}
+	claims, err := claimPayments(context.Background(), f.db, 1, f.till.now(), lease)
+	if err != nil || len(claims) != 1 {
+		f.Fatalf("%d claims, %v", len(claims), err)
+	}
+	if _, err := f.till.ask(context.Background(), claims[0]); !errors.Is(err, errCrash) {
+		f.Fatal(err)
+	}
+	f.till.provider = l
+}
+
+// pass lets time pass.
+func (f *fixture) pass(d time.Duration) {
+	now := f.till.now
+	f.till.now = func() time.Time { return now().Add(d) }
+}
+
+func TestACrashBetweenCallAndRecordDoesNothingTwice(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		l := newLedger()
+		f := newFixture(t, l)
+		order := f.ordered("tok_visa")
+		f.die(l, before)
+		f.work()
+		f.want(order, requested, "") // leased
+		f.pass(lease)
+		f.work()
+		f.want(order, taken, "taken 2598")
+
+		f.receive(refund(order))
+		f.die(l, before)
+		f.work()
+		f.want(order, refunding, "taken 2598")
+		f.pass(lease)
+		f.work()
+		f.want(order, refunded, "taken 2598, refunded 2598")
+		if l.charged[order] != 2598 || l.refunded[order] != 2598 || l.posts(order) != 1 || l.posts("refund-"+order) != 1 {
+			t.Errorf("crashed before the call: %t: %+v", before, l)
+		}
+	}
+}
+
+func TestAPaymentGivenUpAfterACrashIsWithdrawnOnceItIsCertain(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	f := newFixture(t, l)
+	order := f.ordered("tok_visa")
+	f.die(l, true)
+	f.receive(refund(order))
+	f.work()
+	f.want(order, withdrawing, "") // the dead one's request may still be on its way
+	f.pass(certainAfter - 2*time.Second)
+	f.work()
+	f.want(order, withdrawing, "")
+	f.pass(againMost)
+	f.work()
+	f.want(order, withdrawn, "refunded 0")
+	if l.posts(order) != 0 {
+		t.Error("it was charged")
+	}
+}
+
+func TestAPaymentGivenUpWhileTheProviderIsAwayIsWithdrawnAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, httpProviderAt(t, "http://127.0.0.1:1"))
+	order := f.ordered("tok_visa")
+	f.work()
+	if p := f.payment(order); p.Status != requested || p.AskedAt != nil || p.Trouble == "" || !p.DueAt.After(f.till.now()) {
+		t.Errorf("%+v", p)
+	}
+	f.receive(refund(order))
+	f.want(order, withdrawn, "refunded 0")
+}
+
+func TestAProviderThatIsAwayIsAskedAgainForEver(t *testing.T) {
+	t.Parallel()
+	f, b := newBankFixture(t)
+	away, back := httpProviderAt(t, "http://127.0.0.1:1"), f.till.provider
+	f.till.provider = away
+	order := f.ordered("tok_visa")
+	for i := range 12 {
+		f.work()
+		if p := f.payment(order); p.Attempts != i+1 || p.DueAt.Sub(f.till.now()) > againMost {
+			t.Fatalf("attempt %d: %+v", i+1, p)
+		}
+		f.pass(againMost)
+	}
+	f.till.provider = back
+	f.work()
+	f.want(order, taken, "taken 2598")
+
+	f.receive(refund(order))
+	f.till.provider = away
+	f.work()
+	f.want(order, refunding, "taken 2598")
+	f.till.provider = back
+	f.pass(againMost)
+	f.work()
+	f.want(order, refunded, "taken 2598, refunded 2598")
+	if b.balance(order) != 0 {
+		t.Errorf("balance %d", b.balance(order))
+	}
+}
+
+func TestReplicasOnOneDatabaseDoNothingTwice(t *testing.T) {
+	t.Parallel()
+	f, b := newBankFixture(t)
+	for range 3 {
+		f.run()
+	}
+	var orders sync.Map
+	var ordering sync.WaitGroup
+	for range 4 {
+		ordering.Go(func() {
+			for range 25 {
+				orders.Store(f.ordered("tok_visa"), true)
+			}
+		})
+	}
+	ordering.Wait()
+	n := 0
+	for id := range orders.Range {
+		n++
+		order := id.(string)
+		f.until(order, taken)
+		f.want(order, taken, "taken 2598")
+		if b.posts(order) != 1 {
+			t.Errorf("charged by %d requests", b.posts(order))
+		}
+	}
+	if n != 100 {
+		t.Errorf("%d orders", n)
+	}
+}
+
+func TestALeaseThatAnotherHasTakenOverIsNotShortened(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, newLedger())
+	order := f.ordered("tok_visa")
+	slow, err := claimPayments(t.Context(), f.db, 1, f.till.now(), lease)
+	if err != nil || len(slow) != 1 {
+		t.Fatal(slow, err)
+	}
+	f.pass(lease)
+	if quick, err := claimPayments(t.Context(), f.db, 1, f.till.now(), lease); err != nil || len(quick) != 1 || !quick[0].Before.Equal(*slow[0].AskedAt) {
+		t.Fatal(quick, err)
+	}
+	if err := f.till.record(t.Context(), slow[0], deed{}, errCrash); err != nil {
+		t.Fatal(err)
+	}
+	if p := f.payment(order); p.Trouble != "" || p.DueAt.Before(f.till.now().Add(lease-time.Second)) {
+		t.Errorf("%+v", p)
+	}
+}
