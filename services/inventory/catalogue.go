@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"regexp"
+
+	"example.com/orderflow/pkg/messages"
+	"github.com/jackc/pgx/v5"
+)
+
+// product is what the shop sells.
+type product struct {
+	SKU         string
+	Name        string
+	Description string
+	Image       string // a path
+	Price       messages.Money
+	Version     int64 // rises with every change of the above
+	Stock       stock
+}
+
+// changed is what others hear of a product.
+func (p product) changed() messages.Message {
+	return messages.ProductChanged{SKU: p.SKU, Version: p.Version, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price}
+}
+
+var skuFormat = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
+
+func imagePath(sku string) string { return "/api/products/" + sku + "/image" }
+
+//go:embed images/*.svg
+var images embed.FS
+
+// picture returns the drawing of a product, or one that fits any product.
+func picture(sku string) (svg []byte, own bool) {
+	if svg, err := images.ReadFile("images/" + sku + ".svg"); err == nil && skuFormat.MatchString(sku) {
+		return svg, true
+	}
+	svg, err := images.ReadFile("images/any.svg")
+	if err != nil { // it is compiled in
+		panic(err)
+	}
+	return svg, false
+}
+
+// seeds is what the shop begins with. Some stocks are low and reordered in small numbers, so that orders have to wait; the
+// print is never reordered, so that it can run out.
+var seeds = []product{
+	seed("BEANS-HOUSE", "House blend coffee, 250 g", 1150, 180, 40, 120,
+		"Whole beans from two small cooperatives, roasted every Tuesday. Chocolate, hazelnut and a little orange peel; made for filter, forgiving in a moka pot."),
+	seed("CLOCK-ARC", "Arc desk clock", 4500, 18, 4, 12,
+		"A silent sweep movement in a solid beech arc. Large enough to read from across the room, quiet enough to forget."),
+	seed("DRIPPER-CLAY", "Clay pour-over dripper", 2850, 26, 8, 20,
+		"Thrown stoneware with deep spiral ribs for an even, unhurried brew. Takes size 2 paper filters and sits on any mug."),
+	seed("KETTLE-SWAN", "Swan-neck kettle, 0.9 l", 7900, 9, 2, 6,
+		"A slim spout that pours exactly where you point it, a thermometer in the lid and a handle that stays cool. For every kind of hob."),
+	seed("LAMP-DESK", "Folding desk lamp", 6900, 12, 3, 10,
+		"A warm, dimmable light on a steel arm that folds in three places. The shade turns all the way round, so the wall can be lit too."),
+	seed("MAT-FELT", "Felt desk mat, 80 × 30 cm", 3900, 34, 10, 25,
+		"Pressed merino wool with a cork back. Keeps keyboard and cup in place and takes the chill off a cold desk."),
+	seed("MUG-BLUE", "Stoneware mug, blue", 1299, 120, 30, 100,
+		"A generous 330 ml mug with a deep blue reactive glaze, so that no two are quite the same. Dishwasher and microwave safe."),
+	seed("MUG-TRAVEL", "Insulated travel mug, 350 ml", 2490, 60, 15, 40,
+		"Double-walled steel that keeps coffee hot for six hours, with a lid that seals completely and comes apart for cleaning."),
+	seed("NOTEBOOK-DOT", "Dotted notebook, A5", 990, 200, 50, 150,
+		"160 numbered pages of 100 g paper that fountain pens like, thread-bound so that it lies flat from the first page to the last."),
+	seed("PEN-FOUNTAIN", "Fountain pen, fine nib", 3450, 40, 10, 30,
+		"A brass barrel with a matt finish, a fine steel nib and a converter in the box. It gets better with every page."),
+	seed("PENCILS-12", "Twelve cedar pencils", 790, 150, 40, 100,
+		"Incense cedar with a smooth HB core, stained in three colours. They sharpen to a clean point and smell like a workshop."),
+	seed("PLANT-ALOE", "Small aloe in a clay pot", 1590, 20, 5, 15,
+		"A desk companion that asks for a spoon of water every other week and a bit of sun. Pot and saucer included."),
+	seed("PRINT-HARBOUR", "Harbour at Dawn, numbered print", 5900, 10, 0, 0,
+		"A four-colour screen print on 300 g cotton paper, 30 × 40 cm, signed and numbered by the artist. There will be no second edition."),
+}
+
+func seed(sku, name string, cents int64, units, reorderPoint, reorderQuantity int, description string) product {
+	return product{
+		SKU: sku, Name: name, Description: description, Image: imagePath(sku), Price: messages.Money{Amount: cents, Currency: "EUR"}, Version: 1,
+		Stock: stock{SKU: sku, Available: units, ReorderPoint: reorderPoint, ReorderQuantity: reorderQuantity},
+	}
+}
+
+// stockUp puts seeds that are missing into the catalogue. Replicas may do it side by side, for all go through the seeds in
+// the same order; what is there stays as operators have made it.
+func (w *warehouse) stockUp(ctx context.Context, products []product) error {
+	return w.db.Tx(ctx, func(tx pgx.Tx) error {
+		for _, p := range products {
+			added, err := insertProduct(ctx, tx, p, w.now())
+			if err != nil {
+				return err
+			}
+			if !added {
+				continue
+			}
+			s, err := lockStock(ctx, tx, []string{p.SKU})
+			if err != nil {
+				return err
+			}
+			var b pgx.Batch
+			if n := s[p.SKU].Available; n > 0 {
+				enterMovement(&b, movement{What: "initial", Reference: "seed"}, w.now(), messages.Line{SKU: p.SKU, Quantity: n})
+			}
+			if err := w.keep(ctx, tx, &b, s, p.changed()); err != nil {
+				return fmt.Errorf("seed %s: %w", p.SKU, err)
+			}
+			w.log.InfoContext(ctx, "product added", "sku", p.SKU)
+		}
+		return nil
+	})
+}

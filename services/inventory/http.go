@@ -1,0 +1,139 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	catalogueFor = "public, max-age=1"    // numbers that change with each order
+	pictureFor   = "public, max-age=3600" // of what only a release changes
+)
+
+// routes are the API of inventory. Their paths are the public ones: the gateway adds nothing and takes nothing away. What
+// changes the catalogue is in edit.go.
+func (w *warehouse) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
+	e.GET("/api/products", w.getProducts)
+	e.GET("/api/products/:sku", w.getProduct)
+	e.GET("/api/products/:sku/image", w.getImage)
+	e.PUT("/api/products/:sku", w.putProduct, operator)
+	e.POST("/api/products/:sku/stock", w.postStock, operator)
+	e.GET("/api/stock", w.getStock, operator)
+}
+
+// productBody is a product as the API shows it to everybody.
+type productBody struct {
+	SKU             string         `json:"sku"`
+	Name            string         `json:"name"`
+	Description     string         `json:"description"`
+	Image           string         `json:"image"`
+	Price           messages.Money `json:"price"`
+	Available       int            `json:"available"` // what can still be ordered
+	ReorderPoint    int            `json:"reorder_point"`
+	ReorderQuantity int            `json:"reorder_quantity"`
+}
+
+func bodyOf(p product) productBody {
+	return productBody{
+		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
+		Available: p.Stock.free(), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
+	}
+}
+
+func (w *warehouse) getProducts(c echo.Context) error {
+	products, err := readProducts(c.Request().Context(), w.db)
+	if err != nil {
+		return err
+	}
+	items := make([]productBody, len(products))
+	for i, p := range products {
+		items[i] = bodyOf(p)
+	}
+	return tagged(c, catalogueFor, map[string]any{"items": items})
+}
+
+func (w *warehouse) getProduct(c echo.Context) error {
+	p, err := w.productOf(c)
+	if err != nil {
+		return err
+	}
+	return tagged(c, catalogueFor, bodyOf(p))
+}
+
+// productOf returns the product of the request's path.
+func (w *warehouse) productOf(c echo.Context) (product, error) {
+	sku := c.Param("sku")
+	if !skuFormat.MatchString(sku) {
+		return product{}, errNoProduct
+	}
+	return readProduct(c.Request().Context(), w.db, sku)
+}
+
+// getImage serves our own drawings. A product that an operator has added shows one that fits any product.
+func (w *warehouse) getImage(c echo.Context) error {
+	svg, own := picture(c.Param("sku"))
+	if !own {
+		if _, err := w.productOf(c); err != nil {
+			return err
+		}
+	}
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // an SVG that is opened by itself is a document
+	h.Set("X-Content-Type-Options", "nosniff")
+	return blob(c, pictureFor, "image/svg+xml", svg)
+}
+
+// stockBody is where a product's units are, for operators.
+type stockBody struct {
+	SKU             string `json:"sku"`
+	Name            string `json:"name"`
+	Available       int    `json:"available"`   // on hand and not reserved; those who wait come first
+	Reserved        int    `json:"reserved"`    // held for orders that are not delivered yet
+	Backordered     int    `json:"backordered"` // wanted by orders that wait
+	OnOrder         int    `json:"on_order"`    // from the supplier
+	ReorderPoint    int    `json:"reorder_point"`
+	ReorderQuantity int    `json:"reorder_quantity"`
+}
+
+func stockOf(p product) stockBody {
+	s := p.Stock
+	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.ReorderPoint, s.ReorderQuantity}
+}
+
+func (w *warehouse) getStock(c echo.Context) error {
+	products, err := readProducts(c.Request().Context(), w.db)
+	if err != nil {
+		return err
+	}
+	items := make([]stockBody, len(products))
+	for i, p := range products {
+		items[i] = stockOf(p)
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, map[string]any{"items": items})
+}
+
+// tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same.
+func tagged(c echo.Context, keep string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	return blob(c, keep, echo.MIMEApplicationJSON, text)
+}
+
+func blob(c echo.Context, keep, media string, content []byte) error {
+	c.Response().Header().Set("Cache-Control", keep)
+	sum := sha256.Sum256(content)
+	if fresh, err := web.ETag(c, hex.EncodeToString(sum[:16])); fresh {
+		return err
+	}
+	return c.Blob(http.StatusOK, media, content)
+}

@@ -1,0 +1,95 @@
+// Inventory keeps the catalogue and the stock: it holds units for orders, lets orders wait for what is missing, and orders
+// additional stock from its supplier when a product runs low.
+package main
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/deadletters"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/web"
+)
+
+const name = "inventory"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+type config struct {
+	service.Settings
+	service.Dependencies
+	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`
+	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"` // begin with the products of catalogue.go
+	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"`
+	Supplier    client.Config `envPrefix:"SUPPLIER_"` // SUPPLIER_TIMEOUT and so on
+}
+
+func main() { service.Main(name, run) }
+
+func run(ctx context.Context, p *service.Program, cfg config) error {
+	db, err := postgres.Open(ctx, cfg.DatabaseURL, name)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = postgres.Migrate(ctx, db, p.Log, outbox.Migrations(), inbox.Migrations(), deadletters.Migrations(), postgres.Sub(name, migrations, "migrations"))
+	if err != nil {
+		return err
+	}
+	broker, err := bus.NewBroker(cfg.RabbitMQURL, name, p.Log)
+	if err != nil {
+		return err
+	}
+	publisher := broker.NewPublisher()
+	relay := outbox.NewRelay(db, publisher, name, p.Log)
+
+	w := newWarehouse(db, p.Log, newSupplier(cfg.SupplierURL, cfg.Supplier, p.Log))
+	if cfg.Seed {
+		if err := w.stockUp(ctx, seeds); err != nil {
+			return err
+		}
+	}
+	replenishment := w.replenishment()
+	db.OnCommit(replenishment.Wake)
+	in := inbox.New(db, p.Log, w.handlers()...)
+	in.Before(w.lock)
+	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
+	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
+
+	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
+	operator := web.Authenticate(identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log), identity.ScopeOperations)
+	w.routes(server.Echo, operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)
+
+	return p.Run(ctx,
+		service.Part{Name: "http", Run: server.Run},
+		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
+		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
+		service.Part{Name: "replenishment", Run: replenishment.Run},
+		service.Part{Name: "expire inbox", Run: in.Expire},
+		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "publisher", Run: publisher.Run},
+	)
+}
+
+// warehouse is the service's state: all of it is in the database.
+type warehouse struct {
+	db       *postgres.DB
+	log      *slog.Logger
+	supplier supplier
+	now      func() time.Time
+	meters   meters
+}
+
+func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier) *warehouse {
+	return &warehouse{db: db, log: log, supplier: s, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+type meters struct {
+	lateTotal     metric.Int64Counter
+	supplierCalls metric.Int64Counter
+}
+
+func newMeters(db *postgres.DB) (m meters) {
+	meter := otel.Meter("orderflow/inventory")
+	m.lateTotal, _ = meter.Int64Counter("inventory_late_messages", metric.WithDescription("Messages that changed nothing: late, or heard before."))
+	m.supplierCalls, _ = meter.Int64Counter("inventory_supplier_calls", metric.WithDescription("Calls to the supplier, by outcome."))
+	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of each product: available, reserved, backordered and on order."))
+	open, _ := meter.Int64ObservableGauge("inventory_supplier_orders_open", metric.WithDescription("Supplier orders that have not arrived, by status."))
+	failing, _ := meter.Int64ObservableGauge("inventory_supplier_orders_failing", metric.WithDescription("Of them, those whose last attempt failed."))
+	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		products, err := readProducts(ctx, db)
+		if err != nil {
+			return err
+		}
+		for _, p := range products {
+			observe := func(state string, n int) {
+				o.ObserveInt64(units, int64(n), metric.WithAttributes(attribute.String("sku", p.SKU), attribute.String("state", state)))
+			}
+			observe("available", p.Stock.Available)
+			observe("reserved", p.Stock.Reserved)
+			observe("backordered", p.Stock.Backordered)
+			observe("on_order", p.Stock.OnOrder)
+		}
+		counts, err := countSupplierOrders(ctx, db)
+		if err != nil {
+			return err
+		}
+		for _, c := range counts {
+			status := metric.WithAttributes(attribute.String("status", c.Status))
+			o.ObserveInt64(open, c.Count, status)
+			o.ObserveInt64(failing, c.Failing, status)
+		}
+		return nil
+	}, units, open, failing)
+	return m
+}
+
+// called counts a call to the supplier.
+func (m meters) called(ctx context.Context, call string, err error) {
+	outcome := "ok"
+	if _, refused := errors.AsType[*client.Problem](err); refused {
+		outcome = "refused"
+	} else if err != nil {
+		outcome = string(fault.KindOf(err)) // unavailable, timeout or bad-gateway
+	}
+	m.supplierCalls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
+}
+
+// late notes a message that changed nothing.
+func (w *warehouse) late(ctx context.Context, m messages.Message, in status) {
+	w.meters.lateTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
+	w.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// stock is where the units of one product are.
+type stock struct {
+	SKU             string
+	Available       int // on hand and not reserved
+	Reserved        int // on hand, held for orders that are not delivered yet
+	Backordered     int // wanted by reservations that wait
+	OnOrder         int // on their way from the supplier, or soon
+	ReorderPoint    int
+	ReorderQuantity int // 0: never reordered
+}
+
+// free is what a new order can have: those who wait come first.
+func (s stock) free() int { return max(0, s.Available-s.Backordered) }
+
+// supplyMost is how many units are ordered at once. If more are wanted, the rest is with the next change.
+const supplyMost = 1_000_000
+
+// shortage is how many units to order so that what is here and what is to come, less what is wanted already, is above the
+// reorder point again: a multiple of the reorder quantity, or 0.
+func (s stock) shortage() int {
+	position := s.Available + s.OnOrder - s.Backordered
+	if s.ReorderQuantity == 0 || position > s.ReorderPoint {
+		return 0
+	}
+	packs := (s.ReorderPoint-position)/s.ReorderQuantity + 1
+	return min(packs, max(1, supplyMost/s.ReorderQuantity)) * s.ReorderQuantity
+}
+
+// status is what has become of an order's wish for stock.
+type status string
+
+const (
+	reserved    status = "reserved"    // held
+	backordered status = "backordered" // in the queue of each of its products
+	rejected    status = "rejected"    // too little, and it may not wait
+	released    status = "released"    // given back, or never to be held
+	taken       status = "taken"       // delivered, and off the books
+)
+
+// reservation is an order's wish for stock and what has become of it.
+type reservation struct {
+	OrderID string
+	Status  status
+	Lines   []messages.Line // what it holds, waits for or has had
+	Missing []messages.Line // what there was too little of when it came
+}
+
+// answer is what orders hears of a reservation, however often it asks.
+func (r reservation) answer() messages.Message {
+	switch r.Status {
+	case reserved, taken:
+		return messages.StockReserved{OrderID: r.OrderID}
+	case backordered:
+		return messages.StockBackordered{OrderID: r.OrderID, Missing: r.Missing}
+	case rejected:
+		return messages.StockRejected{OrderID: r.OrderID, Missing: r.Missing}
+	default:
+		return messages.StockReleased{OrderID: r.OrderID}
+	}
+}
+
+// shelf is the products that a decision is about, by SKU; one that is not here does not exist. Its methods decide and
+// change it, and do nothing else: whoever calls them has the products locked and writes the shelf back.
+type shelf map[string]*stock
+
+// reserve decides what an order can have: all of it or nothing. One that may wait claims all its products, also those
+// that there would be enough of, so that the one that is late does not cost it the others.
+func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) reservation {
+	r := reservation{OrderID: orderID, Status: reserved, Lines: merged(lines), Missing: []messages.Line{}}
+	for _, l := range r.Lines {
+		switch have, known := s[l.SKU]; {
+		case !known:
+			r.Missing = append(r.Missing, l)
+			mayWait = false // for what never comes
+		case have.free() < l.Quantity:
+			r.Missing = append(r.Missing, messages.Line{SKU: l.SKU, Quantity: l.Quantity - have.free()})
+		}
+	}
+	switch {
+	case len(r.Missing) == 0:
+		for _, l := range r.Lines {
+			s[l.SKU].Available -= l.Quantity
+			s[l.SKU].Reserved += l.Quantity
+		}
+	case mayWait:
+		r.Status = backordered
+		for _, l := range r.Lines {
+			s[l.SKU].Backordered += l.Quantity
+		}
+	default:
+		r.Status, r.Lines = rejected, nil
+	}
+	return r
+}
+
+// merged makes one line of those for the same product, sorted by SKU.
+func merged(lines []messages.Line) []messages.Line {
+	quantities := map[string]int{}
+	for _, l := range lines {
+		quantities[l.SKU] += l.Quantity
+	}
+	one := make([]messages.Line, 0, len(quantities))
+	for _, sku := range slices.Sorted(maps.Keys(quantities)) {
+		one = append(one, messages.Line{SKU: sku, Quantity: quantities[sku]})
+	}
+	return one
+}
+
+// release gives back what a reservation holds, or takes it out of the queues.
+func (s shelf) release(r reservation) reservation {
+	for _, l := range r.Lines {
+		switch r.Status {
+		case reserved:
+			s[l.SKU].Reserved -= l.Quantity
+			s[l.SKU].Available += l.Quantity
+		case backordered:
+			s[l.SKU].Backordered -= l.Quantity
+		}
+	}
+	r.Status = released
+	return r
+}
+
+// take strikes off what was delivered. ok is false when there is nothing to take.
+func (s shelf) take(r reservation) (after reservation, ok bool) {
+	if r.Status != reserved {
+		return r, false
+	}
+	for _, l := range r.Lines {
+		s[l.SKU].Reserved -= l.Quantity
+	}
+	r.Status = taken
+	return r, true
+}
+
+// waiting is a backordered reservation in the queues of its products.
+type waiting struct {
+	OrderID string
+	Lines   []claim
+}
+
+// claim is a place in the queue for a product.
+type claim struct {
+	messages.Line
+	Ahead int `json:"ahead"` // what those who came before want of it
+}
+
+// serve fills the waiting reservations for which there is enough of everything, after what those before them in each
+// queue want. One that cannot be filled yet keeps its claims and is not overtaken. Whoever is served takes as much from
+// the stock as from the queue before the next, so it makes no difference to the next whether it was served.
+func (s shelf) serve(queue []waiting) (served []reservation) {
+	for _, w := range queue {
+		if slices.ContainsFunc(w.Lines, func(c claim) bool { return c.Ahead+c.Quantity > s[c.SKU].Available }) {
+			continue
+		}
+		r := reservation{OrderID: w.OrderID, Status: reserved}
+		for _, c := range w.Lines {
+			r.Lines = append(r.Lines, c.Line)
+		}
+		served = append(served, r)
+	}
+	for _, r := range served {
+		for _, l := range r.Lines {
+			s[l.SKU].Backordered -= l.Quantity
+			s[l.SKU].Available -= l.Quantity
+			s[l.SKU].Reserved += l.Quantity
+		}
+	}
+	return served
+}
+
+// contended lists the products of which there are units and that somebody waits for.
+func (s shelf) contended() (available []messages.Line) {
+	for _, sku := range slices.Sorted(maps.Keys(s)) {
+		if s[sku].Available > 0 && s[sku].Backordered > 0 {
+			available = append(available, messages.Line{SKU: sku, Quantity: s[sku].Available})
+		}
+	}
+	return available
+}
+
+// restock lists what to order from the supplier, and counts it as ordered.
+func (s shelf) restock() (wanted []messages.Line) {
+	for _, sku := range slices.Sorted(maps.Keys(s)) {
+		if n := s[sku].shortage(); n > 0 {
+			s[sku].OnOrder += n
+			wanted = append(wanted, messages.Line{SKU: sku, Quantity: n})
+		}
+	}
+	return wanted
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"example.com/orderflow/pkg/web"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// fixture is inventory on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
+type fixture struct {
+	*testing.T
+	*replica
+	factory *factory
+	server  *httptest.Server
+	issuer  *identity.Issuer
+}
+
+// replica is one process of inventory.
+type replica struct {
+	db        *postgres.DB
+	warehouse *warehouse
+	inbox     *inbox.Inbox
+}
+
+func newFixture(t *testing.T, products ...product) *fixture {
+	t.Helper()
+	f := &fixture{T: t, factory: newFactory(t)}
+	f.replica = f.newReplica(testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations")))
+	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.issuer = issuer
+	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: f.db.Ping})
+	f.warehouse.routes(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.server = httptest.NewServer(s.Echo)
+	t.Cleanup(f.server.Close)
+	if err := f.warehouse.stockUp(t.Context(), products); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.audit)
+	return f
+}
+
+func (f *fixture) newReplica(db *postgres.DB) *replica {
+	log := testkit.Log(f.T)
+	cfg := client.Config{Timeout: 300 * time.Millisecond, Retries: -1, BreakerDelay: 50 * time.Millisecond}
+	w := newWarehouse(db, log, newSupplier(client.URLs{f.factory.URL}, cfg, log))
+	in := inbox.New(db, log, w.handlers()...)
+	in.Before(w.lock)
+	return &replica{db, w, in}
+}
+
+// another starts a further replica on the same database.
+func (f *fixture) another() *replica {
+	f.Helper()
+	db, err := postgres.Open(f.Context(), f.db.Config().ConnString(), "test")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(db.Close)
+	return f.newReplica(db)
+}
+
+// goods makes a product that is not reordered.
+func goods(sku string, units int) product { return seed(sku, sku, 100, units, 0, 0, "for a test") }
+
+// receive hands messages over as the bus would, each under a new id, and wants them handled.
+func (f *fixture) receive(msgs ...messages.Message) {
+	f.Helper()
+	for _, m := range msgs {
+		if err := f.inbox.Handle(context.Background(), []bus.Delivery{letter(m)})[0]; err != nil {
+			f.Fatalf("%s: %v", m.Kind(), err)
+		}
+	}
+}
+
+// letter puts a message into an envelope of its own.
+func letter(m messages.Message) bus.Delivery {
+	body, _ := json.Marshal(m)
+	return bus.Delivery{Attempt: 1, Message: bus.Message{ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Body: body}}
+}
+
+func newOrder() string { return uuid.Must(uuid.NewV7()).String() }
+
+// reserve makes a command of an order's id and its lines: SKU, quantity, SKU, quantity …
+func reserve(order string, lines ...any) messages.ReserveStock {
+	m := messages.ReserveStock{OrderID: order}
+	for i := 0; i < len(lines); i += 2 {
+		m.Lines = append(m.Lines, messages.Line{SKU: lines[i].(string), Quantity: lines[i+1].(int)})
+	}
+	return m
+}
+
+// backorder is reserve for an order that may wait.
+func backorder(order string, lines ...any) messages.ReserveStock {
+	m := reserve(order, lines...)
+	m.AllowBackorder = true
+	return m
+}
+
+// sent returns what is in the outbox about an order or a product, as kind and body, in order.
+func (f *fixture) sent(about string) string {
+	f.Helper()
+	rows, err := f.db.Query(context.Background(), `
+		SELECT replace(kind, 'inventory.', '') || CASE WHEN body->'missing' IS NULL THEN '' ELSE (body->'missing')::text END
+		FROM outbox
+		WHERE subject = $1 AND kind <> 'inventory.product_changed'
+		ORDER BY id`, about)
+	if err != nil {
+		f.Fatal(err)
+	}
+	kinds, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		f.Fatal(err)
+	}
+	return strings.Join(kinds, " ")
+}
+
+// status is what has become of an order.
+func (f *fixture) status(order string) (s status) {
+	f.Helper()
+	err := pgx.BeginFunc(context.Background(), f.db.Pool, func(tx pgx.Tx) error {
+		r, err := readReservation(context.Background(), tx, order)
+		s = r.Status
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return s
+}
+
+// numbers are a product's: available, reserved, backordered, on order.
+func (f *fixture) numbers(sku string) [4]int {
+	f.Helper()
+	p, err := readProduct(context.Background(), f.db, sku)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return [4]int{p.Stock.Available, p.Stock.Reserved, p.Stock.Backordered, p.Stock.OnOrder}
+}
+
+func (f *fixture) want(sku string, available, reserved, backordered, onOrder int) {
+	f.Helper()
+	if got, want := f.numbers(sku), [4]int{available, reserved, backordered, onOrder}; got != want {
+		f.Errorf("%s: available, reserved, backordered, on order are %v, want %v", sku, got, want)
+	}
+}
+
+// audit holds the numbers of every product against the ledger, the reservations and the supplier orders, and looks for
+// somebody who waits for what is there. It runs at the end of each test.
+func (f *fixture) audit() {
+	f.Helper()
+	rows, err := f.db.Query(context.Background(), `
+		SELECT sku, available + reserved, reserved, backordered, backordered, on_order,
+			(SELECT coalesce(sum(quantity), 0)::bigint FROM stock_movements AS m WHERE m.sku = p.sku),
+			(SELECT coalesce(sum(quantity), 0)::bigint FROM reservation_lines AS l JOIN reservations USING (order_id) WHERE l.sku = p.sku AND status = 'reserved'),
+			(SELECT coalesce(sum(quantity), 0)::bigint FROM reservation_lines AS l JOIN reservations USING (order_id) WHERE l.sku = p.sku AND status = 'backordered'),
+			(SELECT coalesce(sum(quantity), 0)::bigint FROM reservation_lines AS l WHERE l.sku = p.sku AND place IS NOT NULL),
+			(SELECT coalesce(sum(quantity), 0)::bigint FROM supplier_orders AS o WHERE o.sku = p.sku AND status <> 'arrived')
+		FROM products AS p`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var sku string
+	var is, must [5]int
+	_, err = pgx.ForEachRow(rows, []any{&sku, &is[0], &is[1], &is[2], &is[3], &is[4], &must[0], &must[1], &must[2], &must[3], &must[4]}, func() error {
+		if is != must {
+			f.Errorf("%s: on hand, reserved, backordered, in the queue and on order are %v, by the books %v", sku, is, must)
+		}
+		return nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	err = pgx.BeginFunc(context.Background(), f.db.Pool, func(tx pgx.Tx) error {
+		all, err := readProducts(context.Background(), tx)
+		if err != nil {
+			return err
+		}
+		s := shelf{}
+		for _, p := range all {
+			s[p.SKU] = &p.Stock
+		}
+		queue, err := readQueues(context.Background(), tx, s.contended())
+		if served := s.serve(queue); len(served) > 0 {
+			f.Errorf("%v wait for what is there", served)
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// answer is what came back over HTTP.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+}
+
+type option func(*http.Request)
+
+func header(name, value string) option { return func(r *http.Request) { r.Header.Set(name, value) } }
+
+func nobody(*http.Request) {}
+
+func (f *fixture) as(who string) option {
+	scopes := []string{identity.ScopeOrders}
+	if who == "olga" || who == "otto" {
+		scopes = append(scopes, identity.ScopeOperations)
+	}
+	token, err := f.issuer.Token(who, scopes, time.Hour)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return header("Authorization", "Bearer "+token)
+}
+
+func (f *fixture) call(method, path, body string, options ...option) answer {
+	f.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, f.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, o := range options {
+		o(r)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, got}
+}
