@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/messages"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// carrier moves parcels, one for each order. An error that is errIdle says that it has certainly shipped nothing because
+// of this call; after any other it may have, and must be asked.
+type carrier interface {
+	ship(ctx context.Context, s shipment) (parcel, error)
+	find(ctx context.Context, orderID string) (parcel, error) // the zero parcel when there is none
+	track(ctx context.Context, trackingNumber string) (parcel, error)
+	cancel(ctx context.Context, trackingNumber string) (parcel, error)
+}
+
+var errIdle = errors.New("the carrier has shipped nothing")
+
+// parcel is what the carrier knows of a shipment.
+type parcel struct {
+	Reference         string    `json:"reference"` // the order's id
+	Carrier           string    `json:"carrier"`
+	TrackingNumber    string    `json:"tracking_number"` // empty: there is no parcel
+	Status            status    `json:"status"`
+	Stages            []stage   `json:"stages"`
+	EstimatedDelivery time.Time `json:"estimated_delivery"`
+
+	Refused reason `json:"-"` // why there is none, and will be none
+	Kept    bool   `json:"-"` // it was to be called back, and it is too late for that
+}
+
+// alive reports whether somebody will get the parcel unless it is called back.
+func (p parcel) alive() bool {
+	return p.TrackingNumber != "" && !slices.ContainsFunc(p.Stages, func(s stage) bool { return s.Stage == failed || s.Stage == cancelled })
+}
+
+// carrierSettings are how to reach the carrier and how patient to be with it.
+type carrierSettings struct {
+	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
+	Slots   uint          `env:"SLOTS" envDefault:"8"`    // shipments that this program sees to at the same time
+	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
+	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
+	// than a claim is worked on (20 s).
+	CertainAfter time.Duration `env:"CERTAIN_AFTER" envDefault:"30s"`
+}
+
+const callWithin = 6 * time.Second
+
+// httpCarrier is the carrier's HTTP API.
+type httpCarrier struct {
+	client *client.Client
+	calls  metric.Int64Counter
+}
+
+func newHTTPCarrier(s carrierSettings, log *slog.Logger) *httpCarrier {
+	return &httpCarrier{
+		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots}),
+		calls:  newCallCounter(),
+	}
+}
+
+func (h *httpCarrier) ship(ctx context.Context, s shipment) (p parcel, err error) {
+	defer func() { h.count(ctx, "ship", p, err) }()
+	_, err = h.client.JSON(ctx, http.MethodPost, "/shipments", http.Header{"Idempotency-Key": {s.OrderID}}, struct {
+		Reference string           `json:"reference"`
+		Address   messages.Address `json:"address"`
+		Lines     []messages.Line  `json:"lines"`
+	}{s.OrderID, s.Address, s.Lines}, &p)
+	problem, refused := errors.AsType[*client.Problem](err)
+	switch {
+	case err == nil:
+		return p.readable()
+	case refused && problem.Status == http.StatusUnprocessableEntity && codeOf(problem) != "idempotency_key_reused":
+		why := parcelRefused
+		if codeOf(problem) == string(addressRefused) {
+			why = addressRefused
+		}
+		return parcel{Refused: why}, nil
+	case refused, client.Ambiguous(err): // a key that was used before has a parcel, which is still to be found
+		return parcel{}, fmt.Errorf("ship order %s: %w", s.OrderID, err)
+	}
+	return parcel{}, fmt.Errorf("ship order %s: %w: %w", s.OrderID, errIdle, err)
+}
+
+func (h *httpCarrier) find(ctx context.Context, orderID string) (p parcel, err error) {
+	defer func() { h.count(ctx, "find", p, err) }()
+	var found struct {
+		Items []parcel `json:"items"`
+	}
+	_, err = h.client.JSON(ctx, http.MethodGet, "/shipments?key="+url.QueryEscape(orderID), nil, nil, &found)
+	if err != nil {
+		return parcel{}, fmt.Errorf("find the parcel of order %s: %w: %w", orderID, errIdle, err)
+	}
+	i := slices.IndexFunc(found.Items, func(p parcel) bool { return p.Reference == orderID })
+	if i < 0 {
+		return parcel{}, nil
+	}
+	return found.Items[i].readable()
+}
+
+func (h *httpCarrier) track(ctx context.Context, trackingNumber string) (p parcel, err error) {
+	defer func() { h.count(ctx, "track", p, err) }()
+	if _, err = h.client.JSON(ctx, http.MethodGet, pathOf(trackingNumber), nil, nil, &p); err != nil {
+		return parcel{}, fmt.Errorf("track %s: %w: %w", trackingNumber, errIdle, err)
+	}
+	return p.readable()
+}
+
+// cancel calls a parcel back. The answer says what has become of it: it is cancelled, or it is kept. To ask again is
+// harmless.
+func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parcel, err error) {
+	defer func() { h.count(ctx, "cancel", p, err) }()
+	_, err = h.client.JSON(ctx, http.MethodPost, pathOf(trackingNumber)+"/cancellation", nil, nil, &p)
+	if problem, refused := errors.AsType[*client.Problem](err); refused && problem.Status == http.StatusConflict {
+		p, err = h.track(ctx, trackingNumber)
+		p.Kept = err == nil
+		return p, err
+	}
+	if err != nil {
+		return parcel{}, fmt.Errorf("cancel %s: %w", trackingNumber, err)
+	}
+	p.Status = cancelled
+	return p.readable()
+}
+
+func pathOf(trackingNumber string) string { return "/shipments/" + url.PathEscape(trackingNumber) }
+
+// readable checks the carrier's answer and completes its stages: a parcel has been arranged, and has reached its status.
+// When, is for the reader to say if the carrier does not.
+func (p parcel) readable() (parcel, error) {
+	if p.TrackingNumber == "" || p.TrackingNumber != clean(p.TrackingNumber) {
+		return parcel{}, fmt.Errorf("the carrier answers with tracking number %q", clean(p.TrackingNumber))
+	}
+	for _, s := range []status{p.Status, arranged} {
+		if !slices.ContainsFunc(p.Stages, func(st stage) bool { return st.Stage == s }) {
+			p.Stages = append(p.Stages, stage{Stage: s})
+		}
+	}
+	for i, st := range p.Stages {
+		p.Stages[i].At = st.At.UTC().Truncate(time.Microsecond)
+	}
+	p.EstimatedDelivery = p.EstimatedDelivery.UTC().Truncate(time.Microsecond)
+	p.Carrier = clean(p.Carrier)
+	return p, nil
+}
+
+// codeOf reads a member that the carrier adds to its problems.
+func codeOf(p *client.Problem) string {
+	var body struct {
+		Code string `json:"code"`
+	}
+	if err := json.Unmarshal(p.Body, &body); err != nil {
+		return ""
+	}
+	return body.Code
+}
+
+const cleanMost = 500
+
+// clean makes a text of the carrier's fit for a column and a log.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,87 @@
+// Shipping has a carrier send each order at most once, calls back what has not left, and reports every stage up to delivery.
+package main
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/deadletters"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/web"
+)
+
+const name = "shipping"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+type config struct {
+	service.Settings
+	service.Dependencies
+	Addr    string          `env:"HTTP_ADDR" envDefault:"127.0.0.1:8085"`
+	Carrier carrierSettings `envPrefix:"CARRIER_"`
+	Poll    pace            `envPrefix:"POLL_"`
+}
+
+func main() { service.Main(name, run) }
+
+func run(ctx context.Context, p *service.Program, cfg config) error {
+	db, err := postgres.Open(ctx, cfg.DatabaseURL, name)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = postgres.Migrate(ctx, db, p.Log, outbox.Migrations(), inbox.Migrations(), deadletters.Migrations(), postgres.Sub(name, migrations, "migrations"))
+	if err != nil {
+		return err
+	}
+	broker, err := bus.NewBroker(cfg.RabbitMQURL, name, p.Log)
+	if err != nil {
+		return err
+	}
+	publisher := broker.NewPublisher()
+	relay := outbox.NewRelay(db, publisher, name, p.Log)
+
+	d := newDock(db, p.Log, newHTTPCarrier(cfg.Carrier, p.Log), cfg.Carrier.CertainAfter, cfg.Poll)
+	d.observe()
+	work := d.worker(cfg.Carrier.Slots)
+	db.OnCommit(work.Wake)
+	in := inbox.New(db, p.Log, d.handlers()...)
+	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
+
+	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
+	verifier := identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log)
+	operator := web.Authenticate(verifier, identity.ScopeOperations)
+	d.routes(server.Echo, operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server.Echo, operator)
+
+	return p.Run(ctx,
+		service.Part{Name: "http", Run: server.Run},
+		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
+		service.Part{Name: "expire inbox", Run: in.Expire},
+		service.Part{Name: "carrier", Run: work.Run},
+		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "publisher", Run: publisher.Run},
+	)
+}
+
+// dock is the service's state: all of it is in the database, and at the carrier.
+type dock struct {
+	db           *postgres.DB
+	log          *slog.Logger
+	carrier      carrier
+	certainAfter time.Duration
+	pace         pace
+	now          func() time.Time
+}
+
+func newDock(db *postgres.DB, log *slog.Logger, c carrier, certainAfter time.Duration, p pace) *dock {
+	return &dock{db: db, log: log, carrier: c, certainAfter: certainAfter, pace: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+const meterName = "orderflow/shipping"
+
+// observe publishes what is under way, read when it is asked for.
+func (d *dock) observe() {
+	meter := otel.Meter(meterName)
+	count, _ := meter.Int64ObservableGauge("shipments_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
+	oldest, _ := meter.Float64ObservableGauge("shipments_oldest_without_news", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without news, at most."))
+	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		all, err := countUnderWay(ctx, d.db)
+		if err != nil {
+			return err
+		}
+		now, age := d.now(), 0.0
+		for _, u := range all {
+			o.ObserveInt64(count, u.Count, metric.WithAttributes(attribute.String("status", string(u.Status))))
+			age = max(age, now.Sub(u.Oldest).Seconds())
+		}
+		o.ObserveFloat64(oldest, age)
+		return nil
+	}, count, oldest)
+}
+
+func newCallCounter() metric.Int64Counter {
+	calls, _ := otel.Meter(meterName).Int64Counter("shipments_carrier_calls", metric.WithDescription("Calls of the carrier, by call and outcome."))
+	return calls
+}
+
+// count notes a call: it told of a parcel, was refused, came too late, found nothing, was idle (the carrier shipped
+// nothing because of it), or is unknown.
+func (h *httpCarrier) count(ctx context.Context, call string, p parcel, err error) {
+	outcome := "parcel"
+	switch {
+	case errors.Is(err, errIdle):
+		outcome = "idle"
+	case err != nil:
+		outcome = "unknown"
+	case p.Refused != "":
+		outcome = "refused"
+	case p.Kept:
+		outcome = "too_late"
+	case p.TrackingNumber == "":
+		outcome = "nothing"
+	}
+	h.calls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// status is where a shipment stands: requested, arranged, dispatched, in transit, delivered; or it has failed, or was
+// cancelled. All but requested are stages, and are called what the carrier calls them.
+type status string
+
+const (
+	requested  status = "requested"
+	arranged   status = "arranged"
+	dispatched status = "dispatched"
+	inTransit  status = "in_transit"
+	delivered  status = "delivered"
+	failed     status = "failed"
+	cancelled  status = "cancelled"
+)
+
+const theEnd = 4
+
+// progress is how far along a stage is. What is not here is no stage that anybody is told about.
+var progress = map[status]int{arranged: 1, dispatched: 2, inTransit: 3, delivered: theEnd, failed: theEnd, cancelled: theEnd}
+
+func (s status) final() bool { return progress[s] == theEnd }
+
+// left reports whether the parcel is out of reach, and went where it should.
+func (s status) left() bool { return s == dispatched || s == inTransit || s == delivered }
+
+// reason is why a shipment failed.
+type reason string
+
+const (
+	undeliverable      reason = "undeliverable"
+	addressRefused     reason = "address_refused" // nothing was shipped
+	parcelRefused      reason = "parcel_refused"  // nothing was shipped, for another reason than the address
+	cancelledByCarrier reason = "cancelled_by_carrier"
+)
+
+// stage is a step on a parcel's way, and when it was taken.
+type stage struct {
+	Stage status    `json:"stage"`
+	At    time.Time `json:"at"`
+}
+
+// shipment is the one shipment of an order. Its methods decide and do nothing else: they take a shipment as it is and
+// return a turn.
+type shipment struct {
+	OrderID           string
+	Address           messages.Address // empty, like Lines, when the cancellation came first
+	Lines             []messages.Line
+	Status            status // empty: nothing is known of it yet
+	Reason            reason
+	Carrier           string
+	TrackingNumber    string // empty until it is arranged
+	EstimatedDelivery *time.Time
+	Stages            []stage // in the order in which they were announced
+	CancelWanted      bool    // the carrier is to call it back, and has not answered yet
+	DueAt             *time.Time
+	Attempts          int        // claims since the last news
+	AskedAt           *time.Time // when the carrier may last have been asked to ship it; nil: never, or it has answered
+	Trouble           string     // what the last attempt ended with
+	CreatedAt         time.Time
+	UpdatedAt         time.Time // of the last news
+}
+
+// claim is a shipment that a worker has leased, as it was then.
+type claim struct {
+	shipment
+	Before *time.Time // AskedAt before this claim
+}
+
+// ships reports whether the claim is to have the parcel shipped.
+func (c claim) ships() bool { return c.TrackingNumber == "" && !c.CancelWanted }
+
+// turn is what a command, or a word of the carrier, makes of a shipment.
+type turn struct {
+	shipment shipment           // as it is from now on
+	send     []messages.Message // to send with it
+}
+
+// arrange is the turn that ArrangeShipment brings. Asked again, it repeats whatever has been announced so far: orders asks
+// again when it has not heard an answer.
+func (s shipment) arrange(m messages.ArrangeShipment, now time.Time) turn {
+	if s.Status != "" {
+		return turn{s, s.announced(0)}
+	}
+	s.Status, s.Address, s.Lines, s.Stages = requested, m.Address, m.Lines, []stage{}
+	s.CreatedAt, s.UpdatedAt, s.DueAt = now, now, &now
+	return turn{shipment: s}
+}
+
+// cancel is the turn that CancelShipment brings. One that nobody has asked for yet is cancelled for good: the
+// ArrangeShipment that was overtaken finds it so.
+func (s shipment) cancel(now time.Time) turn {
+	switch {
+	case s.Status.left():
+		return turn{s, s.refuse()}
+	case s.Status.final():
+		return turn{s, s.announced(len(s.Stages) - 1)}
+	case s.CancelWanted: // the answer is on its way
+		return turn{shipment: s}
+	case s.Status == "":
+		s.CreatedAt, s.Lines = now, []messages.Line{}
+	}
+	s.CancelWanted = true
+	if s.TrackingNumber == "" && s.AskedAt == nil { // the carrier knows nothing of it
+		news := s.reach(now, stage{cancelled, now})
+		return turn{s, news}
+	}
+	s.DueAt, s.Attempts = &now, 0
+	return turn{shipment: s}
+}
+
+// hear is the turn that the carrier's answer to a claim brings. Meanwhile it may have been cancelled, or another worker may
+// have heard the same or more: what counts is the shipment as it is now. again says when the next claim is due.
+func (s shipment) hear(c claim, p parcel, now time.Time, again func(attempts int) time.Time) turn {
+	switch {
+	case s.Status == cancelled:
+		return s.retrieve(c, p, now)
+	case s.Status.final():
+		return turn{shipment: s}
+	case p.TrackingNumber != "":
+		return s.learn(c, p, now, again)
+	case s.Status != requested || p.Refused == "" && !same(s.AskedAt, c.AskedAt):
+		return turn{shipment: s} // another worker knows better, or may just have asked to ship it
+	}
+	end := stage{cancelled, now} // there is no parcel, and there will be none
+	if p.Refused != "" {
+		s.Reason = p.Refused
+		end.Stage = failed
+	}
+	news := s.reach(now, end)
+	return turn{s, news}
+}
+
+// learn takes over how far the parcel has come. If it is to be called back and has left, that is refused.
+func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts int) time.Time) turn {
+	s.Carrier, s.TrackingNumber = p.Carrier, p.TrackingNumber
+	s.AskedAt, s.Trouble = nil, ""
+	if !p.EstimatedDelivery.IsZero() {
+		s.EstimatedDelivery = &p.EstimatedDelivery
+	}
+	wanted := s.CancelWanted
+	news := s.reach(now, p.Stages...)
+	if wanted && (s.Status.left() || p.Kept && !s.Status.final()) {
+		s.CancelWanted = false
+		news = append(s.refuse(), news...)
+	}
+	switch {
+	case s.Status.final():
+	case s.CancelWanted: // since the claim: the carrier was not asked to
+		s.DueAt = &now
+	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
+		due := again(s.Attempts)
+		s.DueAt = &due
+	}
+	return turn{s, news}
+}
+
+// retrieve is the turn of a shipment that is cancelled already, in case that the carrier has it all the same: the worker
+// that had asked for it was frozen for longer than the others could know.
+func (s shipment) retrieve(c claim, p parcel, now time.Time) turn {
+	switch {
+	case p.Kept:
+		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, astray
+	case p.alive():
+		s.Carrier, s.TrackingNumber = p.Carrier, p.TrackingNumber
+		s.CancelWanted, s.DueAt = true, &now
+	case same(s.AskedAt, c.AskedAt): // it has not, or no longer
+		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, ""
+	}
+	return turn{shipment: s}
+}
+
+// astray is the one trouble that no worker gets over: orders has been told that nothing is shipped.
+const astray = "the parcel has left although its shipment was cancelled"
+
+// missed is the turn of a claim that has brought no answer. idle says that the carrier has certainly shipped nothing
+// because of it.
+func (s shipment) missed(c claim, idle bool, trouble string, now time.Time, again func(attempts int) time.Time) turn {
+	if idle && same(s.AskedAt, c.AskedAt) {
+		s.AskedAt = c.Before
+	}
+	unclear := !idle && c.ships() && s.TrackingNumber == "" && (s.Status == requested || s.Status == cancelled)
+	if unclear {
+		s.AskedAt = &now
+	}
+	switch {
+	case s.Status == requested && s.CancelWanted && s.AskedAt == nil: // it never left the house
+		news := s.reach(now, stage{cancelled, now})
+		return turn{s, news}
+	case s.Status == cancelled && unclear: // by a worker that was frozen, as above
+		s.CancelWanted, s.DueAt, s.Trouble = true, &now, trouble
+	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
+		due := again(c.Attempts)
+		s.DueAt, s.Trouble = &due, trouble
+	}
+	return turn{shipment: s}
+}
+
+// reach takes over those of the stages that are new, in the order of progress, and returns the events about them. A stage
+// is new once, so its event is sent once; a parcel that has come to its end stays there, whatever is said later.
+func (s *shipment) reach(now time.Time, stages ...stage) []messages.Message {
+	known := len(s.Stages)
+	s.Stages = slices.Clone(s.Stages)
+	for _, st := range slices.SortedStableFunc(slices.Values(stages), func(a, b stage) int { return progress[a.Stage] - progress[b.Stage] }) {
+		heard := slices.ContainsFunc(s.Stages, func(k stage) bool { return k.Stage == st.Stage })
+		if progress[st.Stage] == 0 || heard || s.Status.final() {
+			continue
+		}
+		if st.Stage == cancelled && !s.CancelWanted { // nobody has asked for that: it will not arrive
+			st.Stage, s.Reason = failed, cancelledByCarrier
+		}
+		if st.At.IsZero() {
+			st.At = now
+		}
+		s.Stages = append(s.Stages, st)
+		if progress[st.Stage] > progress[s.Status] { // one that was reported late takes nothing back
+			s.Status = st.Stage
+		}
+	}
+	if len(s.Stages) == known {
+		return nil
+	}
+	s.UpdatedAt, s.Attempts = now, 0
+	if s.Status.final() {
+		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, ""
+	}
+	if s.Status == failed && s.Reason == "" {
+		s.Reason = undeliverable
+	}
+	return s.announced(known)
+}
+
+// announced returns the events about the stages from one on, in the order in which they were announced.
+func (s shipment) announced(from int) []messages.Message {
+	var events []messages.Message
+	for _, st := range s.Stages[from:] {
+		events = append(events, s.event(st))
+	}
+	return events
+}
+
+func (s shipment) event(st stage) messages.Message {
+	switch st.Stage {
+	case arranged:
+		m := messages.ShipmentArranged{OrderID: s.OrderID, Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, At: st.At}
+		if s.EstimatedDelivery != nil {
+			m.EstimatedDelivery = s.EstimatedDelivery.UTC()
+		}
+		return m
+	case dispatched:
+		return messages.ShipmentDispatched{OrderID: s.OrderID, Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, At: st.At}
+	case inTransit:
+		return messages.ShipmentInTransit{OrderID: s.OrderID, At: st.At}
+	case delivered:
+		return messages.ShipmentDelivered{OrderID: s.OrderID, At: st.At}
+	case failed:
+		return messages.ShipmentFailed{OrderID: s.OrderID, Reason: string(s.Reason), At: st.At}
+	default:
+		return messages.ShipmentCancelled{OrderID: s.OrderID}
+	}
+}
+
+func (s shipment) refuse() []messages.Message {
+	return []messages.Message{messages.CancellationRefused{OrderID: s.OrderID}}
+}
+
+func same(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}

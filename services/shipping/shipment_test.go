@@ -1,0 +1,237 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"github.com/google/go-cmp/cmp"
+)
+
+var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func soon(attempts int) time.Time { return day.Add(time.Duration(attempts) * time.Hour) }
+
+// on is a parcel that has come through stages, one a second.
+func on(stages ...status) parcel {
+	p := parcel{Carrier: "Swift", TrackingNumber: "S1", EstimatedDelivery: day.Add(time.Hour)}
+	for i, s := range stages {
+		p.Stages = append(p.Stages, stage{s, day.Add(time.Duration(i) * time.Second)})
+	}
+	return p
+}
+
+func TestWhatTheCarrierSaysBecomesEventsOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		known  []status
+		says   []status
+		events string
+		end    status
+	}{
+		{"the first answer", nil, []status{arranged}, "shipment_arranged", arranged},
+		{"nothing new", []status{arranged}, []status{arranged}, "", arranged},
+		{"one more", []status{arranged}, []status{arranged, dispatched}, "shipment_dispatched", dispatched},
+		{"three at once", []status{arranged}, []status{arranged, dispatched, inTransit, delivered}, "shipment_dispatched shipment_in_transit shipment_delivered", delivered},
+		{"all at once", nil, []status{arranged, dispatched, inTransit, delivered}, "shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered", delivered},
+		{"in another order", []status{arranged}, []status{delivered, inTransit, dispatched, arranged}, "shipment_dispatched shipment_in_transit shipment_delivered", delivered},
+		{"one of them twice", []status{arranged}, []status{arranged, dispatched, inTransit, inTransit}, "shipment_dispatched shipment_in_transit", inTransit},
+		{"a stage is skipped", []status{arranged}, []status{arranged, inTransit}, "shipment_in_transit", inTransit},
+		{"and told later", []status{arranged, inTransit}, []status{arranged, dispatched, inTransit}, "shipment_dispatched", inTransit},
+		{"less than before", []status{arranged, dispatched}, []status{arranged}, "", dispatched},
+		{"a stage of its own", []status{arranged}, []status{arranged, "customs", dispatched}, "shipment_dispatched", dispatched},
+		{"requested is no stage", []status{arranged}, []status{requested, arranged}, "", arranged},
+		{"it comes back", []status{arranged, dispatched}, []status{arranged, dispatched, inTransit, failed}, "shipment_in_transit shipment_failed", failed},
+		{"two ends", []status{arranged}, []status{arranged, failed, delivered}, "shipment_failed", failed},
+		{"cancelled by nobody here", []status{arranged}, []status{arranged, cancelled}, "shipment_failed", failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
+			if c.known != nil {
+				s = s.hear(claim{shipment: s}, on(c.known...), day, soon).shipment
+			}
+			before := slices.Clone(s.Stages)
+			turn := s.hear(claim{shipment: s}, on(c.says...), day.Add(time.Minute), soon)
+			if got := kinds(turn.send); got != c.events || turn.shipment.Status != c.end {
+				t.Errorf("%s, tells %q\nwant %s, %q", turn.shipment.Status, got, c.end, c.events)
+			}
+			if got := kinds(turn.shipment.announced(len(before))); got != c.events {
+				t.Errorf("repeats %q, want %q", got, c.events)
+			}
+			again := turn.shipment.hear(claim{shipment: turn.shipment}, on(c.says...), day.Add(time.Hour), soon)
+			if len(again.send) > 0 {
+				t.Errorf("the same answer again tells %q", kinds(again.send))
+			}
+			if turn.shipment.Status.final() != (turn.shipment.DueAt == nil) {
+				t.Errorf("%s is due at %v", turn.shipment.Status, turn.shipment.DueAt)
+			}
+		})
+	}
+}
+
+func TestEventsCarryTheCarriersWords(t *testing.T) {
+	t.Parallel()
+	at := func(n int) time.Time { return day.Add(time.Duration(n) * time.Second) }
+	s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
+	turn := s.hear(claim{shipment: s}, on(arranged, dispatched, inTransit, delivered), day.Add(time.Hour), soon)
+	want := []messages.Message{
+		messages.ShipmentArranged{OrderID: "o", Carrier: "Swift", TrackingNumber: "S1", EstimatedDelivery: day.Add(time.Hour), At: at(0)},
+		messages.ShipmentDispatched{OrderID: "o", Carrier: "Swift", TrackingNumber: "S1", At: at(1)},
+		messages.ShipmentInTransit{OrderID: "o", At: at(2)},
+		messages.ShipmentDelivered{OrderID: "o", At: at(3)},
+	}
+	if diff := cmp.Diff(want, turn.send); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range []struct {
+		p    parcel
+		want messages.ShipmentFailed
+	}{
+		{on(arranged, failed), messages.ShipmentFailed{OrderID: "o", Reason: "undeliverable", At: at(1)}},
+		{on(arranged, cancelled), messages.ShipmentFailed{OrderID: "o", Reason: "cancelled_by_carrier", At: at(1)}},
+		{parcel{Refused: addressRefused}, messages.ShipmentFailed{OrderID: "o", Reason: "address_refused", At: at(9)}},
+	} {
+		sent := s.hear(claim{shipment: s}, c.p, at(9), soon).send
+		if diff := cmp.Diff(messages.Message(c.want), sent[len(sent)-1]); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestTheWaitIsShortAfterNewsAndGrowsWithoutThem(t *testing.T) {
+	t.Parallel()
+	s := shipment{OrderID: "o", Status: arranged, TrackingNumber: "S1", DueAt: &day, Attempts: 7, Stages: on(arranged).Stages}
+	for _, c := range []struct {
+		name string
+		p    parcel
+		due  int
+	}{
+		{"nothing new", on(arranged), 7},
+		{"news", on(arranged, dispatched), 0},
+	} {
+		if due := s.hear(claim{shipment: s}, c.p, day, soon).shipment.DueAt; !due.Equal(soon(c.due)) {
+			t.Errorf("%s: due at %s, want %s", c.name, due, soon(c.due))
+		}
+	}
+	lost := claim{shipment: s}
+	lost.DueAt = new(day.Add(-time.Minute)) // somebody else has claimed it since
+	if due := s.hear(lost, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
+		t.Errorf("a worker without its lease puts the shipment off until %s", due)
+	}
+	if due := s.missed(lost, true, "", day, soon).shipment.DueAt; !due.Equal(day) {
+		t.Errorf("a worker without its lease or an answer puts the shipment off until %s", due)
+	}
+}
+
+// Each way that a cancellation can go, as a script without a broker, a database and a carrier.
+func TestCancelling(t *testing.T) {
+	t.Parallel()
+	arrange := func(s shipment) turn { return s.arrange(messages.ArrangeShipment{OrderID: "o"}, day) }
+	cancel := func(s shipment) turn { return s.cancel(day) }
+	says := func(p parcel) func(shipment) turn { // to a claim of this moment
+		return func(s shipment) turn {
+			c := leased(s)
+			return c.hear(c, p, day, soon)
+		}
+	}
+	meanwhile := func(p parcel, then ...func(shipment) turn) func(shipment) turn { // to a claim before something else
+		return func(s shipment) (all turn) {
+			c := leased(s)
+			s = c.shipment
+			for _, step := range then {
+				t := step(s)
+				s, all.send = t.shipment, append(all.send, t.send...)
+			}
+			t := s.hear(c, p, day, soon)
+			return turn{t.shipment, append(all.send, t.send...)}
+		}
+	}
+	fails := func(idle bool, then ...func(shipment) turn) func(shipment) turn {
+		return func(s shipment) turn {
+			c := leased(s)
+			s = c.shipment
+			for _, step := range then {
+				s = step(s).shipment
+			}
+			return s.missed(c, idle, "no answer", day, soon)
+		}
+	}
+	kept := on(arranged)
+	kept.Kept = true
+	for _, c := range []struct {
+		name   string
+		script []func(shipment) turn
+		events string
+		end    status
+		wanted bool // the carrier is still to call it back
+	}{
+		{"before it was asked for", []func(shipment) turn{cancel}, "shipment_cancelled", cancelled, false},
+		{"before it was asked for, and then it is", []func(shipment) turn{cancel, arrange}, "shipment_cancelled shipment_cancelled", cancelled, false},
+		{"before the carrier was asked", []func(shipment) turn{arrange, cancel}, "shipment_cancelled", cancelled, false},
+		{"twice", []func(shipment) turn{arrange, cancel, cancel}, "shipment_cancelled shipment_cancelled", cancelled, false},
+		{"after the carrier was away", []func(shipment) turn{arrange, fails(true), cancel}, "shipment_cancelled", cancelled, false},
+		{"while the carrier is away", []func(shipment) turn{arrange, fails(true, cancel)}, "shipment_cancelled", cancelled, false},
+		{"after the carrier gave no answer", []func(shipment) turn{arrange, fails(false), cancel}, "", requested, true},
+		{"while the carrier gives no answer", []func(shipment) turn{arrange, fails(false, cancel)}, "", requested, true},
+		{"and it turns out that there is no parcel", []func(shipment) turn{arrange, fails(false), cancel, says(parcel{})}, "shipment_cancelled", cancelled, false},
+		{"and it turns out that there is one", []func(shipment) turn{arrange, fails(false), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"and it turns out that the address was refused", []func(shipment) turn{arrange, fails(false), meanwhile(parcel{Refused: addressRefused}, cancel)}, "shipment_failed", failed, false},
+		{"while it is being arranged", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel)}, "shipment_arranged", arranged, true},
+		{"while it is being arranged, and called back", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel), says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"once arranged", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"twice once arranged", []func(shipment) turn{arrange, says(on(arranged)), cancel, cancel}, "shipment_arranged", arranged, true},
+		{"when the carrier refuses", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(kept)}, "shipment_arranged cancellation_refused", arranged, false},
+		{"when the carrier refuses, and again", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(kept), cancel, says(kept)}, "shipment_arranged cancellation_refused cancellation_refused", arranged, false},
+		{"when a poll finds that it has left", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched", dispatched, false},
+		{"when a poll finds that it is there", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched, delivered), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched shipment_delivered", delivered, false},
+		{"when a poll finds that it has failed", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, failed), cancel)}, "shipment_arranged shipment_failed", failed, false},
+		{"when it has left", []func(shipment) turn{arrange, says(on(arranged, dispatched)), cancel}, "shipment_arranged shipment_dispatched cancellation_refused", dispatched, false},
+		{"when it has failed", []func(shipment) turn{arrange, says(on(arranged, failed)), cancel}, "shipment_arranged shipment_failed shipment_failed", failed, false},
+		{"a frozen worker shipped it after all", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{}))}, "shipment_cancelled", cancelled, true},
+		{"a frozen worker may have shipped it after all", []func(shipment) turn{arrange, fails(false, cancel, says(parcel{}))}, "", cancelled, true},
+		{"a frozen worker has not", []func(shipment) turn{arrange, fails(true, cancel, says(parcel{}))}, "", cancelled, false},
+		{"what a frozen worker shipped is called back", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(on(arranged, cancelled))}, "shipment_cancelled", cancelled, false},
+		{"what a frozen worker shipped has left", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(kept)}, "shipment_cancelled", cancelled, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := shipment{OrderID: "o"}
+			var sent []messages.Message
+			for _, step := range c.script {
+				turn := step(s)
+				s, sent = turn.shipment, append(sent, turn.send...)
+			}
+			if got := kinds(sent); got != c.events || s.Status != c.end || s.CancelWanted != c.wanted {
+				t.Errorf("%s, wanted %t, tells %q\nwant %s, wanted %t, %q", s.Status, s.CancelWanted, got, c.end, c.wanted, c.events)
+			}
+			if wants := c.wanted || !c.end.final(); wants != (s.DueAt != nil) {
+				t.Errorf("due at %v", s.DueAt)
+			}
+		})
+	}
+}
+
+// leased is a claim of a shipment as the claim's statement makes it.
+func leased(s shipment) claim {
+	c := claim{s, s.AskedAt}
+	c.DueAt = new(day.Add(lease))
+	c.Attempts++
+	if c.ships() {
+		c.AskedAt = new(day)
+	}
+	return c
+}
+
+// kinds are the names of messages, without their owner.
+func kinds(msgs []messages.Message) string {
+	var names []string
+	for _, m := range msgs {
+		_, name, _ := strings.Cut(m.Kind(), ".")
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}

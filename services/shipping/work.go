@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orderflow/pkg/worker"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	workWithin = 20 * time.Second // for three calls of the carrier, 6 s each, and two transactions
+	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
+)
+
+// pace is how long to wait before the carrier is asked about a shipment again: the wait doubles while nothing changes or
+// the carrier does not answer, and is short again after news. A carrier of the real world would call a webhook of ours; then
+// this would only find what a lost call has left behind, and could be slow from the start.
+type pace struct {
+	Every time.Duration `env:"EVERY" envDefault:"500ms"`
+	Most  time.Duration `env:"MOST" envDefault:"30s"`
+}
+
+// worker returns what sees to the shipments that are due: has them shipped or called back, and follows those under way.
+func (d *dock) worker(slots uint) *worker.Worker[claim] {
+	return &worker.Worker[claim]{
+		Name:  "carrier",
+		Log:   d.log,
+		Slots: int(max(1, slots)),
+		Claim: func(ctx context.Context, limit int) ([]claim, error) {
+			return claimShipments(ctx, d.db, limit, d.now(), lease)
+		},
+		Do:     d.see,
+		Within: workWithin,
+	}
+}
+
+// see sees to a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
+func (d *dock) see(ctx context.Context, c claim) error {
+	p, err := d.ask(ctx, c)
+	return errors.Join(err, d.record(ctx, c, p, err))
+}
+
+// ask has the carrier do what a claim is about. A parcel that may have been asked for before, by a worker that has died or
+// got no answer, is looked for first.
+func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
+	switch {
+	case c.TrackingNumber != "" && c.CancelWanted:
+		return d.carrier.cancel(ctx, c.TrackingNumber)
+	case c.TrackingNumber != "":
+		return d.carrier.track(ctx, c.TrackingNumber)
+	case c.Before != nil:
+		p, err = d.carrier.find(ctx, c.OrderID)
+	}
+	certain := c.AskedAt.Add(d.certainAfter)
+	switch {
+	case err != nil:
+		return parcel{}, err
+	case p.TrackingNumber != "" && c.CancelWanted:
+		return d.carrier.cancel(ctx, p.TrackingNumber)
+	case p.TrackingNumber == "" && !c.CancelWanted:
+		return d.carrier.ship(ctx, c.shipment)
+	case p.TrackingNumber == "" && d.now().Before(certain):
+		return parcel{}, fmt.Errorf("cancelled order %s: no parcel so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
+	}
+	return p, nil
+}
+
+// record commits the turn that the carrier's answer brings, or the lack of one.
+func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
+	now := d.now()
+	again := func(attempts int) time.Time { return now.Add(worker.Backoff(attempts, d.pace.Every, d.pace.Most)) }
+	err := d.db.Tx(ctx, func(tx pgx.Tx) error {
+		return change(ctx, tx, c.OrderID, func(s shipment) turn {
+			if failure == nil {
+				return s.hear(c, p, now, again)
+			}
+			return s.missed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
+		})
+	})
+	if err == nil && p.Kept && c.Status == cancelled {
+		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)
+	}
+	return err
+}

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"github.com/google/uuid"
+)
+
+const retrying = 10 * time.Second // longer than testPace's longest wait
+
+func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(string, func()) int{
+		"503": badMoment, "502 after the deed": proxyDown, "reset": reset, "timeout": timeout,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			f.carrier.goes(fault)
+			f.work(0)
+			f.wants(id, requested, "")
+			if s := f.shipment(id); s.Trouble == "" || s.Attempts != 1 || s.AskedAt == nil != (name == "503") {
+				t.Errorf("asked at %v, %d attempts, trouble %q", s.AskedAt, s.Attempts, s.Trouble)
+			}
+			f.carrier.goes(nil)
+			f.work(retrying)
+			f.wants(id, arranged, "shipment_arranged")
+			// What has become of an unclear call is found out, and nothing is shipped again.
+			if calls, _ := f.carrier.heard(""); strings.HasSuffix(calls, "ship find") != (name != "503") {
+				t.Errorf("calls: %s", calls)
+			}
+			if s := f.shipment(id); s.Trouble != "" || s.Attempts != 0 || s.AskedAt != nil {
+				t.Errorf("asked at %v, %d attempts, trouble %q", s.AskedAt, s.Attempts, s.Trouble)
+			}
+		})
+	}
+}
+
+func TestAWorkerThatDiesIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		called bool
+		calls  string
+	}{
+		"before the call":                 {false, "find ship"},
+		"between the call and the record": {true, "ship find"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			dies := f.claim()[0]
+			if c.called {
+				if _, err := f.dock.ask(t.Context(), dies); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := f.work(lease - time.Second); n > 0 {
+				t.Fatal("the lease does not hold")
+			}
+			f.work(time.Second)
+			f.wants(id, arranged, "shipment_arranged")
+			if calls, _ := f.carrier.heard(""); calls != c.calls {
+				t.Errorf("calls: %s, want %s", calls, c.calls)
+			}
+			p, err := f.dock.ask(t.Context(), dies) // it was not dead after all
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.dock.record(t.Context(), dies, p, nil); err != nil {
+				t.Fatal(err)
+			}
+			f.wants(id, arranged, "shipment_arranged")
+		})
+	}
+}
+
+func TestAPollFindsAllThatIsNew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	f.receive(arrangeShipment(id))
+	f.work(0)
+	f.carrier.carry(id, dispatched, inTransit, delivered)
+	f.work(time.Second)
+	f.wants(id, delivered, "shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered")
+}
+
+func TestPollsBecomeRareWhileNothingChanges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	f.receive(arrangeShipment(id))
+	f.work(0)
+	wait := func() time.Duration { return f.shipment(id).DueAt.Sub(f.dock.now()) }
+	between := func(least, most time.Duration) {
+		t.Helper()
+		if w := wait(); w < least || w > most {
+			t.Errorf("waits %s, want %s to %s", w, least, most)
+		}
+	}
+	between(time.Second/2, time.Second)
+	for _, d := range []time.Duration{1, 2, 4, 8, 8, 8} {
+		f.work(wait())
+		between(d*time.Second/2, d*time.Second)
+	}
+	f.carrier.carry(id, dispatched)
+	f.work(wait())
+	between(time.Second/2, time.Second)
+	f.carrier.goes(badMoment)
+	for _, d := range []time.Duration{1, 2} {
+		f.work(wait())
+		between(d*time.Second/2, d*time.Second)
+	}
+	f.wants(id, dispatched, "shipment_arranged shipment_dispatched")
+}
+
+func TestAFailureIsAnnouncedWithItsReason(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	back, refused := uuid.NewString(), uuid.NewString()
+	nowhere := arrangeShipment(refused)
+	nowhere.Address.City = "Nowhere"
+	f.receive(arrangeShipment(back), nowhere)
+	f.work(0)
+	f.carrier.carry(back, dispatched, failed)
+	f.work(time.Minute)
+	f.wants(back, failed, "shipment_arranged shipment_dispatched shipment_failed")
+	f.wants(refused, failed, "shipment_failed")
+	if b, r := f.shipment(back), f.shipment(refused); b.Reason != undeliverable || r.Reason != addressRefused || r.TrackingNumber != "" {
+		t.Errorf("reasons %s and %s", b.Reason, r.Reason)
+	}
+	f.receive(cancelShipment(refused), nowhere)
+	f.wants(refused, failed, "shipment_failed shipment_failed shipment_failed")
+}
+
+func TestACancellationAtTheCarrier(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		moved  []status // before the cancellation is seen to
+		fault  func(string, func()) int
+		end    status
+		events string
+	}{
+		"before it has left":                  {nil, nil, cancelled, "shipment_cancelled"},
+		"before it has left, with a bad line": {nil, reset, cancelled, "shipment_cancelled"},
+		"when it has just left":               {[]status{dispatched}, nil, dispatched, "cancellation_refused shipment_dispatched"},
+		"when it has just left, 503":          {[]status{dispatched}, badMoment, dispatched, "cancellation_refused shipment_dispatched"},
+		"when it has just failed":             {[]status{dispatched, failed}, nil, failed, "shipment_dispatched shipment_failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			f.work(0)
+			f.carrier.carry(id, c.moved...)
+			f.receive(cancelShipment(id))
+			f.wants(id, arranged, "shipment_arranged")
+			if c.fault != nil {
+				f.carrier.goes(c.fault)
+				f.work(0)
+				f.carrier.goes(nil)
+				f.wants(id, arranged, "shipment_arranged")
+			}
+			f.work(retrying)
+			f.wants(id, c.end, "shipment_arranged "+c.events)
+			if c.end == dispatched { // it goes on
+				f.carrier.carry(id, inTransit, delivered)
+				f.work(retrying)
+				f.wants(id, delivered, "shipment_arranged "+c.events+" shipment_in_transit shipment_delivered")
+			}
+		})
+	}
+}
+
+// The cancellation is handled while a worker waits for the carrier.
+func TestACancellationDuringTheCall(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault func(string, func()) int // of the call
+		first string                   // events after the call
+		last  string                   // events in the end
+		calls string
+	}{
+		"that is answered":    {nil, "shipment_arranged", "shipment_arranged shipment_cancelled", "ship cancel"},
+		"that fails":          {badMoment, "shipment_cancelled", "shipment_cancelled", ""},
+		"without an answer":   {reset, "", "shipment_arranged shipment_cancelled", "ship find cancel"},
+		"that the line keeps": {func(string, func()) int { return 502 }, "", "shipment_cancelled", "find find"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			f.carrier.goes(c.fault)
+			working := f.claim()[0]
+			p, err := f.dock.ask(t.Context(), working)
+			f.receive(cancelShipment(id))
+			f.wants(id, requested, "")
+			if err := f.dock.record(t.Context(), working, p, err); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.sent(id); got != c.first {
+				t.Errorf("tells %q, want %q", got, c.first)
+			}
+			f.carrier.goes(nil)
+			f.work(0)
+			f.work(30 * time.Second) // when "there is no parcel" counts
+			f.wants(id, cancelled, c.last)
+			if calls, _ := f.carrier.heard(""); calls != c.calls {
+				t.Errorf("calls: %s, want %s", calls, c.calls)
+			}
+			if s := f.carrier.status(id); s != "" && s != cancelled {
+				t.Errorf("the parcel is %s", s)
+			}
+		})
+	}
+}
+
+// A worker freezes before its call, for longer than the others can know, and ships what was cancelled meanwhile.
+func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
+	t.Parallel()
+	for name, moved := range map[string][]status{"in time": nil, "too late": {dispatched}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			frozen := f.claim()[0]
+			f.receive(cancelShipment(id))
+			f.work(lease)
+			f.wants(id, cancelled, "shipment_cancelled")
+			if err := f.dock.see(t.Context(), frozen); err != nil {
+				t.Fatal(err)
+			}
+			f.carrier.carry(id, moved...)
+			f.work(0)
+			f.wants(id, cancelled, "shipment_cancelled")
+			s := f.shipment(id)
+			if moved == nil && (f.carrier.status(id) != cancelled || s.Trouble != "") || moved != nil && s.Trouble != astray || s.DueAt != nil {
+				t.Errorf("the parcel is %s, trouble %q, due at %v", f.carrier.status(id), s.Trouble, s.DueAt)
+			}
+		})
+	}
+}
+
+func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var ids []string
+	var commands []messages.Message
+	for range 60 {
+		ids = append(ids, uuid.NewString())
+		commands = append(commands, arrangeShipment(ids[len(ids)-1]))
+	}
+	for range 2 {
+		db, err := postgres.Open(t.Context(), f.db.Config().ConnString(), "replica")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		d := newDock(db, testkit.Log(t), f.carrier.client(t), 30*time.Second, pace{Every: 20 * time.Millisecond, Most: 100 * time.Millisecond})
+		w := d.worker(4)
+		db.OnCommit(w.Wake)
+		testkit.Go(t, w.Run)
+	}
+	f.receive(commands...)
+	all := func(is status) func() bool {
+		return func() bool {
+			var others int
+			err := f.db.QueryRow(context.Background(), `SELECT count(*) FROM shipments WHERE status <> $1`, is).Scan(&others)
+			return err == nil && others == 0
+		}
+	}
+	testkit.Until(t, "all are arranged", all(arranged))
+	for _, id := range ids {
+		f.carrier.carry(id, dispatched, inTransit)
+	}
+	testkit.Until(t, "all are in transit", all(inTransit))
+	for _, id := range ids {
+		f.carrier.carry(id, delivered)
+	}
+	testkit.Until(t, "all are delivered", all(delivered))
+	for _, id := range ids {
+		f.wants(id, delivered, "shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered")
+	}
+	if _, ships := f.carrier.heard("ship"); ships != len(ids) {
+		t.Errorf("%d shipments took %d calls", len(ids), ships)
+	}
+}
+
+func TestWhatIsUnderWayIsCounted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.receive(arrangeShipment(uuid.NewString()), cancelShipment(uuid.NewString()))
+	f.work(time.Second)
+	f.receive(arrangeShipment(uuid.NewString()), arrangeShipment(uuid.NewString()))
+	got, err := countUnderWay(t.Context(), f.db)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, u := range got {
+		if want := map[status]int64{arranged: 1, requested: 2}[u.Status]; u.Count != want || !u.Oldest.Equal(day.Add(time.Second)) {
+			t.Errorf("%+v", u)
+		}
+	}
+}
+
+func TestTheDatabaseAwayIsTroubleOfItsOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	f.receive(arrangeShipment(id))
+	c := f.claim()[0]
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.dock.see(gone, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "ship order") {
+		t.Errorf("%v", err)
+	}
+	f.work(lease)
+	f.wants(id, arranged, "shipment_arranged")
+}
