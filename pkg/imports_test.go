@@ -48,7 +48,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || path == "imports_test.go" {
 			return err
 		}
-		from := strings.Split(filepath.ToSlash(path), "/")[0]
+		from, _, _ := strings.Cut(filepath.ToSlash(path), "/")
 		isTest := strings.HasSuffix(path, "_test.go") || from == "testkit"
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {

@@ -64,7 +64,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 		batch := next(ctx, arrived)
 		if len(batch) == 0 {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // told to stop
 			}
 			// Without a closed connection this means that the queue was deleted; a new session declares it again.
 			return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))

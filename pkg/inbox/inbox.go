@@ -54,7 +54,9 @@ func On[M messages.Message](handle func(ctx context.Context, tx pgx.Tx, m M) err
 			}
 			return m, nil
 		},
-		handle: func(ctx context.Context, tx pgx.Tx, m messages.Message) error { return handle(ctx, tx, m.(M)) },
+		handle: func(ctx context.Context, tx pgx.Tx, m messages.Message) error {
+			return handle(ctx, tx, m.(M)) //nolint:forcetypeassert // decode, above, has made it
+		},
 	}
 }
 

@@ -29,8 +29,7 @@ func mistakes(program string, cfg any, err error) string {
 
 // variables lists the environment variables of the fields with a name, anywhere in a config.
 func variables(t reflect.Type, prefix, field string) (names []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if name, _, _ := strings.Cut(f.Tag.Get("env"), ","); name != "" && f.Name == field {
 			names = append(names, prefix+name)
 		}

@@ -65,7 +65,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			switch r := recover(); r {
 			case nil:
-			case http.ErrAbortHandler: //nolint:errorlint // compared by identity, as net/http does
+			case http.ErrAbortHandler: // compared by identity, as net/http does
 				panic(r)
 			default:
 				s.cfg.Log.ErrorContext(c.Request().Context(), "panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -102,9 +103,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) readyz(c echo.Context) error {
 	body := map[string]any{"status": "ready"}
 	if s.cfg.Report != nil {
-		for name, value := range s.cfg.Report() {
-			body[name] = value
-		}
+		maps.Copy(body, s.cfg.Report())
 	}
 	status := http.StatusOK
 	if s.draining.Load() {

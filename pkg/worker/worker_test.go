@@ -78,7 +78,8 @@ func TestAWorkerIsWokenAndSurvivesTrouble(t *testing.T) {
 		l := &list{}
 		troubles := 3
 		var at time.Time
-		w := &Worker[int]{Name: "w", Log: slog.New(slog.DiscardHandler), Slots: 2, Within: time.Minute,
+		w := &Worker[int]{
+			Name: "w", Log: slog.New(slog.DiscardHandler), Slots: 2, Within: time.Minute,
 			Claim: func(ctx context.Context, limit int) ([]int, error) {
 				if troubles > 0 {
 					troubles--
@@ -86,7 +87,8 @@ func TestAWorkerIsWokenAndSurvivesTrouble(t *testing.T) {
 				}
 				return l.claim(ctx, limit)
 			},
-			Do: func(context.Context, int) error { at = time.Now(); return errors.New("no luck") }}
+			Do: func(context.Context, int) error { at = time.Now(); return errors.New("no luck") },
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		go w.Run(ctx) //nolint:errcheck // always nil
 		time.Sleep(20*time.Second + 10*time.Millisecond)
