@@ -147,6 +147,9 @@ func (in *Inbox) Handle(ctx context.Context, batch []bus.Delivery) []error {
 			errs[l.index] = bus.Hold(err) // the whole batch comes again; what is done by now is known by its id
 			return errs
 		}
+		if postgres.NeverWorks(err) {
+			err = bus.Reject(err)
+		}
 		errs[l.index] = err
 	}
 	return errs
@@ -199,9 +202,6 @@ func (in *Inbox) run(ctx context.Context, letters []letter) error {
 			err := l.handle(ctx, tx, l.content)
 			end(err)
 			if err != nil {
-				if postgres.NeverWorks(err) {
-					err = bus.Reject(err)
-				}
 				return fmt.Errorf("%s about %s: %w", l.Kind, l.Subject, err)
 			}
 		}

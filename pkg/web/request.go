@@ -112,3 +112,22 @@ func ETag(c echo.Context, tag string) (fresh bool, err error) {
 	}
 	return false, nil
 }
+
+const keyMost = 255 // characters of an Idempotency-Key
+
+// IdempotencyKey reads the header by which a client makes a repeated request known as such, or "" when there is none. The
+// draft (draft-ietf-httpapi-idempotency-key-header-07) wants it quoted and most clients send it bare: both are fine.
+func IdempotencyKey(r *http.Request) (string, error) {
+	if len(r.Header.Values("Idempotency-Key")) == 0 {
+		return "", nil
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+		key = key[1 : len(key)-1]
+	}
+	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+	if key == "" || len(key) > keyMost || unprintable {
+		return "", fault.New(fault.Malformed, "the Idempotency-Key must be 1 to %d printable ASCII characters without spaces", keyMost)
+	}
+	return key, nil
+}

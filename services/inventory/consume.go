@@ -24,7 +24,8 @@ func (w *warehouse) handlers() []inbox.Handler {
 
 // lock is done before the messages of a batch are handled: it takes the locks that all of them need, in the one order (see
 // store.go). Handled one after the other they would take them in the order of the messages, and two replicas would wait for
-// each other. It passes over what cannot be a key; the database refuses it when it is handled.
+// each other. The handlers rely on it: what they read of an order cannot change under them. It passes over what cannot be a
+// key; the database refuses it when it is handled.
 func (w *warehouse) lock(ctx context.Context, tx pgx.Tx, batch []messages.Message) error {
 	var orders, skus []string
 	mayFree := false
@@ -74,6 +75,9 @@ func (w *warehouse) reserveStock(ctx context.Context, tx pgx.Tx, m messages.Rese
 		return err
 	}
 	r = s.reserve(m.OrderID, m.Lines, m.AllowBackorder)
+	if r.Status == rejected {
+		s = nil // it has changed nothing
+	}
 	var b pgx.Batch
 	insertReservation(&b, r, w.now())
 	return w.keep(ctx, tx, &b, s, r.answer())

@@ -20,7 +20,6 @@ const (
 	descriptionMost = 2000
 	priceMost       = 100_000_000 // a million in most currencies
 	unitsMost       = 1_000_000
-	keyMost         = 255
 )
 
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -105,8 +104,11 @@ func (w *warehouse) postStock(c echo.Context) error {
 	ctx := c.Request().Context()
 	m := movement{What: "replenished", Operator: identity.From(ctx).ID}
 	var err error
-	if m.Reference, err = reference(c.Request()); err != nil {
+	if m.Reference, err = web.IdempotencyKey(c.Request()); err != nil {
 		return err
+	}
+	if m.Reference == "" {
+		m.Reference = uuid.NewString()
 	}
 	var adding struct {
 		Add int `json:"add"`
@@ -155,21 +157,4 @@ func (w *warehouse) add(ctx context.Context, tx pgx.Tx, m movement, units messag
 		return err
 	}
 	return w.shelve(ctx, tx, s, m, units)
-}
-
-// reference is what a request is known by: its Idempotency-Key, which the draft wants quoted and most clients send bare,
-// or a new one.
-func reference(r *http.Request) (string, error) {
-	key := r.Header.Get("Idempotency-Key")
-	if len(r.Header.Values("Idempotency-Key")) == 0 {
-		return uuid.NewString(), nil
-	}
-	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
-		key = key[1 : len(key)-1]
-	}
-	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
-	if key == "" || len(key) > keyMost || unprintable {
-		return "", fault.New(fault.Malformed, "the Idempotency-Key must be 1 to %d printable ASCII characters without spaces", keyMost)
-	}
-	return key, nil
 }

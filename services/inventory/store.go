@@ -105,6 +105,9 @@ func write(ctx context.Context, tx pgx.Tx, b *pgx.Batch) error {
 
 // saveStock writes back what was locked.
 func saveStock(b *pgx.Batch, s shelf) {
+	if len(s) == 0 {
+		return
+	}
 	var available, reserved, backordered, onOrder []int
 	skus := slices.Sorted(maps.Keys(s))
 	for _, sku := range skus {

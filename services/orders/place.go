@@ -22,7 +22,6 @@ import (
 const (
 	linesMost    = 100
 	quantityMost = 10_000
-	keyMost      = 255
 )
 
 // placing is the body of POST /api/orders. There are no prices in it: those are ours.
@@ -88,12 +87,14 @@ func (p placing) priced(customer string, catalogue map[string]product) (order, e
 }
 
 // postOrder accepts an order: 202, since everything else happens later and elsewhere. It needs nothing but our own
-// database, and one commit makes the order, its first command and the answer to its idempotency key
-// (draft-ietf-httpapi-idempotency-key-header-07).
+// database, and one commit makes the order, its first command and the answer to its idempotency key.
 func (s *shop) postOrder(c echo.Context) error {
-	key, err := idempotencyKey(c.Request())
+	key, err := web.IdempotencyKey(c.Request())
 	if err != nil {
 		return err
+	}
+	if key == "" {
+		return fault.New(fault.Malformed, "an Idempotency-Key header is needed, a new one for each order")
 	}
 	var p placing
 	if err := web.JSON(c, &p); err != nil {
@@ -158,23 +159,6 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 		return insertOrder(ctx, tx, t)
 	})
 	return answer, err
-}
-
-// idempotencyKey reads the header, which the draft wants quoted and most clients send bare.
-func idempotencyKey(r *http.Request) (string, error) {
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
-		key = key[1 : len(key)-1]
-	}
-	if key == "" || len(key) > keyMost {
-		return "", fault.New(fault.Malformed, "an Idempotency-Key header of 1 to %d characters is needed, a new one for each order", keyMost)
-	}
-	for _, b := range []byte(key) {
-		if b <= ' ' || b > '~' {
-			return "", fault.New(fault.Malformed, "the Idempotency-Key must be printable ASCII without spaces")
-		}
-	}
-	return key, nil
 }
 
 // fingerprint tells two requests apart, whatever their white space.
