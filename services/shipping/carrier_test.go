@@ -268,6 +268,12 @@ func TestAnAnswerThatIsIncompleteIsCompleted(t *testing.T) {
 	if got := fmt.Sprint(s.Stages); got != fmt.Sprint([]stage{{arranged, day}, {dispatched, day}}) {
 		t.Errorf("stages %s", got)
 	}
+	terse := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"tracking_number":"S1"}`)) }))
+	t.Cleanup(terse.Close)
+	back, err := newHTTPCarrier(carrierSettings{URLs: client.URLs{terse.URL}}, testkit.Log(t)).cancel(t.Context(), "S1")
+	if err != nil || back.alive() || back.Status != cancelled {
+		t.Errorf("called back, and nothing more said: %+v, %v", back, err)
+	}
 	for _, number := range []string{"", "S\x001", strings.Repeat("S", 501)} {
 		if p, err := (parcel{TrackingNumber: number}).readable(); err == nil || p.TrackingNumber != "" {
 			t.Errorf("tracking number %q: %+v", number, p)

@@ -197,20 +197,6 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 	}
 }
 
-func TestACancellationThatComesFirstLeavesATombstone(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	id := uuid.NewString()
-	f.receive(cancelShipment(id))
-	f.wants(id, cancelled, "shipment_cancelled")
-	f.receive(arrangeShipment(id), cancelShipment(id))
-	f.wants(id, cancelled, "shipment_cancelled shipment_cancelled shipment_cancelled")
-	f.work(time.Hour)
-	if calls, _ := f.carrier.heard(""); calls != "" {
-		t.Errorf("the carrier was called: %s", calls)
-	}
-}
-
 // Whatever the order of the commands, and wherever the worker comes between them, nothing is shipped that was cancelled,
 // and both commands have their answer.
 func TestCommandsInAnyOrderEndTheSame(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -109,8 +110,7 @@ func (s shipment) cancel(now time.Time) turn {
 	}
 	s.CancelWanted = true
 	if s.TrackingNumber == "" && s.AskedAt == nil { // the carrier knows nothing of it
-		news := s.reach(now, stage{cancelled, now})
-		return turn{s, news}
+		return s.reach(now, stage{cancelled, now})
 	}
 	s.DueAt, s.Attempts = &now, 0
 	return turn{shipment: s}
@@ -134,32 +134,31 @@ func (s shipment) hear(c claim, p parcel, now time.Time, again func(attempts int
 		s.Reason = p.Refused
 		end.Stage = failed
 	}
-	news := s.reach(now, end)
-	return turn{s, news}
+	return s.reach(now, end)
 }
 
 // learn takes over how far the parcel has come. If it is to be called back and has left, that is refused.
 func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts int) time.Time) turn {
-	s.Carrier, s.TrackingNumber = p.Carrier, p.TrackingNumber
+	s.Carrier, s.TrackingNumber = cmp.Or(p.Carrier, s.Carrier), p.TrackingNumber
 	s.AskedAt, s.Trouble = nil, ""
 	if !p.EstimatedDelivery.IsZero() {
 		s.EstimatedDelivery = &p.EstimatedDelivery
 	}
-	wanted := s.CancelWanted
-	news := s.reach(now, p.Stages...)
-	if wanted && (s.Status.left() || p.Kept && !s.Status.final()) {
-		s.CancelWanted = false
-		news = append(s.refuse(), news...)
+	t := s.reach(now, p.Stages...)
+	next := &t.shipment
+	if s.CancelWanted && (next.Status.left() || p.Kept && !next.Status.final()) {
+		next.CancelWanted = false
+		t.send = append(s.refuse(), t.send...)
 	}
 	switch {
-	case s.Status.final():
-	case s.CancelWanted: // since the claim: the carrier was not asked to
-		s.DueAt = &now
+	case next.Status.final():
+	case next.CancelWanted && !c.CancelWanted: // the carrier has not been asked to: on with it
+		next.DueAt = &now
 	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
-		due := again(s.Attempts)
-		s.DueAt = &due
+		due := again(next.Attempts)
+		next.DueAt = &due
 	}
-	return turn{s, news}
+	return t
 }
 
 // retrieve is the turn of a shipment that is cancelled already, in case that the carrier has it all the same: the worker
@@ -181,19 +180,18 @@ func (s shipment) retrieve(c claim, p parcel, now time.Time) turn {
 const astray = "the parcel has left although its shipment was cancelled"
 
 // missed is the turn of a claim that has brought no answer. idle says that the carrier has certainly shipped nothing
-// because of it.
+// because of it: then it counts when it was asked before. Otherwise it may have been asked until now.
 func (s shipment) missed(c claim, idle bool, trouble string, now time.Time, again func(attempts int) time.Time) turn {
-	if idle && same(s.AskedAt, c.AskedAt) {
-		s.AskedAt = c.Before
-	}
 	unclear := !idle && c.ships() && s.TrackingNumber == "" && (s.Status == requested || s.Status == cancelled)
-	if unclear {
+	switch {
+	case unclear:
 		s.AskedAt = &now
+	case idle && same(s.AskedAt, c.AskedAt):
+		s.AskedAt = c.Before
 	}
 	switch {
 	case s.Status == requested && s.CancelWanted && s.AskedAt == nil: // it never left the house
-		news := s.reach(now, stage{cancelled, now})
-		return turn{s, news}
+		return s.reach(now, stage{cancelled, now})
 	case s.Status == cancelled && unclear: // by a worker that was frozen, as above
 		s.CancelWanted, s.DueAt, s.Trouble = true, &now, trouble
 	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
@@ -203,9 +201,9 @@ func (s shipment) missed(c claim, idle bool, trouble string, now time.Time, agai
 	return turn{shipment: s}
 }
 
-// reach takes over those of the stages that are new, in the order of progress, and returns the events about them. A stage
-// is new once, so its event is sent once; a parcel that has come to its end stays there, whatever is said later.
-func (s *shipment) reach(now time.Time, stages ...stage) []messages.Message {
+// reach is the turn that stages bring: those that are new are taken over in the order of progress, each with its event. A
+// stage is new once, so its event is news once; a parcel that has come to its end stays there, whatever is said later.
+func (s shipment) reach(now time.Time, stages ...stage) turn {
 	known := len(s.Stages)
 	s.Stages = slices.Clone(s.Stages)
 	for _, st := range slices.SortedStableFunc(slices.Values(stages), func(a, b stage) int { return progress[a.Stage] - progress[b.Stage] }) {
@@ -225,7 +223,7 @@ func (s *shipment) reach(now time.Time, stages ...stage) []messages.Message {
 		}
 	}
 	if len(s.Stages) == known {
-		return nil
+		return turn{shipment: s}
 	}
 	s.UpdatedAt, s.Attempts = now, 0
 	if s.Status.final() {
@@ -234,7 +232,7 @@ func (s *shipment) reach(now time.Time, stages ...stage) []messages.Message {
 	if s.Status == failed && s.Reason == "" {
 		s.Reason = undeliverable
 	}
-	return s.announced(known)
+	return turn{s, s.announced(known)}
 }
 
 // announced returns the events about the stages from one on, in the order in which they were announced.

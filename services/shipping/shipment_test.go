@@ -127,6 +127,20 @@ func TestTheWaitIsShortAfterNewsAndGrowsWithoutThem(t *testing.T) {
 	}
 }
 
+func TestAParcelThatWasCancelledWhileItWasArrangedIsCalledBackAtOnce(t *testing.T) {
+	t.Parallel()
+	s := shipment{OrderID: "o"}.arrange(messages.ArrangeShipment{OrderID: "o"}, day).shipment
+	arranging := leased(s)
+	asking := leased(arranging.cancel(day).shipment) // by another worker, which learns nothing yet
+	s = asking.missed(asking, true, "no parcel so far", day, soon).shipment
+	if due := s.DueAt; !due.Equal(soon(1)) {
+		t.Fatalf("due at %s", due)
+	}
+	if due := s.hear(arranging, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
+		t.Errorf("due at %s", due)
+	}
+}
+
 // Each way that a cancellation can go, as a script without a broker, a database and a carrier.
 func TestCancelling(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 const retrying = 10 * time.Second // longer than testPace's longest wait
@@ -144,117 +145,6 @@ func TestAFailureIsAnnouncedWithItsReason(t *testing.T) {
 	f.wants(refused, failed, "shipment_failed shipment_failed shipment_failed")
 }
 
-func TestACancellationAtTheCarrier(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		moved  []status // before the cancellation is seen to
-		fault  func(string, func()) int
-		end    status
-		events string
-	}{
-		"before it has left":                  {nil, nil, cancelled, "shipment_cancelled"},
-		"before it has left, with a bad line": {nil, reset, cancelled, "shipment_cancelled"},
-		"when it has just left":               {[]status{dispatched}, nil, dispatched, "cancellation_refused shipment_dispatched"},
-		"when it has just left, 503":          {[]status{dispatched}, badMoment, dispatched, "cancellation_refused shipment_dispatched"},
-		"when it has just failed":             {[]status{dispatched, failed}, nil, failed, "shipment_dispatched shipment_failed"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t)
-			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
-			f.work(0)
-			f.carrier.carry(id, c.moved...)
-			f.receive(cancelShipment(id))
-			f.wants(id, arranged, "shipment_arranged")
-			if c.fault != nil {
-				f.carrier.goes(c.fault)
-				f.work(0)
-				f.carrier.goes(nil)
-				f.wants(id, arranged, "shipment_arranged")
-			}
-			f.work(retrying)
-			f.wants(id, c.end, "shipment_arranged "+c.events)
-			if c.end == dispatched { // it goes on
-				f.carrier.carry(id, inTransit, delivered)
-				f.work(retrying)
-				f.wants(id, delivered, "shipment_arranged "+c.events+" shipment_in_transit shipment_delivered")
-			}
-		})
-	}
-}
-
-// The cancellation is handled while a worker waits for the carrier.
-func TestACancellationDuringTheCall(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		fault func(string, func()) int // of the call
-		first string                   // events after the call
-		last  string                   // events in the end
-		calls string
-	}{
-		"that is answered":    {nil, "shipment_arranged", "shipment_arranged shipment_cancelled", "ship cancel"},
-		"that fails":          {badMoment, "shipment_cancelled", "shipment_cancelled", ""},
-		"without an answer":   {reset, "", "shipment_arranged shipment_cancelled", "ship find cancel"},
-		"that the line keeps": {func(string, func()) int { return 502 }, "", "shipment_cancelled", "find find"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t)
-			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
-			f.carrier.goes(c.fault)
-			working := f.claim()[0]
-			p, err := f.dock.ask(t.Context(), working)
-			f.receive(cancelShipment(id))
-			f.wants(id, requested, "")
-			if err := f.dock.record(t.Context(), working, p, err); err != nil {
-				t.Fatal(err)
-			}
-			if got := f.sent(id); got != c.first {
-				t.Errorf("tells %q, want %q", got, c.first)
-			}
-			f.carrier.goes(nil)
-			f.work(0)
-			f.work(30 * time.Second) // when "there is no parcel" counts
-			f.wants(id, cancelled, c.last)
-			if calls, _ := f.carrier.heard(""); calls != c.calls {
-				t.Errorf("calls: %s, want %s", calls, c.calls)
-			}
-			if s := f.carrier.status(id); s != "" && s != cancelled {
-				t.Errorf("the parcel is %s", s)
-			}
-		})
-	}
-}
-
-// A worker freezes before its call, for longer than the others can know, and ships what was cancelled meanwhile.
-func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
-	t.Parallel()
-	for name, moved := range map[string][]status{"in time": nil, "too late": {dispatched}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t)
-			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
-			frozen := f.claim()[0]
-			f.receive(cancelShipment(id))
-			f.work(lease)
-			f.wants(id, cancelled, "shipment_cancelled")
-			if err := f.dock.see(t.Context(), frozen); err != nil {
-				t.Fatal(err)
-			}
-			f.carrier.carry(id, moved...)
-			f.work(0)
-			f.wants(id, cancelled, "shipment_cancelled")
-			s := f.shipment(id)
-			if moved == nil && (f.carrier.status(id) != cancelled || s.Trouble != "") || moved != nil && s.Trouble != astray || s.DueAt != nil {
-				t.Errorf("the parcel is %s, trouble %q, due at %v", f.carrier.status(id), s.Trouble, s.DueAt)
-			}
-		})
-	}
-}
-
 func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -297,6 +187,28 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 	}
 	if _, ships := f.carrier.heard("ship"); ships != len(ids) {
 		t.Errorf("%d shipments took %d calls", len(ids), ships)
+	}
+}
+
+func TestAShipmentThatSomebodyHasLockedHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	held, free := uuid.NewString(), uuid.NewString()
+	f.receive(arrangeShipment(held), arrangeShipment(free))
+	err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
+		if _, err := lockShipment(t.Context(), tx, held); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		claims, err := claimShipments(ctx, f.db, 2, f.dock.now(), lease)
+		if err == nil && (len(claims) != 1 || claims[0].OrderID != free) {
+			t.Errorf("%d claims", len(claims))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

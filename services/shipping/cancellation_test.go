@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/testkit"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestACancellationThatComesFirstLeavesATombstone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	f.receive(cancelShipment(id))
+	f.wants(id, cancelled, "shipment_cancelled")
+	f.receive(arrangeShipment(id), cancelShipment(id))
+	f.wants(id, cancelled, "shipment_cancelled shipment_cancelled shipment_cancelled")
+	f.work(time.Hour)
+	if calls, _ := f.carrier.heard(""); calls != "" {
+		t.Errorf("the carrier was called: %s", calls)
+	}
+}
+
+func TestACancellationAtTheCarrier(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		moved  []status // before the cancellation is seen to
+		fault  func(string, func()) int
+		end    status
+		events string
+	}{
+		"before it has left":                  {nil, nil, cancelled, "shipment_cancelled"},
+		"before it has left, with a bad line": {nil, reset, cancelled, "shipment_cancelled"},
+		"when it has just left":               {[]status{dispatched}, nil, dispatched, "cancellation_refused shipment_dispatched"},
+		"when it has just left, 503":          {[]status{dispatched}, badMoment, dispatched, "cancellation_refused shipment_dispatched"},
+		"when it has just failed":             {[]status{dispatched, failed}, nil, failed, "shipment_dispatched shipment_failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			f.work(0)
+			f.carrier.carry(id, c.moved...)
+			f.receive(cancelShipment(id))
+			f.wants(id, arranged, "shipment_arranged")
+			if c.fault != nil {
+				f.carrier.goes(c.fault)
+				f.work(0)
+				f.carrier.goes(nil)
+				f.wants(id, arranged, "shipment_arranged")
+			}
+			f.work(retrying)
+			f.wants(id, c.end, "shipment_arranged "+c.events)
+			if c.end == dispatched { // it goes on
+				f.carrier.carry(id, inTransit, delivered)
+				f.work(retrying)
+				f.wants(id, delivered, "shipment_arranged "+c.events+" shipment_in_transit shipment_delivered")
+			}
+		})
+	}
+}
+
+// The cancellation is handled while a worker waits for the carrier.
+func TestACancellationDuringTheCall(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault func(string, func()) int // of the call
+		first string                   // events after the call
+		last  string                   // events in the end
+		calls string
+	}{
+		"that is answered":    {nil, "shipment_arranged", "shipment_arranged shipment_cancelled", "ship cancel"},
+		"that fails":          {badMoment, "shipment_cancelled", "shipment_cancelled", ""},
+		"without an answer":   {reset, "", "shipment_arranged shipment_cancelled", "ship find cancel"},
+		"that the line keeps": {func(string, func()) int { return 502 }, "", "shipment_cancelled", "find find"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			f.carrier.goes(c.fault)
+			working := f.claim()[0]
+			p, err := f.dock.ask(t.Context(), working)
+			f.receive(cancelShipment(id))
+			f.wants(id, requested, "")
+			if err := f.dock.record(t.Context(), working, p, err); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.sent(id); got != c.first {
+				t.Errorf("tells %q, want %q", got, c.first)
+			}
+			f.carrier.goes(nil)
+			f.work(0)
+			f.work(30 * time.Second) // when "there is no parcel" counts
+			f.wants(id, cancelled, c.last)
+			if calls, _ := f.carrier.heard(""); calls != c.calls {
+				t.Errorf("calls: %s, want %s", calls, c.calls)
+			}
+			if s := f.carrier.status(id); s != "" && s != cancelled {
+				t.Errorf("the parcel is %s", s)
+			}
+		})
+	}
+}
+
+// A worker freezes before its call, for longer than the others can know, and ships what was cancelled meanwhile.
+func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
+	t.Parallel()
+	for name, moved := range map[string][]status{"in time": nil, "too late": {dispatched}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := uuid.NewString()
+			f.receive(arrangeShipment(id))
+			frozen := f.claim()[0]
+			f.receive(cancelShipment(id))
+			f.work(lease)
+			f.wants(id, cancelled, "shipment_cancelled")
+			if err := f.dock.see(t.Context(), frozen); err != nil {
+				t.Fatal(err)
+			}
+			f.carrier.carry(id, moved...)
+			f.work(0)
+			f.wants(id, cancelled, "shipment_cancelled")
+			s := f.shipment(id)
+			if moved == nil && (f.carrier.status(id) != cancelled || s.Trouble != "") || moved != nil && s.Trouble != astray || s.DueAt != nil {
+				t.Errorf("the parcel is %s, trouble %q, due at %v", f.carrier.status(id), s.Trouble, s.DueAt)
+			}
+		})
+	}
+}
+
+// A cancellation that arrives while a worker records the dispatch is decided on what is recorded.
+func TestACancellationWaitsForTheRecord(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	f.receive(arrangeShipment(id))
+	f.work(0)
+	handled := make(chan error, 1)
+	err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
+		err := change(t.Context(), tx, id, func(s shipment) turn {
+			return s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon)
+		})
+		go func() {
+			handled <- f.inbox.Handle(context.Background(), []bus.Delivery{delivery(cancelShipment(id))})[0]
+		}()
+		testkit.Until(t, "the cancellation waits", func() bool {
+			var waits bool
+			err := f.db.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits)
+			return err == nil && waits
+		})
+		return err
+	})
+	if err := errors.Join(err, <-handled); err != nil {
+		t.Fatal(err)
+	}
+	f.wants(id, dispatched, "shipment_arranged shipment_dispatched cancellation_refused")
+}
