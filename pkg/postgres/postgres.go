@@ -54,7 +54,7 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 		case <-time.After(startupInterval):
 		case <-ctx.Done():
 			pool.Close()
-			return nil, fmt.Errorf("PostgreSQL does not answer: %w", err)
+			return nil, fmt.Errorf("PostgreSQL does not answer: %w: %w", ctx.Err(), err)
 		}
 	}
 }

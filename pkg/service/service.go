@@ -51,6 +51,9 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		context.AfterFunc(ctx, cancel) // from now on a signal has its usual effect
 		err = run(ctx, &Program{cfg.common(), name, log, metrics}, cfg)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) { // told to stop before all was up
+			err = nil
+		}
 		stop(context.WithoutCancel(ctx))
 	}
 	if err != nil {

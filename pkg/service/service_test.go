@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -23,7 +24,13 @@ func TestMain(m *testing.M) {
 		Must string `env:"MUST,required"`
 		Some int    `env:"SOME"`
 	}
-	Main("play", func(ctx context.Context, p *Program, _ config) error {
+	Main("play", func(ctx context.Context, p *Program, cfg config) error {
+		if cfg.Must == "start-up" { // is still under way when the signal comes
+			os.Stdout.WriteString("up\n") //nolint:errcheck // the test would notice
+			<-ctx.Done()
+			os.Stdout.WriteString("down\n") //nolint:errcheck // the test would notice
+			return fmt.Errorf("no database: %w", ctx.Err())
+		}
 		return p.Run(ctx, Part{"wait", func(ctx context.Context) error {
 			os.Stdout.WriteString("up\n") //nolint:errcheck // the test would notice
 			<-ctx.Done()
@@ -91,8 +98,18 @@ func TestAllMistakesInTheSettingsAreReportedAtOnce(t *testing.T) {
 
 func TestASignalStopsTheProgramInOrder(t *testing.T) {
 	t.Parallel()
+	for _, must := range []string{"x", "start-up"} {
+		t.Run(must, func(t *testing.T) {
+			t.Parallel()
+			stopBySignal(t, must)
+		})
+	}
+}
+
+func stopBySignal(t *testing.T, must string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = []string{"PLAY=1", "MUST=x"}
+	cmd.Env = []string{"PLAY=1", "MUST=" + must}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
