@@ -12,6 +12,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/jackc/pgx/v5"
 )
@@ -225,4 +226,17 @@ func TestAnUnroutableMessageIsDeliveredOnceTheBindingExists(t *testing.T) {
 	})
 	v.Tap("inventory", bus.Commands, "inventory.reserve_stock")
 	testkit.Until(t, "it has arrived", func() bool { return v.Depth("inventory") == 1 && rows(t, db) == 0 })
+}
+
+func TestAnOriginOutlivesTheContextThatItIsOf(t *testing.T) {
+	t.Parallel()
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	ctx := telemetry.Extract(bus.WithCause(t.Context(), "the-cause"), parent, "a=b")
+	kept := outbox.OriginOf(ctx)
+	if want := (outbox.Origin{CausationID: "the-cause", TraceParent: parent, TraceState: "a=b"}); kept != want {
+		t.Fatalf("origin %+v, want %+v", kept, want)
+	}
+	if again := outbox.OriginOf(kept.Resume(context.Background())); again != kept {
+		t.Errorf("resumed, it is %+v", again)
+	}
 }

@@ -50,11 +50,15 @@ func Inject(ctx context.Context) (parent, state string) {
 	return carrier["traceparent"], carrier["tracestate"]
 }
 
+// Extract is the reverse of Inject: what is done in the context that it returns belongs to that trace.
+func Extract(ctx context.Context, parent, state string) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent, "tracestate": state})
+}
+
 // Consume starts the span of handling a message, as a child of the one that sent it, however long ago that was. The
 // semantic conventions would have a link instead; a child gives the one picture of an order's life that people look for.
 func Consume(ctx context.Context, kind, parent, state string) (context.Context, func(error)) {
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent, "tracestate": state})
-	ctx, span := otel.Tracer("orderflow").Start(ctx, kind+" process", trace.WithSpanKind(trace.SpanKindConsumer),
+	ctx, span := otel.Tracer("orderflow").Start(Extract(ctx, parent, state), kind+" process", trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attribute.String("messaging.system", "rabbitmq")))
 	return ctx, func(err error) {
 		if err != nil {

@@ -33,25 +33,28 @@ func (v *Vhost) channel() *amqp.Channel {
 	return ch
 }
 
-// Put puts a message on an exchange by hand ("" and a queue's name put it into that queue).
+// Put puts a message on an exchange by hand ("" and a queue's name put it into that queue), as soon as a queue takes it.
 func (v *Vhost) Put(exchange, key string, p amqp.Publishing) {
 	v.t.Helper()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	c, err := v.channel().PublishWithDeferredConfirmWithContext(ctx, exchange, key, true, false, p)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if ok, err := c.WaitContext(ctx); err != nil || !ok {
-		v.t.Fatalf("put on %q %q: confirmed %t, %v", exchange, key, ok, err)
-	}
-	select {
-	case r := <-v.returns:
-		v.t.Fatalf("put on %q %q: %s", exchange, key, r.ReplyText)
-	default:
-	}
+	Until(v.t, "a queue takes "+key, func() bool {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		c, err := v.channel().PublishWithDeferredConfirmWithContext(ctx, exchange, key, true, false, p)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if ok, err := c.WaitContext(ctx); err != nil || !ok {
+			v.t.Fatalf("put on %q %q: confirmed %t, %v", exchange, key, ok, err)
+		}
+		select {
+		case <-v.returns:
+			return false
+		default:
+			return true
+		}
+	})
 }
 
 // Get takes a message from a queue; ok is false when there is none.

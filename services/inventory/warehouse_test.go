@@ -232,7 +232,6 @@ type option func(*http.Request)
 
 func header(name, value string) option { return func(r *http.Request) { r.Header.Set(name, value) } }
 
-
 func (f *fixture) as(who string) option {
 	scopes := []string{identity.ScopeOrders}
 	if who == "olga" || who == "otto" {

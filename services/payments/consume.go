@@ -21,7 +21,7 @@ func (t *till) handlers() []inbox.Handler {
 }
 
 func (t *till) takePayment(ctx context.Context, tx pgx.Tx, m messages.TakePayment) error {
-	return change(ctx, tx, m.OrderID, func(p payment) (turn, error) {
+	return obey(ctx, tx, m, func(p payment) (turn, error) {
 		next, ok := p.take(m, t.now())
 		if !ok {
 			return turn{}, bus.Reject(fmt.Errorf("asks for %d %s of an order that is to pay %d %s",
@@ -32,27 +32,35 @@ func (t *till) takePayment(ctx context.Context, tx pgx.Tx, m messages.TakePaymen
 }
 
 func (t *till) refundPayment(ctx context.Context, tx pgx.Tx, m messages.RefundPayment) error {
-	return change(ctx, tx, m.OrderID, func(p payment) (turn, error) { return p.refund(t.now()), nil })
+	return obey(ctx, tx, m, func(p payment) (turn, error) { return p.refund(t.now()), nil })
 }
 
-// change commits a turn of an order's payment, which is the zero payment of that order when nothing is known of it yet.
-func change(ctx context.Context, tx pgx.Tx, orderID string, decide func(payment) (turn, error)) error {
-	p, err := lockPayment(ctx, tx, orderID)
-	fresh := errors.Is(err, errNoPayment)
-	if err != nil && !fresh {
-		return err
+// obey commits the turn that a command brings to the payment of its order, which is the zero payment of that order when
+// nothing is known of it yet.
+func obey(ctx context.Context, tx pgx.Tx, m messages.Command, decide func(payment) (turn, error)) error {
+	p, err := lockPayment(ctx, tx, m.Subject())
+	if errors.Is(err, errNoPayment) {
+		p, err = payment{OrderID: m.Subject()}, nil
 	}
-	if fresh {
-		p = payment{OrderID: orderID}
+	if err != nil {
+		return err
 	}
 	next, err := decide(p)
 	if err != nil {
 		return err
 	}
+	if next.payment.Status != p.Status {
+		next.payment.Origin = outbox.OriginOf(ctx)
+	}
+	return save(ctx, tx, p, next)
+}
+
+// save commits a turn of a payment that was p.
+func save(ctx context.Context, tx pgx.Tx, p payment, next turn) (err error) {
 	switch {
-	case fresh:
+	case p.Status == "":
 		err = insertPayment(ctx, tx, next.payment)
-	case next.payment != p:
+	case p != next.payment:
 		err = updatePayment(ctx, tx, next.payment)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
 )
 
 // status is where a payment stands. Forward it goes requested, taken or declined; backward refunding, refunded, or
@@ -37,9 +38,10 @@ type payment struct {
 	ChargeID  string // the provider's
 	RefundID  string // likewise
 	DueAt     *time.Time
-	Attempts  int        // claims in this status
-	AskedAt   *time.Time // when the provider may last have been asked to charge, or to refund when that is what it is at; nil: never
-	Trouble   string     // what the last attempt ended with
+	Attempts  int           // claims in this status
+	AskedAt   *time.Time    // when the provider may last have been asked to charge, or to refund when that is what it is at; nil: never
+	Trouble   string        // what the last attempt ended with
+	Origin    outbox.Origin // the command that brought it where it is
 	CreatedAt time.Time
 	UpdatedAt time.Time // of the status
 }

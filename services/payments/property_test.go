@@ -9,18 +9,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"example.com/orderflow/pkg/messages"
 	"pgregory.net/rapid"
 )
 
 // world is one order, workers that crash and freeze, a provider that loses requests and answers, or delivers them late,
-// and a clock. Payments itself is the real one, on a real database.
+// and a clock. The database is a variable here: that the SQL does the same is for the other tests.
 type world struct {
-	*fixture
+	*till
 	*ledger
-	t     *rapid.T
-	order string
-	now   time.Time
+	t       *rapid.T
+	clock   time.Time
+	payment payment
+	said    []messages.Message
 
 	took, gaveUp bool
 	hands        []*hand
@@ -30,6 +31,7 @@ type world struct {
 // hand is a worker with a claim.
 type hand struct {
 	claim
+	since   time.Time
 	asked   bool
 	deed    deed
 	failure error
@@ -37,19 +39,16 @@ type hand struct {
 
 type straggler struct {
 	payment
-	before time.Time // when it has arrived, if it ever does
+	until time.Time // it has arrived by then, or never does
 }
 
 func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
 	rapid.Check(t, func(t *rapid.T) {
-		if _, err := f.db.Exec(context.Background(), `TRUNCATE payments, outbox`); err != nil {
-			t.Fatal(err)
-		}
-		w := &world{fixture: f, ledger: newLedger(), t: t, order: uuid.NewString(), now: noon}
-		f.till.provider, f.till.now = w.ledger, func() time.Time { return w.now }
-		for range rapid.IntRange(0, 20).Draw(t, "steps") {
+		w := &world{ledger: newLedger(), t: t, clock: noon, payment: payment{OrderID: "o"}}
+		w.till = newTill(nil, nil, w.ledger, certainAfter)
+		w.now = func() time.Time { return w.clock }
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			w.anything()
 		}
 		w.end()
@@ -57,101 +56,115 @@ func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
 	})
 }
 
+// anything lets something happen that can happen now.
 func (w *world) anything() {
-	switch draw := rapid.IntRange(0, 9).Draw(w.t, "what happens"); draw {
-	case 0, 1:
-		w.receive(take(w.order, "tok_visa"))
-		w.took = true
-	case 2:
-		w.receive(refund(w.order))
-		w.gaveUp = true
-	case 3, 4:
-		w.claim()
-	case 5, 6:
-		if h := w.any(func(h *hand) bool { return !h.asked }); h != nil {
-			w.ask(h)
+	type event struct {
+		what string
+		do   func()
+	}
+	can := []event{{"take", w.takes}, {"refund", w.givesUp}}
+	if due := w.payment.DueAt; due != nil && !due.After(w.clock) {
+		can = append(can, event{"claim", w.claims})
+	} else {
+		can = append(can, event{"a moment passes", func() { w.pass(time.Second) }}, event{"a lease passes", func() { w.pass(lease) }})
+	}
+	for i, h := range w.hands {
+		if h.asked {
+			can = append(can, event{fmt.Sprintf("worker %d records", i), func() { w.records(h) }})
+		} else {
+			can = append(can, event{fmt.Sprintf("worker %d asks", i), func() { w.asks(h) }})
 		}
-	case 7:
-		if h := w.any(func(h *hand) bool { return h.asked }); h != nil {
-			w.record(h)
-		}
-	case 8:
-		if h := w.any(func(*hand) bool { return true }); h != nil {
-			w.drop(h) // it dies
-		}
-	case 9:
-		w.pass(rapid.SampledFrom([]time.Duration{time.Millisecond, 10 * time.Second, lease, certainAfter + time.Second}).Draw(w.t, "time"))
+		can = append(can, event{fmt.Sprintf("worker %d dies", i), func() { w.drop(h) }})
+	}
+	e := can[rapid.IntRange(0, len(can)-1).Draw(w.t, "event")]
+	w.t.Log(w.clock.Format(time.TimeOnly), w.payment.Status, "·", e.what)
+	e.do()
+}
+
+func (w *world) turn(t turn) {
+	w.payment = t.payment
+	w.said = append(w.said, t.send...)
+}
+
+func (w *world) takes() {
+	t, ok := w.payment.take(take("o", "tok_visa"), w.clock)
+	if !ok {
+		w.t.Fatal("contradicts")
+	}
+	w.turn(t)
+	w.took = true
+}
+
+func (w *world) givesUp() {
+	w.turn(w.payment.refund(w.clock))
+	w.gaveUp = true
+}
+
+// claims is claimPayments.
+func (w *world) claims() {
+	p := &w.payment
+	if p.DueAt == nil || p.DueAt.After(w.clock) {
+		return
+	}
+	now, until, before := w.clock, w.clock.Add(lease), p.AskedAt
+	p.DueAt = &until
+	p.Attempts++
+	if p.Status != withdrawing {
+		p.AskedAt = &now
+	}
+	w.hands = append(w.hands, &hand{claim: claim{*p, before}, since: now})
+}
+
+// asks makes the calls of a claim. A worker that was frozen past its time sends what it was about to send, and records
+// what comes of it: if it died instead, nobody could know.
+func (w *world) asks(h *hand) {
+	frozen := w.clock.Sub(h.since) >= workWithin
+	w.provider = fickle{w, h, frozen}
+	h.deed, h.failure = w.ask(context.Background(), h.claim)
+	h.asked = true
+	w.provider = w.ledger
+	if frozen {
+		w.records(h)
 	}
 }
 
-// any returns one of the hands.
-func (w *world) any(which func(*hand) bool) *hand {
-	hands := slices.DeleteFunc(slices.Clone(w.hands), func(h *hand) bool { return !which(h) })
-	if len(hands) == 0 {
-		return nil
+// records is record.
+func (w *world) records(h *hand) {
+	if h.failure == nil {
+		w.turn(w.payment.hear(h.claim, h.deed, w.clock))
+	} else {
+		w.turn(w.payment.failed(h.claim, errors.Is(h.failure, errIdle), h.failure.Error(), w.clock, w.clock.Add(againFirst)))
 	}
-	return hands[rapid.IntRange(0, len(hands)-1).Draw(w.t, "which")]
+	w.drop(h)
 }
 
 func (w *world) drop(h *hand) {
 	w.hands = slices.DeleteFunc(w.hands, func(other *hand) bool { return other == h })
 }
 
-func (w *world) claim() {
-	claims, err := claimPayments(context.Background(), w.db, 1, w.now, lease)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, c := range claims {
-		w.hands = append(w.hands, &hand{claim: c})
-	}
-}
-
-// ask makes the calls of a claim. A worker that was frozen past its time sends what it was about to send, and records
-// what comes of it: if it died instead, nobody could know.
-func (w *world) ask(h *hand) {
-	frozen := w.now.Sub(w.claimedAt(h)) >= workWithin
-	w.till.provider = fickle{w, h, frozen}
-	h.deed, h.failure = w.till.ask(context.Background(), h.claim)
-	h.asked = true
-	w.till.provider = w.ledger
-	if frozen {
-		w.record(h)
-	}
-}
-
-func (w *world) claimedAt(h *hand) time.Time { return h.DueAt.Add(-lease) }
-
-func (w *world) record(h *hand) {
-	if err := w.till.record(context.Background(), h.claim, h.deed, h.failure); err != nil {
-		w.t.Fatal(err)
-	}
-	w.drop(h)
-}
-
 // pass lets time pass. What is on its way arrives in time or not at all.
 func (w *world) pass(d time.Duration) {
-	w.now = w.now.Add(d)
 	w.late = slices.DeleteFunc(w.late, func(s straggler) bool {
 		arrives := rapid.Bool().Draw(w.t, "the late charge arrives")
 		if arrives {
 			_, _ = w.charge(context.Background(), s.payment)
 		}
-		return arrives || !w.now.Before(s.before)
+		return arrives || !w.clock.Add(d).Before(s.until)
 	})
+	w.clock = w.clock.Add(d)
 }
 
 // end lets everything that is still to happen happen, and nothing else go wrong.
 func (w *world) end() {
-	for range 20 {
+	for range 10 {
 		for _, h := range slices.Clone(w.hands) {
 			if !h.asked {
-				h.deed, h.failure = w.till.ask(context.Background(), h.claim)
+				h.deed, h.failure = w.ask(context.Background(), h.claim)
 			}
-			w.record(h)
+			w.records(h)
 		}
 		w.pass(certainAfter + time.Second)
-		w.claim()
+		w.claims()
 	}
 }
 
@@ -159,17 +172,16 @@ func (w *world) judge() {
 	if !w.took && !w.gaveUp {
 		return
 	}
-	p, said := w.payment(w.order), w.sent(w.order)
-	cost, want := w.balance(w.order), int64(0)
-	answer := "refunded 0"
+	want, answer := int64(0), "refunded 0"
 	switch {
 	case !w.gaveUp:
 		want, answer = amount.Amount, "taken 2598"
-	case w.charged[w.order] > 0:
+	case w.charged["o"] > 0:
 		answer = "refunded 2598"
 	}
-	if cost != want || !p.Status.settled() {
-		w.t.Fatalf("%s, costs %d, want %d; said %s", p.Status, cost, want, said)
+	said := said(w.said)
+	if cost := w.balance("o"); cost != want || !w.payment.Status.settled() {
+		w.t.Fatalf("%s, costs %d, want %d; said %s", w.payment.Status, cost, want, said)
 	}
 	if !strings.HasSuffix(said, answer) || strings.Contains(said, "declined") {
 		w.t.Fatalf("said %s, want %s in the end", said, answer)
@@ -194,7 +206,7 @@ func (f fickle) charge(ctx context.Context, p payment) (deed, error) {
 		return deed{}, errNoAnswer
 	case 2:
 		if !f.frozen {
-			f.late = append(f.late, straggler{p, f.claimedAt(f.hand).Add(certainAfter)})
+			f.late = append(f.late, straggler{p, f.hand.since.Add(certainAfter)})
 		}
 		return deed{}, errNoAnswer
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -22,7 +23,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "20000") // they cost microseconds; the command line has the last word
+	testkit.Main(m)
+}
 
 const certainAfter = 30 * time.Second
 

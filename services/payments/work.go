@@ -34,6 +34,7 @@ func (t *till) worker(slots uint) *worker.Worker[claim] {
 
 // see sees to a payment: it asks the provider, in no transaction, and records what comes of it in one.
 func (t *till) see(ctx context.Context, c claim) error {
+	ctx = c.Origin.Resume(ctx)
 	d, err := t.ask(ctx, c)
 	return errors.Join(err, t.record(ctx, c, d, err))
 }
@@ -72,16 +73,20 @@ func (t *till) askRefund(ctx context.Context, c claim) (d deed, err error) {
 	return d, err
 }
 
-// record commits the turn that the provider's answer brings, or the lack of one.
+// record commits the turn that the provider's answer brings, or the lack of one. What it sends was caused by the command that
+// the payment obeys by now, which need not be the one that it obeyed when it was claimed.
 func (t *till) record(ctx context.Context, c claim, d deed, failure error) error {
 	return t.db.Tx(ctx, func(tx pgx.Tx) error {
-		return change(ctx, tx, c.OrderID, func(p payment) (turn, error) {
-			now := t.now()
-			if failure == nil {
-				return p.hear(c, d, now), nil
-			}
+		p, err := lockPayment(ctx, tx, c.OrderID)
+		if err != nil {
+			return err
+		}
+		now := t.now()
+		next := p.hear(c, d, now)
+		if failure != nil {
 			again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
-			return p.failed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again), nil
-		})
+			next = p.failed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
+		}
+		return save(p.Origin.Resume(ctx), tx, p, next)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/testkit"
+	"github.com/jackc/pgx/v5"
 )
 
 func newBankFixture(t *testing.T) (*fixture, *bank) {
@@ -69,6 +70,40 @@ func TestAPaymentGivenUpInTheMiddleOfItsChargeIsGivenBack(t *testing.T) {
 	f.want(order, refunded, "refunded 2598")
 	if b.balance(order) != 0 || b.posts("refund-"+order) != 1 {
 		t.Errorf("balance %d, %d refunds", b.balance(order), b.posts("refund-"+order))
+	}
+}
+
+// The two transactions, of the command and of the charge, are in the database at the same time.
+func TestAChargeThatIsRecordedWhileThePaymentIsGivenUpIsGivenBack(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	f := newFixture(t, l)
+	order := f.ordered("tok_visa")
+	claims, err := claimPayments(t.Context(), f.db, 1, f.till.now(), lease)
+	if err != nil || len(claims) != 1 {
+		t.Fatal(claims, err)
+	}
+	recorded := make(chan error, 1)
+	err = f.db.Tx(t.Context(), func(tx pgx.Tx) error {
+		if err := f.till.refundPayment(t.Context(), tx, refund(order)); err != nil {
+			return err
+		}
+		go func() { recorded <- f.till.see(context.Background(), claims[0]) }()
+		testkit.Until(t, "the other transaction waits for this one", func() bool {
+			var waiting bool
+			err := f.db.QueryRow(t.Context(), `
+				SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+			return err != nil || waiting
+		})
+		return nil
+	})
+	if err := errors.Join(err, <-recorded); err != nil {
+		t.Fatal(err)
+	}
+	f.work()
+	f.want(order, refunded, "refunded 2598")
+	if l.balance(order) != 0 {
+		t.Errorf("balance %d", l.balance(order))
 	}
 }
 

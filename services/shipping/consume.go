@@ -37,6 +37,7 @@ func change(ctx context.Context, tx pgx.Tx, orderID string, decide func(shipment
 		s = shipment{OrderID: orderID}
 	}
 	next := decide(s)
+	next.shipment.Origin = outbox.OriginOf(ctx)
 	if fresh {
 		err = insertShipment(ctx, tx, next.shipment)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
 )
 
 // status is where a shipment stands: requested, arranged, dispatched, in transit, delivered; or it has failed, or was
@@ -65,6 +66,7 @@ type shipment struct {
 	Attempts          int        // claims since the last news
 	AskedAt           *time.Time // when the carrier may last have been asked to ship it; nil: never, or it has answered
 	Trouble           string     // what the last attempt ended with
+	Origin            outbox.Origin
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // of the last news
 }

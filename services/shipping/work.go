@@ -39,6 +39,7 @@ func (d *dock) worker(slots uint) *worker.Worker[claim] {
 
 // see sees to a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
 func (d *dock) see(ctx context.Context, c claim) error {
+	ctx = c.Origin.Resume(ctx)
 	p, err := d.ask(ctx, c)
 	return errors.Join(err, d.record(ctx, c, p, err))
 }

@@ -12,6 +12,7 @@ CREATE TABLE payments (
 	attempts   integer     NOT NULL DEFAULT 0,  -- claims in this status
 	asked_at   timestamptz,                     -- when the provider may last have been asked to charge (or refund); null: never
 	trouble    text        NOT NULL DEFAULT '', -- what the last attempt ended with
+	origin     jsonb       NOT NULL,            -- the command that is being seen to: cause and trace of what the worker sends
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,            -- of the status
 

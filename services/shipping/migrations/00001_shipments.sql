@@ -14,6 +14,7 @@ CREATE TABLE shipments (
 	attempts           integer     NOT NULL DEFAULT 0,     -- claims since the last news
 	asked_at           timestamptz,                        -- when the carrier may last have been asked to ship it; null: never, or it has answered
 	trouble            text        NOT NULL DEFAULT '',    -- what the last attempt ended with
+	origin             jsonb       NOT NULL,               -- the command that is being seen to: cause and trace of what the worker sends
 	created_at         timestamptz NOT NULL,
 	updated_at         timestamptz NOT NULL,               -- of the last news
 
