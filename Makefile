@@ -62,7 +62,9 @@ lint: ## golangci-lint, each module as it stands alone
 
 .PHONY: fmt
 fmt: ## format all code
-	@GOWORK=off go tool -modfile=tools/go.mod gofumpt -w $$(go list -m -f '{{.Dir}}')
+	@for module in $$(go list -m -f '{{.Dir}}'); do \
+		(cd "$$module" && GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint fmt) || failed=1; \
+	done; test -z "$$failed"
 
 .PHONY: build
 build: ## all programs, into bin

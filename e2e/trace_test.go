@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// One trace goes from the caller's request through every service to the parcel, and every message names its cause.
+func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
+	t.Parallel()
+	s := together(t)
+	conn, err := amqp.Dial(s.Broker.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the test is over
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.QueueBind(q.Name, "#", "orderflow.events", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, s)
+	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
+	var o struct{ ID string }
+	c.must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", wish{sku: c.product(5, 0, 0)}.body(),
+		"Idempotency-Key", uuid.NewString(), "Traceparent", "00-"+trace+"-b7ad6b7169203331-01").into(t, &o)
+	c.end(o.ID)
+
+	kinds := map[string]bool{}
+	until(t, "its completion is announced", func() bool {
+		d, ok, err := ch.Get(q.Name, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok || d.CorrelationId != o.ID {
+			return false
+		}
+		kinds[d.Type] = true
+		if parent, _ := d.Headers["traceparent"].(string); !strings.Contains(parent, trace) {
+			t.Errorf("%s belongs to the trace %q, want %s", d.Type, parent, trace)
+		}
+		if cause, _ := d.Headers["causationid"].(string); d.Type != "orders.order_placed" && cause == "" && !first(d) {
+			t.Errorf("%s has no cause", d.Type)
+		}
+		return d.Type == "orders.order_completed"
+	})
+	for _, kind := range []string{"inventory.stock_reserved", "payments.payment_taken", "shipping.shipment_arranged", "shipping.shipment_dispatched", "shipping.shipment_delivered"} {
+		if !kinds[kind] {
+			t.Errorf("no %s was heard", kind)
+		}
+	}
+}
+
+// first reports whether a message came from the customer's request itself, which no message caused.
+func first(d amqp.Delivery) bool {
+	return d.Type == "orders.order_status_changed" && strings.Contains(string(d.Body), `"status":"placed"`)
+}
