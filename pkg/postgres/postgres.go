@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,7 @@ import (
 const (
 	connectTimeout  = 5 * time.Second
 	pingTimeout     = 2 * time.Second
+	maxConns        = 10 // unless the URL says pool_max_conns: the relay, two queues, some workers, and requests
 	connLifetime    = 30 * time.Minute
 	connLifeJitter  = 5 * time.Minute
 	txAttempts      = 3
@@ -39,6 +41,9 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 	cfg.ConnConfig.RuntimeParams["application_name"] = service
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.PingTimeout = pingTimeout
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = maxConns
+	}
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
