@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/caarlos0/env/v11"
 	"github.com/google/uuid"
@@ -46,14 +49,19 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := &service.Program{Name: name, Log: testkit.Log(t), Metrics: http.NotFoundHandler()}
+	metrics, stopMetrics, err := telemetry.Start(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopMetrics(context.Background()) })
+	program := &service.Program{Name: name, Log: testkit.Log(t), Metrics: metrics}
 	stop := testkit.Go(t, func(ctx context.Context) error { return run(ctx, program, cfg) })
 	testkit.Until(t, "the queue is there", func() bool { return mq.Depth("payments.commands") == 0 })
 	mq.Tap("tap", bus.Events, "payments.#")
 
-	send := func(m messages.Message) {
+	put := func(exchange, key string, m messages.Message) {
 		body, _ := json.Marshal(m)
-		mq.Put(bus.Commands, m.Kind(), amqp.Publishing{MessageId: uuid.Must(uuid.NewV7()).String(), Type: m.Kind(), Body: body})
+		mq.Put(exchange, key, amqp.Publishing{MessageId: uuid.Must(uuid.NewV7()).String(), Type: m.Kind(), Body: body})
 	}
 	hear := func() (kind string, body []byte) {
 		t.Helper()
@@ -65,21 +73,33 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 		return kind, body
 	}
 	order := uuid.Must(uuid.NewV7()).String()
-	for _, row := range []struct {
-		m      messages.Message
-		answer messages.Message
-	}{
-		{take(order, "tok_flaky"), messages.PaymentTaken{OrderID: order, Amount: amount}},
-		{refund(order), messages.PaymentRefunded{OrderID: order, Amount: amount}},
-	} {
-		send(row.m)
-		want, _ := json.Marshal(row.answer)
-		if kind, body := hear(); kind != row.answer.Kind() || string(body) != string(want) {
-			t.Errorf("%s is answered by %s %s, want %s", row.m.Kind(), kind, body, want)
+	wantHeard := func(answer messages.Message) {
+		t.Helper()
+		want, _ := json.Marshal(answer)
+		if kind, body := hear(); kind != answer.Kind() || string(body) != string(want) {
+			t.Errorf("heard %s %s, want %s %s", kind, body, answer.Kind(), want)
 		}
 	}
-	send(messages.TakePayment{OrderID: order, Amount: messages.Money{Amount: 1, Currency: "EUR"}, Method: "tok_visa"})
+	put("", "payments.commands", take(order, "tok_flaky")) // its answer also shows that all is declared
+	wantHeard(messages.PaymentTaken{OrderID: order, Amount: amount})
+	put(bus.Commands, "payments.refund_payment", refund(order))
+	wantHeard(messages.PaymentRefunded{OrderID: order, Amount: amount})
+	put(bus.Commands, "payments.take_payment", messages.TakePayment{OrderID: order, Amount: messages.Money{Amount: 1, Currency: "EUR"}, Method: "tok_visa"})
 	testkit.Until(t, "the contradiction is a dead letter", func() bool { return mq.Depth("payments.commands.dead") == 1 })
+
+	put(bus.Commands, "payments.take_payment", take(uuid.NewString(), "tok_held"))
+	<-b.inHand
+	page := httptest.NewRecorder()
+	metrics.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		`payments_unsettled{status="requested"} 1`, `payments_oldest_unsettled_seconds 0.`,
+		`payments_provider_calls_total{call="charge",outcome="succeeded"} `, `payments_provider_calls_total{call="refund",outcome="succeeded"} `,
+	} {
+		if !strings.Contains(page.Body.String(), line) {
+			t.Errorf("no metric %s in\n%s", line, page.Body)
+		}
+	}
+	close(b.letGo)
 	stop()
 	if b.balance(order) != 0 {
 		t.Errorf("balance %d", b.balance(order))

@@ -96,7 +96,7 @@ func (h *httpProvider) do(ctx context.Context, call, path, key string, body any)
 	switch {
 	case err == nil:
 		return d.readable()
-	case refused && (problem.Status == http.StatusPaymentRequired || problem.Status == http.StatusUnprocessableEntity):
+	case refused && problem.Status == http.StatusPaymentRequired:
 		return deed{Key: key, Status: deedDeclined, Code: codeOf(problem)}, nil
 	case refused, client.Ambiguous(err):
 		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)

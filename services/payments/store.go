@@ -21,8 +21,10 @@ const paymentColumns = `
 
 // fields are where paymentColumns go to.
 func (p *payment) fields() []any {
-	return []any{&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
-		&p.DueAt, &p.Attempts, &p.AskedAt, &p.Trouble, &p.Origin, &p.CreatedAt, &p.UpdatedAt}
+	return []any{
+		&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
+		&p.DueAt, &p.Attempts, &p.AskedAt, &p.Trouble, &p.Origin, &p.CreatedAt, &p.UpdatedAt,
+	}
 }
 
 func onePayment(rows pgx.Rows, err error) (payment, error) {

@@ -81,9 +81,11 @@ func (t *till) record(ctx context.Context, c claim, d deed, failure error) error
 		if err != nil {
 			return err
 		}
+		var next turn
 		now := t.now()
-		next := p.hear(c, d, now)
-		if failure != nil {
+		if failure == nil {
+			next = p.hear(c, d, now)
+		} else {
 			again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
 			next = p.failed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
 		}

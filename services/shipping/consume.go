@@ -19,26 +19,33 @@ func (d *dock) handlers() []inbox.Handler {
 }
 
 func (d *dock) arrangeShipment(ctx context.Context, tx pgx.Tx, m messages.ArrangeShipment) error {
-	return change(ctx, tx, m.OrderID, func(s shipment) turn { return s.arrange(m, d.now()) })
+	return obey(ctx, tx, m, func(s shipment) turn { return s.arrange(m, d.now()) })
 }
 
 func (d *dock) cancelShipment(ctx context.Context, tx pgx.Tx, m messages.CancelShipment) error {
-	return change(ctx, tx, m.OrderID, func(s shipment) turn { return s.cancel(d.now()) })
+	return obey(ctx, tx, m, func(s shipment) turn { return s.cancel(d.now()) })
 }
 
-// change commits a turn of an order's shipment, which is the zero shipment of that order when nothing is known of it yet.
-func change(ctx context.Context, tx pgx.Tx, orderID string, decide func(shipment) turn) error {
-	s, err := lockShipment(ctx, tx, orderID)
-	fresh := errors.Is(err, errNoShipment)
-	if err != nil && !fresh {
+// obey commits the turn that a command brings to the shipment of its order, which is the zero shipment of that order when
+// nothing is known of it yet.
+func obey(ctx context.Context, tx pgx.Tx, m messages.Command, decide func(shipment) turn) error {
+	s, err := lockShipment(ctx, tx, m.Subject())
+	if errors.Is(err, errNoShipment) {
+		s, err = shipment{OrderID: m.Subject()}, nil
+	}
+	if err != nil {
 		return err
 	}
-	if fresh {
-		s = shipment{OrderID: orderID}
-	}
 	next := decide(s)
-	next.shipment.Origin = outbox.OriginOf(ctx)
-	if fresh {
+	if next.shipment.Status != s.Status || next.shipment.CancelWanted != s.CancelWanted {
+		next.shipment.Origin = outbox.OriginOf(ctx)
+	}
+	return save(ctx, tx, s, next)
+}
+
+// save commits a turn of a shipment that was s.
+func save(ctx context.Context, tx pgx.Tx, s shipment, next turn) (err error) {
+	if s.Status == "" {
 		err = insertShipment(ctx, tx, next.shipment)
 	} else {
 		err = updateShipment(ctx, tx, next.shipment)

@@ -63,10 +63,10 @@ type shipment struct {
 	Stages            []stage // in the order in which they were announced
 	CancelWanted      bool    // the carrier is to call it back, and has not answered yet
 	DueAt             *time.Time
-	Attempts          int        // claims since the last news
-	AskedAt           *time.Time // when the carrier may last have been asked to ship it; nil: never, or it has answered
-	Trouble           string     // what the last attempt ended with
-	Origin            outbox.Origin
+	Attempts          int           // claims since the last news
+	AskedAt           *time.Time    // when the carrier may last have been asked to ship it; nil: never, or it has answered
+	Trouble           string        // what the last attempt ended with
+	Origin            outbox.Origin // the command that brought it where it is
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // of the last news
 }

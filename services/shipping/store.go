@@ -21,8 +21,10 @@ const shipmentColumns = `
 
 // fields are where shipmentColumns go to.
 func (s *shipment) fields() []any {
-	return []any{&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
-		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.CreatedAt, &s.UpdatedAt}
+	return []any{
+		&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
+		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.CreatedAt, &s.UpdatedAt,
+	}
 }
 
 func oneShipment(rows pgx.Rows, err error) (shipment, error) {

@@ -69,17 +69,23 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 	return p, nil
 }
 
-// record commits the turn that the carrier's answer brings, or the lack of one.
+// record commits the turn that the carrier's answer brings, or the lack of one. What it sends was caused by the command that
+// the shipment obeys by now, which need not be the one that it obeyed when it was claimed.
 func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
 	now := d.now()
 	again := func(attempts int) time.Time { return now.Add(worker.Backoff(attempts, d.pace.Every, d.pace.Most)) }
 	err := d.db.Tx(ctx, func(tx pgx.Tx) error {
-		return change(ctx, tx, c.OrderID, func(s shipment) turn {
-			if failure == nil {
-				return s.hear(c, p, now, again)
-			}
-			return s.missed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
-		})
+		s, err := lockShipment(ctx, tx, c.OrderID)
+		if err != nil {
+			return err
+		}
+		var next turn
+		if failure == nil {
+			next = s.hear(c, p, now, again)
+		} else {
+			next = s.missed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
+		}
+		return save(s.Origin.Resume(ctx), tx, s, next)
 	})
 	if err == nil && p.Kept && c.Status == cancelled {
 		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)

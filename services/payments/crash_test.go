@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// crash is a provider whose caller dies right after a call, or right before.
+type crash struct {
+	*ledger
+	before bool
+}
+
+var errCrash = errors.New("crash")
+
+func (c crash) charge(ctx context.Context, p payment) (deed, error) {
+	if !c.before {
+		_, _ = c.ledger.charge(ctx, p)
+	}
+	return deed{}, errCrash
+}
+
+func (c crash) refund(ctx context.Context, p payment) (deed, error) {
+	if !c.before {
+		_, _ = c.ledger.refund(ctx, p)
+	}
+	return deed{}, errCrash
+}
+
+// die claims what is due and makes the call, and does not live to record what came of it.
+func (f *fixture) die(l *ledger, before bool) {
+	f.Helper()
+	f.till.provider = crash{l, before}
+	claims, err := claimPayments(context.Background(), f.db, 1, f.till.now(), lease)
+	if err != nil || len(claims) != 1 {
+		f.Fatalf("%d claims, %v", len(claims), err)
+	}
+	if _, err := f.till.ask(context.Background(), claims[0]); !errors.Is(err, errCrash) {
+		f.Fatal(err)
+	}
+	f.till.provider = l
+}
+
+// pass lets time pass.
+func (f *fixture) pass(d time.Duration) {
+	now := f.till.now
+	f.till.now = func() time.Time { return now().Add(d) }
+}
+
+func TestACrashBetweenCallAndRecordDoesNothingTwice(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		l := newLedger()
+		f := newFixture(t, l)
+		order := f.ordered("tok_visa")
+		f.die(l, before)
+		f.work()
+		f.want(order, requested, "") // leased
+		f.pass(lease)
+		f.work()
+		f.want(order, taken, "taken 2598")
+
+		f.receive(refund(order))
+		f.die(l, before)
+		f.work()
+		f.want(order, refunding, "taken 2598")
+		f.pass(lease)
+		f.work()
+		f.want(order, refunded, "taken 2598, refunded 2598")
+		if l.charged[order] != 2598 || l.refunded[order] != 2598 || l.posts(order) != 1 || l.posts("refund-"+order) != 1 {
+			t.Errorf("crashed before the call: %t: %+v", before, l)
+		}
+	}
+}
+
+func TestAPaymentGivenUpAfterACrashIsWithdrawnOnceItIsCertain(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	f := newFixture(t, l)
+	order := f.ordered("tok_visa")
+	f.die(l, true)
+	f.receive(refund(order))
+	f.work()
+	f.want(order, withdrawing, "") // the dead one's request may still be on its way
+	f.pass(certainAfter - 2*time.Second)
+	f.work()
+	f.want(order, withdrawing, "")
+	f.pass(againMost)
+	f.work()
+	f.want(order, withdrawn, "refunded 0")
+	if l.posts(order) != 0 {
+		t.Error("it was charged")
+	}
+}
