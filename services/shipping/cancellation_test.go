@@ -146,9 +146,12 @@ func TestACancellationWaitsForTheRecord(t *testing.T) {
 	f.work(0)
 	handled := make(chan error, 1)
 	err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		err := change(t.Context(), tx, id, func(s shipment) turn {
-			return s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon)
-		})
+		s, err := lockShipment(t.Context(), tx, id)
+		if err != nil {
+			return err
+		}
+		next := s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon)
+		err = save(t.Context(), tx, s, next)
 		go func() {
 			handled <- f.inbox.Handle(context.Background(), []bus.Delivery{delivery(cancelShipment(id))})[0]
 		}()
