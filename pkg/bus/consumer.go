@@ -11,7 +11,7 @@ import (
 const (
 	prefetch      = 500 // deliveries held here unacknowledged: the bound of a consumer's memory
 	batchMost     = 100
-	handleTimeout = 30 * time.Second // for one batch, also when the program is stopping
+	handleTimeout = 20 * time.Second // for one batch, also when the program is stopping, which may take 25 s in all
 	holdFirst     = 250 * time.Millisecond
 	holdMax       = 5 * time.Second
 )

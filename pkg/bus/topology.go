@@ -16,7 +16,7 @@ type Queue struct {
 }
 
 // DefaultRetries are the delays before the second, third, … attempt; the last one repeats. With half of each as jitter
-// and eight attempts, a message that keeps failing is given up after about four to seven minutes.
+// and eight attempts, a message that keeps failing is given up after about three to seven minutes.
 var DefaultRetries = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second, 30 * time.Second, 2 * time.Minute}
 
 // MaxAttempts is how often a message is tried before it is dead-lettered.

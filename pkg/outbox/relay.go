@@ -27,9 +27,9 @@ type Publisher interface {
 }
 
 // Relay publishes the rows of an outbox. Any number of relays, in any number of replicas, share one outbox: each takes
-// rows that no other has locked. The rows stay locked while they are published, in the one transaction of the system
-// that waits for another system: nobody else waits for these locks, the wait is bounded, and if the relay dies its rows
-// are free at once (docs/adr/0003).
+// rows that no other has locked. The rows stay locked while they are published, in a transaction that waits for another
+// system, which is forbidden elsewhere: here nobody else waits for the locks, the wait is bounded, and if the relay dies
+// its rows are free at once (docs/adr/0003).
 type Relay struct {
 	db        *postgres.DB
 	publisher Publisher

@@ -31,7 +31,7 @@ func Start(name string) (metrics http.Handler, stop func(context.Context), err e
 		return nil, nil, fmt.Errorf("metrics: %w", err)
 	}
 	res := resource.NewSchemaless(attribute.String("service.name", name))
-	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res))
+	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res), metric.WithView(trusted))
 	traces := sdktrace.NewTracerProvider(sdktrace.WithResource(res))
 	otel.SetMeterProvider(meters)
 	otel.SetTracerProvider(traces)
@@ -42,6 +42,12 @@ func Start(name string) (metrics http.Handler, stop func(context.Context), err e
 	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), stop, nil
 }
+
+// trusted takes the labels off otelhttp's metrics that come from a request's Host header: whoever can reach the server
+// could make as many time series as he likes.
+var trusted = metric.NewView(metric.Instrument{Name: "http.server.*"}, metric.Stream{
+	AttributeFilter: attribute.NewDenyKeysFilter("server.address", "server.port"),
+})
 
 // Inject returns the trace context of ctx as the two headers of a message, both empty when there is none.
 func Inject(ctx context.Context) (parent, state string) {
