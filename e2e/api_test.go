@@ -162,6 +162,14 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		{MessageId: "1", Type: "inventory.reserve_stock", Body: bytes.Repeat([]byte("\x00\xff"), 100_000)},
 	}
 	for _, queue := range queues {
+		until(t, queue+" is there", func() bool { // programs are ready before the broker is
+			probe, err := conn.Channel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = probe.QueueDeclarePassive(queue, true, false, false, false, nil)
+			return err == nil
+		})
 		for _, p := range bad {
 			if err := ch.PublishWithContext(context.Background(), "", queue, true, false, p); err != nil {
 				t.Fatal(err)
@@ -177,8 +185,15 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		Items   []letter
 		Missing []string
 	}
+	var seen string
+	defer func() { t.Log("dead letters by queue:", seen) }() // only shown when it fails
 	until(t, "all of them are dead letters", func() bool {
 		c.must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters?limit=100", "").into(t, &list)
+		count := map[string]int{}
+		for _, l := range list.Items {
+			count[l.Queue]++
+		}
+		seen = fmt.Sprint(count, ", no answer from ", list.Missing)
 		return len(list.Items) == len(queues)*len(bad)
 	})
 	count := map[string]int{}

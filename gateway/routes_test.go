@@ -126,11 +126,13 @@ func TestATokenThatIsNoGoodIsRefusedAtTheGateway(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	good := f.bearer("alice", "orders")
+	changed := []byte(good) // in the middle of its signature: some bits of the last character mean nothing
+	changed[len(changed)-40] ^= 1
 	for name, authorization := range map[string]string{
 		"no scheme":       strings.TrimPrefix(good, "Bearer "),
 		"Basic":           basic("alice", "demo"),
 		"alg none":        "Bearer eyJhbGciOiJub25lIiwia2lkIjoieCJ9.eyJzdWIiOiJhbGljZSIsInNjb3BlIjoib3JkZXJzIn0.",
-		"a bit changed":   good[:len(good)-2] + "AA",
+		"a bit changed":   string(changed),
 		"no token at all": "Bearer ",
 	} {
 		a := f.call("GET", "/api/orders", "", "Authorization", authorization)

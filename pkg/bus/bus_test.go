@@ -280,6 +280,8 @@ func TestNothingIsLostWhenTheBrokerRestartsUnderLoad(t *testing.T) {
 		got.add(batch)
 		return make([]error, len(batch))
 	})
+	var restarting sync.WaitGroup
+	defer restarting.Wait()
 	const rounds, each = 10, 100
 	ids := map[string]bool{}
 	for round := range rounds {
@@ -296,10 +298,12 @@ func TestNothingIsLostWhenTheBrokerRestartsUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		case 6:
-			go func() { // in the middle of publishing
+			restarting.Go(func() { // in the middle of publishing
 				r.Kill()
-				_ = r.Start(context.Background())
-			}()
+				if err := r.Start(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 		publish(t, p, batch...)
 	}

@@ -67,7 +67,11 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 	s.works()
 	for {
 		select {
-		case b := <-blocked:
+		case b, open := <-blocked:
+			if !open { // with the connection, which is about to be noticed below
+				blocked = nil
+				continue
+			}
 			now.blocked.Store(b.Active)
 			p.broker.log.Log(ctx, levelOf(b.Active), "RabbitMQ flow", "blocked", b.Active, "reason", b.Reason)
 		case <-s.lost.Done():
