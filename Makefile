@@ -57,13 +57,13 @@ vet: ## go vet, all modules
 lint: ## golangci-lint, each module as it stands alone
 	@for module in $$(go list -m -f '{{.Dir}}'); do \
 		echo "lint $${module#$(CURDIR)/}"; \
-		(cd "$$module" && GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run ./...) || failed=1; \
+		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
 
 .PHONY: fmt
 fmt: ## format all code
 	@for module in $$(go list -m -f '{{.Dir}}'); do \
-		(cd "$$module" && GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint fmt) || failed=1; \
+		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
 
 .PHONY: build

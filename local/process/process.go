@@ -123,11 +123,8 @@ func (p *Process) Kill() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	<-p.done
-	for range 200 { // two seconds; descendants are reaped by init, not by us
-		if !slices.ContainsFunc(family, Alive) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	for deadline := time.Now().Add(2 * time.Second); slices.ContainsFunc(family, Alive) && time.Now().Before(deadline); {
+		<-time.After(10 * time.Millisecond) // descendants are reaped by init, not by us
 	}
 }
 

@@ -37,7 +37,7 @@ func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &RabbitMQ{server: common}
+	r := &RabbitMQ{server: common, ports: ports{amqp: options.Port}}
 	if r.password, err = r.secret("password"); err != nil {
 		r.leave()
 		return nil, err
@@ -50,12 +50,10 @@ func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
 
 // Start starts the node again after Stop or Kill, on the same ports and data.
 func (r *RabbitMQ) Start(ctx context.Context) error {
-	again := r.ports.amqp != 0
-	err := r.start(ctx, func(ctx context.Context) error {
-		if !again {
-			if err := r.choosePorts(ctx); err != nil {
-				return err
-			}
+	chosen := r.ports
+	err := r.start(ctx, func(ctx context.Context) (err error) {
+		if r.ports, err = chosen.complete(ctx); err != nil { // others at each try
+			return err
 		}
 		return r.launch(ctx)
 	}, r.answers)
@@ -86,19 +84,19 @@ func (r *RabbitMQ) Kill() {
 	r.stopEpmd()
 }
 
-func (r *RabbitMQ) choosePorts(ctx context.Context) error {
-	r.ports.amqp = r.options.Port
-	for _, port := range []*int{&r.ports.amqp, &r.ports.management, &r.ports.distribution, &r.ports.epmd} {
-		if port == &r.ports.amqp && r.options.Port != 0 {
+// complete chooses those ports that are not chosen yet.
+func (p ports) complete(ctx context.Context) (ports, error) {
+	for _, port := range []*int{&p.amqp, &p.management, &p.distribution, &p.epmd} {
+		if *port != 0 {
 			continue
 		}
 		free, err := FreePort(ctx)
 		if err != nil {
-			return err
+			return ports{}, err
 		}
 		*port = free
 	}
-	return nil
+	return p, nil
 }
 
 func (r *RabbitMQ) launch(ctx context.Context) error {

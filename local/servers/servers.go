@@ -112,7 +112,10 @@ func (s *server) start(ctx context.Context, launch func(context.Context) error, 
 			return fmt.Errorf("start %s: %w\n%s", s.name, err, process.LogTail(s.LogFile()))
 		}
 		s.tell("did not start, trying again: %v", err)
-		time.Sleep(time.Second)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 

@@ -74,10 +74,6 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 apt-get -o DPkg::Lock::Timeout=300 update || echo 'going on with the package lists of before'
 apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
-if [ -d /run/systemd/system ]; then
-	echo "The packages' own services do not run now but will at the next boot. Orderflow does not use them; to prevent it:"
-	echo "  systemctl disable postgresql rabbitmq-server"
-fi
 `
 
 // install installs what is missing where that can be done without asking for a password, else it says how.
@@ -101,11 +97,13 @@ func install(ctx context.Context, extra []string) error {
 		}
 		call = slices.Concat([]string{"sudo", "-n"}, call)
 	}
-	fmt.Println("installing", strings.Join(packages, ", "))
-	command := exec.CommandContext(ctx, call[0], call[1:]...)
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("install %s: %w", strings.Join(packages, ", "), err)
+	fmt.Println("installing", strings.Join(packages, ", "), "with apt-get, which takes a minute")
+	if output, err := exec.CommandContext(ctx, call[0], call[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("install %s: %w\n%s", strings.Join(packages, ", "), err, output)
+	}
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		fmt.Println("the packages bring services of their own, which Orderflow does not use; to keep them from starting at the next boot:")
+		fmt.Println("  systemctl disable postgresql rabbitmq-server")
 	}
 	if left := missing(all); len(left) > 0 {
 		return fmt.Errorf("installed, but still not found: %s", strings.Join(left, ", "))

@@ -78,7 +78,7 @@ func brokerAt(address, management string) (servers.Broker, error) {
 // build compiles the programs and returns what to run them with.
 func (s settings) build(ctx context.Context, dir string, out io.Writer) (system.Options, error) {
 	began := time.Now()
-	fmt.Fprintln(out, "building the programs")
+	fmt.Fprintln(out, "building the programs (the first time, Go fetches what they need)")
 	binaries := filepath.Join(dir, "bin")
 	if err := system.Build(ctx, s.repo, binaries); err != nil {
 		return system.Options{}, err

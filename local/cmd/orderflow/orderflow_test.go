@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/local/system"
+)
+
+func TestTheManagementAPIIsOnTheBrokersHostUnlessSaid(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ amqp, management, want string }{
+		{"amqp://admin:secret@mq:5672/", "", "http://admin:secret@mq:15672"},
+		{"amqp://admin:p%40ss@mq", "", "http://admin:p%40ss@mq:15672"},
+		{"amqp://admin:secret@[::1]:5672/shop", "", "http://admin:secret@[::1]:15672"},
+		{"amqp://admin:secret@mq:5672/", "https://root:x@console:443", "https://root:x@console:443"},
+		{"amqp://mq:5672/", "", ""}, // without an account
+		{"mq:5672", "", ""},
+	} {
+		broker, err := brokerAt(test.amqp, test.management)
+		if broker.Management != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s with %q: %q, %v, want %q", test.amqp, test.management, broker.Management, err, test.want)
+		}
+	}
+}
+
+func TestEveryMistakeInTheSettingsIsNamed(t *testing.T) {
+	t.Setenv("GATEWAY_PORT", "http")
+	t.Setenv("REPLICAS", "-1")
+	t.Setenv("RABBITMQ_URL", "mq")
+	_, err := readSettings()
+	for _, want := range []string{"GATEWAY_PORT", "REPLICAS", "RABBITMQ_URL"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error says nothing of %s: %v", want, err)
+		}
+	}
+}
+
+func TestTheSupervisorListensToWhoeverCanReadItsFolder(t *testing.T) {
+	t.Parallel()
+	dir, stopped := t.TempDir(), false
+	if _, err := visit(t.Context(), dir, http.MethodGet, "/status", nil); !errors.Is(err, errNotRunning) {
+		t.Errorf("before there is one: %v", err)
+	}
+	d, err := openDesk(t.Context(), dir, func() { stopped = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+
+	r, err := ask(t.Context(), settings{dir: dir})
+	if err != nil || r.Ready {
+		t.Errorf("while the system starts: %v, %v", r, err)
+	}
+	if _, err := visit(t.Context(), dir, http.MethodPost, "/stop", url.Values{"name": {"orders"}}); err == nil || !strings.Contains(err.Error(), "not ready") {
+		t.Errorf("a request for a part while the system starts: %v", err)
+	}
+	d.serve(&system.System{GatewayURL: "http://127.0.0.1:8080"})
+	if r, err := ask(t.Context(), settings{dir: dir}); err != nil || !r.Ready || r.Gateway != "http://127.0.0.1:8080" {
+		t.Errorf("when the system is ready: %v, %v", r, err)
+	}
+	if _, err := visit(t.Context(), dir, http.MethodPost, "/stop", url.Values{"name": {"order"}}); err == nil || !strings.Contains(err.Error(), `no "order"`) {
+		t.Errorf("a request for a part that is not there: %v", err)
+	}
+
+	posted, err := readSign(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Post(posted.URL+"/down", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusUnauthorized || stopped {
+		t.Errorf("without the key it says %s, and stopped is %v", answer.Status, stopped)
+	}
+	if _, err := visit(t.Context(), dir, http.MethodPost, "/down", nil); err != nil || !stopped {
+		t.Errorf("with the key: %v, and stopped is %v", err, stopped)
+	}
+	info, err := os.Stat(filepath.Join(dir, "supervisor.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key can be read by others: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestASupervisorThatWasKilledCountsAsNotRunning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, err := openDesk(t.Context(), dir, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign, err := os.ReadFile(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.close()
+	if err := os.WriteFile(d.file, sign, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(t.Context(), settings{dir: dir}); !errors.Is(err, errNotRunning) {
+		t.Errorf("it counts as %v", err)
+	}
+	if err := down(t.Context(), settings{dir: dir}); err != nil {
+		t.Errorf("ending it: %v", err)
+	}
+}
+
+func TestACommandsExitCodeIsPassedOn(t *testing.T) {
+	t.Setenv("TEST_POSTGRES_URL", "given") // so that no server has to start
+	t.Setenv("TEST_RABBITMQ_URL", "given")
+	for script, want := range map[string]int{"exit 0": 0, "exit 3": 3, `test "$TEST_POSTGRES_URL" = given`: 0} {
+		if got := run([]string{"exec", "--", "sh", "-c", script}); got != want {
+			t.Errorf("%q ended with %d, want %d", script, got, want)
+		}
+	}
+	if err := execute(context.Background(), []string{"--", "no-such-program"}); err == nil {
+		t.Error("a program that does not exist is no error")
+	}
+}
+
+func TestAFolderOfAKilledDemoIsRemovedAndThatOfARunningOneKept(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	running, lock, err := freshFolder(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	killed := filepath.Join(parent, "demo-killed")
+	if err := os.Mkdir(killed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	for _, dir := range []string{running, killed} {
+		if err := os.Chtimes(dir, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, other, err := freshFolder(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := os.Stat(running); err != nil {
+		t.Errorf("the running demo's folder: %v", err)
+	}
+	if _, err := os.Stat(killed); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the killed demo's folder: %v", err)
+	}
+}
