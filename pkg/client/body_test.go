@@ -101,7 +101,7 @@ func TestAnAnswerThatLosesTheRaceAgainstATimeoutIsClosed(t *testing.T) {
 					answer, err := c.Do(request(t, "GET", "", ""))
 					if err != nil {
 						late.Add(1)
-						c.replicas.all[0].breaker.Close()
+						c.replicas.known()[0].breaker.Close()
 						continue
 					}
 					answered.Add(1)

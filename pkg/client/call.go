@@ -64,6 +64,7 @@ func (c *Client) newCall(r *http.Request) (*call, error) {
 }
 
 func (c *call) do() (*http.Response, error) {
+	c.client.budget.earn()
 	answer, err := c.client.patience.WithContext(c.request.Context()).GetWithExecution(c.attempt)
 	if answer != nil && (err == nil || isAnswer(err)) {
 		return answer, nil
@@ -77,38 +78,48 @@ func (c *call) do() (*http.Response, error) {
 func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, error) {
 	c.discard()
 	replicas := c.client.replicas
-	r, err := replicas.pick(c.tried)
+	r, err := replicas.pick(e.Context(), c.tried)
 	if err != nil {
 		return nil, &failure{err: err}
 	}
 	c.tried = append(c.tried, r)
+	leave := r.enter()
 	var sent atomic.Bool
 	answer, err := r.guard.WithContext(e.Context()).GetWithExecution(func(e failsafe.Execution[*http.Response]) (*http.Response, error) {
-		return c.send(e.Context(), r, &sent)
+		return c.send(e.Context(), r, &sent, leave)
 	})
+	if c.open == nil {
+		leave() // else when its body is closed
+	}
 	switch {
 	case err == nil && !c.client.cfg.refused(answer.StatusCode):
 		return answer, nil
 	case err == nil:
-		f := &failure{status: answer.StatusCode, retry: c.repeatable, after: retryAfter(answer.Header), ambiguous: !undone(answer.StatusCode)}
+		f := &failure{status: answer.StatusCode, retry: c.repeatable && c.affords(e), after: retryAfter(answer.Header), ambiguous: !undone(answer.StatusCode)}
 		c.ambiguous = c.ambiguous || f.ambiguous
 		return answer, f
 	case sent.Load():
 		c.ambiguous = true
-		return nil, &failure{err: err, ambiguous: true, retry: c.blindly}
+		return nil, &failure{err: err, ambiguous: true, retry: c.blindly && c.affords(e)}
 	}
-	// Nothing has left this program, so any request may be sent again. An open breaker is not waited for.
+	// Nothing has left this program, so any request may be sent again. To ask another replica at once is free: it is the
+	// first that the neighbour hears of the call. An open breaker is not waited for.
 	left := replicas.left(c.tried)
-	return nil, &failure{err: err, retry: left || !isOpen(err), atOnce: left}
+	return nil, &failure{err: err, retry: left || !isOpen(err) && c.affords(e), atOnce: left}
+}
+
+// affords takes a retry from the budget, unless this was the last attempt.
+func (c *call) affords(e failsafe.Execution[*http.Response]) bool {
+	return e.Retries() < c.client.cfg.Retries && c.client.budget.spend()
 }
 
 // send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: failsafe-go
 // ends ctx as soon as send returns, and with it would end the body of the answer, which the caller still reads.
-func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.Response, error) {
+func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (*http.Response, error) {
 	own, cancel := context.WithCancelCause(c.request.Context())
 	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	answer, err := c.client.transport.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	answer, err := r.transport.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
@@ -124,7 +135,7 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.R
 	case whole:
 		cancel(nil)
 	default:
-		answer.Body = cancelling{answer.Body, cancel}
+		answer.Body = open{answer.Body, func() { cancel(nil); leave() }}
 		c.open = answer
 	}
 	return answer, nil
@@ -134,7 +145,10 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool) (*http.R
 // Idempotency-Key, when a kept connection breaks after the request was written.
 func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
 	out := c.request.Clone(ctx)
-	out.URL, out.Host, out.RequestURI = r.resolve(c.request.URL), "", ""
+	out.URL, out.RequestURI = r.resolve(c.request.URL), ""
+	if !c.client.cfg.KeepHost {
+		out.Host = ""
+	}
 	out.Body, out.GetBody, out.ContentLength = nil, nil, 0
 	if len(c.body) > 0 || !c.blindly && out.Header.Get("Idempotency-Key") != "" {
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
@@ -164,13 +178,13 @@ func readWhole(answer *http.Response) error {
 	return nil
 }
 
-// cancelling is the body of an answer. Closing it also frees the context of its request.
-type cancelling struct {
+// open is the body of an answer. Closing it also frees what its request has held.
+type open struct {
 	io.ReadCloser
-	cancel context.CancelCauseFunc
+	free func()
 }
 
-func (b cancelling) Close() error {
-	defer b.cancel(nil)
+func (b open) Close() error {
+	defer b.free()
 	return b.ReadCloser.Close()
 }

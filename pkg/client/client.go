@@ -1,9 +1,10 @@
-// Package client calls a neighbour over HTTP, with everything that takes: several replicas, time limits, retries of what
-// may be repeated, a circuit breaker and a bulkhead for each replica. A program has one client for each neighbour.
+// Package client calls a neighbour over HTTP, with everything that takes: its replicas found by DNS and the load spread over
+// them, time limits, retries of what may be repeated within a budget, a circuit breaker and a bulkhead for each replica. A
+// program has one client for each neighbour.
 //
 // The policies are failsafe-go's and are nested so, from the outside in:
 //
-//	total timeout → retry → a replica is picked → its bulkhead → its breaker → attempt timeout
+//	total timeout → retry, within a budget → a replica is picked → its bulkhead → its breaker → attempt timeout
 //
 // The breaker belongs to the replica: a shared one would refuse calls to healthy replicas because of a dead one. The
 // bulkhead is outside the breaker: a call that it refuses has told nothing about the replica.
@@ -11,12 +12,10 @@ package client
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 // Config says who the neighbour is, and how patient to be with it. What is zero has its default. The tags let a program
@@ -30,6 +29,10 @@ type Config struct {
 	Total   time.Duration `env:"TOTAL"`   // of all attempts together; 8 s
 	Retries int           `env:"RETRIES"` // after the first attempt; 2, negative: none
 
+	RetryBudget float64       `env:"RETRY_BUDGET"` // of the calls that may be repeated, beyond 5 a second; 0.2
+	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, if its records do not live shorter; 5 s
+	DNSServer   string        `env:"DNS_SERVER"`   // host:port; those of /etc/resolv.conf
+
 	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have
 	// been carried out: it was sent, and no answer came. For neighbours that are known to honour the key.
 	RetryAmbiguous bool
@@ -38,38 +41,25 @@ type Config struct {
 	// again, as it has tried, nor counted by the breaker, as it is well itself.
 	Composes bool
 
+	// KeepHost tells the neighbour the host that the request names, as a program needs that serves pages to browsers.
+	KeepHost bool
+
 	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; 256
 	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; 5 s
 }
 
-const (
-	idleTimeout = time.Minute // shorter than the servers', so that it is the client who closes
-	dialTimeout = time.Second
-)
-
 // Client calls one neighbour. It is an http.RoundTripper for requests whose URL is only a path.
 type Client struct {
-	cfg       Config
-	replicas  *replicas
-	patience  failsafe.Executor[*http.Response]
-	transport http.RoundTripper
+	cfg      Config
+	replicas *replicas
+	budget   *budget
+	patience failsafe.Executor[*http.Response]
 }
 
 // New returns a client. It panics when an URL is none: settings of type URLs have been checked.
 func New(cfg Config) *Client {
 	cfg = cfg.withDefaults()
-	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		MaxIdleConnsPerHost: int(cfg.Bulkhead),
-		IdleConnTimeout:     idleTimeout,
-		DisableCompression:  true, // what a gateway passes on, it passes on as it is
-		ForceAttemptHTTP2:   true,
-	}
-	c := &Client{cfg: cfg, replicas: newReplicas(cfg), patience: patience(cfg)}
-	c.transport = otelhttp.NewTransport(transport, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return r.Method + " " + cfg.Name
-	}))
-	return c
+	return &Client{cfg: cfg, replicas: newReplicas(cfg), budget: newBudget(cfg.RetryBudget), patience: patience(cfg)}
 }
 
 func (c Config) withDefaults() Config {
@@ -79,6 +69,8 @@ func (c Config) withDefaults() Config {
 	c.Timeout = orDefault(c.Timeout, 2*time.Second)
 	c.Total = orDefault(c.Total, 8*time.Second)
 	c.Retries = max(0, orDefault(c.Retries, 2))
+	c.RetryBudget = orDefault(c.RetryBudget, 0.2)
+	c.DNSPeriod = orDefault(c.DNSPeriod, 5*time.Second)
 	c.Bulkhead = orDefault(c.Bulkhead, 256)
 	c.BreakerDelay = orDefault(c.BreakerDelay, 5*time.Second)
 	return c

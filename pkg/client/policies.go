@@ -79,7 +79,7 @@ func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
 		WithDelay(cfg.BreakerDelay).
 		WithJitterFactor(breakerJitter).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			cfg.Log.WarnContext(e.Context(), "breaker", "neighbour", cfg.Name, "replica", r.base.Host,
+			cfg.Log.WarnContext(e.Context(), "breaker", "neighbour", cfg.Name, "replica", r.name(),
 				"was", e.OldState.String(), "is", e.NewState.String())
 		}).
 		Build()
@@ -91,17 +91,17 @@ func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
 }
 
 // watch shows the breakers as a metric. Names are constants, so making it cannot fail.
-func watch(cfg Config, all []*replica) {
+func watch(cfg Config, rs *replicas) {
 	meter := otel.Meter("orderflow/client")
 	gauge, _ := meter.Int64ObservableGauge("client_breaker_open",
 		metric.WithDescription("1 while attempts at a replica are refused, by neighbour and replica."))
 	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, r := range all {
+		for _, r := range rs.known() {
 			var open int64
 			if r.breaker.IsOpen() {
 				open = 1
 			}
-			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("neighbour", cfg.Name), attribute.String("replica", r.base.Host)))
+			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("neighbour", cfg.Name), attribute.String("replica", r.name())))
 		}
 		return nil
 	}, gauge)

@@ -46,7 +46,7 @@ func TestAReplicaWhoseBreakerIsOpenCostsNoAttempt(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(201))
 	c := New(Config{Name: "neighbour", URLs: URLs{gone(t), gone(t), n.URL, gone(t)}, Retries: -1, BreakerDelay: time.Hour})
-	for i, r := range c.replicas.all {
+	for i, r := range c.replicas.known() {
 		if i != 2 {
 			r.breaker.Open()
 		}
@@ -79,7 +79,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 		t.Errorf("%d requests arrived although the breaker is open", n.requests())
 	}
 
-	half := func() { until(t, "the breaker is ready for a trial", c.replicas.all[0].ready) }
+	half := func() { until(t, "the breaker is ready for a trial", c.replicas.known()[0].ready) }
 	half()
 	if got, err := ask(); got != 500 {
 		t.Errorf("the trial: status %d, error %v", got, err)
@@ -98,7 +98,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 			t.Errorf("after a good trial: status %d, error %v", got, err)
 		}
 	}
-	if !c.replicas.all[0].breaker.IsClosed() {
+	if !c.replicas.known()[0].breaker.IsClosed() {
 		t.Error("the breaker is not closed")
 	}
 }
@@ -107,7 +107,7 @@ func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: 5, BreakerDelay: time.Hour})
-	c.replicas.all[0].breaker.Open()
+	c.replicas.known()[0].breaker.Open()
 	begun := time.Now()
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
 	wantKind(t, err, fault.Unavailable)
@@ -120,7 +120,7 @@ func TestCallersWhoLeaveSayNothingAboutTheNeighbour(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, BreakerDelay: time.Millisecond})
-	breaker := c.replicas.all[0].breaker
+	breaker := c.replicas.known()[0].breaker
 	leave := func() {
 		before := n.requests()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -187,8 +187,8 @@ func TestABulkheadKeepsASlowNeighbourFromTakingEverything(t *testing.T) {
 			t.Error("a request that the bulkhead has refused is called ambiguous")
 		}
 	}
-	if n.requests() != 3 || !c.replicas.all[0].breaker.IsClosed() {
-		t.Errorf("%d requests arrived; the breaker is %s", n.requests(), c.replicas.all[0].breaker.State())
+	if n.requests() != 3 || !c.replicas.known()[0].breaker.IsClosed() {
+		t.Errorf("%d requests arrived; the breaker is %s", n.requests(), c.replicas.known()[0].breaker.State())
 	}
 	close(release)
 	held.Wait()

@@ -30,8 +30,8 @@ func TestTheTraceGoesOn(t *testing.T) { // not parallel: it sets what is global
 func TestEveryBreakerIsAMetric(t *testing.T) { // not parallel: it sets what is global
 	reader := metric.NewManualReader()
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
-	New(Config{Name: "one", URLs: URLs{"http://a", "http://b"}}).replicas.all[1].breaker.Open()
-	New(Config{Name: "two", URLs: URLs{"http://c"}})
+	New(Config{Name: "one", URLs: URLs{"http://localhost", "http://127.0.0.1:2"}}).replicas.known()[1].breaker.Open()
+	New(Config{Name: "two", URLs: URLs{"http://[::1]:3"}})
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestEveryBreakerIsAMetric(t *testing.T) { // not parallel: it sets what is 
 			}
 		}
 	}
-	for replica, want := range map[string]int64{"one a": 0, "one b": 1, "two c": 0} {
+	for replica, want := range map[string]int64{"one localhost": 0, "one 127.0.0.1:2": 1, "two [::1]:3": 0} {
 		if value, ok := got[replica]; !ok || value != want {
 			t.Errorf("the metric of %s is %d, there: %t", replica, value, ok)
 		}

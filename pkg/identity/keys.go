@@ -24,10 +24,10 @@ const (
 
 // remoteKeys are the keys that an issuer publishes. The last good set is kept while the issuer is away.
 type remoteKeys struct {
-	url  string
-	log  *slog.Logger
-	http *http.Client
-	now  func() time.Time
+	where func(context.Context) (url string, err error) // asked before each fetch
+	log   *slog.Logger
+	http  *http.Client
+	now   func() time.Time
 
 	mu     sync.Mutex
 	set    map[string]any // public keys by their ids; nil before the first good answer
@@ -36,8 +36,8 @@ type remoteKeys struct {
 	fetch  chan struct{}  // of the fetch under way, closed at its end; nil when there is none
 }
 
-func newRemoteKeys(url string, log *slog.Logger) *remoteKeys {
-	return &remoteKeys{url: url, log: log, http: &http.Client{Timeout: fetchTimeout}, now: time.Now}
+func newRemoteKeys(where func(context.Context) (string, error), log *slog.Logger) *remoteKeys {
+	return &remoteKeys{where: where, log: log, http: &http.Client{Timeout: fetchTimeout}, now: time.Now}
 }
 
 // find returns a key that it knows at once, and looks for news of it in the background from time to time. Only for an
@@ -87,7 +87,7 @@ func (k *remoteKeys) refresh(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	set, err := k.get(ctx)
 	if err != nil {
-		k.log.WarnContext(ctx, "fetch keys", "url", k.url, "error", err)
+		k.log.WarnContext(ctx, "fetch keys", "error", err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -98,7 +98,11 @@ func (k *remoteKeys) refresh(ctx context.Context, done chan struct{}) {
 }
 
 func (k *remoteKeys) get(ctx context.Context) (map[string]any, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
+	url, err := k.where(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}

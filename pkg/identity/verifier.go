@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -38,7 +39,8 @@ type keySource interface {
 // NewVerifier returns a verifier of the tokens that issuer has made for audience. It fetches the keys from jwksURL when it
 // needs them for the first time.
 func NewVerifier(jwksURL, issuer, audience string, log *slog.Logger) *Verifier {
-	return newVerifier(newRemoteKeys(jwksURL, log), issuer, audience)
+	here := func(context.Context) (string, error) { return jwksURL, nil }
+	return newVerifier(newRemoteKeys(here, log), issuer, audience)
 }
 
 func newVerifier(keys keySource, issuer, audience string) *Verifier {
@@ -54,10 +56,23 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 	}
 }
 
-// claims of a token. Scope is a list with spaces, as in RFC 8693 and RFC 9068.
+// claims of a token. Scope is a list with spaces, as in RFC 8693 and RFC 9068; some providers say scp instead.
 type claims struct {
 	jwt.RegisteredClaims
-	Scope string `json:"scope"`
+	Scope string `json:"scope,omitempty"`
+	Scp   scopes `json:"scp,omitempty"`
+}
+
+// scopes are a list in JSON or, with spaces, in a text.
+type scopes []string
+
+func (s *scopes) UnmarshalJSON(text []byte) error {
+	var spaced string
+	if json.Unmarshal(text, &spaced) == nil {
+		*s = strings.Fields(spaced)
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(s))
 }
 
 // Verify returns whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may read, and
@@ -74,7 +89,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 	if !goodSubject(c.Subject) {
 		return Caller{}, fault.New(fault.Unauthorized, "the token's subject is missing or unreadable")
 	}
-	return Caller{ID: c.Subject, Scopes: strings.Fields(c.Scope)}, nil
+	return Caller{ID: c.Subject, Scopes: append(strings.Fields(c.Scope), c.Scp...)}, nil
 }
 
 // refusal says what is wrong with a token. The parser looks at the claims only after the signature, so what is said here

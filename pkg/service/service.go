@@ -132,9 +132,6 @@ func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.Wi
 
 // Dependencies are what a service with a database needs besides. Its config embeds them.
 type Dependencies struct {
-	DatabaseURL   string `env:"DATABASE_URL,required,notEmpty"`
-	RabbitMQURL   string `env:"RABBITMQ_URL,required,notEmpty"`
-	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the keys are that tokens are verified with
-	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
-	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"`
+	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"`
 }

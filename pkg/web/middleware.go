@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -88,19 +87,6 @@ func headerSize(next echo.HandlerFunc) echo.HandlerFunc {
 		if size > headerLimit {
 			return fault.New(fault.HeaderTooBig, "the header has more than %d bytes", headerLimit)
 		}
-		return next(c)
-	}
-}
-
-// deadline ends the context of a request that takes too long. A stream asks for a context of its own.
-func deadline(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().Header.Get(echo.HeaderAccept) == "text/event-stream" {
-			return next(c)
-		}
-		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)
-		defer cancel()
-		c.SetRequest(c.Request().WithContext(ctx))
 		return next(c)
 	}
 }

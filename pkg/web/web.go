@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,6 @@ import (
 )
 
 const (
-	headerTimeout  = 5 * time.Second
-	readTimeout    = 15 * time.Second
-	writeTimeout   = 30 * time.Second // a stream lifts its own by http.ResponseController
-	idleTimeout    = 2 * time.Minute
 	requestTimeout = 20 * time.Second // of the context that handlers are given
 	shutdownWithin = 10 * time.Second
 	readyTimeout   = 2 * time.Second
@@ -39,6 +36,17 @@ type Config struct {
 	Metrics    http.Handler                // of /metrics; nil for a port that the public reaches
 	Ready      func(context.Context) error // nil: ready as long as it is not draining
 	Report     func() map[string]any       // what /readyz tells besides, such as the state of the broker
+	Timeouts   Timeouts
+	Proxies    Proxies // whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's
+}
+
+// Timeouts are for clients that are slow, on purpose or not. What is zero has its default. The tags let a program embed it
+// in its settings.
+type Timeouts struct {
+	Header time.Duration `env:"HEADER_TIMEOUT"` // until a request's header has arrived; 5 s
+	Read   time.Duration `env:"READ_TIMEOUT"`   // until its body has; 15 s
+	Write  time.Duration `env:"WRITE_TIMEOUT"`  // until its answer has been taken; 30 s; a stream lifts its own by http.ResponseController
+	Idle   time.Duration `env:"IDLE_TIMEOUT"`   // between two requests; 2 min
 }
 
 // Server is an echo instance on its own http.Server. Routes are added to Echo before Run.
@@ -54,7 +62,7 @@ func New(cfg Config) *Server {
 	e.HideBanner, e.HidePort = true, true
 	s := &Server{Echo: e, cfg: cfg}
 	e.HTTPErrorHandler = s.problem
-	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
+	e.IPExtractor = cfg.Proxies.ClientIP
 	e.Use(requestID, s.accessLog, s.recovered, headerSize, middleware.BodyLimit(bodyLimit), deadline)
 	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
 	e.GET("/readyz", s.readyz)
@@ -71,12 +79,18 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	limits := s.cfg.Timeouts
 	server := &http.Server{
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, stopping)
+		},
 		Handler:           otelhttp.NewHandler(s.Echo, s.cfg.Name, otelhttp.WithFilter(notHealth)),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: cmp.Or(limits.Header, 5*time.Second),
+		ReadTimeout:       cmp.Or(limits.Read, 15*time.Second),
+		WriteTimeout:      cmp.Or(limits.Write, 30*time.Second),
+		IdleTimeout:       cmp.Or(limits.Idle, 2*time.Minute),
 		MaxHeaderBytes:    8 * headerLimit,                                         // refused in plain text, so headerSize refuses most before
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that hang up, mostly
 	}
@@ -90,9 +104,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.draining.Store(true)
 	time.Sleep(s.cfg.DrainDelay)
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
-	if err := server.Shutdown(stopping); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := server.Shutdown(last); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil

@@ -27,6 +27,7 @@ var migrations embed.FS
 type config struct {
 	service.Settings
 	service.Dependencies
+	identity.Trust
 	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`
 	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"` // begin with the products of catalogue.go
 	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"`
@@ -66,7 +67,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	operator := web.Authenticate(identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log), identity.ScopeOperations)
+	operator := web.Authenticate(cfg.Verifier(p.Log), identity.ScopeOperations)
 	w.routes(server.Echo, operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)
 

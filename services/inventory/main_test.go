@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/testkit"
@@ -17,7 +18,8 @@ func TestTheProgramObeysACommandFromTheBroker(t *testing.T) {
 	t.Parallel()
 	vhost := testkit.NewVhost(t)
 	cfg := config{
-		Dependencies: service.Dependencies{DatabaseURL: testkit.DatabaseURL(t), RabbitMQURL: vhost.URL, JWKSURL: "http://127.0.0.1:1/"},
+		Dependencies: service.Dependencies{DatabaseURL: testkit.DatabaseURL(t), RabbitMQURL: vhost.URL},
+		Trust:        identity.Trust{JWKSURL: "http://127.0.0.1:1/"},
 		Addr:         "127.0.0.1:0",
 		Seed:         true,
 		SupplierURL:  client.URLs{newFactory(t).URL},

@@ -26,6 +26,7 @@ var migrations embed.FS
 type config struct {
 	service.Settings
 	service.Dependencies
+	identity.Trust
 	Addr     string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8082"`
 	KeepKeys time.Duration `env:"KEEP_IDEMPOTENCY_KEYS" envDefault:"720h"`
 	Patience patience
@@ -56,7 +57,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	verifier := identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log)
+	verifier := cfg.Verifier(p.Log)
 	operator := web.Authenticate(verifier, identity.ScopeOperations)
 	s.routes(server.Echo, web.Authenticate(verifier, identity.ScopeOrders), operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)

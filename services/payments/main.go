@@ -26,6 +26,7 @@ var migrations embed.FS
 type config struct {
 	service.Settings
 	service.Dependencies
+	identity.Trust
 	Addr     string           `env:"HTTP_ADDR" envDefault:"127.0.0.1:8083"`
 	Provider providerSettings `envPrefix:"PROVIDER_"`
 }
@@ -57,7 +58,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	verifier := identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log)
+	verifier := cfg.Verifier(p.Log)
 	operator := web.Authenticate(verifier, identity.ScopeOperations)
 	t.routes(server.Echo, operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server.Echo, operator)

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
@@ -37,7 +38,8 @@ func TestTheProgram(t *testing.T) {
 	cfg := config{
 		Addr: addr, Poll: pace{Every: 50 * time.Millisecond, Most: time.Second},
 		Carrier:      carrierSettings{URLs: client.URLs{carrier.URL + "/carrier"}, Timeout: time.Second, Slots: 8},
-		Dependencies: service.Dependencies{DatabaseURL: testkit.DatabaseURL(t), RabbitMQURL: v.URL, JWKSURL: "http://127.0.0.1:1/jwks.json"},
+		Dependencies: service.Dependencies{DatabaseURL: testkit.DatabaseURL(t), RabbitMQURL: v.URL},
+		Trust:        identity.Trust{JWKSURL: "http://127.0.0.1:1/jwks.json"},
 	}
 	program := &service.Program{Name: name, Log: testkit.Log(t), Metrics: metrics}
 	stop := testkit.Go(t, func(ctx context.Context) error { return run(ctx, program, cfg) })

@@ -1,0 +1,116 @@
+package client
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	dnsPatience = time.Second      // for news, of a caller who could do with an old answer
+	dnsLeast    = time.Second      // between two lookups, whatever the records' TTL says
+	dnsTimeout  = 15 * time.Second // of a lookup: long enough to come to the second server when the first is silent
+)
+
+// place is one URL of a neighbour, and the replicas that answer there. Behind a DNS name they come and go.
+//
+// Nothing runs in the background while nobody calls. A lookup is made when a call finds that it is time; the call itself
+// goes on with what is known, unless that is nothing, or so old that it had better wait a moment.
+type place struct {
+	cfg    Config
+	base   *url.URL
+	lookup func(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) // nil: there is nothing to look up
+
+	mu      sync.Mutex
+	all     []*replica // never changed, only replaced
+	due     time.Time  // of the next lookup
+	looking chan struct{}
+}
+
+func newPlace(cfg Config, base *url.URL) *place {
+	p := &place{cfg: cfg, base: base}
+	if isName(base.Hostname()) {
+		p.lookup = resolver(cfg.DNSServer).lookup
+	} else {
+		p.all = []*replica{newReplica(cfg, base, "")}
+	}
+	return p
+}
+
+func (p *place) known() []*replica {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
+
+func (p *place) find(ctx context.Context) []*replica {
+	if p.lookup == nil {
+		return p.all
+	}
+	p.mu.Lock()
+	all, late := p.all, time.Since(p.due)
+	if late >= 0 && p.looking == nil {
+		p.looking = make(chan struct{})
+		go p.look(context.WithoutCancel(ctx), p.looking)
+	}
+	looking := p.looking
+	p.mu.Unlock()
+	var patience <-chan time.Time
+	switch {
+	case looking == nil, len(all) > 0 && late <= p.cfg.DNSPeriod:
+		return all
+	case len(all) > 0:
+		patience = time.After(dnsPatience)
+	}
+	select {
+	case <-looking:
+	case <-patience:
+	case <-ctx.Done():
+	}
+	return p.known()
+}
+
+// look asks DNS. Without an answer the last good one is kept: that DNS is away, or has lost the name, says nothing about
+// the replicas, and their breakers know best.
+func (p *place) look(ctx context.Context, done chan struct{}) {
+	defer close(done)
+	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
+	defer cancel()
+	addresses, ttl, err := p.lookup(ctx, p.base.Hostname())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looking = nil
+	p.due = time.Now().Add(min(p.cfg.DNSPeriod, max(ttl, dnsLeast)))
+	if err != nil {
+		p.due = time.Now().Add(min(p.cfg.DNSPeriod, dnsLeast))
+		p.cfg.Log.WarnContext(ctx, "look up a neighbour; the last addresses are kept", "neighbour", p.cfg.Name, "kept", len(p.all), "error", err)
+		return
+	}
+	p.settle(ctx, addresses)
+}
+
+// settle makes replicas of new addresses. One that has gone gets no more attempts, finishes those that it has, and keeps no
+// connections; the others keep their breakers.
+func (p *place) settle(ctx context.Context, addresses []netip.Addr) {
+	before, now := p.all, make([]*replica, 0, len(addresses))
+	for _, address := range addresses {
+		at := net.JoinHostPort(address.String(), portOf(p.base))
+		if i := slices.IndexFunc(before, func(r *replica) bool { return r.address == at }); i >= 0 {
+			now = append(now, before[i])
+			continue
+		}
+		now = append(now, newReplica(p.cfg, p.base, at))
+		p.cfg.Log.InfoContext(ctx, "replica found", "neighbour", p.cfg.Name, "replica", at)
+	}
+	for _, r := range before {
+		if !slices.Contains(now, r) {
+			r.connections.CloseIdleConnections()
+			p.cfg.Log.InfoContext(ctx, "replica gone", "neighbour", p.cfg.Name, "replica", r.address)
+		}
+	}
+	p.all = now
+}

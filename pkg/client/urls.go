@@ -1,0 +1,52 @@
+package client
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// URLs are where a neighbour answers. As a setting they are separated by commas. A host that is an IP address or localhost
+// is one replica; any other name stands for all addresses that DNS has for it.
+type URLs []string
+
+// UnmarshalText checks each URL.
+func (u *URLs) UnmarshalText(text []byte) error {
+	*u = nil
+	for s := range strings.SplitSeq(string(text), ",") {
+		s = strings.TrimSpace(s)
+		if _, err := parseBase(s); err != nil {
+			return err
+		}
+		*u = append(*u, s)
+	}
+	return nil
+}
+
+func parseBase(s string) (*url.URL, error) {
+	base, err := url.Parse(s)
+	if err != nil {
+		return nil, err
+	}
+	if base.Scheme != "http" && base.Scheme != "https" || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("%q is not like http://host:8080/path", s)
+	}
+	return base, nil
+}
+
+// isName reports whether DNS has to be asked about a host.
+func isName(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && host != "localhost" && !strings.HasSuffix(host, ".localhost")
+}
+
+func portOf(base *url.URL) string {
+	switch {
+	case base.Port() != "":
+		return base.Port()
+	case base.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}

@@ -1,0 +1,47 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// Trust says whose tokens are good. A program's config embeds it.
+type Trust struct {
+	OIDCIssuer    string `env:"OIDC_ISSUER"`                                                       // URL of an OpenID Connect provider; takes the place of the next two
+	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the keys are that tokens are verified with
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+}
+
+// Verifier returns the verifier of the tokens that are good.
+func (t Trust) Verifier(log *slog.Logger) *Verifier {
+	if t.OIDCIssuer != "" {
+		return NewOIDCVerifier(t.OIDCIssuer, t.TokenAudience, log)
+	}
+	return NewVerifier(t.JWKSURL, t.TokenIssuer, t.TokenAudience, log)
+}
+
+// NewOIDCVerifier returns a verifier of the access tokens that an OpenID Connect provider has made for audience. They must
+// be JWTs. The provider says by discovery where its keys are; it is asked when the first token comes, and from time to
+// time, so it may be away when the program starts.
+//
+// The tokens are not verified by go-oidc but like all others: its key set asks the provider again for every token with an
+// unknown key, which anybody can make.
+func NewOIDCVerifier(issuer, audience string, log *slog.Logger) *Verifier {
+	discover := func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		provider, err := oidc.NewProvider(ctx, issuer) // which must call itself by the same name
+		if err != nil {
+			return "", fmt.Errorf("discover: %w", err)
+		}
+		var document struct {
+			Keys string `json:"jwks_uri"`
+		}
+		return document.Keys, provider.Claims(&document)
+	}
+	return newVerifier(newRemoteKeys(discover, log), issuer, audience)
+}
