@@ -19,9 +19,9 @@ import (
 
 // upstream is where a request goes, and what is special about it there.
 type upstream struct {
-	client *client.Client
-	keyed  bool // honours the Idempotency-Key, so that a POST with one may be sent again
-	pages  bool // answers browsers: gets their cookies, and its errors may be HTML
+	neighbour
+	keyed bool // honours the Idempotency-Key, so that a POST with one may be sent again
+	pages bool // answers browsers: gets their cookies, and its errors may be HTML
 }
 
 // forward passes a request on and its answer back. An error without an answer becomes a problem, like all of ours.
@@ -38,20 +38,25 @@ func (g *gateway) forward(to upstream) echo.HandlerFunc {
 		}
 		var failed error
 		proxy := httputil.ReverseProxy{
-			Rewrite:        to.request,
-			Transport:      to.client,
-			ModifyResponse: func(answer *http.Response) error { return to.answer(c, answer) },
+			Rewrite:        func(p *httputil.ProxyRequest) { g.request(to, p) },
+			Transport:      to,
+			ModifyResponse: func(answer *http.Response) error { return g.answer(to, c, answer) },
 			ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
 			ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // clients that hang up, mostly
+			BufferPool:     buffers(32 << 10),
 		}
-		proxy.ServeHTTP(c.Response(), r)
-		return failed
+		serve := func() error { proxy.ServeHTTP(c.Response(), r); return failed }
+		if web.WantsStream(r) {
+			proxy.BufferPool = buffers(4 << 10)
+			return g.bound(c, serve)
+		}
+		return serve()
 	}
 }
 
 // request decides what a program behind the gateway gets to see. By now ReverseProxy has removed Forwarded, X-Forwarded-*,
 // and every header that the client has named in Connection; what must arrive is therefore set here, from the original.
-func (to upstream) request(p *httputil.ProxyRequest) {
+func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 	if p.In.Method == http.MethodHead {
 		p.Out.Method = http.MethodGet // the server drops the body
 	}
@@ -71,20 +76,36 @@ func (to upstream) request(p *httputil.ProxyRequest) {
 		h.Del("Cookie")
 	}
 	p.SetXForwarded()
+	h.Set("X-Forwarded-For", g.proxies.ClientIP(p.In))
+	if g.proxies.Secure(p.In) {
+		h.Set("X-Forwarded-Proto", "https")
+	}
 	h.Set(echo.HeaderXRequestID, p.In.Header.Get(echo.HeaderXRequestID)) // ours: see pkg/web
 }
 
-// answer decides what of an answer the client gets to see.
-func (to upstream) answer(c echo.Context, answer *http.Response) error {
-	h := answer.Header
+// answer passes an answer on. One that is a stream may last.
+func (g *gateway) answer(to upstream, c echo.Context, answer *http.Response) error {
+	if mediaOf(answer) == web.StreamType {
+		response := http.NewResponseController(c.Response())
+		answer.Body = stream{answer.Body, c.Request().Context(), response, g.streamPatience}
+		if err := response.SetWriteDeadline(time.Time{}); err != nil {
+			return err
+		}
+	}
+	return to.reveal(answer)
+}
+
+func mediaOf(answer *http.Response) string {
+	media, _, _ := mime.ParseMediaType(answer.Header.Get(echo.HeaderContentType)) // an error leaves it empty
+	return media
+}
+
+// reveal decides what of an answer the client gets to see.
+func (to upstream) reveal(answer *http.Response) error {
 	for _, header := range []string{echo.HeaderXRequestID, "Server", "X-Powered-By"} {
-		h.Del(header)
+		answer.Header.Del(header)
 	}
-	media, _, _ := mime.ParseMediaType(h.Get(echo.HeaderContentType)) // an error leaves it empty
-	if media == "text/event-stream" {
-		return http.NewResponseController(c.Response()).SetWriteDeadline(time.Time{})
-	}
-	if to.pages || answer.StatusCode < http.StatusBadRequest || media == web.ProblemType {
+	if to.pages || answer.StatusCode < http.StatusBadRequest || mediaOf(answer) == web.ProblemType {
 		return nil
 	}
 	_ = answer.Body.Close()

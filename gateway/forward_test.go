@@ -10,11 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"example.com/orderflow/pkg/client"
 )
-
-func urlsOf(f *fixture, name string) client.URLs { return client.URLs{f.behind[name].URL} }
 
 func TestAClientCannotSpeakAsTheGateway(t *testing.T) {
 	t.Parallel()
@@ -194,7 +190,7 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	next, left := make(chan string), make(chan struct{})
-	f.behind["orders"].answers(func(w http.ResponseWriter, r *http.Request) {
+	f.behind["bff"].answers(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_ = http.NewResponseController(w).Flush()
 		for {
@@ -227,7 +223,7 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 		}
 	}
 	_ = answer.Body.Close()
-	<-left // orders learns that the client has gone
+	<-left // bff-web learns that the client has gone
 }
 
 func TestABodyThatBreaksOffIsNotPassedOn(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/web"
+	"github.com/caarlos0/env/v11"
 )
 
 var key = seed(bytes.Repeat([]byte{7}, 32))
@@ -24,6 +25,7 @@ var key = seed(bytes.Repeat([]byte{7}, 32))
 // fixture is a gateway before five programs that note what they are asked.
 type fixture struct {
 	*testing.T
+	config  config
 	url     string
 	behind  map[string]*program
 	issuer  *identity.Issuer
@@ -80,7 +82,8 @@ func says(status int, media, body string) http.HandlerFunc {
 	}
 }
 
-func newFixture(t *testing.T) *fixture {
+// newFixture starts a gateway with the default settings and what adapt changes of them.
+func newFixture(t *testing.T, adapt ...func(*config)) *fixture {
 	t.Helper()
 	f := &fixture{T: t, behind: map[string]*program{}}
 	at := func(name string) client.URLs {
@@ -90,11 +93,16 @@ func newFixture(t *testing.T) *fixture {
 		f.behind[name] = p
 		return client.URLs{p.URL}
 	}
-	f.serve(config{
-		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"), BFFURL: at("bff"),
-		Upstream:     client.Config{Timeout: 500 * time.Millisecond},
-		DemoIdentity: true, IdentityKey: key, DemoSecret: "demo", TokenIssuer: "orderflow", TokenAudience: "orderflow",
-	})
+	var err error
+	if f.config, err = env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{"DEMO_IDENTITY": "true"}}); err != nil {
+		t.Fatal(err)
+	}
+	f.config.OrdersURL, f.config.PaymentsURL, f.config.InventoryURL, f.config.ShippingURL, f.config.BFFURL = at("orders"), at("payments"), at("inventory"), at("shipping"), at("bff")
+	f.config.Upstream, f.config.IdentityKey = client.Config{Timeout: 500 * time.Millisecond}, key
+	for _, adapt := range adapt {
+		adapt(&f.config)
+	}
+	f.serve(f.config)
 	return f
 }
 
@@ -109,7 +117,7 @@ func (f *fixture) serve(cfg config) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)})
+	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler), Proxies: cfg.Proxies})
 	g.mount(server.Echo)
 	public := httptest.NewServer(server.Echo)
 	f.Cleanup(public.Close)

@@ -37,11 +37,13 @@ type demoIdentity struct {
 
 // identify decides whose tokens are good: our own, which need no request to verify, or those of an identity provider.
 func (g *gateway) identify(cfg config) error {
-	if !cfg.DemoIdentity {
-		if cfg.JWKSURL == "" {
-			return errors.New("set either DEMO_IDENTITY=true or JWKS_URL")
-		}
-		g.verifier = identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, g.log)
+	switch {
+	case cfg.OIDCIssuer != "" && cfg.DemoIdentity:
+		return errors.New("DEMO_IDENTITY and OIDC_ISSUER exclude each other")
+	case !cfg.DemoIdentity && cfg.OIDCIssuer == "" && cfg.JWKSURL == "":
+		return errors.New("set DEMO_IDENTITY=true, OIDC_ISSUER or JWKS_URL")
+	case !cfg.DemoIdentity:
+		g.verifier = identity.Trust{OIDCIssuer: cfg.OIDCIssuer, JWKSURL: cfg.JWKSURL, TokenIssuer: cfg.TokenIssuer, TokenAudience: cfg.TokenAudience}.Verifier(g.log)
 		return nil
 	}
 	key := cfg.IdentityKey

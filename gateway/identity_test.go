@@ -97,10 +97,8 @@ func TestTokenErrorsAreThoseOfOAuth(t *testing.T) {
 func TestWithoutTheDemoIdentityThereIsNoneToAsk(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.serve(config{
-		OrdersURL: urlsOf(f, "orders"), PaymentsURL: urlsOf(f, "payments"), InventoryURL: urlsOf(f, "inventory"), ShippingURL: urlsOf(f, "shipping"), BFFURL: urlsOf(f, "bff"),
-		JWKSURL: f.url + "/.well-known/jwks.json", TokenIssuer: "orderflow", TokenAudience: "orderflow",
-	})
+	f.config.DemoIdentity, f.config.JWKSURL = false, f.url+"/.well-known/jwks.json"
+	f.serve(f.config)
 	for _, path := range []string{"/oauth/token", "/.well-known/jwks.json"} {
 		f.call("POST", path, "").problem(t)
 		if a := f.call("GET", path, ""); a.StatusCode != http.StatusNotFound {
@@ -114,8 +112,10 @@ func TestWithoutTheDemoIdentityThereIsNoneToAsk(t *testing.T) {
 
 func TestAGatewayWithoutAnyIdentityDoesNotStart(t *testing.T) {
 	t.Parallel()
-	if _, err := newGateway(config{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "DEMO_IDENTITY") {
-		t.Errorf("the error is %v", err)
+	for _, cfg := range []config{{}, {DemoIdentity: true, OIDCIssuer: "https://id.example"}} {
+		if _, err := newGateway(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "DEMO_IDENTITY") {
+			t.Errorf("the error is %v", err)
+		}
 	}
 }
 

@@ -29,10 +29,18 @@ type config struct {
 	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`
 	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
 
-	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // give out tokens for the demo clients; else JWKS_URL is needed
+	Timeouts       web.Timeouts
+	Proxies        web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For and -Proto are believed
+	Origins        []string      `env:"CORS_ORIGINS"`                          // such as https://shop.example, whose scripts may use the API; empty: none
+	StreamPatience time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // with a client that does not read its stream
+	Limits         limits
+	Cache          cacheSettings `envPrefix:"CACHE_"`
+
+	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // give out tokens for the demo clients; else OIDC_ISSUER or JWKS_URL is needed
 	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs them; empty: a new key at each start
 	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`
-	JWKSURL       string `env:"JWKS_URL"` // where an identity provider publishes its keys, when the demo identity is off
+	OIDCIssuer    string `env:"OIDC_ISSUER"` // URL of an OpenID Connect provider, when the demo identity is off
+	JWKSURL       string `env:"JWKS_URL"`    // or only where an issuer publishes its keys
 	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
 	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
 }
@@ -44,7 +52,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	if err != nil {
 		return err
 	}
-	public := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log})
+	public := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Timeouts: cfg.Timeouts, Proxies: cfg.Proxies})
 	admin := web.New(web.Config{Name: name + " admin", Addr: cfg.AdminAddr, Log: p.Log, Metrics: p.Metrics})
 	g.mount(public.Echo)
 	return p.Run(ctx,
@@ -60,32 +68,49 @@ type gateway struct {
 	demo       *demoIdentity // nil when it is switched off
 	neighbours neighbours
 	table      []resource
+
+	proxies        web.Proxies
+	origins        []string
+	addresses      *limiter
+	callers        *limiter
+	streams        *streams
+	streamPatience time.Duration
+	cache          *cache
 }
 
-// neighbours are the clients of the programs behind the gateway.
+// neighbours are the programs behind the gateway.
 type neighbours struct {
-	orders, payments, inventory, shipping, bff *client.Client
+	orders, payments, inventory, shipping, bff neighbour
 }
 
 func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
-	g := &gateway{log: log}
+	g := &gateway{
+		log:            log,
+		proxies:        cfg.Proxies,
+		origins:        cfg.Origins,
+		addresses:      newLimiter("address", cfg.Limits.PerAddress),
+		callers:        newLimiter("caller", cfg.Limits.PerCaller),
+		streams:        &streams{most: cfg.Limits.Streams, perAddress: cfg.Limits.StreamsPerAddress, from: map[string]int{}},
+		streamPatience: cfg.StreamPatience,
+		cache:          newCache(cfg.Cache),
+	}
 	if err := g.identify(cfg); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	connect := func(name string, urls client.URLs) *client.Client {
+	to := func(name string, urls client.URLs) neighbour {
 		c := cfg.Upstream
 		c.Name, c.URLs, c.Log = name, urls, log
 		c.Timeout, c.Total = cmp.Or(c.Timeout, 5*time.Second), cmp.Or(c.Total, 12*time.Second) // longer than bff-web waits for others
 		c.RetryAmbiguous = true                                                                // where a key is honoured: see the table of routes
-		c.Composes = name == "bff-web"
-		return client.New(c)
+		c.Composes, c.KeepHost = name == "bff-web", name == "bff-web"
+		return connect(c, cfg.Limits)
 	}
 	g.neighbours = neighbours{
-		orders:    connect("orders", cfg.OrdersURL),
-		payments:  connect("payments", cfg.PaymentsURL),
-		inventory: connect("inventory", cfg.InventoryURL),
-		shipping:  connect("shipping", cfg.ShippingURL),
-		bff:       connect("bff-web", cfg.BFFURL),
+		orders:    to("orders", cfg.OrdersURL),
+		payments:  to("payments", cfg.PaymentsURL),
+		inventory: to("inventory", cfg.InventoryURL),
+		shipping:  to("shipping", cfg.ShippingURL),
+		bff:       to("bff-web", cfg.BFFURL),
 	}
 	g.table = g.routes()
 	return g, nil

@@ -25,17 +25,18 @@ type methods map[string]echo.HandlerFunc
 // routes is everything that can be reached from outside; the first pattern that fits counts. A path is the same in front of
 // the gateway and behind it.
 func (g *gateway) routes() []resource {
-	public := g.forward
 	shopper := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
 	operator := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
 	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
 
-	orders := upstream{client: g.neighbours.orders}
-	placing := upstream{client: g.neighbours.orders, keyed: true}
-	inventory := upstream{client: g.neighbours.inventory}
-	shelving := upstream{client: g.neighbours.inventory, keyed: true}
-	composed := upstream{client: g.neighbours.bff}
-	pages := upstream{client: g.neighbours.bff, pages: true}
+	orders := upstream{neighbour: g.neighbours.orders}
+	placing := upstream{neighbour: g.neighbours.orders, keyed: true}
+	inventory := upstream{neighbour: g.neighbours.inventory}
+	shelving := upstream{neighbour: g.neighbours.inventory, keyed: true}
+	payments := upstream{neighbour: g.neighbours.payments}
+	shipping := upstream{neighbour: g.neighbours.shipping}
+	composed := upstream{neighbour: g.neighbours.bff}
+	pages := upstream{neighbour: g.neighbours.bff, pages: true}
 
 	token, keys := methods{"POST": g.postToken}, methods{"GET": g.getKeys}
 	if g.demo == nil {
@@ -45,17 +46,20 @@ func (g *gateway) routes() []resource {
 		{"/oauth/token", token},
 		{"/.well-known/jwks.json", keys},
 
-		{"/api/products", methods{"GET": public(inventory)}},
-		{"/api/products/{sku}", methods{"GET": public(inventory), "PUT": operator(inventory)}},
-		{"/api/products/{sku}/image", methods{"GET": public(inventory)}},
-		{"/api/products/{sku}/stock", methods{"POST": operator(shelving)}},
+		{"/api/products", methods{"GET": g.cached(inventory)}},
+		{"/api/products/{sku}", methods{"GET": g.cached(inventory), "PUT": g.changing(operator(inventory))}},
+		{"/api/products/{sku}/image", methods{"GET": g.cached(inventory)}},
+		{"/api/products/{sku}/stock", methods{"POST": g.changing(operator(shelving))}},
 		{"/api/stock", methods{"GET": operator(inventory)}},
+		{"/api/payments/{order}", methods{"GET": operator(payments)}},
+		{"/api/shipments/{order}", methods{"GET": operator(shipping)}},
 
 		{"/api/orders", methods{"GET": shopper(orders), "POST": shopper(placing)}},
 		{"/api/orders/{id}", methods{"GET": shopper(orders)}},
-		{"/api/orders/{id}/tracking", methods{"GET": shopper(orders)}},
+		{"/api/orders/{id}/tracking", methods{"GET": live(shopper(composed), shopper(orders))}},
 		{"/api/orders/{id}/cancellation", methods{"POST": shopper(orders)}},
 
+		{"/api/operations/overview", methods{"GET": operator(composed)}},
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
@@ -65,7 +69,7 @@ func (g *gateway) routes() []resource {
 		{"/api", nil},
 		{"/api/{unknown...}", nil},
 		{"/metrics", nil}, // the web pages' own are not for the public
-		{"/{page...}", methods{"GET": public(pages)}},
+		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // a form's origin is for the pages to check
 	}
 }
 
@@ -75,24 +79,42 @@ func (g *gateway) deadLetter(c echo.Context) error {
 	owner, _, _ := strings.Cut(id, ".")
 	switch owner {
 	case "orders":
-		return g.forward(upstream{client: g.neighbours.orders})(c)
+		return g.forward(upstream{neighbour: g.neighbours.orders})(c)
 	case "payments":
-		return g.forward(upstream{client: g.neighbours.payments})(c)
+		return g.forward(upstream{neighbour: g.neighbours.payments})(c)
 	case "inventory":
-		return g.forward(upstream{client: g.neighbours.inventory})(c)
+		return g.forward(upstream{neighbour: g.neighbours.inventory})(c)
 	case "shipping":
-		return g.forward(upstream{client: g.neighbours.shipping})(c)
+		return g.forward(upstream{neighbour: g.neighbours.shipping})(c)
 	}
 	return echo.ErrNotFound
 }
 
 func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {
-	return web.Authenticate(g.verifier, scope)(next)
+	return web.Authenticate(g.verifier, scope)(g.limitCaller(next))
+}
+
+// live is for what can also be had as a stream.
+func live(stream, once echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Add(echo.HeaderVary, echo.HeaderAccept)
+		if web.WantsStream(c.Request()) {
+			return stream(c)
+		}
+		return once(c)
+	}
 }
 
 // mount puts the table behind everything that the server answers itself. It is not echo's router that reads the table: a
 // catch-all would take from echo the knowledge of which methods the other patterns have.
-func (g *gateway) mount(e *echo.Echo) { e.RouteNotFound("/*", g.serve) }
+func (g *gateway) mount(e *echo.Echo) {
+	e.Pre(g.protect)
+	if len(g.origins) > 0 {
+		e.Use(crossOrigin(g.origins))
+	}
+	e.Use(g.limitAddress)
+	e.RouteNotFound("/*", g.serve)
+}
 
 func (g *gateway) serve(c echo.Context) error {
 	r := c.Request()

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// cacheSettings bound what is kept of public answers, and for how long it may stand in for them.
+type cacheSettings struct {
+	Entries  int           `env:"ENTRIES" envDefault:"1000"`
+	Bytes    int           `env:"BYTES" envDefault:"33554432"`
+	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // after which an old answer is worse than none
+	Patience time.Duration `env:"PATIENCE" envDefault:"1s"`  // with a neighbour that is slow, when there is an old answer
+}
+
+const cachedMost = 1 << 20 // bytes of one answer
+
+// cache keeps public answers (RFC 9111): while they are fresh they are served from here, afterwards they are revalidated,
+// and when that fails they are served stale.
+//
+// failsafe-go's cachepolicy and fallback know neither freshness nor validation nor bounds, which are all there is to it.
+type cache struct {
+	cacheSettings
+	now func() time.Time
+
+	mu      sync.Mutex
+	entries *lru[*copied]
+	flights singleflight.Group // of requests for the same path, by path
+}
+
+// copied is an answer in memory. It is never changed.
+type copied struct {
+	status int
+	header http.Header
+	body   []byte
+	from   time.Time // when it was made or validated at its source
+	fresh  time.Duration
+}
+
+func newCache(s cacheSettings) *cache {
+	return &cache{cacheSettings: s, now: time.Now, entries: newLRU[*copied](s.Entries, s.Bytes)}
+}
+
+func (k *cache) get(path string) *copied {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found, _ := k.entries.get(path)
+	return found
+}
+
+func (k *cache) put(path string, a *copied) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.entries.put(path, a, len(path)+len(a.body)+1<<10) // a guess at its header
+}
+
+// expire makes paths be asked for again, because something there has changed. What was there can still stand in.
+func (k *cache) expire(paths ...string) {
+	for _, path := range paths {
+		if a := k.get(path); a != nil {
+			old := *a
+			old.fresh = 0
+			k.put(path, &old)
+		}
+	}
+}
+
+// ask gets an answer from its source, by one request however many ask at the same time. That request belongs to none of
+// them: it goes on when the one who caused it leaves.
+func (k *cache) ask(ctx context.Context, path string, source func(context.Context, *copied) (*copied, error)) <-chan singleflight.Result {
+	return k.flights.DoChan(path, func() (any, error) {
+		known := k.get(path)
+		got, err := source(context.WithoutCancel(ctx), known)
+		if err != nil {
+			return nil, err
+		}
+		if got.status == http.StatusNotModified && known != nil {
+			got = known.validated(got)
+		}
+		if got.storable() {
+			k.put(path, got)
+		}
+		return got, nil
+	})
+}
+
+// read copies an answer.
+func read(answer *http.Response, now time.Time) (*copied, error) {
+	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	body, err := io.ReadAll(io.LimitReader(answer.Body, cachedMost+1))
+	if err != nil {
+		return nil, err
+	}
+	a := &copied{status: answer.StatusCode, header: answer.Header.Clone(), body: body, from: now}
+	if seconds, err := strconv.Atoi(a.header.Get("Age")); err == nil {
+		a.from = now.Add(-time.Duration(seconds) * time.Second)
+	}
+	a.header.Del("Age")
+	a.fresh, _ = freshness(a.header)
+	return a, nil
+}
+
+// validated is the same answer, confirmed by a 304.
+func (a *copied) validated(by *copied) *copied {
+	now := *a
+	now.header, now.from, now.fresh = a.header.Clone(), by.from, by.fresh
+	for _, name := range []string{"Cache-Control", "Date", "Etag", "Expires", "Last-Modified"} {
+		if values := by.header[name]; values != nil {
+			now.header[name] = values
+		}
+	}
+	return &now
+}
+
+// storable reports whether everybody may have the answer: it says so itself, and nothing in it is for one caller.
+func (a *copied) storable() bool {
+	_, public := freshness(a.header)
+	return public && a.status == http.StatusOK && len(a.body) <= cachedMost && a.header.Get("Set-Cookie") == "" && a.header.Get("Vary") == ""
+}
+
+func (a *copied) age(now time.Time) time.Duration { return max(0, now.Sub(a.from)) }
+
+// ttl is how long it is still fresh; negative: for how long it has not been.
+func (a *copied) ttl(now time.Time) time.Duration { return a.fresh - a.age(now) }
+
+// has reports whether a client's If-None-Match names this answer (RFC 9110, 13.1.2).
+func (a *copied) has(ifNoneMatch string) bool {
+	tag := strings.TrimPrefix(a.header.Get("Etag"), "W/")
+	return tag != "" && slices.ContainsFunc(strings.Split(ifNoneMatch, ","), func(theirs string) bool {
+		theirs = strings.TrimPrefix(strings.TrimSpace(theirs), "W/")
+		return theirs == tag || theirs == "*"
+	})
+}
+
+// freshness reads Cache-Control as a shared cache does.
+func freshness(h http.Header) (fresh time.Duration, public bool) {
+	age, sharedAge, always := -1, -1, false // always: to be validated
+	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		switch name {
+		case "no-store", "private":
+			return 0, false
+		case "public":
+			public = true
+		case "max-age":
+			age = seconds(value)
+		case "s-maxage":
+			sharedAge = seconds(value)
+		case "no-cache":
+			always = true
+		}
+	}
+	if sharedAge >= 0 {
+		age = sharedAge
+	}
+	public = public || age >= 0
+	if always {
+		age = 0
+	}
+	return time.Duration(max(age, 0)) * time.Second, public
+}
+
+func seconds(value string) int {
+	n, err := strconv.Atoi(strings.Trim(value, `"`))
+	if err != nil {
+		return 0
+	}
+	return min(max(n, 0), 365*24*3600)
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// fetchWithin bounds a request to a neighbour for the cache, with its answer's body.
+const fetchWithin = 15 * time.Second
+
+// cached serves what everybody may see, from memory where it can. Cache-Status (RFC 9211) tells how an answer came about.
+// A request with a token or a query passes by: its answer might be for one caller only, or one of countless.
+func (g *gateway) cached(to upstream) echo.HandlerFunc {
+	forward := g.forward(to)
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Header.Get(echo.HeaderAuthorization) != "" || r.URL.RawQuery != "" {
+			c.Response().Header().Set("Cache-Status", "orderflow; fwd=bypass")
+			return forward(c)
+		}
+		path := r.URL.EscapedPath()
+		known := g.cache.get(path)
+		if known != nil && known.ttl(g.cache.now()) > 0 && !strings.Contains(r.Header.Get("Cache-Control"), "no-cache") {
+			return g.serveCopy(c, known, "hit")
+		}
+		id := r.Header.Get(echo.HeaderXRequestID)
+		var mine *copied // the answer, if it was this request that caused it
+		answers := g.cache.ask(r.Context(), path, func(ctx context.Context, old *copied) (*copied, error) {
+			got, err := g.fetch(ctx, to, path, id, old)
+			mine = got
+			return got, err
+		})
+		var slow <-chan time.Time
+		if known != nil {
+			slow = time.After(g.cache.Patience)
+		}
+		select {
+		case got := <-answers:
+			return g.serveAnswer(c, forward, known, mine, got.Val, got.Err)
+		case <-slow:
+			return g.serveAnswer(c, forward, known, nil, nil, fault.New(fault.Timeout, "slow"))
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+	}
+}
+
+// serveAnswer serves what the neighbour says, or what it said before if it says nothing good.
+func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, mine *copied, value any, err error) error {
+	got, _ := value.(*copied)
+	switch {
+	case err != nil && known != nil && known.ttl(g.cache.now()) > -g.cache.StaleFor:
+		return g.serveCopy(c, known, fmt.Sprintf("hit; detail=%s", fault.KindOf(err)))
+	case err != nil:
+		return err
+	case mine == nil && got.storable():
+		return g.serveCopy(c, got, "fwd=miss; collapsed")
+	case mine == nil: // an answer for another request, and not for everybody
+		return forward(c)
+	case !got.storable():
+		return g.serveCopy(c, got, "fwd=miss")
+	case known != nil:
+		return g.serveCopy(c, got, fmt.Sprintf("fwd=stale; fwd-status=%d; stored", mine.status))
+	}
+	return g.serveCopy(c, got, "fwd=uri-miss; stored")
+}
+
+// fetch asks a neighbour for the cache. Nothing of the caller's request goes with it but its id, so that nothing in the
+// answer can depend on him.
+func (g *gateway) fetch(ctx context.Context, to upstream, path, id string, old *copied) (*copied, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set(echo.HeaderXRequestID, id)
+	if old != nil && old.header.Get("Etag") != "" {
+		r.Header.Set("If-None-Match", old.header.Get("Etag"))
+	}
+	answer, err := to.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := to.reveal(answer); err != nil {
+		return nil, err
+	}
+	if answer.StatusCode >= http.StatusInternalServerError { // a problem of its own
+		_ = answer.Body.Close()
+		return nil, fault.New(fault.Unavailable, "a part of the system cannot answer now")
+	}
+	got, err := read(answer, g.cache.now())
+	if err == nil && len(got.body) > cachedMost {
+		err = fault.New(fault.BadGateway, "a part of the system has answered too much")
+	}
+	return got, err
+}
+
+// serveCopy answers with a copy, or 304 when the client has the same.
+func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
+	h := c.Response().Header()
+	for name, values := range a.header {
+		if name != echo.HeaderContentLength && name != "Connection" && name != "Transfer-Encoding" && name != echo.HeaderSetCookie {
+			h[name] = values
+		}
+	}
+	now := g.cache.now()
+	status := "orderflow; " + how
+	if a.storable() {
+		status += fmt.Sprintf("; ttl=%d", int(a.ttl(now).Seconds()))
+		h.Set("Age", strconv.Itoa(int(a.age(now).Seconds())))
+	}
+	h.Set("Cache-Status", status)
+	if a.status == http.StatusOK && a.has(c.Request().Header.Get("If-None-Match")) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	h.Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
+	c.Response().WriteHeader(a.status)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
+	_, _ = c.Response().Write(a.body) // the client has gone if this fails
+	return nil
+}
+
+// changing is for what changes a product: the copies of it, and of the list, are out of date (RFC 9111, 4.4). Other
+// replicas of the gateway learn of it when theirs are no longer fresh.
+func (g *gateway) changing(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if err == nil && c.Response().Status < http.StatusBadRequest {
+			product := strings.TrimSuffix(c.Request().URL.EscapedPath(), "/stock")
+			g.cache.expire("/api/products", product, product+"/image")
+		}
+		return err
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
+	"github.com/labstack/echo/v4"
+)
+
+// limits are how much one client may ask for. The numbers are far above what a person or a well-behaved program needs:
+// they are there so that none takes everything.
+type limits struct {
+	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from an IPv4 address or an IPv6 network of 64 bits; 0: no limit
+	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject; 0: no limit
+
+	Streams           int `env:"STREAMS" envDefault:"5000"`             // that are open at the same time
+	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // of them, from one address
+
+	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one neighbour; never limited to fewer
+	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // never more
+	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // before anything is known about the neighbour
+}
+
+const (
+	burstSeconds = 2       // worth of requests may come at once
+	clientsMost  = 100_000 // that a limiter remembers; who was forgotten starts anew, with a full bucket
+)
+
+// limiter is a token bucket for each client. It answers in the terms of draft-ietf-httpapi-ratelimit-headers.
+type limiter struct {
+	name        string // of the policy
+	rate, burst float64
+	now         func() time.Time
+
+	mu      sync.Mutex
+	buckets *lru[bucket]
+}
+
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+func newLimiter(name string, rate float64) *limiter {
+	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: newLRU[bucket](clientsMost, 0)}
+}
+
+// take takes one token of a client. Without any, wait is how long until there is one.
+func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	b, known := l.buckets.get(client)
+	if !known {
+		b = bucket{l.burst, now}
+	}
+	b.tokens = min(l.burst, b.tokens+now.Sub(b.at).Seconds()*l.rate)
+	b.at = now
+	if ok = b.tokens >= 1; ok {
+		b.tokens--
+	} else {
+		wait = time.Duration((1 - b.tokens) / l.rate * float64(time.Second))
+	}
+	l.buckets.put(client, b, 1)
+	return int(b.tokens), wait, ok
+}
+
+// check takes a token and tells the client in the answer's header how many are left.
+func (l *limiter) check(c echo.Context, client string) error {
+	if l.rate <= 0 {
+		return nil
+	}
+	left, wait, ok := l.take(client)
+	h := c.Response().Header()
+	h.Add("RateLimit-Policy", fmt.Sprintf("%q;q=%.0f;w=%.0f", l.name, l.burst, math.Ceil(l.burst/l.rate)))
+	h.Add("RateLimit", fmt.Sprintf("%q;r=%d;t=%.0f", l.name, left, math.Ceil((l.burst-float64(left))/l.rate)))
+	if !ok {
+		return fault.New(fault.TooMany, "more than %g requests a second", l.rate).After(max(wait, time.Second))
+	}
+	return nil
+}
+
+// limitAddress is for every request but those that ask after our health.
+func (g *gateway) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		switch c.Request().URL.Path {
+		case "/livez", "/readyz":
+			return next(c)
+		}
+		if err := g.addresses.check(c, network(c.RealIP())); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// limitCaller is for requests whose token has been verified.
+func (g *gateway) limitCaller(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := g.callers.check(c, identity.From(c.Request().Context()).ID); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// network is what one client can be expected to have: of IPv6 that is a network of 64 bits.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	prefix, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}
+
+// streams counts those that are open. They last for minutes, so a rate says nothing about them.
+type streams struct {
+	most, perAddress int
+
+	mu   sync.Mutex
+	all  int
+	from map[string]int
+}
+
+// enter counts one, until leave is called.
+func (s *streams) enter(address string) (leave func(), err error) {
+	address = network(address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.all >= s.most:
+		return nil, fault.New(fault.Unavailable, "too many streams are open").After(10 * time.Second)
+	case s.from[address] >= s.perAddress:
+		return nil, fault.New(fault.TooMany, "more than %d open streams", s.perAddress).After(10 * time.Second)
+	}
+	s.all++
+	s.from[address]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.all--
+		if s.from[address]--; s.from[address] == 0 {
+			delete(s.from, address)
+		}
+	}, nil
+}
+
+// bound is a handler's response to a stream: it counts for as long as it is open.
+func (g *gateway) bound(c echo.Context, serve func() error) error {
+	leave, err := g.streams.enter(c.RealIP())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	c.Response().Header().Set("X-Accel-Buffering", "no") // asks proxies in front of us to pass it on as it comes
+	return serve()
+}
