@@ -2,28 +2,47 @@ package main
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
 )
 
-// routes are the pages, and the part of the API that no service can answer alone.
-func (s *site) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
-	e.GET("/", s.getProducts)
-	e.GET("/static/:file", s.pages.getStatic)
-	e.RouteNotFound("/*", s.notFound)
+// routes are the pages, and the part of the API that no service can answer alone. The API believes bearer tokens, the
+// pages believe the session cookie, and neither believes the other's.
+func (s *site) routes(e *echo.Echo) {
+	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
-}
+	e.GET("/api/orders/:id/tracking", s.getLive, shopper)
 
-// notFound is a page for browsers and a problem for everybody else.
-func (s *site) notFound(c echo.Context) error {
-	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
-		return echo.ErrNotFound
-	}
-	return s.pages.render(c, http.StatusNotFound, "message.html", message{
-		Title: "There is nothing here",
-		Text:  "The page may have moved, or the address has a mistake in it.",
-	})
+	all := []echo.MiddlewareFunc{s.session, s.friendly, s.sameOrigin}
+	mine := slices.Concat(all, []echo.MiddlewareFunc{s.signedIn(identity.ScopeOrders)})
+	olgas := slices.Concat(all, []echo.MiddlewareFunc{s.signedIn(identity.ScopeOperations)})
+
+	e.GET("/static/:file", s.pages.getStatic)
+	e.RouteNotFound("/*", s.notFound, all...)
+	e.GET("/", s.getShop, all...)
+	e.GET("/cart", s.getCart, all...)
+	e.POST("/cart", s.postCart, all...)
+	e.GET("/sign-in", s.getSignIn, all...)
+	e.POST("/sign-in", s.postSignIn, all...)
+	e.POST("/sign-out", s.postSignOut, all...)
+
+	e.GET("/checkout", s.getCheckout, mine...)
+	e.POST("/checkout", s.postCheckout, mine...)
+	e.GET("/orders", s.getOrders, mine...)
+	e.GET("/orders/:id", s.getOrder, mine...)
+	e.GET("/orders/:id/live", s.getPageLive, s.session)
+	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
+
+	e.GET("/operations", s.getOperations, olgas...)
+	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)
+	e.POST("/operations/dead-letters/:id/replay", s.postReplay, olgas...)
+	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
+	e.GET("/operations/stock", s.getStockPage, olgas...)
+	e.POST("/operations/stock", s.postStock, olgas...)
 }
 
 // headers are of the requests that we make for a caller: who he is, and what ties the log lines of all programs together.
@@ -36,3 +55,32 @@ func headers(c echo.Context) http.Header {
 	}
 	return h
 }
+
+// asVisitor is headers for a page: the caller is whose session it is.
+func asVisitor(c echo.Context) http.Header {
+	h := headers(c)
+	h.Del(echo.HeaderAuthorization)
+	if who := visitor(c); who != nil {
+		h.Set(echo.HeaderAuthorization, "Bearer "+who.Token)
+	}
+	return h
+}
+
+// read asks a neighbour for something in the visitor's name.
+func read[T any](c echo.Context, from *client.Client, path string) (answer T, err error) {
+	_, err = from.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &answer)
+	return answer, err
+}
+
+// tell asks a neighbour to do something in the visitor's name. key makes it safe to repeat; empty: it is not repeated.
+func tell(c echo.Context, to *client.Client, path, key string, in, out any) error {
+	h := asVisitor(c)
+	if key != "" {
+		h.Set("Idempotency-Key", key)
+	}
+	_, err := to.JSON(c.Request().Context(), http.MethodPost, path, h, in, out)
+	return err
+}
+
+// seeOther ends every form: the browser loads a page that may be loaded again.
+func seeOther(c echo.Context, path string) error { return c.Redirect(http.StatusSeeOther, path) }

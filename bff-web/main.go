@@ -1,5 +1,5 @@
-// Bff-web is the backend of the web front end: it composes what one screen needs from the services, and serves the pages.
-// It knows no business rules and has no database.
+// Bff-web is the backend of the web front end: it composes what one screen needs from the services, serves the pages, and
+// pushes live tracking. It knows no business rules and has no database.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/service"
@@ -20,36 +21,63 @@ type config struct {
 	service.Settings
 	Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8081"`
 
-	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
-	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
-	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
-	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
-	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
+	OrdersURL       client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
+	PaymentsURL     client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
+	InventoryURL    client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
+	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
+	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // gives tokens to those who sign in
+	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                              // for the operator console; empty: it does not show the gateway
+	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                // how patient to be with each of them
 
-	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the keys are that tokens are verified with
-	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
-	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+	RabbitMQURL string `env:"RABBITMQ_URL"`                    // tells of changes at once; empty: live tracking asks orders every 2 s
+	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in this process
+
+	SessionKey sealKey `env:"SESSION_KEY"`                   // 32 bytes in base64, the same for all replicas; empty: a new one at each start
+	DemoSecret string  `env:"DEMO_SECRET" envDefault:"demo"` // of the demo clients; empty: nobody can sign in as one
+
+	identity.Trust
 }
 
 func main() { service.Main(name, run) }
 
 func run(ctx context.Context, p *service.Program, cfg config) error {
-	s, err := newSite(cfg, p.Log)
+	verifier := cfg.Verifier(p.Log)
+	s, err := newSite(cfg, verifier, p.Log)
 	if err != nil {
 		return err
 	}
-	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics})
-	operator := web.Authenticate(identity.NewVerifier(cfg.JWKSURL, cfg.TokenIssuer, cfg.TokenAudience, p.Log), identity.ScopeOperations)
-	s.routes(server.Echo, operator)
-	return p.Run(ctx, service.Part{Name: "http", Run: server.Run})
+	serving := web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics}
+	var parts []service.Part
+	if cfg.RabbitMQURL != "" {
+		if s.broker, err = bus.NewBroker(cfg.RabbitMQURL, name, p.Log); err != nil {
+			return err
+		}
+		serving.Report = s.broker.Report
+		news := s.broker.NewSubscription(newsOfOrders, s.feed.hear, s.feed.joined)
+		parts = append(parts, service.Part{Name: "news", Run: news.Run})
+	}
+	server := web.New(serving)
+	s.routes(server.Echo)
+	// Streams go on while balancers are told to turn away, and end when requests in hand have to.
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(p.DrainDelay, s.streams.end) })()
+	return p.Run(ctx, append([]service.Part{{Name: "http", Run: server.Run}}, parts...)...)
 }
 
-// site is what the routes need: the templates, and the services behind the pages.
+// site is what the routes need: the templates, the services behind the pages, and the news of orders.
 type site struct {
-	log       *slog.Logger
-	pages     *pages
-	inventory *client.Client
-	services  []neighbour // all four, in the order of their names
+	log      *slog.Logger
+	pages    *pages
+	verifier web.Verifier
+	sealer   sealer
+	secret   string
+
+	orders, payments, inventory, shipping, gateway *client.Client
+
+	services []neighbour // all four, in the order of their names
+	programs []program   // for the operator console
+	broker   *bus.Broker // nil without RABBITMQ_URL
+	feed     *feed
+	streams  *streams
 }
 
 type neighbour struct {
@@ -57,24 +85,32 @@ type neighbour struct {
 	client *client.Client
 }
 
-func newSite(cfg config, log *slog.Logger) (*site, error) {
+func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error) {
 	pages, err := parsePages()
 	if err != nil {
 		return nil, err
 	}
-	connect := func(name string, urls client.URLs) neighbour {
+	sealer, err := newSealer(cfg.SessionKey, log)
+	if err != nil {
+		return nil, err
+	}
+	connect := func(name string, urls client.URLs) *client.Client {
 		c := cfg.Upstream
 		c.Name, c.URLs, c.Log = name, urls, log
 		c.Retries = cmp.Or(c.Retries, 1)
 		c.Total = cmp.Or(c.Total, 4*time.Second) // the gateway waits 5 s for us
-		return neighbour{name, client.New(c)}
+		c.RetryAmbiguous = true                  // orders and inventory honour the Idempotency-Key, which only they are sent
+		return client.New(c)
 	}
-	s := &site{log: log, pages: pages, services: []neighbour{
-		connect("inventory", cfg.InventoryURL),
-		connect("orders", cfg.OrdersURL),
-		connect("payments", cfg.PaymentsURL),
-		connect("shipping", cfg.ShippingURL),
-	}}
-	s.inventory = s.services[0].client
+	s := &site{
+		log: log, pages: pages, verifier: verifier, sealer: sealer, secret: cfg.DemoSecret,
+		orders: connect("orders", cfg.OrdersURL), payments: connect("payments", cfg.PaymentsURL),
+		inventory: connect("inventory", cfg.InventoryURL), shipping: connect("shipping", cfg.ShippingURL),
+		gateway:  connect("gateway", cfg.GatewayURL),
+		programs: programsOf(cfg),
+		feed:     newFeed(),
+		streams:  newStreams(cfg.StreamsMost),
+	}
+	s.services = []neighbour{{"inventory", s.inventory}, {"orders", s.orders}, {"payments", s.payments}, {"shipping", s.shipping}}
 	return s, nil
 }

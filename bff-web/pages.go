@@ -17,8 +17,8 @@ import (
 //go:embed templates/*.html static/*
 var files embed.FS
 
-// contentPolicy allows a page what its own origin serves, and no script at all.
-const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// contentPolicy allows a page what its own origin serves, and nothing inline.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // pages are the templates, each of them within the layout, and the files that they refer to.
 type pages struct {
@@ -26,10 +26,14 @@ type pages struct {
 	version   string // of the static files: a part of their URLs, so that browsers may keep them for ever
 }
 
-// message is the page that says one thing.
-type message struct {
-	Title, Text string
-	Again       int // the page is loaded again after so many seconds; 0: it is not
+// screen is what a template gets: what all pages show, and its own data.
+type screen struct {
+	Who    *session // nil for a stranger
+	Cart   int      // units in it
+	Notice string
+	Here   string // path and query, to come back to
+	Path   string
+	Data   any
 }
 
 func parsePages() (*pages, error) {
@@ -38,7 +42,10 @@ func parsePages() (*pages, error) {
 		return nil, fmt.Errorf("static files: %w", err)
 	}
 	p := &pages{templates: map[string]*template.Template{}, version: version}
-	functions := template.FuncMap{"money": money, "static": func(file string) string { return "/static/" + file + "?v=" + version }}
+	functions := template.FuncMap{
+		"static": func(file string) string { return "/static/" + file + "?v=" + version },
+		"money":  money, "label": label, "why": why, "moment": moment, "stamp": stamp, "short": short,
+	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
@@ -68,15 +75,23 @@ func hashOf(folder string) (string, error) {
 
 // render answers with a page. It is complete before the first byte goes out, so a mistake in a template is a clean error.
 func (p *pages) render(c echo.Context, status int, name string, data any) error {
+	r := c.Request()
+	who := visitor(c)
 	var page bytes.Buffer
-	if err := p.templates[name].Execute(&page, data); err != nil {
+	err := p.templates[name].Execute(&page, screen{
+		Who: who, Cart: cartOf(r).units(), Notice: notice(c), Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
+	})
+	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cache-Control", "no-cache")
+	h.Set("Cache-Control", "private, no-cache")
+	if who != nil { // the back button shows nothing of somebody who has signed out
+		h.Set("Cache-Control", "no-store")
+	}
 	return c.HTMLBlob(status, page.Bytes())
 }
 

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-const catalogue = `{"items":[
+const shelves = `{"items":[
 	{"sku":"MUG-BLUE","name":"Blue mug","description":"Holds <b>0.3 l</b> & more","image":"/api/products/MUG-BLUE/image","price":{"amount":129950,"currency":"EUR"},"available":40,"reorder_point":5,"reorder_quantity":10,"new":1},
 	{"sku":"PEN","name":"Pen","description":"","image":"javascript:alert(1)","price":{"amount":5,"currency":"EUR"},"available":2},
 	{"sku":"INK","name":"Ink","description":"","image":"","price":{"amount":500,"currency":"JPY"},"available":0,"reorder_quantity":10},
@@ -19,7 +19,7 @@ const catalogue = `{"items":[
 func TestTheFrontPageShowsTheProducts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.answer("inventory", says(200, catalogue))
+	f.answer("inventory", says(200, shelves))
 	answer, page := f.get("/", "X-Request-Id", "r-1")
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/html; charset=UTF-8" {
 		t.Fatalf("%s, %s", answer.Status, answer.Header.Get("Content-Type"))
@@ -44,10 +44,10 @@ func TestTheFrontPageShowsTheProducts(t *testing.T) {
 func TestPagesKeepToTheirContentPolicy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.answer("inventory", says(200, catalogue))
+	f.answer("inventory", says(200, shelves))
 	answer, page := f.get("/")
 	policy := answer.Header.Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy %q lacks %s", policy, want)
 		}
@@ -55,7 +55,7 @@ func TestPagesKeepToTheirContentPolicy(t *testing.T) {
 	if strings.Contains(policy, "unsafe") || answer.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%v", answer.Header)
 	}
-	if found := regexp.MustCompile(`(?i)<script|<style|\sstyle=|\son[a-z]+=|(src|href)="https?:`).FindString(page); found != "" {
+	if found := regexp.MustCompile(`(?i)<script>|<script [^>]*type="text|<style|\sstyle=|\son[a-z]+=|(src|href)="https?:`).FindString(page); found != "" {
 		t.Errorf("the page has %q", found)
 	}
 	links := regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1)

@@ -44,19 +44,20 @@ func newFixture(t *testing.T) *fixture {
 		return client.URLs{s.URL}
 	}
 	var err error
-	f.site, err = newSite(config{
-		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"),
-		Upstream: client.Config{Timeout: 300 * time.Millisecond, Total: time.Second},
-	}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.issuer, err = identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.site, err = newSite(config{
+		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"),
+		GatewayURL: at("gateway"), DemoSecret: "demo", StreamsMost: 10,
+		Upstream: client.Config{Timeout: 300 * time.Millisecond, Total: time.Second},
+	}, f.issuer.Verifier(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)})
-	f.site.routes(server.Echo, web.Authenticate(f.issuer.Verifier(), identity.ScopeOperations))
+	f.site.routes(server.Echo)
 	public := httptest.NewServer(server.Echo)
 	t.Cleanup(public.Close)
 	f.url = public.URL

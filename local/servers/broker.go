@@ -48,6 +48,20 @@ func ServiceUser(service string) BrokerUser {
 	}
 }
 
+// WebUser is what a web front end may do: make queues of its own for as long as it is connected, and have the changes of
+// orders' status copied into them. It may say nothing.
+func WebUser(name string) BrokerUser {
+	own := `^` + name + `\..*$`
+	return BrokerUser{
+		Name:          name,
+		Configure:     own,
+		Write:         own, // to bind a queue is to write to it
+		Read:          `^(` + name + `\..*|orderflow\.events)$`,
+		TopicExchange: "orderflow.events",
+		TopicRead:     `^orders\.order_status_changed$`,
+	}
+}
+
 // CreateVhost makes a vhost where the administrator may do everything. One that exists is kept.
 func (b Broker) CreateVhost(ctx context.Context, name string) error {
 	if err := b.call(ctx, http.MethodPut, nil, "vhosts", name); err != nil {

@@ -33,8 +33,9 @@ type plan struct {
 	replicas  []replica
 	adminPort int               // of the gateway
 	databases map[string]string // URL by service
-	brokers   map[string]string // URL by service
+	brokers   map[string]string // URL by program
 	identity  string            // the gateway's key
+	session   string            // the key of all replicas of the BFF
 	data      string            // folder for the simulator's ledger
 }
 
@@ -70,7 +71,13 @@ func (p plan) env(r replica) []string {
 			"IDENTITY_KEY=" + p.identity,
 		})
 	case "bff-web":
-		return slices.Concat(env, neighbours, []string{keys})
+		return slices.Concat(env, neighbours, []string{
+			keys,
+			"GATEWAY_URL=" + gateway,
+			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),
+			"SESSION_KEY=" + p.session,
+			"RABBITMQ_URL=" + p.brokers["bff-web"],
+		})
 	case "simulator":
 		return append(env, "SIMULATOR_DATA="+p.data)
 	default:
@@ -92,11 +99,11 @@ func replicasOf(program string, wanted map[string]int) int {
 	return max(1, wanted[program])
 }
 
-// identityKey is the seed of the key that the gateway signs tokens with.
-func identityKey(dir string) (string, error) {
-	return secret.File(filepath.Join(dir, "identity-key"), func() string {
-		seed := make([]byte, 32)
-		_, _ = rand.Read(seed) // never fails
-		return base64.StdEncoding.EncodeToString(seed)
+// keyFile is a key of 32 bytes in base64, made once: what the gateway signs tokens with, or the BFF seals sessions with.
+func keyFile(dir, name string) (string, error) {
+	return secret.File(filepath.Join(dir, name), func() string {
+		key := make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
+		return base64.StdEncoding.EncodeToString(key)
 	})
 }

@@ -20,9 +20,9 @@ func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
 			{"shipping", 1, 61},
 			{"simulator", 1, 71},
 		},
-		adminPort: 9080, identity: "key", data: "/data/simulator",
+		adminPort: 9080, identity: "key", session: "another", data: "/data/simulator",
 		databases: map[string]string{"orders": "postgres://orders", "payments": "postgres://payments"},
-		brokers:   map[string]string{"orders": "amqp://orders", "payments": "amqp://payments"},
+		brokers:   map[string]string{"orders": "amqp://orders", "payments": "amqp://payments", "bff-web": "amqp://bff-web"},
 	}
 	const keys = "JWKS_URL=http://127.0.0.1:8080/.well-known/jwks.json"
 	for _, test := range []struct {
@@ -35,7 +35,8 @@ func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
 			"PAYMENTS_URL=http://127.0.0.1:41", "INVENTORY_URL=http://127.0.0.1:51", "SHIPPING_URL=http://127.0.0.1:61",
 		}},
 		{p.replicas[2], []string{
-			"HTTP_ADDR=127.0.0.1:22", keys, "ORDERS_URL=http://127.0.0.1:31,http://127.0.0.1:32",
+			"HTTP_ADDR=127.0.0.1:22", keys, "GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_ADMIN_URL=http://127.0.0.1:9080",
+			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "ORDERS_URL=http://127.0.0.1:31,http://127.0.0.1:32",
 			"PAYMENTS_URL=http://127.0.0.1:41", "INVENTORY_URL=http://127.0.0.1:51", "SHIPPING_URL=http://127.0.0.1:61",
 		}},
 		{p.replicas[4], []string{

@@ -50,18 +50,21 @@ func (s *System) startRabbit(ctx context.Context) error {
 	return nil
 }
 
-// createAccounts gives each service a database and a broker account of its own, with passwords that are made once.
+// createAccounts gives each service a database and a broker account of its own, and the BFF an account with which it can
+// only listen, with passwords that are made once.
 func (s *System) createAccounts(ctx context.Context) error {
 	secrets := filepath.Join(s.options.Dir, "secrets")
-	key, err := identityKey(secrets)
-	if err != nil {
+	var err error
+	if s.plan.identity, err = keyFile(secrets, "identity-key"); err != nil {
+		return err
+	}
+	if s.plan.session, err = keyFile(secrets, "session-key"); err != nil {
 		return err
 	}
 	vhost, err := s.Broker.Vhost()
 	if err != nil {
 		return err
 	}
-	s.plan.identity = key
 	s.plan.data = filepath.Join(s.options.Dir, "simulator")
 	s.plan.databases, s.plan.brokers = make(map[string]string), make(map[string]string)
 	for _, service := range services {
@@ -72,12 +75,17 @@ func (s *System) createAccounts(ctx context.Context) error {
 		if s.plan.databases[service], err = s.Databases.CreateDatabase(ctx, service, password); err != nil {
 			return fmt.Errorf("account of %s: %w", service, err)
 		}
-		user := servers.ServiceUser(service)
-		if user.Password, err = secret.File(filepath.Join(secrets, service+"-broker"), rand.Text); err != nil {
+	}
+	users := []servers.BrokerUser{servers.WebUser("bff-web")}
+	for _, service := range services {
+		users = append(users, servers.ServiceUser(service))
+	}
+	for _, user := range users {
+		if user.Password, err = secret.File(filepath.Join(secrets, user.Name+"-broker"), rand.Text); err != nil {
 			return err
 		}
-		if s.plan.brokers[service], err = s.Broker.CreateUser(ctx, vhost, user); err != nil {
-			return fmt.Errorf("account of %s: %w", service, err)
+		if s.plan.brokers[user.Name], err = s.Broker.CreateUser(ctx, vhost, user); err != nil {
+			return fmt.Errorf("account of %s: %w", user.Name, err)
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	t.Run("secrets are for their owner alone", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(options.Dir, "secrets", "*"))
 		must(t, err)
-		if len(files) != 9 { // four databases, four broker accounts, the gateway's key
+		if len(files) != 11 { // four databases, five broker accounts, the keys of the gateway and the BFF
 			t.Errorf("the secrets are %v", files)
 		}
 		for _, file := range files {

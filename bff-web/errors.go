@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// message is the page that says one thing.
+type message struct {
+	Title, Text string
+	Again       int // the page is loaded again after so many seconds; 0: it is not
+}
+
+const againAfter = 10 // seconds
+
+// friendly turns the error of a page into a page that says what to do about it.
+func (s *site) friendly(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if err == nil || c.Response().Committed || errors.Is(err, context.Canceled) {
+			return err
+		}
+		return s.errorPage(c, err)
+	}
+}
+
+// statusOf is the status that an error stands for, be it a neighbour's or our own.
+func statusOf(err error) int {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return p.Status
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return e.Code
+	}
+	switch fault.KindOf(err) {
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.Malformed, fault.Invalid:
+		return http.StatusBadRequest
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Unavailable, fault.Timeout, fault.BadGateway:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+func (s *site) errorPage(c echo.Context, err error) error {
+	ctx := c.Request().Context()
+	switch status := statusOf(err); status {
+	case http.StatusUnauthorized: // the token of the session is good no longer
+		return s.askToSignIn(c)
+	case http.StatusForbidden:
+		return s.pages.render(c, status, "message.html", message{Title: "This is not for you", Text: "Your account may not see or do this. Perhaps another one may."})
+	case http.StatusNotFound:
+		return s.notFound(c)
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusConflict:
+		return s.pages.render(c, status, "message.html", message{Title: "That did not work", Text: sentence(reasonOf(err)) + " Nothing was changed. Please go back and try again."})
+	case http.StatusServiceUnavailable:
+		s.log.WarnContext(ctx, "show a page", "route", c.Path(), "error", err)
+		c.Response().Header().Set("Retry-After", strconv.Itoa(againAfter))
+		m := message{Title: "We will be right back", Text: "A part of the shop cannot be reached at the moment. Orders that were placed are safe and go on."}
+		if c.Request().Method == http.MethodGet {
+			m.Text, m.Again = m.Text+" This page tries again by itself.", againAfter
+		} else {
+			m.Text += " What you have just asked for may or may not have been done: please have a look, and try again."
+		}
+		return s.pages.render(c, status, "message.html", m)
+	}
+	s.log.ErrorContext(ctx, "show a page", "route", c.Path(), "error", err)
+	return s.pages.render(c, http.StatusInternalServerError, "message.html", message{Title: "Something went wrong", Text: "It is our fault and not yours, and we have noted it."})
+}
+
+// notFound is a page for browsers and a problem for everybody else.
+func (s *site) notFound(c echo.Context) error {
+	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+		return echo.ErrNotFound
+	}
+	return s.pages.render(c, http.StatusNotFound, "message.html", message{
+		Title: "There is nothing here",
+		Text:  "The page may have moved, or the address has a mistake in it.",
+	})
+}
+
+// reasonOf is what an error tells the person in front of the page.
+func reasonOf(err error) string {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return p.Detail
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Detail
+	}
+	return ""
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+}
+
+// notices are what a page may say about the form that led to it. Only their names travel in the address.
+var notices = map[string]string{
+	"added":      "It is in your cart.",
+	"full":       "The cart is full: no more products fit in.",
+	"cancelled":  "Your order is being cancelled. What was charged is given back.",
+	"late":       "It is too late to cancel: the parcel has left already.",
+	"replayed":   "The message is back in its queue.",
+	"discarded":  "The message was thrown away. Who did it and why was written down.",
+	"gone":       "Somebody else was faster: that message is no longer here.",
+	"stocked":    "The units are on the shelf.",
+	"signed-out": "You have signed out.",
+}
+
+func notice(c echo.Context) string { return notices[c.QueryParam("notice")] }
+
+func withNotice(path, name string) string { return path + "?notice=" + url.QueryEscape(name) }

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/messages"
+)
+
+// newsOfOrders are the events that live tracking is made of.
+var newsOfOrders = []string{messages.OrderStatusChanged{}.Kind()}
+
+// feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
+// something asks orders.
+type feed struct {
+	mu        sync.Mutex
+	connected bool
+	watchers  map[string]map[*watcher]struct{} // by order
+	flow      flow
+}
+
+// watcher waits for news of one order. A closed channel means that it has not taken them: it is too slow.
+type watcher struct {
+	order  string
+	news   chan entry
+	doubts chan struct{} // something may have been missed, or may be from now on
+}
+
+// newsMost is what may wait for a slow reader: more than the timeline of almost any order.
+const newsMost = 32
+
+func newFeed() *feed { return &feed{watchers: map[string]map[*watcher]struct{}{}} }
+
+func (f *feed) watch(order string) *watcher {
+	w := &watcher{order: order, news: make(chan entry, newsMost), doubts: make(chan struct{}, 1)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watchers[order] == nil {
+		f.watchers[order] = map[*watcher]struct{}{}
+	}
+	f.watchers[order][w] = struct{}{}
+	return w
+}
+
+func (f *feed) leave(w *watcher) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget(w)
+}
+
+func (f *feed) forget(w *watcher) {
+	delete(f.watchers[w.order], w)
+	if len(f.watchers[w.order]) == 0 {
+		delete(f.watchers, w.order)
+	}
+}
+
+// hear takes news from the bus. It waits for nobody.
+func (f *feed) hear(batch []bus.Delivery) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range batch {
+		var m messages.OrderStatusChanged
+		if json.Unmarshal(d.Body, &m) != nil { // not for us to judge; the timeline will tell
+			continue
+		}
+		f.flow.count(m.Status, time.Now())
+		for w := range f.watchers[m.OrderID] {
+			select {
+			case w.news <- entry{m.Seq, m.At, m.Status, m.What}:
+			default:
+				f.forget(w)
+				close(w.news)
+			}
+		}
+	}
+}
+
+// joined is told whether news arrive at all. Either way everybody has to look at what happened meanwhile.
+func (f *feed) joined(now bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.connected = now
+	for _, all := range f.watchers {
+		for w := range all {
+			select {
+			case w.doubts <- struct{}{}:
+			default: // it has some already
+			}
+		}
+	}
+}
+
+func (f *feed) live() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.connected
+}
+
+// flow counts how many orders came into each status lately, as this process has heard it.
+type flow [flowMinutes]struct {
+	minute int64
+	counts map[string]int
+}
+
+const flowMinutes = 15
+
+func (f *flow) count(status string, at time.Time) {
+	minute := at.Unix() / 60
+	slot := &f[minute%flowMinutes]
+	if slot.minute != minute {
+		slot.minute, slot.counts = minute, map[string]int{}
+	}
+	slot.counts[status]++
+}
+
+// lately sums up the last minutes, by status.
+func (f *feed) lately(now time.Time) map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sums := map[string]int{}
+	for _, slot := range f.flow {
+		if now.Unix()/60-slot.minute < flowMinutes {
+			for status, n := range slot.counts {
+				sums[status] += n
+			}
+		}
+	}
+	return sums
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+)
+
+// labels are what people call the status of an order, the state of a payment, and the stages of a parcel.
+var labels = map[string]string{
+	"placed": "Placed", "backordered": "Waiting for stock", "reserved": "Reserved", "paid": "Paid", "shipped": "On its way", "delivered": "Delivered",
+	"withdrawing": "Calling the parcel back", "refunding": "Refunding", "releasing": "Giving the stock back", "cancelled": "Cancelled",
+	"requested": "Asked for", "taken": "Paid", "declined": "Declined", "refunded": "Refunded",
+	"arranged": "Arranged with the carrier", "dispatched": "Handed over", "in_transit": "In transit", "failed": "Could not be delivered",
+}
+
+func label(word string) string {
+	if l, ok := labels[word]; ok {
+		return l
+	}
+	return strings.ReplaceAll(word, "_", " ")
+}
+
+// reasons are why an order was turned back, as a sentence.
+var reasons = map[string]string{
+	"out_of_stock":     "There was not enough in stock. Nothing was charged.",
+	"payment_declined": "The card was declined. Nothing was charged.",
+	"undeliverable":    "It cannot be delivered to this address. What was charged is given back.",
+	"customer_request": "You asked for it. What was charged is given back.",
+	"expired":          "It took too long. What was charged is given back.",
+}
+
+func why(reason string) string { return reasons[reason] }
+
+// moment is a time for people, stamp the same for machines.
+func moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// short is the end of an order's id: its beginning is a time, and all orders of a minute share it.
+func short(id string) string { return strings.ToUpper(id[max(0, len(id)-8):]) }
+
+// Currencies that have not two digits after the point (ISO 4217), and signs that everybody knows.
+var (
+	digits = map[string]int{"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
+	signs  = map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+)
+
+// money is an amount as people write it: €1,234.50.
+func money(m messages.Money) string {
+	places, other := digits[m.Currency]
+	if !other {
+		places = 2
+	}
+	text, minus := strings.CutPrefix(strconv.FormatInt(m.Amount, 10), "-")
+	text = strings.Repeat("0", max(0, places+1-len(text))) + text
+	whole, part := text[:len(text)-places], text[len(text)-places:]
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if part != "" {
+		whole += "." + part
+	}
+	sign, known := signs[m.Currency]
+	if !known {
+		sign = m.Currency + "\u00a0"
+	}
+	if minus {
+		sign = "−" + sign
+	}
+	return sign + whole
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+)
+
+// program is a process that the console asks how it is, at an address of its own: a client with breakers and retries
+// would be too kind.
+type program struct {
+	Name, Address string
+}
+
+// programsOf lists the processes that the settings name. Behind one name of DNS there may be several: then any of them
+// answers.
+func programsOf(cfg config) (all []program) {
+	for _, p := range []struct {
+		name string
+		urls client.URLs
+	}{
+		{"gateway", cfg.GatewayAdminURL},
+		{"orders", cfg.OrdersURL},
+		{"inventory", cfg.InventoryURL},
+		{"payments", cfg.PaymentsURL},
+		{"shipping", cfg.ShippingURL},
+	} {
+		for _, address := range p.urls {
+			all = append(all, program{p.name, address})
+		}
+	}
+	return all
+}
+
+// health is what a process tells of itself.
+type health struct {
+	program
+	State    string // ready, draining, not ready, away
+	RabbitMQ string // connected, away, or empty when it needs none
+	Outbox   string // what waits to be published; empty when it has none
+	Troubled bool   // the outbox holds something that the broker has refused
+	Breakers []string
+	samples  []sample
+}
+
+const (
+	probeTimeout = 1500 * time.Millisecond
+	probeMost    = 4 << 20
+)
+
+var prober = &http.Client{Timeout: probeTimeout}
+
+// checkUp asks all programs side by side.
+func (s *site) checkUp(ctx context.Context) []health {
+	all := make([]health, len(s.programs))
+	var asking sync.WaitGroup
+	for i, p := range s.programs {
+		asking.Go(func() { all[i] = p.checkUp(ctx) })
+	}
+	asking.Wait()
+	return all
+}
+
+func (p program) checkUp(ctx context.Context) health {
+	h := health{program: p, State: "away"}
+	text, err := fetch(ctx, p.Address+"/readyz")
+	if err != nil {
+		return h
+	}
+	var ready struct {
+		Status   string `json:"status"`
+		RabbitMQ *bool  `json:"rabbitmq_connected"`
+	}
+	if json.Unmarshal(text, &ready) != nil {
+		return h
+	}
+	if h.State = ready.Status; ready.RabbitMQ != nil {
+		if h.RabbitMQ = "away"; *ready.RabbitMQ {
+			h.RabbitMQ = "connected"
+		}
+	}
+	text, err = fetch(ctx, p.Address+"/metrics")
+	if err != nil {
+		return h
+	}
+	var due, refused, oldest float64
+	for m := range samples(text) {
+		switch m.name {
+		case "outbox_due":
+			h.Outbox, due = "empty", m.value
+		case "outbox_refused":
+			refused = m.value
+		case "outbox_oldest_seconds":
+			oldest = m.value
+		case "client_breaker_open":
+			if m.value > 0 {
+				h.Breakers = append(h.Breakers, m.label("neighbour")+" at "+m.label("replica"))
+			}
+		}
+		h.samples = append(h.samples, m)
+	}
+	if due > 0 {
+		h.Outbox = fmt.Sprintf("%.0f, the oldest for %s", due, time.Duration(oldest*float64(time.Second)).Round(time.Second))
+	}
+	if h.Troubled = refused > 0; h.Troubled {
+		h.Outbox += fmt.Sprintf("; %.0f refused by the broker", refused)
+	}
+	return h
+}
+
+// fetch returns a body whatever the status: a program that is not ready says why.
+func fetch(ctx context.Context, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := prober.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	return io.ReadAll(io.LimitReader(answer.Body, probeMost))
+}
+
+// sample is a line of the Prometheus text format.
+type sample struct {
+	name, labels string
+	value        float64
+}
+
+func samples(text []byte) iter.Seq[sample] {
+	return func(yield func(sample) bool) {
+		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+			line, number, found := cutLast(lines.Text(), " ")
+			value, err := strconv.ParseFloat(number, 64)
+			if !found || err != nil || strings.HasPrefix(line, "#") {
+				continue
+			}
+			name, labels, _ := strings.Cut(line, "{")
+			if !yield(sample{name, labels, value}) {
+				return
+			}
+		}
+	}
+}
+
+func (m sample) label(name string) string {
+	for part := range strings.SplitSeq(strings.TrimSuffix(m.labels, "}"), ",") {
+		if value, ok := strings.CutPrefix(part, name+"="); ok {
+			return strings.Trim(value, `"`)
+		}
+	}
+	return ""
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+)
+
+func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	h := f.ordersWith("placed", "reserved")
+	r := f.follows()
+	if r.answer.Header.Get("Content-Type") != "text/event-stream" || r.answer.Header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%s with %v", r.answer.Status, r.answer.Header)
+	}
+	wantEvents(t, r, "1 placed", "2 reserved")
+	f.announce(2, "reserved") // heard twice
+	f.announce(3, "paid")
+	f.announce(1, "placed") // and late
+	f.announce(4, "delivered")
+	wantEvents(t, r, "3 paid", "4 delivered")
+	if rest := r.rest(); !strings.Contains(rest, "event: end") {
+		t.Errorf("it ends with %q", rest)
+	}
+	if n := h.questions(); n != 1 {
+		t.Errorf("orders was asked %d times", n)
+	}
+	until(t, "it is forgotten", func() bool {
+		f.site.feed.mu.Lock()
+		defer f.site.feed.mu.Unlock()
+		return len(f.site.feed.watchers) == 0 && f.site.streams.open.Load() == 0
+	})
+}
+
+func TestWhoComesBackGetsWhatHasBeenMissed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed", "reserved", "paid")
+	r := f.follows("Last-Event-ID", "1")
+	wantEvents(t, r, "2 reserved", "3 paid")
+	f.ordersWith("placed", "delivered")
+	if r := f.follows("Last-Event-ID", "2"); r.answer.StatusCode != http.StatusNoContent {
+		t.Errorf("after the end: %s", r.answer.Status)
+	}
+	wantEvents(t, f.follows("Last-Event-ID", "nonsense"), "1 placed", "2 delivered")
+}
+
+func TestAGapInTheNewsIsFilledFromOrders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	h := f.ordersWith("placed")
+	r := f.follows()
+	wantEvents(t, r, "1 placed")
+	h.grow("reserved", "paid", "shipped")
+	f.announce(3, "paid") // 2 was lost
+	wantEvents(t, r, "2 reserved", "3 paid", "4 shipped")
+	f.announce(4, "shipped")
+	f.announce(5, "delivered")
+	wantEvents(t, r, "5 delivered")
+}
+
+func TestWithoutRabbitMQOrdersIsAsked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	h := f.ordersWith("placed")
+	r := f.follows()
+	wantEvents(t, r, "1 placed")
+	f.site.feed.joined(false)
+	h.grow("reserved")
+	wantEvents(t, r, "2 reserved")
+	f.site.feed.joined(true) // what was announced in between was not heard
+	h.grow("delivered")
+	wantEvents(t, r, "3 delivered")
+}
+
+func TestAStreamOutlivesOrders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	r := f.follows()
+	wantEvents(t, r, "1 placed")
+	f.answer("orders", says(503, `{}`))
+	f.site.feed.joined(false)
+	time.Sleep(50 * time.Millisecond)
+	f.ordersWith("placed", "reserved")
+	f.site.feed.joined(false)
+	wantEvents(t, r, "2 reserved")
+}
+
+func TestASlowReaderIsLetGoAndHarmsNobody(t *testing.T) {
+	t.Parallel()
+	feed := newFeed()
+	slow, quick := feed.watch("o-1"), feed.watch("o-1")
+	for seq := range newsMost + 1 {
+		body := fmt.Appendf(nil, `{"order_id":"o-1","seq":%d}`, seq)
+		feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
+		if e := <-quick.news; e.Seq != seq {
+			t.Fatalf("the quick one has %+v", e)
+		}
+	}
+	for range newsMost {
+		<-slow.news
+	}
+	if _, open := <-slow.news; open {
+		t.Error("the slow one was not let go")
+	}
+	feed.leave(slow)
+	feed.hear([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":99}`)}}, {Message: bus.Message{Body: []byte(`{`)}}})
+	if e := <-quick.news; e.Seq != 99 {
+		t.Errorf("the quick one has %+v", e)
+	}
+	if feed.leave(quick); len(feed.watchers) != 0 {
+		t.Error("something is left behind")
+	}
+}
+
+func TestStreamsEndWhenTheProgramDoes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	r := f.follows()
+	wantEvents(t, r, "1 placed")
+	f.site.streams.end()
+	if rest := r.rest(); !strings.Contains(rest, "retry: ") || strings.Contains(rest, "event: end") {
+		t.Errorf("it ends with %q, and the browser has to come back", rest)
+	}
+	if r := f.follows(); r.answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a new one begins: %s", r.answer.Status)
+	}
+}
+
+func TestThereAreOnlySoManyStreams(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	for range 10 {
+		wantEvents(t, f.follows(), "1 placed")
+	}
+	if r := f.follows(); r.answer.StatusCode != http.StatusServiceUnavailable || r.answer.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %s", r.answer.Status)
+	}
+}
+
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	token, err := f.issuer.Token("alice", []string{"orders"}, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.follows("Authorization", "Bearer "+token)
+	wantEvents(t, r, "1 placed")
+	r.rest()
+}
+
+func TestStreamsAreForThoseWhoMaySeeTheOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	for authorization, want := range map[string]int{"": 401, "Bearer x": 401, f.bearer("operations"): 403} {
+		if r := f.follows("Authorization", authorization); r.answer.StatusCode != want {
+			t.Errorf("%q: %s", authorization, r.answer.Status)
+		}
+	}
+	for status, want := range map[int]int{404: 404, 401: 401, 503: 503} {
+		f.answer("orders", says(status, `{}`))
+		if r := f.follows(); r.answer.StatusCode != want {
+			t.Errorf("orders says %d: %s", status, r.answer.Status)
+		}
+	}
+	if answer, _ := f.stranger().send(http.MethodGet, "/orders/o-1/live", nil); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a stranger: %s", answer.Status)
+	}
+}

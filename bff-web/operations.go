@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// console is the operators' overview. What is nil could not be had.
+type console struct {
+	Flow      []bar
+	Attention *attention
+	Programs  []health
+	Queues    []bus.QueueState
+	Dead      int  // messages in all dead-letter queues
+	Deaf      bool // without RabbitMQ the flow and the queues are not known
+}
+
+type attention struct {
+	Items []struct {
+		OrderID  string    `json:"order_id"`
+		Customer string    `json:"customer_id"`
+		Status   string    `json:"status"`
+		Since    time.Time `json:"since"`
+		WaitsFor string    `json:"waits_for"`
+	} `json:"items"`
+}
+
+// bar is a row of the chart: how many orders came into a status lately, and how many are in it now.
+type bar struct {
+	Status, Label string
+	Lately        int
+	Now           int // -1 where nobody counts: nothing comes after a final status
+	Percent       int // of the longest bar
+}
+
+var chart = []string{"placed", "backordered", "reserved", "paid", "shipped", "delivered", "withdrawing", "refunding", "releasing", "cancelled"}
+
+// bars puts what the feed has heard beside what orders counts.
+func bars(lately map[string]int, programs []health) []bar {
+	now := map[string]int{}
+	for _, p := range programs { // all replicas of orders count the same database
+		for _, m := range p.samples {
+			if m.name == "orders_under_way" {
+				now[m.label("status")] = int(m.value)
+			}
+		}
+	}
+	most := 1
+	for _, n := range lately {
+		most = max(most, n)
+	}
+	rows := make([]bar, len(chart))
+	for i, status := range chart {
+		rows[i] = bar{status, label(status), lately[status], now[status], 100 * lately[status] / most}
+		if final(status) {
+			rows[i].Now = -1
+		}
+	}
+	return rows
+}
+
+func (s *site) getOperations(c echo.Context) error {
+	ctx := c.Request().Context()
+	var k console
+	var asking sync.WaitGroup
+	asking.Go(func() { k.Programs = s.checkUp(ctx) })
+	asking.Go(func() { k.Attention = orGap[attention](s, c, s.orders, "/api/operations/attention") })
+	asking.Go(func() {
+		if s.broker == nil {
+			return
+		}
+		var err error
+		if k.Queues, err = s.broker.Queues(ctx, queues...); err != nil {
+			s.log.WarnContext(ctx, "the console has a gap", "part", "queues", "error", err)
+		}
+	})
+	asking.Wait()
+	k.Programs = append(k.Programs, s.itself())
+	k.Deaf = !s.feed.live()
+	k.Flow = bars(s.feed.lately(time.Now()), k.Programs)
+	k.Queues, k.Dead = withoutDead(k.Queues)
+	return s.pages.render(c, http.StatusOK, "operations.html", k)
+}
+
+// itself is how this process is: well enough to show the page.
+func (s *site) itself() health {
+	h := health{program: program{name, "this page's"}, State: "ready"}
+	if s.broker != nil {
+		if h.RabbitMQ = "away"; s.broker.Connected() {
+			h.RabbitMQ = "connected"
+		}
+	}
+	return h
+}
+
+// queues are those of the services, each with its dead letters.
+var queues = slices.Concat(queuesOf("orders"), queuesOf("inventory"), queuesOf("payments"), queuesOf("shipping"))
+
+func queuesOf(service string) (names []string) {
+	for _, exchange := range []string{bus.Commands, bus.Events} {
+		q := bus.Queue{Service: service, Exchange: exchange}
+		names = append(names, q.Name(), q.Dead())
+	}
+	return names
+}
+
+// withoutDead keeps the queues that messages pass through, and counts what lies in the others.
+func withoutDead(states []bus.QueueState) (kept []bus.QueueState, dead int) {
+	for i := 0; i+1 < len(states); i += 2 {
+		dead += states[i+1].Ready
+		if !states[i].Missing {
+			kept = append(kept, states[i])
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b bus.QueueState) int { return cmp.Compare(b.Ready, a.Ready) })
+	return kept, dead
+}
+
+// holding is a product as inventory shows it to operators.
+type holding struct {
+	SKU             string `json:"sku"`
+	Name            string `json:"name"`
+	Available       int    `json:"available"`
+	Reserved        int    `json:"reserved"`
+	Backordered     int    `json:"backordered"`
+	OnOrder         int    `json:"on_order"`
+	ReorderPoint    int    `json:"reorder_point"`
+	ReorderQuantity int    `json:"reorder_quantity"`
+}
+
+// Low reports whether it is time to order.
+func (h holding) Low() bool { return h.Available <= h.ReorderPoint }
+
+func (s *site) getStockPage(c echo.Context) error {
+	all, err := read[struct {
+		Items []holding `json:"items"`
+	}](c, s.inventory, "/api/stock")
+	if err != nil {
+		return err
+	}
+	return s.pages.render(c, http.StatusOK, "stock.html", map[string]any{"Items": all.Items, "Key": rand.Text()})
+}
+
+// postStock puts units on the shelf, once, however often the button is pressed.
+func (s *site) postStock(c echo.Context) error {
+	add, err := strconv.Atoi(c.FormValue("add"))
+	name := c.FormValue("sku")
+	if err != nil || !sku.MatchString(name) {
+		return fault.New(fault.Invalid, "how many is not a number")
+	}
+	if err := tell(c, s.inventory, "/api/products/"+name+"/stock", c.FormValue("key"), map[string]int{"add": add}, nil); err != nil {
+		return err
+	}
+	return seeOther(c, withNotice("/operations/stock", "stocked"))
+}

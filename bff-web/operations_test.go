@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+const metrics = `# HELP orders_under_way Orders that are not final, by status.
+orders_under_way{status="paid"} 3
+outbox_due 2
+outbox_oldest_seconds 61.5
+outbox_refused 1
+client_breaker_open{neighbour="orders",replica="http://a"} 1
+client_breaker_open{neighbour="shipping",replica="http://b"} 0
+odd
+`
+
+func TestAProgramTellsHowItIs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("orders", has(map[string]http.HandlerFunc{"/readyz": says(200, `{"status":"ready","rabbitmq_connected":false}`), "/metrics": says(200, metrics)}))
+	f.answer("payments", has(map[string]http.HandlerFunc{"/readyz": says(503, `{"status":"draining"}`)}))
+	f.services["shipping"].Close()
+	found := map[string]health{}
+	for _, h := range f.site.checkUp(t.Context()) {
+		found[h.Name] = h
+	}
+	if h := found["orders"]; h.State != "ready" || h.RabbitMQ != "away" || h.Outbox != "2, the oldest for 1m2s; 1 refused by the broker" || !h.Troubled || strings.Join(h.Breakers, " ") != "orders at http://a" {
+		t.Errorf("orders: %+v", h)
+	}
+	if found["payments"].State != "draining" || found["shipping"].State != "away" {
+		t.Errorf("%+v", found)
+	}
+	rows := bars(map[string]int{"delivered": 4, "paid": 1}, []health{found["orders"]})
+	for _, row := range rows {
+		if row.Status == "paid" && (row.Now != 3 || row.Lately != 1 || row.Percent != 25) || row.Status == "delivered" && (row.Now != -1 || row.Percent != 100) {
+			t.Errorf("%+v", row)
+		}
+	}
+	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`)
+}
+
+func TestTheFlowForgetsWhatIsLongAgo(t *testing.T) {
+	t.Parallel()
+	f := newFeed()
+	now := time.Now()
+	f.flow.count("paid", now.Add(-flowMinutes*time.Minute))
+	f.flow.count("paid", now.Add(-time.Minute))
+	f.flow.count("paid", now)
+	f.flow.count("placed", now)
+	if sums := f.lately(now); sums["paid"] != 2 || sums["placed"] != 1 {
+		t.Errorf("%v", sums)
+	}
+	if sums := f.lately(now.Add(time.Hour)); len(sums) != 0 {
+		t.Errorf("an hour later: %v", sums)
+	}
+}
+
+func TestADeadLetterIsShownReplayedAndDiscarded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("payments", says(200, `{"items":[{"id":"payments.1","queue":"payments.commands","kind":"payments.take_payment","subject":"o-1","attempts":8,"reason":"gave up","error":"<boom>","last_failed_at":"2026-01-01T10:00:00Z","body":{"amount":1}}],"total":1}`))
+	f.services["shipping"].Close()
+	b := f.as("olga")
+	b.loads(200, "/operations/dead-letters", "payments.take_payment", "&lt;boom&gt;", "gave up, after 8 attempts", "&#34;amount&#34;: 1", "shipping does not answer", `action="/operations/dead-letters/payments.1/replay"`)
+
+	body := make(chan string, 1)
+	f.answer("payments", func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		body <- r.Method + " " + r.URL.Path + " " + string(text)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters?notice=replayed")
+	if got := <-body; got != "POST /api/operations/dead-letters/payments.1/replay " {
+		t.Error(got)
+	}
+	b.posts("/operations/dead-letters/payments.1/discard", "/operations/dead-letters?notice=discarded", "reason", " no use ")
+	if got := <-body; got != `POST /api/operations/dead-letters/payments.1/discard {"reason":"no use"}` {
+		t.Error(got)
+	}
+	f.answer("payments", says(404, `{}`))
+	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters?notice=gone")
+	if answer, _ := b.send(http.MethodPost, "/operations/dead-letters/nobody.1/replay", url.Values{}); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("of nobody: %s", answer.Status)
+	}
+}
+
+func TestStockIsShownAndReplenishedOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("inventory", says(200, `{"items":[{"sku":"PEN","name":"Pen","available":1,"reserved":2,"backordered":3,"on_order":4,"reorder_point":5,"reorder_quantity":10}]}`))
+	b := f.as("olga")
+	page := b.loads(200, "/operations/stock", "Pen", "10 at 5", `class="number bad">1<`)
+	var got struct{ Add int }
+	f.answer("inventory", func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewDecoder(r.Body).Decode(&got)
+		w.WriteHeader(http.StatusOK)
+	})
+	key := keyOf.FindStringSubmatch(page)[1]
+	b.posts("/operations/stock", "/operations/stock?notice=stocked", "sku", "PEN", "add", "12", "key", key)
+	if seen := f.asked("inventory"); got.Add != 12 || seen.URL.Path != "/api/products/PEN/stock" || seen.Header.Get("Idempotency-Key") != key {
+		t.Errorf("%+v, %s", got, seen.URL)
+	}
+	if answer, _ := b.send(http.MethodPost, "/operations/stock", url.Values{"sku": {"../x"}, "add": {"1"}}); answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("%s", answer.Status)
+	}
+}

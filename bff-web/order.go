@@ -1,0 +1,197 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/messages"
+	"github.com/labstack/echo/v4"
+)
+
+// order is what the pages show of orders'.
+type order struct {
+	ID         string            `json:"id"`
+	CustomerID string            `json:"customer_id"`
+	Status     string            `json:"status"`
+	Reason     string            `json:"reason"`
+	Lines      []orderLine       `json:"lines"`
+	Total      messages.Money    `json:"total"`
+	Address    messages.Address  `json:"shipping_address"`
+	CreatedAt  time.Time         `json:"created_at"`
+	Links      map[string]string `json:"links"`
+}
+
+type orderLine struct {
+	SKU       string         `json:"sku"`
+	Name      string         `json:"name"`
+	Quantity  int            `json:"quantity"`
+	UnitPrice messages.Money `json:"unit_price"`
+}
+
+// tracking is how far an order has come.
+type tracking struct {
+	OrderID  string  `json:"order_id"`
+	Status   string  `json:"status"`
+	Reason   string  `json:"reason"`
+	Timeline []entry `json:"timeline"`
+	Payment  *struct {
+		Status string         `json:"status"`
+		Amount messages.Money `json:"amount"`
+	} `json:"payment"`
+	Shipment *struct {
+		Carrier        string `json:"carrier"`
+		TrackingNumber string `json:"tracking_number"`
+		Stages         []struct {
+			Stage string    `json:"stage"`
+			At    time.Time `json:"at"`
+		} `json:"stages"`
+	} `json:"shipment"`
+	EstimatedDelivery *time.Time `json:"estimated_delivery"`
+}
+
+// entry is a line of the timeline, also as it goes through a stream.
+type entry struct {
+	Seq    int       `json:"seq"`
+	At     time.Time `json:"at"`
+	Status string    `json:"status"`
+	What   string    `json:"what"`
+}
+
+// final reports whether nothing comes after a status.
+func final(status string) bool { return status == "delivered" || status == "cancelled" }
+
+// stage is a step of the progress line.
+type stage struct {
+	Name  string
+	State string // done, now, stopped or todo
+}
+
+var way = []string{"placed", "reserved", "paid", "shipped", "delivered"}
+
+// stages is how far an order has come on its way. One that was turned back shows how far it came, and its end.
+func stages(status string, timeline []entry) []stage {
+	at := slices.Index(way, status)
+	backward := at < 0 && status != "backordered"
+	reached := max(at, 0)
+	for _, e := range timeline {
+		reached = max(reached, slices.Index(way, e.Status))
+	}
+	var line []stage
+	for i, name := range way {
+		switch {
+		case i < reached || i == reached && (final(status) || backward):
+			line = append(line, stage{label(name), "done"})
+		case i == reached && status == "backordered":
+			line = append(line, stage{label(status), "now"})
+		case i == reached:
+			line = append(line, stage{label(name), "now"})
+		case !backward:
+			line = append(line, stage{label(name), "todo"})
+		}
+	}
+	if backward {
+		line = append(line, stage{label(status), "stopped"})
+	}
+	return line
+}
+
+// orderScreen is an order's page. What is nil could not be had.
+type orderScreen struct {
+	Order    order
+	Tracking *tracking
+	Stages   []stage
+	Pictures map[string]product
+	Payment  *backstage // for operators only
+	Shipment *backstage
+	Final    bool
+}
+
+// backstage is what payments and shipping tell operators about an order.
+type backstage struct {
+	Status        string     `json:"status"`
+	Attempts      int        `json:"attempts"`
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	Trouble       string     `json:"trouble"`
+}
+
+// getOrder asks everybody at once. Only the order itself is needed; what else does not come in time is a gap on the page.
+func (s *site) getOrder(c echo.Context) error {
+	at := "/api/orders/" + url.PathEscape(c.Param("id"))
+	var screen orderScreen
+	var all *catalogue
+	var missing error
+	var asking sync.WaitGroup
+	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
+	asking.Go(func() { screen.Tracking = orGap[tracking](s, c, s.orders, at+"/tracking") })
+	asking.Go(func() { all = orGap[catalogue](s, c, s.inventory, "/api/products") })
+	if visitor(c).Operator() {
+		id := url.PathEscape(c.Param("id"))
+		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "/api/payments/"+id) })
+		asking.Go(func() { screen.Shipment = orGap[backstage](s, c, s.shipping, "/api/shipments/"+id) })
+	}
+	asking.Wait()
+	if missing != nil {
+		return missing
+	}
+	if all != nil {
+		screen.Pictures = all.bySKU()
+	}
+	status, timeline := screen.Order.Status, []entry(nil)
+	if screen.Tracking != nil { // it may have been read a moment later
+		status, timeline = screen.Tracking.Status, screen.Tracking.Timeline
+		screen.Order.Status, screen.Order.Reason = status, screen.Tracking.Reason
+	}
+	screen.Stages, screen.Final = stages(status, timeline), final(status)
+	return s.pages.render(c, http.StatusOK, "order.html", screen)
+}
+
+// orGap is read for what a page can do without: nil when it could not be had.
+func orGap[T any](s *site, c echo.Context, from *client.Client, path string) *T {
+	answer, err := read[T](c, from, path)
+	if err != nil {
+		s.log.WarnContext(c.Request().Context(), "a page has a gap", "route", c.Path(), "error", err)
+		return nil
+	}
+	return &answer
+}
+
+// getOrders lists the visitor's orders, newest first.
+func (s *site) getOrders(c echo.Context) error {
+	var list struct {
+		Items    []order `json:"items"`
+		Next     string  `json:"next_cursor"`
+		Pictures map[string]product
+	}
+	path := "/api/orders?limit=20&cursor=" + url.QueryEscape(c.QueryParam("cursor"))
+	var all *catalogue
+	var missing error
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		_, missing = s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list)
+	})
+	asking.Go(func() { all = orGap[catalogue](s, c, s.inventory, "/api/products") })
+	asking.Wait()
+	if missing != nil {
+		return missing
+	}
+	if all != nil {
+		list.Pictures = all.bySKU()
+	}
+	return s.pages.render(c, http.StatusOK, "orders.html", list)
+}
+
+func (s *site) postCancellation(c echo.Context) error {
+	id := url.PathEscape(c.Param("id"))
+	err := tell(c, s.orders, "/api/orders/"+id+"/cancellation", "", nil, nil)
+	switch {
+	case err == nil:
+		return seeOther(c, withNotice("/orders/"+id, "cancelled"))
+	case statusOf(err) == http.StatusConflict:
+		return seeOther(c, withNotice("/orders/"+id, "late"))
+	}
+	return err
+}

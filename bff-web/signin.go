@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// person is somebody whom the demo identity knows.
+type person struct{ ID, Name, Role, About string }
+
+var people = []person{
+	{"alice", "Alice", "Shopper", "Orders things and follows their way."},
+	{"bob", "Bob", "Shopper", "Likewise. He does not see what Alice has ordered."},
+	{"olga", "Olga", "Operator", "Sees every order, mends what is stuck, looks after the stock."},
+}
+
+func (s *site) getSignIn(c echo.Context) error {
+	return s.pages.render(c, http.StatusOK, "signin.html", map[string]any{
+		"People": people, "Next": local(c.QueryParam("next")), "Demo": s.secret != "",
+	})
+}
+
+// askToSignIn leads to the sign-in page and from there back to what was asked for, unless that was a form.
+func (s *site) askToSignIn(c echo.Context) error {
+	setCookie(c, sessionCookie, "", time.Time{})
+	next := c.Request().URL.RequestURI()
+	if c.Request().Method != http.MethodGet {
+		next = "/"
+	}
+	return seeOther(c, "/sign-in?next="+url.QueryEscape(next))
+}
+
+func (s *site) postSignIn(c echo.Context) error {
+	who := c.FormValue("who")
+	if s.secret == "" || !slices.ContainsFunc(people, func(p person) bool { return p.ID == who }) {
+		return fault.New(fault.Invalid, "nobody of that name can sign in here")
+	}
+	token, err := s.grant(c, who)
+	if err != nil {
+		return err
+	}
+	caller, err := s.verifier.Verify(c.Request().Context(), token)
+	if err != nil {
+		return fault.New(fault.BadGateway, "the token is none").Because(err)
+	}
+	signed := session{token, caller, expiry(token)}
+	sealed, err := s.sealer.seal(signed)
+	if err != nil {
+		return err
+	}
+	setCookie(c, sessionCookie, sealed, signed.Expires)
+	return seeOther(c, local(c.FormValue("next")))
+}
+
+func (s *site) postSignOut(c echo.Context) error {
+	setCookie(c, sessionCookie, "", time.Time{})
+	return seeOther(c, withNotice("/", "signed-out"))
+}
+
+// grant asks the gateway for a token, like any other client (RFC 6749, 4.4).
+func (s *site) grant(c echo.Context, who string) (string, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {s.secret}}
+	r, err := http.NewRequestWithContext(c.Request().Context(), http.MethodPost, "/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", fmt.Errorf("ask for a token: %w", err)
+	}
+	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationForm)
+	answer, err := s.gateway.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	switch {
+	case answer.StatusCode == http.StatusNotFound:
+		return "", fault.New(fault.Invalid, "the demo identity is switched off")
+	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests:
+		return "", fault.New(fault.Unavailable, "the gateway answers %s", answer.Status)
+	case answer.StatusCode != http.StatusOK:
+		return "", fault.New(fault.Invalid, "the gateway does not know this name and secret")
+	}
+	var granted struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&granted); err != nil {
+		return "", fault.New(fault.BadGateway, "the gateway answers what cannot be read").Because(err)
+	}
+	return granted.AccessToken, nil
+}
+
+// expiry is when a token ends that has been verified.
+func expiry(token string) time.Time {
+	var claims struct {
+		Expires int64 `json:"exp"`
+	}
+	if parts := strings.Split(token, "."); len(parts) == 3 {
+		text, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err = errors.Join(err, json.Unmarshal(text, &claims)); err != nil {
+			return time.Time{}
+		}
+	}
+	return time.Unix(claims.Expires, 0)
+}
+
+// local is a path of ours to go on to; anything else leads to the front page.
+func local(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
+		return "/"
+	}
+	return path
+}

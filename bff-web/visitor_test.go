@@ -1,0 +1,103 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/identity"
+)
+
+// browser is one without a window.
+type browser struct {
+	*fixture
+	cookies map[string]string
+	headers map[string]string
+}
+
+func (f *fixture) stranger() *browser {
+	return &browser{f, map[string]string{}, map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
+}
+
+// as is the browser of somebody who has signed in.
+func (f *fixture) as(who string) *browser {
+	f.Helper()
+	scopes := []string{identity.ScopeOrders}
+	if who == "olga" {
+		scopes = append(scopes, identity.ScopeOperations)
+	}
+	token, err := f.issuer.Token(who, scopes, time.Minute)
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := f.site.sealer.seal(session{token, identity.Caller{ID: who, Scopes: scopes}, time.Now().Add(time.Minute)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	b := f.stranger()
+	b.cookies[sessionCookie] = sealed
+	return b
+}
+
+// send sends a request, keeps the cookies of its answer, and follows no redirect.
+func (b *browser) send(method, path string, form url.Values) (*http.Response, string) {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for name, value := range b.headers {
+		r.Header.Set(name, value)
+	}
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range answer.Cookies() {
+		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		}
+	}
+	return answer, string(body)
+}
+
+// loads is send for a page that has to hold these texts.
+func (b *browser) loads(status int, path string, wants ...string) string {
+	b.Helper()
+	answer, page := b.send(http.MethodGet, path, nil)
+	if answer.StatusCode != status {
+		b.Fatalf("%s: %s, %s", path, answer.Status, page)
+	}
+	for _, want := range wants {
+		if !strings.Contains(page, want) {
+			b.Errorf("%s lacks %q:\n%s", path, want, page)
+		}
+	}
+	return page
+}
+
+// posts sends a form that has to lead to another page.
+func (b *browser) posts(path, to string, fields ...string) {
+	b.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	answer, page := b.send(http.MethodPost, path, form)
+	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != to {
+		b.Fatalf("%s: %s to %q, want %q: %s", path, answer.Status, answer.Header.Get("Location"), to, page)
+	}
+}
