@@ -11,7 +11,7 @@ race := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(orderflow) ## run the system, place orders that end in every way, tell how they fare; ONCE=1: then end
@@ -48,6 +48,10 @@ test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TE
 .PHONY: bench
 bench: $(orderflow) ## all benchmarks
 	@$(orderflow) install && exec $(orderflow) exec -- go test -run '^$$' -bench . -timeout 30m $(TESTFLAGS) work
+
+.PHONY: bench-gateway
+bench-gateway: $(orderflow) ## what the gateway adds to a call of a service, as a ratio of their p50 and p99
+	@$(orderflow) install && exec $(orderflow) exec -- go test -run '^$$' -bench '^BenchmarkGateway$$' -benchtime 4000x -timeout 30m ./e2e
 
 .PHONY: vet
 vet: ## go vet, all modules

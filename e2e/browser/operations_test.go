@@ -1,0 +1,81 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// spoil sends payments a command that it cannot read.
+func spoil(t *testing.T) {
+	t.Helper()
+	conn, err := amqp.Dial(world.Broker.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = ch.Publish("orderflow.commands", "payments.take_payment", true, false, amqp.Publishing{
+		MessageId: uuid.NewString(), Type: "payments.take_payment", CorrelationId: uuid.NewString(), Body: []byte(`{"amount": "much"}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOlgaReplaysAndDiscardsADeadLetter(t *testing.T) {
+	t.Parallel()
+	spoil(t)
+	p := open(t, wide)
+	p.signIn("Olga", "/operations")
+	p.sees("1 dead letter")
+	p.press("Dead letters")
+	p.do(chromedp.Click(chromedp.CSS("summary")))
+	p.sees(`"amount": "much"`)
+	p.press("Replay")
+	p.sees("The message is back in its queue.")
+
+	// It is as bad as it was, so it comes back.
+	p.visit("/operations")
+	p.sees("1 dead letter")
+	p.visit("/operations/dead-letters")
+	p.do(chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "a test has made it"))
+	p.press("Discard")
+	p.sees("was thrown away")
+	p.sees("There are none.")
+}
+
+func TestTheConsoleShowsWhatRuns(t *testing.T) {
+	t.Parallel()
+	p := open(t, wide)
+	p.signIn("Olga", "/operations")
+	text := p.text("#programs")
+	for _, name := range []string{"gateway", "orders", "inventory", "payments", "shipping"} {
+		if !strings.Contains(text, name+" ready") {
+			t.Errorf("%s is not ready: %s", name, text)
+		}
+	}
+	if n := p.count("#programs .bad"); n > 0 {
+		t.Errorf("something is bad: %s", text)
+	}
+	if text := p.text("#attention"); !strings.Contains(text, "orders.commands") || !strings.Contains(text, "No order waits") {
+		t.Errorf("%s", text)
+	}
+	p.visit("/operations/stock")
+	p.press("Add")
+	p.sees("The units are on the shelf.")
+}
+
+func TestTheConsoleIsNotForShoppers(t *testing.T) {
+	t.Parallel()
+	p := open(t, wide)
+	p.signIn("Alice", "/operations")
+	p.sees("This is not for you")
+	p.forgive("403")
+}

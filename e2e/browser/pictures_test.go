@@ -1,0 +1,63 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestPictures takes the pictures of the documentation: go test ./browser -run Pictures -pictures ../../docs/images
+func TestPictures(t *testing.T) {
+	if *pictures == "" {
+		t.Skip("no -pictures")
+	}
+	if err := os.MkdirAll(*pictures, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t)
+	for width, suffix := range map[int64]string{wide: "", phone: "-phone"} {
+		p := open(t, width)
+		p.visit("/")
+		p.take("shop" + suffix)
+		p.visit("/sign-in")
+		p.take("sign-in" + suffix)
+		p.press("Olga")
+		for _, product := range []string{"Stoneware", "Stoneware", "Swan-neck"} {
+			p.press("Add " + product)
+		}
+		p.visit("/cart")
+		p.take("cart" + suffix)
+		p.visit("/checkout")
+		p.take("checkout" + suffix)
+		p.press("Place the order")
+		p.sees("dispatched")
+		p.take("tracking" + suffix)
+		p.buy("Folding", "tok_declined")
+		p.becomes("Cancelled")
+		p.take("cancelled" + suffix)
+		p.visit("/orders")
+		p.take("orders" + suffix)
+		p.visit("/operations")
+		p.sees("1 dead letter")
+		p.take("operations" + suffix)
+		p.visit("/operations/dead-letters")
+		p.take("dead-letters" + suffix)
+		p.visit("/operations/stock")
+		p.take("stock" + suffix)
+	}
+}
+
+const pictureMost = 150 << 10
+
+func (p *tab) take(name string) {
+	p.Helper()
+	png := get(p, chromedp.CaptureScreenshot())
+	if len(png) > pictureMost {
+		p.Errorf("the picture %s has %d bytes", name, len(png))
+	}
+	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), png, 0o600); err != nil {
+		p.Fatal(err)
+	}
+}

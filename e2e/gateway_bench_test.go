@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkGateway asks for the same things at the service and through the gateway, in turns, so that whatever else the
+// machine does meets both alike. What counts is the ratio; the times are those of this machine.
+func BenchmarkGateway(b *testing.B) {
+	dir, err := os.MkdirTemp("", "orderflow-bench-")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s, err := launch(dir, 1, map[string][]string{"gateway": {"RATE_PER_ADDRESS=0", "RATE_PER_CALLER=0"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Stop() })
+	c := &client{base: s.GatewayURL, mu: &sync.Mutex{}, token: map[string]string{}}
+	token, err := c.login("alice")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, test := range map[string]struct{ path, direct, token string }{
+		"an order list, authenticated":   {"/api/orders", s.Program("orders", 1).URL, token},
+		"a product, cached for 1 s":      {"/api/products/MUG-BLUE", s.Program("inventory", 1).URL, ""},
+		"a product list, past the cache": {"/api/products?x=1", s.Program("inventory", 1).URL, ""},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var mu sync.Mutex
+			var took [2][]time.Duration
+			bases := [2]string{test.direct, s.GatewayURL}
+			b.SetParallelism(2) // a few at once, as behind a busy page, and not so many that the machine is all there is to measure
+			b.RunParallel(func(pb *testing.PB) {
+				for turn := 0; pb.Next(); turn++ {
+					for i := range 2 {
+						which := (i + turn) % 2
+						begun := time.Now()
+						if err := fetch(b.Context(), bases[which]+test.path, test.token); err != nil {
+							b.Error(err)
+							return
+						}
+						mu.Lock()
+						took[which] = append(took[which], time.Since(begun))
+						mu.Unlock()
+					}
+				}
+			})
+			for _, q := range []struct {
+				name string
+				at   float64
+			}{{"p50", 0.5}, {"p99", 0.99}} {
+				direct, through := quantile(took[0], q.at), quantile(took[1], q.at)
+				b.ReportMetric(float64(direct.Microseconds()), q.name+"-direct-µs")
+				b.ReportMetric(float64(through.Microseconds()), q.name+"-gateway-µs")
+				b.ReportMetric(float64(through)/float64(direct), q.name+"-ratio")
+			}
+		})
+	}
+}
+
+func fetch(ctx context.Context, url, token string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	a, err := send(r)
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("%s: %d %s", url, a.status, a.body)
+	}
+	return err
+}
+
+func quantile(all []time.Duration, q float64) time.Duration {
+	slices.SortFunc(all, cmp.Compare[time.Duration])
+	return all[int(q*float64(len(all)-1))]
+}
