@@ -52,7 +52,7 @@ func (p *Postgres) Start(ctx context.Context) error {
 	chosen := p.port != 0
 	return p.start(ctx, func(ctx context.Context) (err error) {
 		if !chosen { // another one at each try
-			if p.port, err = FreePort(ctx); err != nil {
+			if p.port, err = FreePort(); err != nil {
 				return err
 			}
 		}

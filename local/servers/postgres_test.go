@@ -85,7 +85,7 @@ func TestPostgresTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 		tries++
 		p.port = taken.port
 		if tries > 1 {
-			p.port, err = FreePort(ctx)
+			p.port, err = FreePort()
 			must(t, err)
 		}
 		p.URL = strings.Replace(taken.URL, fmt.Sprint(taken.port), fmt.Sprint(p.port), 1)

@@ -52,7 +52,7 @@ func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
 func (r *RabbitMQ) Start(ctx context.Context) error {
 	chosen := r.ports
 	err := r.start(ctx, func(ctx context.Context) (err error) {
-		if r.ports, err = chosen.complete(ctx); err != nil { // others at each try
+		if r.ports, err = chosen.complete(); err != nil { // others at each try
 			return err
 		}
 		return r.launch(ctx)
@@ -85,12 +85,12 @@ func (r *RabbitMQ) Kill() {
 }
 
 // complete chooses those ports that are not chosen yet.
-func (p ports) complete(ctx context.Context) (ports, error) {
+func (p ports) complete() (ports, error) {
 	for _, port := range []*int{&p.amqp, &p.management, &p.distribution, &p.epmd} {
 		if *port != 0 {
 			continue
 		}
-		free, err := FreePort(ctx)
+		free, err := FreePort()
 		if err != nil {
 			return ports{}, err
 		}

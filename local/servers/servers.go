@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -171,36 +169,3 @@ func (s *server) tell(format string, args ...any) {
 
 // secret is a password that is made once and then read from its file.
 func (s *server) secret(name string) (string, error) { return secret.File(s.file(name), rand.Text) }
-
-// FreePort finds a TCP port of 127.0.0.1 that nobody listens on.
-func FreePort(ctx context.Context) (int, error) {
-	held, err := Reserve(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return Port(held), held.Close()
-}
-
-// Reserve finds a free TCP port of 127.0.0.1 and holds it until the listener is closed. The port is below those that
-// kernels give to outgoing connections (Linux from 32768): while a server there is down for a moment, one of them
-// would take its place, and a client that redials it could even meet itself.
-func Reserve(ctx context.Context) (net.Listener, error) {
-	var config net.ListenConfig
-	for range 1000 {
-		held, err := config.Listen(ctx, "tcp4", address(12000+mathrand.IntN(20000)))
-		if err == nil {
-			return held, nil
-		}
-	}
-	return nil, errors.New("no free TCP port on 127.0.0.1 between 12000 and 32000")
-}
-
-// Port is the port number of a TCP listener.
-func Port(held net.Listener) int {
-	if address, ok := held.Addr().(*net.TCPAddr); ok {
-		return address.Port
-	}
-	return 0
-}
-
-func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

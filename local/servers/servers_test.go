@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,10 +120,33 @@ func TestAStartEndsWithItsContextAndSaysWhatTheLogSays(t *testing.T) {
 	}
 }
 
+func TestAReleasedPortIsFreeAtOnceWhileOtherChildrenStart(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.Command("true").Run()
+			}
+		})
+	}
+	defer others.Wait()
+	defer stop()
+	for range 300 {
+		held, err := Reserve(t.Context())
+		must(t, err)
+		must(t, Release(held))
+		taken, err := net.Listen("tcp4", held.Addr().String())
+		must(t, err)
+		must(t, taken.Close())
+	}
+}
+
 func TestFreePortsStayBelowThoseOfOutgoingConnections(t *testing.T) {
 	t.Parallel()
 	for range 50 {
-		port, err := FreePort(t.Context())
+		port, err := FreePort()
 		must(t, err)
 		if port < 12000 || port >= 32768 {
 			t.Errorf("port %d", port)

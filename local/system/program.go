@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/orderflow/local/process"
+	"example.com/orderflow/local/servers"
 )
 
 // program is a replica of one of Orderflow's programs, as a unit.
@@ -35,7 +36,7 @@ func (p *program) Start(ctx context.Context) error {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own copy
 	for _, held := range p.held {
-		if err := held.Close(); err != nil {
+		if err := servers.Release(held); err != nil {
 			return fmt.Errorf("give up a port for it: %w", err)
 		}
 	}
