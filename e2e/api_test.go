@@ -162,13 +162,14 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		{MessageId: "1", Type: "inventory.reserve_stock", Body: bytes.Repeat([]byte("\x00\xff"), 100_000)},
 	}
 	for _, queue := range queues {
-		until(t, queue+" is there", func() bool { // programs are ready before the broker is
+		// Programs are ready before the broker is, and a quorum queue that is just being made forgets what nobody confirms.
+		until(t, queue+" is consumed", func() bool {
 			probe, err := conn.Channel()
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = probe.QueueDeclarePassive(queue, true, false, false, false, nil)
-			return err == nil
+			q, err := probe.QueueDeclarePassive(queue, true, false, false, false, nil)
+			return err == nil && q.Consumers > 0
 		})
 		for _, p := range bad {
 			if err := ch.PublishWithContext(context.Background(), "", queue, true, false, p); err != nil {
