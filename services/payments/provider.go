@@ -1,17 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
@@ -97,7 +95,7 @@ func (h *httpProvider) do(ctx context.Context, call, path, key string, body any)
 	case err == nil:
 		return d.readable()
 	case refused && problem.Status == http.StatusPaymentRequired:
-		return deed{Key: key, Status: deedDeclined, Code: codeOf(problem)}, nil
+		return deed{Key: key, Status: deedDeclined, Code: cmp.Or(client.Clean(problem.Code()), deedDeclined)}, nil
 	case refused, client.Ambiguous(err):
 		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)
 	}
@@ -123,32 +121,8 @@ func (h *httpProvider) find(ctx context.Context, call, path, key string) (d deed
 // readable refuses a deed that is neither done nor declined: the provider must be asked again what has become of it.
 func (d deed) readable() (deed, error) {
 	if d.Status != deedSucceeded && d.Status != deedDeclined {
-		return deed{}, fmt.Errorf("the provider says that %s is %q", d.Key, clean(d.Status))
+		return deed{}, fmt.Errorf("the provider says that %s is %q", d.Key, client.Clean(d.Status))
 	}
-	d.ID, d.Code = clean(d.ID), clean(d.Code)
+	d.ID, d.Code = client.Clean(d.ID), client.Clean(d.Code)
 	return d, nil
-}
-
-// codeOf reads a member that the provider adds to its problems.
-func codeOf(p *client.Problem) string {
-	var body struct {
-		Code string `json:"code"`
-	}
-	if err := json.Unmarshal(p.Body, &body); err != nil || body.Code == "" {
-		return deedDeclined
-	}
-	return clean(body.Code)
-}
-
-const cleanMost = 500
-
-// clean makes a text of the provider's fit for a column and a log.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

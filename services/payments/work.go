@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/worker"
 	"github.com/jackc/pgx/v5"
 )
@@ -87,7 +88,7 @@ func (t *till) record(ctx context.Context, c claim, d deed, failure error) error
 			next = p.hear(c, d, now)
 		} else {
 			again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
-			next = p.failed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
+			next = p.failed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
 		}
 		return save(p.Origin.Resume(ctx), tx, p, next)
 	})

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
@@ -84,9 +81,9 @@ func (h *httpCarrier) ship(ctx context.Context, s shipment) (p parcel, err error
 	switch {
 	case err == nil:
 		return p.readable()
-	case refused && problem.Status == http.StatusUnprocessableEntity && codeOf(problem) != "idempotency_key_reused":
+	case refused && problem.Status == http.StatusUnprocessableEntity && problem.Code() != "idempotency_key_reused":
 		why := parcelRefused
-		if codeOf(problem) == string(addressRefused) {
+		if problem.Code() == string(addressRefused) {
 			why = addressRefused
 		}
 		return parcel{Refused: why}, nil
@@ -142,8 +139,8 @@ func pathOf(trackingNumber string) string { return "/shipments/" + url.PathEscap
 // readable checks the carrier's answer and completes its stages: a parcel has been arranged, and has reached its status.
 // When, is for the reader to say if the carrier does not.
 func (p parcel) readable() (parcel, error) {
-	if p.TrackingNumber == "" || p.TrackingNumber != clean(p.TrackingNumber) {
-		return parcel{}, fmt.Errorf("the carrier answers with tracking number %q", clean(p.TrackingNumber))
+	if p.TrackingNumber == "" || p.TrackingNumber != client.Clean(p.TrackingNumber) {
+		return parcel{}, fmt.Errorf("the carrier answers with tracking number %q", client.Clean(p.TrackingNumber))
 	}
 	for _, s := range []status{p.Status, arranged} {
 		if !slices.ContainsFunc(p.Stages, func(st stage) bool { return st.Stage == s }) {
@@ -154,30 +151,6 @@ func (p parcel) readable() (parcel, error) {
 		p.Stages[i].At = st.At.UTC().Truncate(time.Microsecond)
 	}
 	p.EstimatedDelivery = p.EstimatedDelivery.UTC().Truncate(time.Microsecond)
-	p.Carrier = clean(p.Carrier)
+	p.Carrier = client.Clean(p.Carrier)
 	return p, nil
-}
-
-// codeOf reads a member that the carrier adds to its problems.
-func codeOf(p *client.Problem) string {
-	var body struct {
-		Code string `json:"code"`
-	}
-	if err := json.Unmarshal(p.Body, &body); err != nil {
-		return ""
-	}
-	return body.Code
-}
-
-const cleanMost = 500
-
-// clean makes a text of the carrier's fit for a column and a log.
-func clean(s string) string {
-	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

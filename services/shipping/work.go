@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/worker"
 	"github.com/jackc/pgx/v5"
 )
@@ -83,7 +84,7 @@ func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) err
 		if failure == nil {
 			next = s.hear(c, p, now, again)
 		} else {
-			next = s.missed(c, errors.Is(failure, errIdle), clean(failure.Error()), now, again)
+			next = s.missed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
 		}
 		return save(s.Origin.Resume(ctx), tx, s, next)
 	})
