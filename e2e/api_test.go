@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/e2e/stories"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -25,9 +26,9 @@ type problem struct {
 
 func TestBadInputGetsAClearProblemThroughTheGateway(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, together(t))
-	good := wish{sku: c.product(5, 0, 0)}.body()
-	id := c.place(wish{sku: c.product(5, 0, 0)})
+	c := stories.New(t, world(together(t)))
+	good := stories.Wish{SKU: c.Product(5, 0, 0)}.JSON()
+	id := c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})
 	key := []string{"Idempotency-Key", "nasty"}
 	for _, n := range []struct {
 		name, who, method, path, body string
@@ -38,7 +39,7 @@ func TestBadInputGetsAClearProblemThroughTheGateway(t *testing.T) {
 		{"invalid UTF-8", "alice", "POST", "/api/orders", strings.Replace(good, "Alice", "\xff", 1), key, 400},
 		{"a NUL", "alice", "POST", "/api/orders", strings.Replace(good, "Alice", `\u0000`, 1), key, 422},
 		{"an unknown field", "alice", "POST", "/api/orders", strings.Replace(good, `{"lines"`, `{"discount":1,"lines"`, 1), key, 422},
-		{"an unknown SKU", "alice", "POST", "/api/orders", wish{sku: "NO-SUCH"}.body(), key, 422},
+		{"an unknown SKU", "alice", "POST", "/api/orders", stories.Wish{SKU: "NO-SUCH"}.JSON(), key, 422},
 		{"quantity of a billion", "alice", "POST", "/api/orders", strings.Replace(good, `"quantity":1`, `"quantity":1000000000`, 1), key, 422},
 		{"5 MB", "alice", "POST", "/api/orders", strings.Replace(good, "Alice", strings.Repeat("a", 5<<20), 1), key, 413},
 		{"another media type", "alice", "POST", "/api/orders", good, append([]string{"Content-Type", "text/xml"}, key...), 415},
@@ -59,17 +60,17 @@ func TestBadInputGetsAClearProblemThroughTheGateway(t *testing.T) {
 		{"a dead letter of nobody", "olga", "GET", "/api/operations/dead-letters/nobody.1", "", nil, 404},
 		{"a dead letter that is not there", "olga", "POST", "/api/operations/dead-letters/orders.1/replay", "", nil, 404},
 	} {
-		a, err := c.call(n.who, n.method, n.path, n.body, n.headers...)
+		a, err := c.Call(n.who, n.method, n.path, n.body, n.headers...)
 		if err != nil {
 			t.Errorf("%s: %v", n.name, err)
 			continue
 		}
 		var p problem
-		if err := json.Unmarshal(a.body, &p); err != nil || a.status != n.status || p.Status != n.status || p.RequestID == "" || p.Detail == "" ||
-			a.header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %s %s, want %d", n.name, a.status, a.header.Get("Content-Type"), a.body, n.status)
+		if err := json.Unmarshal(a.Body, &p); err != nil || a.Status != n.status || p.Status != n.status || p.RequestID == "" || p.Detail == "" ||
+			a.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %s %s, want %d", n.name, a.Status, a.Header.Get("Content-Type"), a.Body, n.status)
 		}
-		if n.status == 405 && a.header.Get("Allow") == "" {
+		if n.status == 405 && a.Header.Get("Allow") == "" {
 			t.Errorf("%s: no Allow", n.name)
 		}
 	}
@@ -78,8 +79,8 @@ func TestBadInputGetsAClearProblemThroughTheGateway(t *testing.T) {
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s := together(t)
-	c := newClient(t, s)
-	good, err := c.login("alice")
+	c := stories.New(t, world(s))
+	good, err := c.Login("alice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,26 +118,26 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"expired and not ours":  parts[0] + "." + encode(old) + "." + parts[2],
 		"without its signature": parts[0] + "." + parts[1] + ".",
 	} {
-		if a, err := c.call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token); err != nil || a.status != http.StatusUnauthorized {
-			t.Errorf("%s at the gateway: %d %v", name, a.status, err)
+		if a, err := c.Call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token); err != nil || a.Status != http.StatusUnauthorized {
+			t.Errorf("%s at the gateway: %d %v", name, a.Status, err)
 		}
 		for _, service := range orders[:1] { // past the gateway, as somebody inside would
-			direct := &client{t, service.URL, c.mu, c.token}
-			if a, err := direct.call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token, "X-User-Id", "alice"); err != nil || a.status != http.StatusUnauthorized {
-				t.Errorf("%s at %s: %d %v", name, service.Name, a.status, err)
+			direct := stories.New(t, stories.World{Gateway: service.URL})
+			if a, err := direct.Call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token, "X-User-Id", "alice"); err != nil || a.Status != http.StatusUnauthorized {
+				t.Errorf("%s at %s: %d %v", name, service.Name, a.Status, err)
 			}
 		}
 	}
-	if a, err := c.call("alice", http.MethodGet, "/api/orders", "", "Connection", "Authorization"); err != nil || a.status != http.StatusOK {
-		t.Errorf("a hop-by-hop trick strips the identity: %d %v", a.status, err)
+	if a, err := c.Call("alice", http.MethodGet, "/api/orders", "", "Connection", "Authorization"); err != nil || a.Status != http.StatusOK {
+		t.Errorf("a hop-by-hop trick strips the identity: %d %v", a.Status, err)
 	}
 }
 
 func TestTheMetricsAreNotPublic(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, together(t))
-	if a, err := c.call("", http.MethodGet, "/metrics", ""); err != nil || a.status == http.StatusOK {
-		t.Errorf("/metrics through the public port: %d %v", a.status, err)
+	c := stories.New(t, world(together(t)))
+	if a, err := c.Call("", http.MethodGet, "/metrics", ""); err != nil || a.Status == http.StatusOK {
+		t.Errorf("/metrics through the public port: %d %v", a.Status, err)
 	}
 }
 
@@ -144,7 +145,7 @@ func TestTheMetricsAreNotPublic(t *testing.T) {
 func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	s := start(t, 1, settings)
-	c := newClient(t, s)
+	c := stories.New(t, world(s))
 	conn, err := amqp.Dial(s.Broker.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +164,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	}
 	for _, queue := range queues {
 		// Programs are ready before the broker is, and a quorum queue that is just being made forgets what nobody confirms.
-		until(t, queue+" is consumed", func() bool {
+		stories.Until(t, queue+" is consumed", func() bool {
 			probe, err := conn.Channel()
 			if err != nil {
 				t.Fatal(err)
@@ -177,8 +178,8 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 			}
 		}
 	}
-	id := c.place(wish{sku: c.product(5, 0, 0)})
-	if end := c.end(id); end.Status != "delivered" {
+	id := c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})
+	if end := c.End(id); end.Status != "delivered" {
 		t.Errorf("an order among them ended %s", end.Status)
 	}
 	type letter struct{ ID, Queue, Reason, Error string }
@@ -188,8 +189,8 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	}
 	var seen string
 	defer func() { t.Log("dead letters by queue:", seen) }() // only shown when it fails
-	until(t, "all of them are dead letters", func() bool {
-		c.must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters?limit=100", "").into(t, &list)
+	stories.Until(t, "all of them are dead letters", func() bool {
+		c.Must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters?limit=100", "").Into(t, &list)
 		count := map[string]int{}
 		for _, l := range list.Items {
 			count[l.Queue]++
@@ -210,10 +211,10 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		}
 	}
 	for _, l := range list.Items {
-		c.must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters/"+url.PathEscape(l.ID), "")
-		c.must(http.StatusNoContent, "olga", http.MethodPost, "/api/operations/dead-letters/"+url.PathEscape(l.ID)+"/discard", `{"reason":"a test put it there"}`)
+		c.Must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters/"+url.PathEscape(l.ID), "")
+		c.Must(http.StatusNoContent, "olga", http.MethodPost, "/api/operations/dead-letters/"+url.PathEscape(l.ID)+"/discard", `{"reason":"a test put it there"}`)
 	}
-	c.must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters", "").into(t, &list)
+	c.Must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters", "").Into(t, &list)
 	if len(list.Items) != 0 {
 		t.Errorf("%d dead letters are left", len(list.Items))
 	}

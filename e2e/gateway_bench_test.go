@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/orderflow/e2e/stories"
 )
 
 // BenchmarkGateway asks for the same things at the service and through the gateway, in turns, so that whatever else the
@@ -25,8 +27,8 @@ func BenchmarkGateway(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Stop() })
-	c := &client{base: s.GatewayURL, mu: &sync.Mutex{}, token: map[string]string{}}
-	token, err := c.login("alice")
+	c := stories.New(b, world(s))
+	token, err := c.Login("alice")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -76,9 +78,9 @@ func fetch(ctx context.Context, url, token string) error {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	a, err := send(r)
-	if err == nil && a.status != http.StatusOK {
-		err = fmt.Errorf("%s: %d %s", url, a.status, a.body)
+	a, err := stories.Send(r)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("%s: %d %s", url, a.Status, a.Body)
 	}
 	return err
 }

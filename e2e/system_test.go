@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
 )
 
@@ -86,6 +87,11 @@ func launch(dir string, replicas int, env map[string][]string) (*system.System, 
 		counts[name] = replicas
 	}
 	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: counts, Env: env})
+}
+
+// world is a system as its users know it.
+func world(s *system.System) stories.World {
+	return stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}
 }
 
 // shared is the system that tests share which disturb nobody: two replicas of everything.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/e2e/stories"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -30,15 +31,15 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 	if err := ch.QueueBind(q.Name, "#", "orderflow.events", false, nil); err != nil {
 		t.Fatal(err)
 	}
-	c := newClient(t, s)
+	c := stories.New(t, world(s))
 	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
 	var o struct{ ID string }
-	c.must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", wish{sku: c.product(5, 0, 0)}.body(),
-		"Idempotency-Key", uuid.NewString(), "Traceparent", "00-"+trace+"-b7ad6b7169203331-01").into(t, &o)
-	c.end(o.ID)
+	c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", stories.Wish{SKU: c.Product(5, 0, 0)}.JSON(),
+		"Idempotency-Key", uuid.NewString(), "Traceparent", "00-"+trace+"-b7ad6b7169203331-01").Into(t, &o)
+	c.End(o.ID)
 
 	kinds := map[string]bool{}
-	until(t, "its completion is announced", func() bool {
+	stories.Until(t, "its completion is announced", func() bool {
 		d, ok, err := ch.Get(q.Name, true)
 		if err != nil {
 			t.Fatal(err)

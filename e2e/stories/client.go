@@ -1,0 +1,140 @@
+// Package stories is what has to be true of Orderflow wherever it runs: as processes, in containers, on Kubernetes. It
+// knows a system only by its addresses, and speaks to it as its users do.
+package stories
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// World is where a system is.
+type World struct {
+	Gateway   string // base address of the public port
+	Simulator string // base address of the world outside, whose books are compared with what happened
+}
+
+// patience is how long a condition may take to come true. It is long because these machines are slow and shared.
+const patience = 90 * time.Second
+
+// Until waits for a condition, and fails the test when it does not come true.
+func Until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %s still not: %s", patience, what)
+		}
+	}
+}
+
+// Client is a caller of the public API.
+type Client struct {
+	testing.TB
+	World
+
+	mu    sync.Mutex
+	token map[string]string // by name of the demo client
+}
+
+// New makes a client for a test or a benchmark.
+func New(t testing.TB, w World) *Client {
+	return &Client{TB: t, World: w, token: map[string]string{}}
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Into reads an answer's JSON.
+func (a Answer) Into(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		t.Fatalf("%d %s: %v", a.Status, a.Body, err)
+	}
+}
+
+// Call makes a request as a demo client ("" is nobody) and returns the answer, whatever it is. Headers are names and
+// values in turn.
+func (c *Client) Call(who, method, path, body string, headers ...string) (Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, c.Gateway+path, strings.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if who != "" {
+		token, err := c.Login(who)
+		if err != nil {
+			return Answer{}, err
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return Send(r)
+}
+
+// Send makes a request and reads its answer to the end.
+func Send(r *http.Request) (Answer, error) {
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(response.Body)
+	return Answer{response.StatusCode, response.Header, body}, err
+}
+
+// Login returns the token of a demo client, and asks for it the first time.
+func (c *Client) Login(who string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token, ok := c.token[who]; ok {
+		return token, nil
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {"demo"}}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.Gateway+"/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a, err := Send(r)
+	if err != nil {
+		return "", err
+	}
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(a.Body, &token); err != nil || a.Status != http.StatusOK {
+		return "", fmt.Errorf("token of %s: %d %s", who, a.Status, a.Body)
+	}
+	c.token[who] = token.AccessToken
+	return token.AccessToken, nil
+}
+
+// Must is Call for those who want an answer with this status.
+func (c *Client) Must(status int, who, method, path, body string, headers ...string) Answer {
+	c.Helper()
+	a, err := c.Call(who, method, path, body, headers...)
+	if err != nil {
+		c.Fatal(err)
+	}
+	if a.Status != status {
+		c.Fatalf("%s %s: %d %s, want %d", method, path, a.Status, a.Body, status)
+	}
+	return a
+}

@@ -1,0 +1,132 @@
+package stories
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Wish is what an order asks for. The zero value of each field but the SKU has a good meaning.
+type Wish struct {
+	SKU       string
+	Quantity  int
+	Card      string // tok_visa
+	Postal    string // 10115
+	Backorder bool
+}
+
+// JSON is the body of the request that places it.
+func (w Wish) JSON() string {
+	return fmt.Sprintf(`{"lines":[{"sku":%q,"quantity":%d}],"payment_method":%q,"allow_backorder":%t,
+		"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":%q,"country":"DE"}}`,
+		w.SKU, cmp.Or(w.Quantity, 1), cmp.Or(w.Card, "tok_visa"), w.Backorder, cmp.Or(w.Postal, "10115"))
+}
+
+// Place places an order as alice and returns its id.
+func (c *Client) Place(w Wish) string {
+	c.Helper()
+	var o struct{ ID, Status string }
+	c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", w.JSON(), "Idempotency-Key", uuid.NewString()).Into(c, &o)
+	if o.Status != "placed" {
+		c.Errorf("a new order is %s", o.Status)
+	}
+	return o.ID
+}
+
+// Cancel asks as alice for an order to be cancelled.
+func (c *Client) Cancel(id string) (Answer, error) {
+	return c.Call("alice", http.MethodPost, "/api/orders/"+id+"/cancellation", "")
+}
+
+// Tracking is what tracking shows of an order.
+type Tracking struct {
+	Status, Reason string
+	Timeline       []struct {
+		Seq          int
+		Status, What string
+	}
+	Payment *struct {
+		Status string
+		Amount struct{ Amount int64 }
+	}
+	Shipment *struct {
+		Carrier, TrackingNumber string
+		Stages                  []struct{ Stage string }
+	}
+}
+
+// Path is the statuses that the order has gone through.
+func (t Tracking) Path() []string {
+	var path []string
+	for _, e := range t.Timeline {
+		if len(path) == 0 || path[len(path)-1] != e.Status {
+			path = append(path, e.Status)
+		}
+	}
+	return path
+}
+
+// Track asks as alice where an order is.
+func (c *Client) Track(id string) Tracking {
+	c.Helper()
+	var t Tracking
+	c.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders/"+id+"/tracking", "").Into(c, &t)
+	return t
+}
+
+// End waits until an order is final.
+func (c *Client) End(id string) Tracking {
+	c.Helper()
+	var t Tracking
+	Until(c, "order "+id+" is final", func() bool {
+		a, err := c.Call("alice", http.MethodGet, "/api/orders/"+id+"/tracking", "")
+		if err != nil || a.Status != http.StatusOK {
+			return false // somebody is being restarted
+		}
+		a.Into(c, &t)
+		return t.Status == "delivered" || t.Status == "cancelled"
+	})
+	return t
+}
+
+// Reach waits until an order has a status, or has had it.
+func (c *Client) Reach(id, status string) {
+	c.Helper()
+	Until(c, "order "+id+" is "+status, func() bool { return slices.Contains(c.Track(id).Path(), status) })
+}
+
+// Product makes a product of the test's own, so that nobody else takes of its stock, and waits until it can be ordered.
+func (c *Client) Product(stock, reorderPoint, reorderQuantity int) (sku string) {
+	c.Helper()
+	sku = "T-" + strings.ToUpper(uuid.NewString()[:8])
+	c.Must(http.StatusCreated, "olga", http.MethodPut, "/api/products/"+sku, fmt.Sprintf(
+		`{"name":"Test product","description":"For a test.","price":{"amount":1000,"currency":"EUR"},"reorder_point":%d,"reorder_quantity":%d}`, reorderPoint, reorderQuantity))
+	if stock > 0 {
+		a, err := c.Call("olga", http.MethodPost, "/api/products/"+sku+"/stock", fmt.Sprintf(`{"add":%d}`, stock), "Idempotency-Key", uuid.NewString())
+		if err != nil || a.Status/100 != 2 {
+			c.Fatalf("add stock: %v %d %s", err, a.Status, a.Body)
+		}
+	}
+	// Orders hears of it by an event, which not every replica of it need have handled: it is in their database.
+	Until(c, "orders knows "+sku, func() bool { return c.known(sku) })
+	return sku
+}
+
+// known asks whether orders has heard of a product, with an order that names another one that it cannot know.
+func (c *Client) known(sku string) bool {
+	c.Helper()
+	a, err := c.Call("alice", http.MethodPost, "/api/orders", strings.Replace(Wish{SKU: sku}.JSON(), `"lines":[`, `"lines":[{"sku":"NO-SUCH","quantity":1},`, 1), "Idempotency-Key", uuid.NewString())
+	return err == nil && a.Status == http.StatusUnprocessableEntity && !strings.Contains(string(a.Body), sku)
+}
+
+// Available is how many units of a product can be ordered.
+func (c *Client) Available(sku string) int {
+	c.Helper()
+	var p struct{ Available int }
+	c.Must(http.StatusOK, "", http.MethodGet, "/api/products/"+sku, "").Into(c, &p)
+	return p.Available
+}
