@@ -66,7 +66,9 @@ func (f *feed) hear(batch []bus.Delivery) {
 		if json.Unmarshal(d.Body, &m) != nil { // not for us to judge; the timeline will tell
 			continue
 		}
-		f.flow.count(m.Status, time.Now())
+		if m.Entered {
+			f.flow.count(m.Status, time.Now())
+		}
 		for w := range f.watchers[m.OrderID] {
 			select {
 			case w.news <- entry{m.Seq, m.At, m.Status, m.What}:

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"example.com/orderflow/pkg/client"
 )
 
 // program is a process that the console asks how it is, at an address of its own: a client with breakers and retries
@@ -23,21 +21,11 @@ type program struct {
 	Name, Address string
 }
 
-// programsOf lists the processes that the settings name. Behind one name of DNS there may be several: then any of them
-// answers.
-func programsOf(cfg config) (all []program) {
-	for _, p := range []struct {
-		name string
-		urls client.URLs
-	}{
-		{"gateway", cfg.GatewayAdminURL},
-		{"orders", cfg.OrdersURL},
-		{"inventory", cfg.InventoryURL},
-		{"payments", cfg.PaymentsURL},
-		{"shipping", cfg.ShippingURL},
-	} {
-		for _, address := range p.urls {
-			all = append(all, program{p.name, address})
+// programs lists the processes behind the settings, each replica by itself.
+func (s *site) programs(ctx context.Context) (all []program) {
+	for _, n := range s.watched {
+		for _, address := range n.client.Replicas(ctx) {
+			all = append(all, program{n.name, address})
 		}
 	}
 	return all
@@ -54,6 +42,20 @@ type health struct {
 	samples  []sample
 }
 
+// ages is how old the messages are that wait in each queue: whichever consumer of it has the oldest in hand.
+func ages(programs []health) map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for _, p := range programs {
+		for _, m := range p.samples {
+			if m.name == "bus_queue_age_seconds" {
+				queue := m.label("queue")
+				all[queue] = max(all[queue], time.Duration(m.value*float64(time.Second)))
+			}
+		}
+	}
+	return all
+}
+
 const (
 	probeTimeout = 1500 * time.Millisecond
 	probeMost    = 4 << 20
@@ -63,9 +65,10 @@ var prober = &http.Client{Timeout: probeTimeout}
 
 // checkUp asks all programs side by side.
 func (s *site) checkUp(ctx context.Context) []health {
-	all := make([]health, len(s.programs))
+	programs := s.programs(ctx)
+	all := make([]health, len(programs))
 	var asking sync.WaitGroup
-	for i, p := range s.programs {
+	for i, p := range programs {
 		asking.Go(func() { all[i] = p.checkUp(ctx) })
 	}
 	asking.Wait()

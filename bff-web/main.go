@@ -74,7 +74,7 @@ type site struct {
 	orders, payments, inventory, shipping, gateway *client.Client
 
 	services []neighbour // all four, in the order of their names
-	programs []program   // for the operator console
+	watched  []neighbour // they and, if it can be asked, the gateway: for the operator console
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
@@ -106,11 +106,13 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		log: log, pages: pages, verifier: verifier, sealer: sealer, secret: cfg.DemoSecret,
 		orders: connect("orders", cfg.OrdersURL), payments: connect("payments", cfg.PaymentsURL),
 		inventory: connect("inventory", cfg.InventoryURL), shipping: connect("shipping", cfg.ShippingURL),
-		gateway:  connect("gateway", cfg.GatewayURL),
-		programs: programsOf(cfg),
-		feed:     newFeed(),
-		streams:  newStreams(cfg.StreamsMost),
+		gateway: connect("gateway", cfg.GatewayURL),
+		feed:    newFeed(),
+		streams: newStreams(cfg.StreamsMost),
 	}
 	s.services = []neighbour{{"inventory", s.inventory}, {"orders", s.orders}, {"payments", s.payments}, {"shipping", s.shipping}}
+	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
+		s.watched = append([]neighbour{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
+	}
 	return s, nil
 }

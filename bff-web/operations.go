@@ -19,7 +19,7 @@ type console struct {
 	Flow      []bar
 	Attention *attention
 	Programs  []health
-	Queues    []bus.QueueState
+	Queues    []queue
 	Dead      int  // messages in all dead-letter queues
 	Deaf      bool // without RabbitMQ the flow and the queues are not known
 }
@@ -32,6 +32,12 @@ type attention struct {
 		Since    time.Time `json:"since"`
 		WaitsFor string    `json:"waits_for"`
 	} `json:"items"`
+}
+
+// queue is one that messages pass through.
+type queue struct {
+	bus.QueueState
+	Age string // of the oldest message that waits or is being handled; empty: nobody can tell
 }
 
 // bar is a row of the chart: how many orders came into a status lately, and how many are in it now.
@@ -71,6 +77,7 @@ func bars(lately map[string]int, programs []health) []bar {
 func (s *site) getOperations(c echo.Context) error {
 	ctx := c.Request().Context()
 	var k console
+	var states []bus.QueueState
 	var asking sync.WaitGroup
 	asking.Go(func() { k.Programs = s.checkUp(ctx) })
 	asking.Go(func() { k.Attention = orGap[attention](s, c, s.orders, "/api/operations/attention") })
@@ -79,7 +86,7 @@ func (s *site) getOperations(c echo.Context) error {
 			return
 		}
 		var err error
-		if k.Queues, err = s.broker.Queues(ctx, queues...); err != nil {
+		if states, err = s.broker.Queues(ctx, queues...); err != nil {
 			s.log.WarnContext(ctx, "the console has a gap", "part", "queues", "error", err)
 		}
 	})
@@ -87,7 +94,7 @@ func (s *site) getOperations(c echo.Context) error {
 	k.Programs = append(k.Programs, s.itself())
 	k.Deaf = !s.feed.live()
 	k.Flow = bars(s.feed.lately(time.Now()), k.Programs)
-	k.Queues, k.Dead = withoutDead(k.Queues)
+	k.Queues, k.Dead = withoutDead(states, ages(k.Programs))
 	return s.pages.render(c, http.StatusOK, "operations.html", k)
 }
 
@@ -113,15 +120,21 @@ func queuesOf(service string) (names []string) {
 	return names
 }
 
-// withoutDead keeps the queues that messages pass through, and counts what lies in the others.
-func withoutDead(states []bus.QueueState) (kept []bus.QueueState, dead int) {
+// withoutDead keeps the queues that messages pass through, and counts what lies in the others. Without a consumer nobody
+// knows how old the messages of a queue are.
+func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept []queue, dead int) {
 	for i := 0; i+1 < len(states); i += 2 {
 		dead += states[i+1].Ready
-		if !states[i].Missing {
-			kept = append(kept, states[i])
+		if states[i].Missing {
+			continue
 		}
+		q := queue{QueueState: states[i]}
+		if age, ok := ages[q.Name]; ok && q.Consumers > 0 {
+			q.Age = age.Round(time.Second).String()
+		}
+		kept = append(kept, q)
 	}
-	slices.SortStableFunc(kept, func(a, b bus.QueueState) int { return cmp.Compare(b.Ready, a.Ready) })
+	slices.SortStableFunc(kept, func(a, b queue) int { return cmp.Compare(b.Ready, a.Ready) })
 	return kept, dead
 }
 

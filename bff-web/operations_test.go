@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/orderflow/pkg/bus"
 )
 
 const metrics = `# HELP orders_under_way Orders that are not final, by status.
@@ -15,6 +18,8 @@ orders_under_way{status="paid"} 3
 outbox_due 2
 outbox_oldest_seconds 61.5
 outbox_refused 1
+bus_queue_age_seconds{otel_scope_name="orderflow/bus",queue="orders.commands"} 75.4
+bus_queue_age_seconds{queue="orders.events"} 0
 client_breaker_open{neighbour="orders",replica="http://a"} 1
 client_breaker_open{neighbour="shipping",replica="http://b"} 0
 odd
@@ -43,6 +48,30 @@ func TestAProgramTellsHowItIs(t *testing.T) {
 		}
 	}
 	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`)
+}
+
+func TestAQueueIsAsOldAsTheOldestThatAnyReplicaHasInHand(t *testing.T) {
+	t.Parallel()
+	replica := func(metrics string) health { return health{samples: slices.Collect(samples([]byte(metrics)))} }
+	old := ages([]health{replica(`bus_queue_age_seconds{queue="a.commands"} 2`), replica(`bus_queue_age_seconds{queue="a.commands"} 75.4` + "\n" + `bus_queue_age_seconds{queue="b.commands"} 9`)})
+	queues, dead := withoutDead([]bus.QueueState{
+		{Name: "a.commands", Ready: 3, Consumers: 2}, {Name: "a.commands.dead", Ready: 4},
+		{Name: "b.commands", Ready: 7}, {Name: "b.commands.dead", Ready: 1},
+		{Name: "c.commands", Missing: true}, {Name: "c.commands.dead", Missing: true},
+	}, old)
+	if len(queues) != 2 || dead != 5 || queues[0].Name != "b.commands" || queues[0].Age != "" || queues[1].Age != "1m15s" {
+		t.Errorf("%+v, %d dead; nobody takes from b, so its age is not known", queues, dead)
+	}
+}
+
+func TestTheFlowCountsAnOrderOnceInEachStatus(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.announce(3, "paid")
+	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":4,"status":"paid","entered":false}`)}}})
+	if sums := f.site.feed.lately(time.Now()); sums["paid"] != 1 {
+		t.Errorf("%v", sums)
+	}
 }
 
 func TestTheFlowForgetsWhatIsLongAgo(t *testing.T) {

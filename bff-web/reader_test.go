@@ -51,7 +51,7 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // announce is what orders publishes when the timeline has grown.
 func (f *fixture) announce(seq int, status string) {
-	body, _ := json.Marshal(messages.OrderStatusChanged{OrderID: "o-1", Seq: seq, Status: status, What: status})
+	body, _ := json.Marshal(messages.OrderStatusChanged{OrderID: "o-1", Seq: seq, Status: status, Entered: true, What: status})
 	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
 }
 

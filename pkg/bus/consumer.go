@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -25,11 +26,24 @@ type Consumer struct {
 	queue   Queue
 	moves   *Publisher // carries retries and dead letters
 	handler Handler
+	oldest  atomic.Int64 // when the oldest message in hand was sent, in ms since 1970; 0 while there is none
 }
 
 // NewConsumer returns a consumer of queue that consumes while Run runs.
 func (b *Broker) NewConsumer(queue Queue, moves *Publisher, handler Handler) *Consumer {
-	return &Consumer{broker: b, queue: queue, moves: moves, handler: handler}
+	c := &Consumer{broker: b, queue: queue, moves: moves, handler: handler}
+	observeAge(queue.Name(), c.age)
+	return c
+}
+
+// age is how long ago the oldest message in hand was sent. Messages come in the order of the queue, so as long as one is in
+// hand nothing in the queue is older, save what waits to be tried again.
+func (c *Consumer) age() time.Duration {
+	sent := c.oldest.Load()
+	if sent == 0 {
+		return 0
+	}
+	return max(0, time.Since(time.UnixMilli(sent)))
 }
 
 // Run declares the queue and consumes it until ctx ends, in one session after another. It then finishes and acknowledges
@@ -107,6 +121,8 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 // process hands a batch over until it is no longer held, moves what failed and acknowledges all of it at once. A batch
 // that was begun is finished although ctx has ended: under its own deadline.
 func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) error {
+	c.oldest.Store(oldest(batch))
+	defer c.oldest.Store(0)
 	var errs []error
 	for wait := holdFirst; ; wait = min(2*wait, holdMax) {
 		handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
@@ -128,6 +144,17 @@ func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) er
 		return fmt.Errorf("acknowledge: %w", err)
 	}
 	return nil
+}
+
+// oldest is when the oldest of some deliveries was sent, in ms since 1970. What was put there by hand may not tell.
+func oldest(batch []Delivery) int64 {
+	var sent int64
+	for _, d := range batch {
+		if at := moment(d.raw.Headers, headerSent); !at.IsZero() && (sent == 0 || at.UnixMilli() < sent) {
+			sent = at.UnixMilli()
+		}
+	}
+	return sent
 }
 
 // settle publishes the copies of what failed, to a retry queue or the dead-letter queue, until all are confirmed. Only

@@ -43,6 +43,7 @@ const contentType = "application/json"
 
 // Headers of a message. All that start with "x-" belong to the broker.
 const (
+	headerSent         = "sent-at" // when this copy was; ce-time is when the message came to be, which may be long before
 	headerAttempt      = "attempt"
 	headerFirstFailed  = "first-failed-at"
 	headerLastFailed   = "last-failed-at"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -31,6 +32,17 @@ func newMeters(b *Broker) meters {
 			return nil
 		}))
 	return out
+}
+
+// observeAge shows how old the messages of a queue are.
+func observeAge(queue string, age func() time.Duration) {
+	name := metric.WithAttributes(attribute.String("queue", queue))
+	_, _ = otel.Meter("orderflow/bus").Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
+		metric.WithDescription("How long ago the oldest message was sent that the consumer of a queue has in hand; 0: it has none."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			o.Observe(age().Seconds(), name)
+			return nil
+		}))
 }
 
 func (m meters) published(ctx context.Context, kind string, err error) {

@@ -134,6 +134,7 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 			errs[i] = fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(s.lost))
 			continue
 		}
+		e.Headers[headerSent] = stamp(time.Now())
 		c, err := s.ch.PublishWithDeferredConfirmWithContext(ctx, e.exchange, e.key, e.mandatory, false, e.Publishing)
 		if err != nil {
 			errs[i] = fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -11,6 +11,7 @@
 package client
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -94,6 +95,19 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return call.do()
+}
+
+// Replicas lists the base URLs of all processes of the neighbour that are known, whether they answer or not: for those who
+// want to ask each of them, not any. Behind a name with TLS it is the name, as a certificate has no addresses.
+func (c *Client) Replicas(ctx context.Context) (urls []string) {
+	for _, r := range c.replicas.find(ctx) {
+		base := *r.base
+		if r.address != "" && base.Scheme == "http" {
+			base.Host = r.address
+		}
+		urls = append(urls, base.String())
+	}
+	return urls
 }
 
 // RoundTrip is Do.

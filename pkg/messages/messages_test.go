@@ -32,7 +32,7 @@ const id = "0199c0de-0000-7000-8000-000000000001"
 var examples = []Message{
 	CheckProgress{id, 3, 1},
 	OrderPlaced{id, "alice", lines, money, at},
-	OrderStatusChanged{id, "alice", 4, "releasing", "payment_declined", "payment declined", at},
+	OrderStatusChanged{id, "alice", 4, "releasing", true, "payment_declined", "payment declined", at},
 	OrderCancelled{id, "alice", "payment_declined"},
 	OrderCompleted{id, "alice"},
 	ReserveStock{id, lines, true},

@@ -24,6 +24,7 @@ type OrderStatusChanged struct {
 	CustomerID string    `json:"customer_id"`
 	Seq        int       `json:"seq"` // 1, 2, 3 … within the order
 	Status     string    `json:"status"`
+	Entered    bool      `json:"entered"` // the order came into the status with this entry; else it was in it already
 	Reason     string    `json:"reason,omitempty"`
 	What       string    `json:"what"`
 	At         time.Time `json:"at"`

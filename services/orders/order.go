@@ -155,7 +155,7 @@ func (o order) enter(to status, what string, now time.Time, p patience) turn {
 	if to == reserved {
 		o.Payment = payment{Status: "requested", Amount: o.Total}
 	}
-	t := o.note(what, now)
+	t := o.write(what, true, now)
 	if s.asks != nil && !s.quiet {
 		t.send = append(t.send, s.asks(o))
 	}
@@ -169,12 +169,15 @@ func (o order) enter(to status, what string, now time.Time, p patience) turn {
 }
 
 // note is a turn that only adds to the timeline.
-func (o order) note(what string, now time.Time) turn {
+func (o order) note(what string, now time.Time) turn { return o.write(what, false, now) }
+
+func (o order) write(what string, entered bool, now time.Time) turn {
 	o.Seq++
 	o.UpdatedAt = now
 	e := entry{Seq: o.Seq, At: now, Status: o.Status, What: what}
 	return turn{order: o, entry: &e, send: []messages.Message{messages.OrderStatusChanged{
-		OrderID: o.ID, CustomerID: o.CustomerID, Seq: e.Seq, Status: string(e.Status), Reason: string(o.Reason), What: what, At: now,
+		OrderID: o.ID, CustomerID: o.CustomerID, Seq: e.Seq, Status: string(e.Status), Entered: entered,
+		Reason: string(o.Reason), What: what, At: now,
 	}}}
 }
 

@@ -129,7 +129,13 @@ func (w *world) deadline(i int) {
 
 func (w *world) turn(t turn) {
 	w.now = w.now.Add(time.Second)
+	before := w.order.Status
 	w.take(t)
+	for _, m := range t.send {
+		if told, ok := m.(messages.OrderStatusChanged); ok && told.Entered != (w.order.Status != before) {
+			w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, told.Entered)
+		}
+	}
 	w.network = append(w.network, t.send...)
 	if t.check != nil {
 		w.deadlines = append(w.deadlines, *t.check)

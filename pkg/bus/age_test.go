@@ -1,0 +1,49 @@
+package bus_test
+
+import (
+	"context"
+	"testing"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/testkit"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+func TestTheAgeOfWhatWaitsIsAMetric(t *testing.T) { // not parallel: it sets what is global
+	reader := metric.NewManualReader()
+	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
+	age := func() float64 {
+		var all metricdata.ResourceMetrics
+		if err := reader.Collect(t.Context(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				if gauge, ok := m.Data.(metricdata.Gauge[float64]); ok && m.Name == "bus_queue_age" {
+					return gauge.DataPoints[0].Value
+				}
+			}
+		}
+		return -1
+	}
+	release := make(chan struct{})
+	v := testkit.NewVhost(t)
+	p, _ := running(t, newBroker(t, v.URL), queue(kind), func(_ context.Context, batch []bus.Delivery) []error {
+		<-release
+		return make([]error, len(batch))
+	})
+	if got := age(); got != 0 {
+		t.Errorf("with nothing to do the age is %f", got)
+	}
+	late := message(`{}`)
+	late.Time = late.Time.Add(-1e12) // written long ago, as a deadline is: that is not how long it waits
+	publish(t, p, late)
+	testkit.Until(t, "the age grows while the message is in hand", func() bool { return age() > 0.3 })
+	if got := age(); got > 60 {
+		t.Errorf("the age is %f: it is counted from when the message was written", got)
+	}
+	close(release)
+	testkit.Until(t, "nothing is old once all is done", func() bool { return age() == 0 })
+}
