@@ -6,6 +6,7 @@ import (
 	"context"
 	"embed"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -56,7 +57,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
-	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
+	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: s.ready, Report: broker.Report})
 	verifier := cfg.Verifier(p.Log)
 	operator := web.Authenticate(verifier, identity.ScopeOperations)
 	s.routes(server.Echo, web.Authenticate(verifier, identity.ScopeOrders), operator)
@@ -73,15 +74,19 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	)
 }
 
-// shop is the service's state: all of it is in the database.
+// shop is the service: its state is in the database.
 type shop struct {
 	db       *postgres.DB
 	log      *slog.Logger
 	patience patience
 	now      func() time.Time
+	started  time.Time
+	stocked  atomic.Bool // there is something to order
 	meters   meters
 }
 
 func newShop(db *postgres.DB, log *slog.Logger, p patience) *shop {
-	return &shop{db: db, log: log, patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	s := &shop{db: db, log: log, patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	s.started = s.now()
+	return s
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"time"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
@@ -135,7 +134,7 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 		return nil, err
 	}
 	if !stocked {
-		return nil, fault.New(fault.Unavailable, "the catalogue has not arrived yet").After(time.Second)
+		return nil, errNotStocked
 	}
 	o, err := p.priced(customer, catalogue)
 	if err != nil {
