@@ -125,11 +125,8 @@ type offered struct {
 // which orders accepts the order, here it is only shown.
 func (s *site) offer(c echo.Context, k cart) offer {
 	o := offer{Text: k.String()}
-	all, err := read[catalogue](c, s.inventory, "/api/products")
-	if err != nil {
-		s.log.WarnContext(c.Request().Context(), "show a cart", "error", err)
-		o.Blind = true
-	}
+	all, err := s.products(c)
+	o.Blind = err != nil
 	known := all.bySKU()
 	for _, l := range k {
 		p, ok := known[l.SKU]

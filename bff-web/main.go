@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -78,6 +79,7 @@ type site struct {
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
+	shelf    atomic.Pointer[catalogue] // the last one that inventory told
 }
 
 type neighbour struct {

@@ -122,12 +122,12 @@ type backstage struct {
 func (s *site) getOrder(c echo.Context) error {
 	at := "/api/orders/" + url.PathEscape(c.Param("id"))
 	var screen orderScreen
-	var all *catalogue
+	var all catalogue
 	var missing error
 	var asking sync.WaitGroup
 	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
 	asking.Go(func() { screen.Tracking = orGap[tracking](s, c, s.orders, at+"/tracking") })
-	asking.Go(func() { all = orGap[catalogue](s, c, s.inventory, "/api/products") })
+	asking.Go(func() { all, _ = s.products(c) }) // names and pictures are not needed
 	if visitor(c).Operator() {
 		id := url.PathEscape(c.Param("id"))
 		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "/api/payments/"+id) })
@@ -137,9 +137,7 @@ func (s *site) getOrder(c echo.Context) error {
 	if missing != nil {
 		return missing
 	}
-	if all != nil {
-		screen.Pictures = all.bySKU()
-	}
+	screen.Pictures = all.bySKU()
 	status, timeline := screen.Order.Status, []entry(nil)
 	if screen.Tracking != nil { // it may have been read a moment later
 		status, timeline = screen.Tracking.Status, screen.Tracking.Timeline
@@ -167,20 +165,18 @@ func (s *site) getOrders(c echo.Context) error {
 		Pictures map[string]product
 	}
 	path := "/api/orders?limit=20&cursor=" + url.QueryEscape(c.QueryParam("cursor"))
-	var all *catalogue
+	var all catalogue
 	var missing error
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		_, missing = s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list)
 	})
-	asking.Go(func() { all = orGap[catalogue](s, c, s.inventory, "/api/products") })
+	asking.Go(func() { all, _ = s.products(c) }) // names and pictures are not needed
 	asking.Wait()
 	if missing != nil {
 		return missing
 	}
-	if all != nil {
-		list.Pictures = all.bySKU()
-	}
+	list.Pictures = all.bySKU()
 	return s.pages.render(c, http.StatusOK, "orders.html", list)
 }
 

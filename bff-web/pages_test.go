@@ -109,6 +109,29 @@ func TestWithoutInventoryThePageAsksForPatience(t *testing.T) {
 	}
 }
 
+func TestTheShopStaysOpenWithTheLastCatalogueForAnHour(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("inventory", says(200, `{"items":[{"sku":"PEN","name":"Pen","price":{"amount":100,"currency":"EUR"},"available":9}]}`))
+	f.answer("orders", says(200, `{"items":[{"id":"1","status":"paid","lines":[{"sku":"PEN","quantity":1}]}]}`))
+	b := f.as("alice")
+	if page := b.loads(200, "/", "Pen", "€1.00"); strings.Contains(page, "does not answer") {
+		t.Error("inventory answers, and the page says that it does not")
+	}
+	b.posts("/cart", "/?notice=added", "sku", "PEN", "quantity", "2")
+	f.services["inventory"].Close()
+	b.loads(200, "/", "Inventory does not answer", "Pen", "€1.00")
+	b.loads(200, "/cart", "Pen", "€2.00")
+	if page := b.loads(200, "/orders"); strings.Contains(page, "cannot be shown") {
+		t.Error("there are pictures, and the page says that there are not")
+	}
+
+	old := *f.site.shelf.Load()
+	old.AsOf = old.AsOf.Add(-staleFor)
+	f.site.shelf.Store(&old)
+	b.loads(503, "/", "We will be right back")
+}
+
 func TestAnEmptyCatalogueIsAPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

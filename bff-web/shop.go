@@ -50,22 +50,9 @@ func (p product) State() string {
 // Wanted reports whether it can be put into a cart: it is there, or will be again.
 func (p product) Wanted() bool { return p.State() != "none" }
 
-// catalogue is what inventory answers.
-type catalogue struct {
-	Items []product `json:"items"`
-}
-
-func (all catalogue) bySKU() map[string]product {
-	found := make(map[string]product, len(all.Items))
-	for _, p := range all.Items {
-		found[p.SKU] = p
-	}
-	return found
-}
-
 // getShop is the front page.
 func (s *site) getShop(c echo.Context) error {
-	all, err := read[catalogue](c, s.inventory, "/api/products")
+	all, err := s.products(c)
 	if err != nil {
 		return err
 	}

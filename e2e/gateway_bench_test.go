@@ -22,7 +22,7 @@ func BenchmarkGateway(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s, err := launch(dir, 1, map[string][]string{"gateway": {"RATE_PER_ADDRESS=0", "RATE_PER_CALLER=0"}})
+	s, err := launch(dir, each(1), map[string][]string{"gateway": {"RATE_PER_ADDRESS=0", "RATE_PER_CALLER=0"}})
 	if err != nil {
 		b.Fatal(err)
 	}

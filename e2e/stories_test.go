@@ -15,7 +15,7 @@ func TestStories(t *testing.T) {
 
 func TestCancelledBeforeDispatchIsRefunded(t *testing.T) {
 	t.Parallel()
-	s := start(t, 1, map[string][]string{"simulator": {"CARRIER_PACE=10s"}, "orders": settings["orders"]})
+	s := start(t, each(1), map[string][]string{"simulator": {"CARRIER_PACE=10s"}, "orders": settings["orders"]})
 	c := stories.New(t, world(s))
 	sku := c.Product(5, 0, 0)
 	id := c.Place(stories.Wish{SKU: sku})

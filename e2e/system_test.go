@@ -60,8 +60,8 @@ func run(m *testing.M) (int, error) {
 	return code, err
 }
 
-// start starts a system of its own for a test, with a number of replicas of each program that can have some.
-func start(t *testing.T, replicas int, env map[string][]string) *system.System {
+// start starts a system of its own for a test, with these numbers of replicas.
+func start(t *testing.T, replicas map[string]int, env map[string][]string) *system.System {
 	t.Helper()
 	s, err := launch(t.TempDir(), replicas, env)
 	if err != nil {
@@ -78,15 +78,16 @@ func start(t *testing.T, replicas int, env map[string][]string) *system.System {
 	return s
 }
 
-func launch(dir string, replicas int, env map[string][]string) (*system.System, error) {
+// each is a number of replicas of every program that can have some.
+func each(n int) map[string]int {
+	return map[string]int{"orders": n, "payments": n, "inventory": n, "shipping": n, "bff-web": n}
+}
+
+func launch(dir string, replicas map[string]int, env map[string][]string) (*system.System, error) {
 	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
 		return nil, err
 	}
-	counts := map[string]int{}
-	for _, name := range []string{"orders", "payments", "inventory", "shipping", "bff-web"} {
-		counts[name] = replicas
-	}
-	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: counts, Env: env})
+	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: replicas, Env: env})
 }
 
 // world is a system as its users know it.
@@ -107,7 +108,7 @@ func together(t *testing.T) *system.System {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "orderflow-e2e-shared-"); shared.err == nil {
-			shared.System, shared.err = launch(shared.dir, 2, settings)
+			shared.System, shared.err = launch(shared.dir, each(2), settings)
 		}
 	})
 	if shared.err != nil {
