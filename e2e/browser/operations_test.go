@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,6 +52,9 @@ func TestOlgaReplaysAndDiscardsADeadLetter(t *testing.T) {
 	p.sees("There are none.")
 }
 
+// queueRow is a queue with its depth, age and consumers.
+var queueRow = regexp.MustCompile(`orders\.commands \d+ \d+s 2`)
+
 func TestTheConsoleShowsWhatRuns(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
@@ -66,6 +70,9 @@ func TestTheConsoleShowsWhatRuns(t *testing.T) {
 	}
 	if text := p.text("#attention"); !strings.Contains(text, "orders.commands") || !strings.Contains(text, "No order waits") {
 		t.Errorf("%s", text)
+	}
+	if text := p.text("#attention"); !strings.Contains(text, "Waiting Age Consumers") || !queueRow.MatchString(text) {
+		t.Errorf("a queue that nothing waits in: %s", text)
 	}
 	p.visit("/operations/stock")
 	p.press("Add")

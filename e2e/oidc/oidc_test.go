@@ -63,6 +63,8 @@ func TestTheWholeSystemTrustsAProvider(t *testing.T) {
 			t.Errorf("olga at %s: %d", path, got)
 		}
 	}
+	expect("olga's list of all dead letters", 200, call(gateway, "GET", "/api/operations/dead-letters", olga, ""))
+	expect("alice's", 403, call(gateway, "GET", "/api/operations/dead-letters", alice, ""))
 	expect("the demo identity", 404, call(gateway, "POST", "/oauth/token", "", ""))
 
 	p.with(func() { p.audience = "another" })

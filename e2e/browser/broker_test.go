@@ -1,0 +1,38 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The page goes on without the broker, by asking, and shows what happens once it is back. It stops what the other tests
+// use, so it is over before they go on.
+func TestAPageThatIsOpenWhileTheBrokerIsAwayShowsEverything(t *testing.T) {
+	p := open(t, wide)
+	p.signIn("Alice", "/")
+	if err := world.Rabbit.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	p.buy("", "tok_visa")
+	p.becomes("Placed")
+	p.do(chromedp.Evaluate[chromedp.Void](`window.same = true`))
+
+	console := open(t, wide)
+	console.signIn("Olga", "/operations")
+	console.sees("RabbitMQ cannot be asked")
+	console.sees("RabbitMQ cannot be heard")
+
+	if err := world.Rabbit.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.becomes("Delivered")
+	if !get(p, chromedp.Evaluate[bool](`window.same === true`)) {
+		t.Error("the page was loaded again")
+	}
+	if n := p.count(".timeline li"); n < 6 {
+		t.Errorf("the timeline has %d entries", n)
+	}
+	console.sees("connected")
+	console.holds("the queues are shown again", `document.querySelectorAll("#attention tbody tr").length >= 6`)
+}
