@@ -55,9 +55,12 @@ func TestAQueueIsAsOldAsTheOldestThatAnyReplicaHasInHand(t *testing.T) {
 	replica := func(metrics string) health { return health{samples: slices.Collect(samples([]byte(metrics)))} }
 	old := ages([]health{replica(`bus_queue_age_seconds{queue="a.commands"} 2`), replica(`bus_queue_age_seconds{queue="a.commands"} 75.4` + "\n" + `bus_queue_age_seconds{queue="b.commands"} 9`)})
 	queues, dead := withoutDead([]bus.QueueState{
-		{Name: "a.commands", Ready: 3, Consumers: 2}, {Name: "a.commands.dead", Ready: 4},
-		{Name: "b.commands", Ready: 7}, {Name: "b.commands.dead", Ready: 1},
-		{Name: "c.commands", Missing: true}, {Name: "c.commands.dead", Missing: true},
+		{Name: "a.commands", Ready: 3, Consumers: 2},
+		{Name: "a.commands.dead", Ready: 4},
+		{Name: "b.commands", Ready: 7},
+		{Name: "b.commands.dead", Ready: 1},
+		{Name: "c.commands", Missing: true},
+		{Name: "c.commands.dead", Missing: true},
 	}, old)
 	if len(queues) != 2 || dead != 5 || queues[0].Name != "b.commands" || queues[0].Age != "" || queues[1].Age != "1m15s" {
 		t.Errorf("%+v, %d dead; nobody takes from b, so its age is not known", queues, dead)
