@@ -45,7 +45,7 @@ func (c *Client) StartLoad() *Load {
 }
 
 func (l *Load) buy(ctx context.Context) {
-	card := []string{"tok_visa", "tok_visa", "tok_declined", "tok_flaky"}[rand.IntN(4)] //nolint:gosec // nothing secret
+	card := []string{"tok_visa", "tok_visa", "tok_declined", "tok_flaky"}[rand.IntN(4)]
 	key := uuid.NewString()
 	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		a, err := l.Call("alice", http.MethodPost, "/api/orders", Wish{SKU: l.sku, Card: card}.JSON(), "Idempotency-Key", key)
@@ -54,7 +54,7 @@ func (l *Load) buy(ctx context.Context) {
 			var o struct{ ID string }
 			a.Into(l, &o)
 			l.note(o.ID, card)
-			if rand.IntN(5) == 0 { //nolint:gosec // nothing secret
+			if rand.IntN(5) == 0 {
 				_, _ = l.Cancel(o.ID)
 			}
 			return
