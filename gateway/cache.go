@@ -26,7 +26,7 @@ const cachedMost = 1 << 20 // bytes of one answer
 // cache keeps public answers (RFC 9111): while they are fresh they are served from here, afterwards they are revalidated,
 // and when that fails they are served stale.
 //
-// Why it is our own: docs/adr/0018.
+// Why it is our own: docs/adr/0022.
 type cache struct {
 	cacheSettings
 	now func() time.Time

@@ -18,7 +18,7 @@ type resolver string
 
 // lookup returns all addresses of a host and how long they may be believed. It is Go's own resolver that asks, so that
 // search domains, ndots, several servers, TCP and /etc/hosts work as everywhere; but it keeps the TTL to itself, which is
-// therefore read from the servers' messages as they pass (docs/adr/0019). What is in /etc/hosts has none and may be believed for ever.
+// therefore read from the servers' messages as they pass (docs/adr/0023). What is in /etc/hosts has none and may be believed for ever.
 func (s resolver) lookup(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	var least ttl
 	least.Store(math.MaxUint32)

@@ -28,7 +28,7 @@ func (t Trust) Verifier(log *slog.Logger) *Verifier {
 // be JWTs. The provider says by discovery where its keys are; it is asked when the first token comes, and from time to
 // time, so it may be away when the program starts.
 //
-// The tokens are not verified by go-oidc but like all others (docs/adr/0020).
+// The tokens are not verified by go-oidc but like all others (docs/adr/0024).
 func NewOIDCVerifier(issuer, audience string, log *slog.Logger) *Verifier {
 	discover := func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
