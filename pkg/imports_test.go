@@ -38,6 +38,7 @@ var owned = map[string]string{
 	"github.com/pressly/goose/v3":         "postgres",
 	"github.com/golang-jwt/jwt/v5":        "identity",
 	"github.com/coreos/go-oidc/v3":        "identity",
+	"github.com/go-jose/go-jose/v4":       "identity",
 	"github.com/failsafe-go/failsafe-go":  "client",
 	"github.com/caarlos0/env/v11":         "service",
 	"github.com/prometheus/client_golang": "telemetry",

@@ -1,13 +1,14 @@
 package identity
 
 import (
+	"crypto"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
@@ -18,7 +19,7 @@ type Issuer struct {
 	name     string
 	audience string
 	private  ed25519.PrivateKey
-	public   JWK
+	public   jose.JSONWebKey
 }
 
 // NewIssuer returns the issuer with this name, whose tokens are for audience. The same seed gives the same key; who knows
@@ -28,16 +29,14 @@ func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {
 		return nil, fmt.Errorf("the seed of a key has %d bytes, not %d", ed25519.SeedSize, len(seed))
 	}
 	private := ed25519.NewKeyFromSeed(seed)
-	public, _ := private.Public().(ed25519.PublicKey) // which it always is
-	x := base64.RawURLEncoding.EncodeToString(public)
-	return &Issuer{name, audience, private, JWK{Type: "OKP", Curve: "Ed25519", X: x, ID: thumbprint(x), Use: "sig", Algorithm: "EdDSA"}}, nil
-}
-
-// thumbprint is a key's id (RFC 7638): it follows from the key, so replicas with the same key agree on it and another key
-// cannot have it.
-func thumbprint(x string) string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + x + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	public := jose.JSONWebKey{Key: private.Public(), Use: "sig", Algorithm: string(jose.EdDSA)}
+	// The id follows from the key (RFC 7638), so replicas with the same key agree on it and another key cannot have it.
+	print, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("id of a key: %w", err)
+	}
+	public.KeyID = base64.RawURLEncoding.EncodeToString(print)
+	return &Issuer{name, audience, private, public}, nil
 }
 
 // Token says that its bearer is sub and may do what scopes name, for as long as ttl.
@@ -54,14 +53,16 @@ func (i *Issuer) Token(sub string, scopes []string, ttl time.Duration) (string, 
 		},
 		Scope: strings.Join(scopes, " "),
 	})
-	token.Header["kid"] = i.public.ID
+	token.Header["kid"] = i.public.KeyID
 	return token.SignedString(i.private)
 }
 
 // JWKS is what others verify the tokens with.
-func (i *Issuer) JWKS() JWKS { return JWKS{Keys: []JWK{i.public}} }
+func (i *Issuer) JWKS() jose.JSONWebKeySet {
+	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{i.public}}
+}
 
 // Verifier returns a verifier of this issuer's tokens that asks nobody for the key.
 func (i *Issuer) Verifier() *Verifier {
-	return newVerifier(localKeys(i.JWKS().keys()), i.name, i.audience)
+	return newVerifier(localKeys{i.public.KeyID: i.public.Key}, i.name, i.audience)
 }

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,11 +113,14 @@ func (k *remoteKeys) get(ctx context.Context) (map[string]any, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}
-	var document JWKS
-	if err := json.NewDecoder(io.LimitReader(answer.Body, documentMax)).Decode(&document); err != nil {
+	document, err := io.ReadAll(io.LimitReader(answer.Body, documentMax))
+	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	set := document.keys()
+	set, err := readKeys(document)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
 	if len(set) == 0 { // never take a broken issuer's word that there are no keys
 		return nil, errors.New("no key that can be used")
 	}

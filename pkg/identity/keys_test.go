@@ -12,15 +12,16 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // publisher is an issuer's server, whose keys and health can be changed, and a verifier that asks it on a clock of ours.
 type publisher struct {
 	*httptest.Server
 	fetches  atomic.Int32
-	document atomic.Pointer[JWKS] // nil: the server is broken
-	clock    atomic.Int64         // seconds since the start
-	hold     chan struct{}        // a fetch is answered when this is closed
+	document atomic.Pointer[jose.JSONWebKeySet] // nil: the server is broken
+	clock    atomic.Int64                       // seconds since the start
+	hold     chan struct{}                      // a fetch is answered when this is closed
 	keys     *remoteKeys
 	verifier *Verifier
 }
@@ -106,7 +107,7 @@ func TestAServiceGoesOnVerifyingWhileTheIssuerIsAway(t *testing.T) {
 	p.document.Store(nil)
 	p.clock.Add(3600)
 	p.expect(t, "broken", issuer, "", 2)
-	p.document.Store(&JWKS{})
+	p.document.Store(&jose.JSONWebKeySet{})
 	p.clock.Add(3600)
 	p.expect(t, "without keys", issuer, "", 3)
 	p.Close()

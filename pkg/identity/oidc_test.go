@@ -77,7 +77,7 @@ func TestScopesComeInTheFormsThatProvidersKnow(t *testing.T) {
 		claim["iss"], claim["aud"], claim["sub"], claim["exp"] = "orderflow", "orderflow", "alice", time.Now().Add(time.Minute).Unix()
 		issuer := newIssuer(t)
 		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims(claim))
-		token.Header["kid"] = issuer.public.ID
+		token.Header["kid"] = issuer.public.KeyID
 		signed, err := token.SignedString(issuer.private)
 		if err != nil {
 			t.Fatal(err)

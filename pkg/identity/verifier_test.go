@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestATokenOfTheIssuerTellsWhoTheCallerIs(t *testing.T) {
 func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
-	verifier, ours := issuer.Verifier(), issuer.public.ID
+	verifier, ours := issuer.Verifier(), issuer.public.KeyID
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	good := token(t, ours, jwt.SigningMethodEdDSA, issuer.private, nil)
 	parts := strings.Split(good, ".")
@@ -147,11 +148,13 @@ func TestTokensOfOtherIdentityProvidersAreUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := JWKS{[]JWK{
-		{Type: "EC", Curve: "P-256", ID: "ec", X: b64(point[1:33]), Y: b64(point[33:])},
-		{Type: "RSA", ID: "rsa", Use: "sig", Algorithm: "RS256", N: b64(rsaKey.N.Bytes()), E: "AQAB"},
-	}}
-	verifier := newVerifier(localKeys(document.keys()), "orderflow", "orderflow")
+	document := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"ec","x":%q,"y":%q},{"kty":"RSA","kid":"rsa","use":"sig","alg":"RS256","n":%q,"e":"AQAB"}]}`,
+		b64(point[1:33]), b64(point[33:]), b64(rsaKey.N.Bytes()))
+	keys, err := readKeys([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := newVerifier(localKeys(keys), "orderflow", "orderflow")
 	for kid, by := range map[string]struct {
 		method jwt.SigningMethod
 		key    crypto.Signer
@@ -170,25 +173,32 @@ func TestTokensOfOtherIdentityProvidersAreUnderstood(t *testing.T) {
 
 func TestKeysThatAreNotGoodForTokensArePassedOver(t *testing.T) {
 	t.Parallel()
-	good := newIssuer(t).public
+	good, err := json.Marshal(newIssuer(t).public)
+	if err != nil {
+		t.Fatal(err)
+	}
 	small := base64.RawURLEncoding.EncodeToString(slices.Repeat([]byte{0xff}, 128))
+	large := base64.RawURLEncoding.EncodeToString(slices.Repeat([]byte{0xff}, 256))
 	zero := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
-	for name, change := range map[string]func(*JWK){
-		"no id":               func(k *JWK) { k.ID = "" },
-		"for encryption":      func(k *JWK) { k.Use = "enc" },
-		"a secret":            func(k *JWK) { k.Type = "oct" },
-		"for another purpose": func(k *JWK) { k.Algorithm = "HS256" },
-		"not base64":          func(k *JWK) { k.X = "$" },
-		"too short":           func(k *JWK) { k.X = "AAAA" },
-		"another curve":       func(k *JWK) { k.Curve = "Ed448" },
-		"off the curve":       func(k *JWK) { k.Type, k.Curve, k.Algorithm, k.X, k.Y = "EC", "P-256", "ES256", zero, zero },
-		"a small RSA key":     func(k *JWK) { *k = JWK{Type: "RSA", ID: "x", N: small, E: "AQAB"} },
-		"no RSA exponent":     func(k *JWK) { *k = JWK{Type: "RSA", ID: "x", N: small + small, E: ""} },
+	for name, key := range map[string]string{
+		"no id":               `{"kty":"OKP","crv":"Ed25519","x":"` + zero + `"}`,
+		"for encryption":      `{"kty":"OKP","crv":"Ed25519","kid":"x","use":"enc","x":"` + zero + `"}`,
+		"a secret":            `{"kty":"oct","kid":"x","k":"` + zero + `"}`,
+		"a private key":       `{"kty":"OKP","crv":"Ed25519","kid":"x","x":"` + zero + `","d":"` + zero + `"}`,
+		"for another purpose": `{"kty":"OKP","crv":"Ed25519","kid":"x","alg":"HS256","x":"` + zero + `"}`,
+		"not base64":          `{"kty":"OKP","crv":"Ed25519","kid":"x","x":"$"}`,
+		"too short":           `{"kty":"OKP","crv":"Ed25519","kid":"x","x":"AAAA"}`,
+		"another curve":       `{"kty":"OKP","crv":"Ed448","kid":"x","x":"` + zero + `"}`,
+		"off the curve":       `{"kty":"EC","crv":"P-256","kid":"x","x":"` + zero + `","y":"` + zero + `"}`,
+		"a larger curve":      `{"kty":"EC","crv":"P-384","kid":"x","x":"` + zero + `","y":"` + zero + `"}`,
+		"a small RSA key":     `{"kty":"RSA","kid":"x","n":"` + small + `","e":"AQAB"}`,
+		"no RSA exponent":     `{"kty":"RSA","kid":"x","n":"` + large + `","e":""}`,
+		"an even exponent":    `{"kty":"RSA","kid":"x","n":"` + large + `","e":"BA"}`,
+		"an unknown type":     `{"kty":"new","kid":"x"}`,
+		"not even a key":      `7`,
 	} {
-		k := good
-		change(&k)
-		if set := (JWKS{[]JWK{k, good}}).keys(); len(set) != 1 || set[good.ID] == nil {
-			t.Errorf("%s: the set has %d keys", name, len(set))
+		if set, err := readKeys([]byte(`{"keys":[` + key + `,` + string(good) + `]}`)); err != nil || len(set) != 1 || set["x"] != nil {
+			t.Errorf("%s: the set has %d keys, error %v", name, len(set), err)
 		}
 	}
 }
@@ -208,7 +218,7 @@ func TestAKeysIDIsItsThumbprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"keys":[{"kty":"OKP","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","use":"sig","alg":"EdDSA","crv":"Ed25519",` +
+	want := `{"keys":[{"use":"sig","kty":"OKP","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","crv":"Ed25519","alg":"EdDSA",` +
 		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 	if string(document) != want {
 		t.Errorf("the document is\n%s\nnot\n%s", document, want)
