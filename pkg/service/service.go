@@ -36,17 +36,30 @@ type Program struct {
 	Metrics http.Handler // of /metrics
 }
 
+// version is stamped in by whoever builds a release: -ldflags "-X example.com/orderflow/pkg/service.version=1.2.3".
+var version = "dev"
+
 // Main is the body of every main function. It reads the settings into C from the environment, calls run with a context
 // that ends at SIGTERM or SIGINT, and exits: 0 after an orderly stop, 1 after an error, 2 when the settings are wrong.
 // A second signal ends the program at once.
+//
+// With the argument -health it instead asks the program that runs with these settings whether it is ready, and exits with 0
+// if it is, or with 1 and the reason on stderr.
 func Main[C interface{ common() Settings }](name string, run func(ctx context.Context, p *Program, cfg C) error) {
+	if slices.Equal(os.Args[1:], []string{"-health"}) {
+		if err := health[C](); err != nil {
+			fmt.Fprintf(os.Stderr, "%s is not ready: %v\n", name, err)
+			os.Exit(1)
+		}
+		return
+	}
 	cfg, err := env.ParseAs[C]()
 	if err != nil {
 		fmt.Fprint(os.Stderr, mistakes(name, cfg, err))
 		os.Exit(2)
 	}
 	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
-	metrics, stop, err := telemetry.Start(name)
+	metrics, stop, err := telemetry.Start(name, version)
 	if err == nil {
 		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		context.AfterFunc(ctx, cancel) // from now on a signal has its usual effect
@@ -85,7 +98,7 @@ func (p *Program) Run(ctx context.Context, parts ...Part) error {
 		stops[i] = stop
 		go func() { ends <- ended{i, part.Run(partCtx)} }()
 	}
-	p.Log.InfoContext(ctx, "running", "parts", len(parts))
+	p.Log.InfoContext(ctx, "running", "version", version, "parts", len(parts))
 
 	var failed error
 	over := make([]bool, len(parts))

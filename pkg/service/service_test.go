@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		Settings
 		Must string `env:"MUST,required"`
 		Some int    `env:"SOME"`
+		Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:9"` // the port of discard: nobody is there
 	}
 	Main("play", func(ctx context.Context, p *Program, cfg config) error {
 		if cfg.Must == "start-up" { // is still under way when the signal comes

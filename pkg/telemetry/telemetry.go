@@ -22,15 +22,15 @@ import (
 )
 
 // Start sets OpenTelemetry's global providers for the named program, which main does once. It returns the handler of
-// /metrics in the Prometheus text format and what to call at the end.
-func Start(name string) (metrics http.Handler, stop func(context.Context), err error) {
+// /metrics in the Prometheus text format, where target_info tells the version, and what to call at the end.
+func Start(name, version string) (metrics http.Handler, stop func(context.Context), err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := promexporter.New(promexporter.WithRegisterer(registry), promexporter.WithoutScopeInfo())
 	if err != nil {
 		return nil, nil, fmt.Errorf("metrics: %w", err)
 	}
-	res := resource.NewSchemaless(attribute.String("service.name", name))
+	res := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.version", version))
 	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res), metric.WithView(trusted))
 	traces := sdktrace.NewTracerProvider(sdktrace.WithResource(res))
 	otel.SetMeterProvider(meters)

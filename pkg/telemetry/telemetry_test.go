@@ -12,7 +12,7 @@ import (
 )
 
 func TestACallerCannotMakeTimeSeries(t *testing.T) {
-	metrics, stop, err := telemetry.Start("test")
+	metrics, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,5 +32,8 @@ func TestACallerCannotMakeTimeSeries(t *testing.T) {
 	}
 	if strings.Contains(got, "invented") {
 		t.Error("the Host header of a request is a label")
+	}
+	if !strings.Contains(got, `service_version="1.2.3"`) {
+		t.Error("no version in target_info")
 	}
 }

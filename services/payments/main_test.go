@@ -49,7 +49,7 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics, stopMetrics, err := telemetry.Start(name)
+	metrics, stopMetrics, err := telemetry.Start(name, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

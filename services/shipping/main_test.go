@@ -30,7 +30,7 @@ func TestTheProgram(t *testing.T) {
 	}
 	addr := listener.Addr().String()
 	_ = listener.Close()
-	metrics, stopMetrics, err := telemetry.Start(name)
+	metrics, stopMetrics, err := telemetry.Start(name, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,56 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// healthWithin is longer than /readyz waits for the database, and shorter than a container's health check has.
+const healthWithin = 4 * time.Second
+
+// health is what `program -health` does: with the settings of the program that runs beside it, it asks that one whether it
+// is ready. Our images have no shell and no curl that a container's health check could ask with.
+func health[C any]() error {
+	ctx, cancel := context.WithTimeout(context.Background(), healthWithin)
+	defer cancel()
+	addr := cmp.Or(os.Getenv("HTTP_ADDR"), defaultAddr[C]())
+	if addr == "" {
+		return errors.New("HTTP_ADDR is not set")
+	}
+	// An address without a host, such as ":8080", is dialled on this machine. It must not go through a proxy of the environment.
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	answer, err := (&http.Transport{}).RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // the process ends
+	if answer.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // what has come of it says enough
+		return fmt.Errorf("%s %s", answer.Status, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
+
+// defaultAddr is where the program listens without HTTP_ADDR, as its config says; "" when it says nothing.
+func defaultAddr[C any]() string {
+	var cfg C
+	fields, _ := env.GetFieldParams(&cfg) // without an error: Main has parsed C in every start
+	for _, f := range fields {
+		if f.Key == "HTTP_ADDR" {
+			return f.DefaultValue
+		}
+	}
+	return ""
+}
