@@ -64,6 +64,10 @@ func TestHealthAndMetrics(t *testing.T) {
 	s := start(t, now, config{})
 	s.want(s.get("/livez"), 200, "")
 	s.want(s.get("/readyz"), 200, "")
+	addr := strings.TrimPrefix(s.url, "http://")
+	if err := health(addr); err != nil {
+		t.Errorf("it finds itself not ready: %v", err)
+	}
 	s.post("/provider/charges", "a", chargeOf(1, "tok_visa"))
 	s.post("/provider/charges", "b", chargeOf(1, "tok_visa"))
 	s.post("/provider/charges", "c", chargeOf(1, "tok_declined"))
@@ -77,4 +81,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	s.world.draining.Store(true)
 	s.want(s.get("/readyz"), 503, "draining")
 	s.want(s.get("/livez"), 200, "")
+	if err := health(addr); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("while it drains it finds itself ready: %v", err)
+	}
 }

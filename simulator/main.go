@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,6 +42,13 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simulator: the settings are not right:", err) // all of them at once
 		os.Exit(2)
+	}
+	if slices.Equal(os.Args[1:], []string{"-health"}) {
+		if err := health(cfg.HTTPAddr); err != nil {
+			fmt.Fprintln(os.Stderr, "simulator is not ready:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", "simulator")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
