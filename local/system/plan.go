@@ -9,13 +9,11 @@ import (
 	"strings"
 
 	"example.com/orderflow/local/secret"
+	"example.com/orderflow/local/servers"
 )
 
-// Services are the programs that own a database and a broker account, both named after them.
-var services = []string{"orders", "payments", "inventory", "shipping"}
-
 // Programs are the names of all programs, in the order in which they stop: from the outside in.
-var programs = slices.Concat([]string{"gateway", "bff-web"}, services, []string{"simulator"})
+var programs = slices.Concat([]string{"gateway", "bff-web"}, servers.Services(), []string{"simulator"})
 
 // replica is one process that a plan asks for.
 type replica struct {

@@ -67,7 +67,7 @@ func (s *System) createAccounts(ctx context.Context) error {
 	}
 	s.plan.data = filepath.Join(s.options.Dir, "simulator")
 	s.plan.databases, s.plan.brokers = make(map[string]string), make(map[string]string)
-	for _, service := range services {
+	for _, service := range servers.Services() {
 		password, err := secret.File(filepath.Join(secrets, service+"-database"), rand.Text)
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (s *System) createAccounts(ctx context.Context) error {
 		}
 	}
 	users := []servers.BrokerUser{servers.WebUser("bff-web")}
-	for _, service := range services {
+	for _, service := range servers.Services() {
 		users = append(users, servers.ServiceUser(service))
 	}
 	for _, user := range users {

@@ -1,0 +1,99 @@
+// Provision gives every program of Orderflow its account: a role and a database at PostgreSQL, a user at RabbitMQ. It runs
+// to its end before the programs start, where containers do not have them from an operator. What exists already is kept and
+// gets the passwords that it is given, so it can run as often as anybody likes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"example.com/orderflow/local/servers"
+)
+
+const (
+	patience = 3 * time.Minute // with servers that are being started, perhaps on a slow machine
+	most     = 5 * time.Second // between two tries, at most
+)
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run returns the exit code: 0 when all accounts are there, 1 when they are not, 2 when the settings are wrong.
+func run(ctx context.Context, args []string) int {
+	if len(args) > 0 {
+		fmt.Fprintln(os.Stderr, "provision: takes no arguments, but settings from the environment")
+		return 2
+	}
+	s, err := readSettings()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "provision: the settings are not right:\n%v\n", err)
+		return 2
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := persist(ctx, s.provision); err != nil {
+		fmt.Fprintf(os.Stderr, "provision: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(os.Stderr, "provision: %d databases and %d broker users are there\n", len(s.databases), len(s.users))
+	return 0
+}
+
+// persist tries until it succeeds or ctx ends. A server that is not up yet and one that refuses us look alike from here, so
+// every new error is told at once.
+func persist(ctx context.Context, try func(context.Context) error) error {
+	told := ""
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, most) {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			fmt.Fprintln(os.Stderr, "provision: not yet:", told)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("given up: %w", errors.Join(err, ctx.Err()))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// provision makes all accounts, or finds that they are there.
+func (s settings) provision(ctx context.Context) error {
+	for _, d := range s.databases {
+		if _, err := s.postgres.CreateDatabase(ctx, d.name, d.password); err != nil {
+			return err
+		}
+	}
+	vhost, err := s.rabbitmq.Vhost()
+	if err != nil {
+		return err
+	}
+	for _, user := range s.users {
+		if _, err := s.rabbitmq.CreateUser(ctx, vhost, user); err != nil {
+			return fmt.Errorf("broker user %s: %w", user.Name, err)
+		}
+	}
+	return nil
+}
+
+// settings are what the environment says.
+type settings struct {
+	postgres  servers.Databases
+	rabbitmq  servers.Broker
+	databases []database
+	users     []servers.BrokerUser
+}
+
+// database is one that a role with its name owns.
+type database struct{ name, password string }
