@@ -1,0 +1,206 @@
+package containers
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+)
+
+const budget = 1.5 * (1 << 30) // of memory, for the whole system
+
+// One start for all of it: images are built and a dozen containers started.
+func TestTheSystemInContainers(t *testing.T) {
+	s := up(t)
+	if said := strings.ToLower(s.said); strings.Contains(said, "warn") || strings.Contains(said, "obsolete") {
+		t.Errorf("up has something to complain about:\n%s", s.said)
+	}
+	for _, part := range []struct {
+		name string
+		run  func(*stack)
+	}{
+		{"containers may do no more than they need", containersAreConfined},
+		{"images hold programs and no secrets", imagesAreClean},
+		{"stories", func(s *stack) { stories.Run(s.T, s.World) }},
+		{"requests are spread over all replicas, and none fails when replicas go", replicasShare},
+		{"nothing is lost or charged twice whichever container is killed", killEach},
+		{"a container that ends by itself comes back by itself", comesBack},
+		{"orders outlive their containers", ordersOutlive},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			inPart := *s
+			inPart.T = t
+			part.run(&inPart)
+		})
+	}
+}
+
+func containersAreConfined(s *stack) {
+	published, limits := []string{}, int64(0)
+	for _, c := range s.containers() {
+		for port, bindings := range c.NetworkSettings.Ports {
+			for _, b := range bindings {
+				published = append(published, fmt.Sprintf("%s %s %s", c.service(), port, b.HostIP))
+			}
+		}
+		limits += c.HostConfig.Memory
+		if c.Config.User == "" || c.Config.User == "root" || strings.HasPrefix(c.Config.User, "0") {
+			s.Errorf("%s runs as %q", c.service(), c.Config.User)
+		}
+		if !c.HostConfig.ReadonlyRootfs || c.HostConfig.Memory == 0 ||
+			!slices.Equal(c.HostConfig.CapDrop, []string{"ALL"}) || !slices.Contains(c.HostConfig.SecurityOpt, "no-new-privileges:true") {
+			s.Errorf("%s is not confined: %+v", c.service(), c.HostConfig)
+		}
+		if restart := c.HostConfig.RestartPolicy.Name; restart != "unless-stopped" && c.service() != "provision" {
+			s.Errorf("%s is restarted %q", c.service(), restart)
+		}
+	}
+	if limits > budget {
+		s.Errorf("all limits together are %d MiB", limits>>20)
+	}
+	slices.Sort(published)
+	want := []string{
+		"gateway 8080/tcp 0.0.0.0",
+		"rabbitmq 15672/tcp 127.0.0.1",
+		"simulator 8080/tcp 127.0.0.1", // by the tests' own file
+	}
+	published = slices.DeleteFunc(published, func(p string) bool { return p == "gateway 8080/tcp ::" }) // where there is IPv6
+	if !slices.Equal(published, want) {
+		s.Errorf("published are\n%s\nwant\n%s", strings.Join(published, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func imagesAreClean(s *stack) {
+	for _, c := range s.containers() {
+		if !c.ours() {
+			continue
+		}
+		image := string(s.docker("image", "inspect", c.Image)) + string(s.docker("history", "--no-trunc", c.Image))
+		for name, secret := range s.secrets {
+			if strings.Contains(image, secret) {
+				s.Errorf("%s is in the image of %s", name, c.service())
+			}
+		}
+		if env := strings.Join(imageEnv(s, c.Image), " "); strings.Contains(env, "PASSWORD") || strings.Contains(env, "KEY") || strings.Contains(env, "URL") {
+			s.Errorf("the image of %s has the settings %s", c.service(), env)
+		}
+		if !strings.Contains(image, `"org.opencontainers.image.version": "test"`) {
+			s.Errorf("the image of %s does not tell its version", c.service())
+		}
+		var size int64
+		_, _ = fmt.Sscan(string(s.docker("image", "inspect", "--format", "{{.Size}}", c.Image)), &size)
+		if size == 0 || size > 30e6 {
+			s.Errorf("the image of %s has %d MB", c.service(), size/1e6)
+		}
+	}
+	if log := s.compose("logs", "--no-color", "orders"); !strings.Contains(log, `"version":"test"`) {
+		s.Error("orders does not tell its version at its start")
+	}
+}
+
+func imageEnv(s *stack, image string) (env []string) {
+	s.Helper()
+	if err := json.Unmarshal(s.docker("image", "inspect", "--format", "{{json .Config.Env}}", image), &env); err != nil {
+		s.Fatal(err)
+	}
+	return env
+}
+
+func replicasShare(s *stack) {
+	c := stories.New(s, s.World)
+	read := func() {
+		s.Helper()
+		for range 50 {
+			c.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders", "")
+		}
+	}
+	scale := func(n int) { s.compose("up", "--wait", "--no-recreate", "--scale", fmt.Sprint("orders=", n)) }
+	scale(3)
+	stories.Until(s, "all three replicas have answered", func() bool {
+		read()
+		replicas := s.containers("orders")
+		served := 0
+		for _, replica := range replicas {
+			out, err := s.command(s.Context(), "logs", replica.ID).CombinedOutput()
+			if err != nil {
+				s.Fatal(err)
+			}
+			if n := strings.Count(string(out), `"msg":"request","program":"orders"`); n > 10 {
+				served++
+			}
+		}
+		return len(replicas) == 3 && served == 3
+	})
+
+	// Two of them go while shoppers read. Nobody sees it: what has not been sent is sent to another replica.
+	gone := make(chan struct{})
+	go func() { defer close(gone); scale(1) }()
+	for going := true; going; {
+		select {
+		case <-gone:
+			going = false
+		default:
+			read()
+		}
+	}
+	read()
+	if n := len(s.containers("orders")); n != 1 {
+		s.Errorf("%d replicas are left", n)
+	}
+}
+
+// servers last, because everything is quieter without them.
+var everything = []string{"gateway", "bff-web", "orders", "payments", "inventory", "shipping", "simulator", "rabbitmq", "postgres"}
+
+func killEach(s *stack) {
+	load := stories.New(s, s.World).StartLoad()
+	stop := s.watchMemory()
+	for _, service := range everything {
+		s.compose("kill", "--signal", "KILL", service)
+		time.Sleep(300 * time.Millisecond) // away for a moment, with orders coming in
+		s.compose("start", service)
+		s.healthy(service)
+	}
+	if n := load.Finish(); n < 50 {
+		s.Errorf("only %d orders were accepted: that is no load", n)
+	}
+	most, each := stop()
+	s.Logf("at most %.0f MiB:%s", most/(1<<20), each)
+	if most == 0 || most > budget {
+		s.Errorf("all containers together have used %.0f MiB", most/(1<<20))
+	}
+	for _, c := range s.containers() {
+		if c.State.OOMKilled {
+			s.Errorf("%s was killed for want of memory", c.service())
+		}
+	}
+}
+
+// PostgreSQL stands for all: the others have the same policy, and no shell to end them from within.
+func comesBack(s *stack) {
+	before := s.containers("postgres")[0].RestartCount
+	s.compose("exec", "--no-TTY", "postgres", "sh", "-c", "kill -QUIT 1")
+	stories.Until(s, "it was started again", func() bool { return s.containers("postgres")[0].RestartCount == before+1 })
+	s.healthy("postgres")
+}
+
+func ordersOutlive(s *stack) {
+	c := stories.New(s, s.World)
+	id := c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})
+	before := c.End(id)
+	s.compose("down")
+	s.compose("up", "--wait")
+	after := c.Track(id) // with the token from before
+	if after.Status != "delivered" || len(after.Timeline) != len(before.Timeline) {
+		s.Errorf("%s with %d entries before, %s with %d after", before.Status, len(before.Timeline), after.Status, len(after.Timeline))
+	}
+	c.Settle(map[string]stories.Tracking{id: after}) // the provider remembers as well
+	if next := c.End(c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})); next.Status != "delivered" {
+		s.Errorf("the next order ended %s (%s)", next.Status, next.Reason)
+	}
+}
