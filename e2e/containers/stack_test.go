@@ -3,12 +3,12 @@
 package containers
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"os"
 	"os/exec"
@@ -29,12 +29,11 @@ type stack struct {
 	*testing.T
 	stories.World
 	repo    string
+	version string            // of the images; like the project's name it is this checkout's own
 	secrets map[string]string // all that .env.example names, by their names
 	env     []string
 	said    string // what `up` had to say
 }
-
-const project = "orderflow-test"
 
 // up starts the system and removes it at the end, also when the test is interrupted.
 func up(t *testing.T) *stack {
@@ -46,11 +45,11 @@ func up(t *testing.T) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{T: t, repo: repo, secrets: secrets(t, repo)}
+	s := &stack{T: t, repo: repo, version: fmt.Sprintf("test-%08x", crc32.ChecksumIEEE([]byte(repo))), secrets: secrets(t, repo)}
 	ports := freePorts(t, 3)
 	s.World = stories.World{Gateway: "http://127.0.0.1:" + ports[0], Simulator: "http://127.0.0.1:" + ports[2]}
 	s.env = append(os.Environ(), "GATEWAY_PORT="+ports[0], "RABBITMQ_MANAGEMENT_PORT="+ports[1], "SIMULATOR_PORT="+ports[2],
-		"ORDERFLOW_VERSION=test", "CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s")
+		"ORDERFLOW_VERSION="+s.version, "CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s")
 	for name, secret := range s.secrets {
 		s.env = append(s.env, name+"="+secret)
 	}
@@ -66,7 +65,7 @@ func up(t *testing.T) *stack {
 		stop()
 	})
 	s.remove() // what a run that was killed has left
-	s.said = s.compose("up", "--build", "--wait", "--quiet-pull")
+	_, s.said = s.docker(s.args("up", "--build", "--wait", "--quiet-pull")...)
 	return s
 }
 
@@ -108,10 +107,12 @@ func freePorts(t *testing.T, n int) (ports []string) {
 	return ports
 }
 
+func (s *stack) project() string { return "orderflow-" + s.version }
+
 // args are those of a compose command about this project. A user's own .env is not read.
 func (s *stack) args(args ...string) []string {
 	return append([]string{
-		"compose", "--project-name", project, "--env-file", s.repo + "/.env.example",
+		"compose", "--project-name", s.project(), "--env-file", s.repo + "/.env.example",
 		"--file", s.repo + "/docker-compose.yml", "--file", s.repo + "/e2e/containers/docker-compose.test.yml",
 	}, args...)
 }
@@ -122,27 +123,30 @@ func (s *stack) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// compose runs a compose command, which must succeed, and returns all that it says.
-func (s *stack) compose(args ...string) string {
-	s.Helper()
-	out, err := s.command(s.Context(), s.args(args...)...).CombinedOutput()
-	if err != nil {
-		s.Fatalf("docker compose %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// docker runs another docker command and returns its output.
-func (s *stack) docker(args ...string) []byte {
+// docker runs a docker command, which must succeed, and returns its output and its messages.
+func (s *stack) docker(args ...string) (out, said string) {
 	s.Helper()
 	cmd := s.command(s.Context(), args...)
-	var complaint bytes.Buffer
-	cmd.Stderr = &complaint
-	out, err := cmd.Output()
-	if err != nil {
-		s.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, complaint.String())
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		s.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
 	}
+	return stdout.String(), stderr.String()
+}
+
+// compose runs a compose command, which must succeed, and returns its output.
+func (s *stack) compose(args ...string) string {
+	s.Helper()
+	out, _ := s.docker(s.args(args...)...)
 	return out
+}
+
+// image tells what docker knows of a container's image, in a template's words.
+func (s *stack) image(c container, format string) string {
+	s.Helper()
+	out, _ := s.docker("image", "inspect", "--format", format, c.Image)
+	return strings.TrimSpace(out)
 }
 
 // container is what docker knows of one.
@@ -177,7 +181,8 @@ func (c container) ours() bool { return c.service() != "postgres" && c.service()
 func (s *stack) containers(services ...string) (all []container) {
 	s.Helper()
 	ids := strings.Fields(s.compose(append([]string{"ps", "--all", "--quiet"}, services...)...))
-	if err := json.Unmarshal(s.docker(append([]string{"inspect"}, ids...)...), &all); err != nil {
+	out, _ := s.docker(append([]string{"inspect"}, ids...)...)
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		s.Fatal(err)
 	}
 	return all
@@ -204,7 +209,7 @@ func (s *stack) memory(ctx context.Context) (sum float64, each string) {
 		if _, err := fmt.Sscanf(strings.NewReplacer("MiB", " MiB", "KiB", " KiB", "GiB", " GiB").Replace(line), "%s %f %s", &name, &used, &unit); err == nil {
 			used *= map[string]float64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
 			sum += used
-			each += fmt.Sprintf(" %s %.0f", strings.TrimPrefix(name, project+"-"), used/(1<<20))
+			each += fmt.Sprintf(" %s %.0f", strings.TrimPrefix(name, s.project()+"-"), used/(1<<20))
 		}
 	}
 	return sum, each
