@@ -1,4 +1,5 @@
-# What one does with Orderflow on a machine with Go. All but the linters needs no network once Go has its modules.
+# What one does with Orderflow on a machine with Go. All but the linters and the containers needs no network once Go has its
+# modules.
 
 # git refuses to speak about a checkout that somebody else owns (a container's mount), and go build asks it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -44,6 +45,14 @@ logs: $(orderflow) ## follow what a part says: NAME=payments
 .PHONY: test
 test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TESTFLAGS='-run Name'
 	@$(orderflow) install && exec $(orderflow) exec -- go test $(race) -timeout 30m $(TESTFLAGS) work
+
+.PHONY: images
+images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
+	@ORDERFLOW_REVISION=$$(git rev-parse HEAD 2>/dev/null) docker compose build
+
+.PHONY: test-compose
+test-compose: ## the system in containers, each of which is killed under load; needs Docker
+	@cd e2e && TEST_COMPOSE=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./containers
 
 .PHONY: bench
 bench: $(orderflow) ## all benchmarks
