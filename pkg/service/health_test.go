@@ -16,7 +16,7 @@ import (
 func askHealth(t *testing.T, settings ...string) (code int, said string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-health")
-	cmd.Env = append(settings, "PLAY=1", "HTTP_PROXY=http://127.0.0.1:1") // a proxy that is not there
+	cmd.Env = append([]string{"PLAY=1", "HTTP_PROXY=http://127.0.0.1:1"}, settings...) // the proxy is not there
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), string(out)
