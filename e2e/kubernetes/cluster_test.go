@@ -23,8 +23,8 @@ const namespace = "orderflow"
 const gatewayPort, booksPort = "30080", "30090"
 
 func TestMain(m *testing.M) {
-	if os.Getenv("ORDERFLOW_KUBERNETES") == "" {
-		println("skipped: set ORDERFLOW_KUBERNETES=1 to test on the cluster of kubectl's context, which it may then have for itself") //nolint:forbidigo // there is no test yet to say it
+	if os.Getenv("TEST_KUBERNETES") == "" {
+		println("skipped: set TEST_KUBERNETES=1 to test on the cluster of kubectl's context, which it may then have for itself") //nolint:forbidigo // there is no test yet to say it
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -1,0 +1,73 @@
+package deploy
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/orderflow/local/servers"
+)
+
+// grant is a Permission or a TopicPermission of RabbitMQ's topology operator.
+type grant struct {
+	Spec struct {
+		UserReference struct{ Name string }
+		Permissions   permissions
+	}
+}
+
+type permissions struct{ Configure, Write, Read, Exchange string }
+
+// What an account may do is said once, in local/servers, which makes accounts everywhere else.
+func TestProductionGivesTheAccountsTheSamePermissions(t *testing.T) {
+	t.Parallel()
+	c := render(t, "k8s/overlays/production")
+	for _, u := range servers.BrokerUsers() {
+		if got, want := c.permission[u.Name], (permissions{Configure: u.Configure, Write: u.Write, Read: u.Read}); got != want {
+			t.Errorf("%s may %+v\nwant %+v", u.Name, got, want)
+		}
+		if got, want := c.topics[u.Name], (permissions{Exchange: u.TopicExchange, Write: u.TopicWrite, Read: u.TopicRead}); got != want {
+			t.Errorf("%s may on the topic exchange %+v\nwant %+v", u.Name, got, want)
+		}
+		delete(c.permission, u.Name)
+	}
+	if keda, ok := c.permission["keda"]; !ok || keda != (permissions{}) || len(c.permission) != 1 {
+		t.Errorf("others may %+v, and only keda should be there, to look", c.permission)
+	}
+}
+
+type scaledObject struct {
+	Metadata struct{ Name string }
+	Spec     struct {
+		ScaleTargetRef struct{ Name string }
+		Triggers       []struct {
+			Type     string
+			Metadata map[string]string
+		}
+	}
+}
+
+// A queue that does not exist would never be long.
+func TestServicesScaleByQueuesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	c := render(t, "k8s/overlays/production")
+	scaled := map[string]bool{}
+	for _, s := range c.scaled {
+		scaled[s.Spec.ScaleTargetRef.Name] = true
+		// Which queues there are depends on the messages that a service handles; its main says so.
+		source := string(read(t, programs[s.Spec.ScaleTargetRef.Name]+"/main.go"))
+		for queue, exchange := range map[string]string{"commands": "bus.Commands", "events": "bus.Events"} {
+			found := false
+			for _, trigger := range s.Spec.Triggers {
+				found = found || trigger.Metadata["queueName"] == s.Spec.ScaleTargetRef.Name+"."+queue
+			}
+			if listens := strings.Contains(source, "Exchange: "+exchange); found != listens {
+				t.Errorf("%s scales by its %s: %t, and it has them: %t", s.Metadata.Name, queue, found, listens)
+			}
+		}
+	}
+	for _, service := range servers.Services() {
+		if !scaled[service] {
+			t.Errorf("%s is not scaled", service)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package deploy
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// compose is what is of interest in docker-compose.yml.
+type compose struct {
+	Services map[string]struct {
+		Image       string
+		MemLimit    string `json:"mem_limit"`
+		Ports       []string
+		Environment map[string]any
+		Healthcheck map[string]any
+		Stop        string `json:"stop_grace_period"`
+	}
+}
+
+var substitution = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
+
+// composed reads the containers of our programs, with the defaults of what can be set.
+func composed(t testing.TB) (compose, []container) {
+	t.Helper()
+	var c compose
+	if err := yaml.Unmarshal(substitution.ReplaceAll(read(t, "docker-compose.yml"), []byte("$1")), &c); err != nil {
+		t.Fatal(err)
+	}
+	base, _ := image(t)
+	var containers []container
+	for name, s := range c.Services {
+		program, ok := programOf(s.Image)
+		if !ok {
+			continue
+		}
+		if program != name {
+			t.Errorf("docker-compose.yml: %s runs %s", name, s.Image)
+		}
+		env := maps.Clone(base)
+		for k, v := range s.Environment {
+			env[k] = fmt.Sprint(v)
+		}
+		containers = append(containers, container{where: "docker-compose.yml", program: program, env: env, memory: bytes(t, s.MemLimit)})
+	}
+	return c, containers
+}
+
+// programOf reads the program out of an image's name.
+func programOf(image string) (program string, ok bool) {
+	name, _, _ := strings.Cut(image, ":")
+	_, program, ok = strings.Cut("/"+name, "/orderflow/")
+	return program, ok
+}
+
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	file, containers := composed(t)
+	_, exposed := image(t)
+	by := map[string]container{}
+	for _, c := range containers {
+		by[c.program] = c
+		if c.program == "provision" {
+			delete(c.env, "HTTP_ADDR") // of the image: it serves nothing
+		}
+		check(t, c)
+		checkMemory(t, c)
+		if c.program != "provision" {
+			if !slices.Contains(c.listens(t), exposed) {
+				t.Errorf("docker-compose.yml: %s listens on %v, and its image says %d", c.program, c.listens(t), exposed)
+			}
+			if file.Services[c.program].Healthcheck != nil {
+				t.Errorf("docker-compose.yml: %s has another health check than its image", c.program)
+			}
+		}
+		if stop := file.Services[c.program].Stop; stop != "30s" { // service.StopWithin, and some more
+			t.Errorf("docker-compose.yml: %s has %s to stop", c.program, stop)
+		}
+		for _, published := range file.Services[c.program].Ports {
+			_, target, _ := strings.Cut(published, ":")
+			if port, err := strconv.Atoi(target); err != nil || !slices.Contains(c.listens(t), port) {
+				t.Errorf("docker-compose.yml: %s publishes %s and listens on %v", c.program, published, c.listens(t))
+			}
+		}
+	}
+	for program := range programs {
+		if by[program].program == "" {
+			t.Errorf("docker-compose.yml: %s is not there", program)
+		}
+	}
+	for _, c := range containers {
+		for name, value := range c.env {
+			to, err := url.Parse(value)
+			if err != nil || to.Host == "" {
+				continue
+			}
+			port, err := strconv.Atoi(to.Port())
+			_, there := file.Services[to.Hostname()]
+			if neighbour, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(neighbour.listens(t), port) {
+				t.Errorf("docker-compose.yml: %s: nobody listens at %s=%s", c.program, name, value)
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package deploy
+
+import (
+	"fmt"
+	"go/types"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// repo is the root of the repository, as seen from here.
+const repo = "../.."
+
+// setting is an environment variable that a program reads.
+type setting struct {
+	required bool
+	standard string // its default
+}
+
+// programs are the folders of all programs that run for long, by name: those that have a config.
+var programs = map[string]string{
+	"gateway": "gateway", "bff-web": "bff-web", "orders": "services/orders", "payments": "services/payments",
+	"inventory": "services/inventory", "shipping": "services/shipping", "simulator": "simulator",
+}
+
+// Whoever adds a program has to deploy it as well.
+func TestProgramsAreAllThatThereAre(t *testing.T) {
+	t.Parallel()
+	var found, known []string
+	for _, pattern := range []string{"*", "services/*"} {
+		folders, err := filepath.Glob(filepath.Join(repo, pattern, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range folders {
+			found = append(found, strings.TrimPrefix(filepath.Dir(f), repo+"/"))
+		}
+	}
+	for _, folder := range programs {
+		known = append(known, folder)
+	}
+	slices.Sort(found)
+	slices.Sort(known)
+	if !slices.Equal(found, known) {
+		t.Errorf("there are %v, and known are %v", found, known)
+	}
+}
+
+// settings reads what a program can be told, as the compiler sees its config: with what is embedded, and all prefixes.
+var settings = func() func(t testing.TB, program string) map[string]setting {
+	var mu sync.Mutex
+	all := map[string]map[string]setting{}
+	return func(t testing.TB, program string) map[string]setting {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if all[program] == nil {
+			all[program] = map[string]setting{}
+			if program == "provision" {
+				readProvision(t, all[program])
+			} else {
+				readConfig(t, programs[program], all[program])
+			}
+		}
+		return all[program]
+	}
+}()
+
+func readConfig(t testing.TB, folder string, into map[string]setting) {
+	t.Helper()
+	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax, Dir: filepath.Join(repo, folder)}, ".")
+	if err != nil || len(loaded) != 1 || len(loaded[0].Errors) > 0 {
+		t.Fatalf("read %s: %v %v", folder, err, loaded)
+	}
+	config := loaded[0].Types.Scope().Lookup("config")
+	if config == nil {
+		t.Fatalf("%s has no config", folder)
+	}
+	walk(config.Type(), "", into)
+}
+
+// walk does what caarlos0/env does with a struct.
+func walk(typ types.Type, prefix string, into map[string]setting) {
+	fields, ok := typ.Underlying().(*types.Struct)
+	if !ok {
+		return
+	}
+	for i := range fields.NumFields() {
+		tag := reflect.StructTag(fields.Tag(i))
+		name, options, _ := strings.Cut(tag.Get("env"), ",")
+		if name != "" {
+			into[prefix+name] = setting{strings.Contains(options, "required"), tag.Get("envDefault")}
+			continue
+		}
+		walk(fields.Field(i).Type(), prefix+tag.Get("envPrefix"), into)
+	}
+}
+
+// readProvision asks the program itself: it has no config, but names all that it misses.
+func readProvision(t testing.TB, into map[string]setting) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "provision")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/provision")
+	build.Dir = filepath.Join(repo, "local")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build provision: %v\n%s", err, out)
+	}
+	run := exec.CommandContext(t.Context(), binary)
+	run.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := run.CombinedOutput()
+	if run.ProcessState == nil || run.ProcessState.ExitCode() != 2 {
+		t.Fatalf("provision without settings: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if indented, ok := strings.CutPrefix(line, "  "); ok {
+			into[strings.Fields(indented)[0]] = setting{required: true}
+		}
+	}
+}
+
+// ofOthers are variables that are read by what our programs are made of.
+var ofOthers = []string{"GOMEMLIMIT", "PGSSLMODE", "PGSSLROOTCERT"}
+
+// check holds the environment of a container against the settings of its program.
+func check(t testing.TB, c container) {
+	t.Helper()
+	known := settings(t, c.program)
+	complain := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s: %s: %s", c.where, c.program, fmt.Sprintf(format, args...))
+	}
+	for name := range c.env {
+		if _, ok := known[name]; !ok && !slices.Contains(ofOthers, name) && !c.partOfAnother(name) {
+			complain("%s is none of its settings", name)
+		}
+	}
+	for name, s := range known {
+		value, given := c.env[name]
+		switch {
+		case given && value == "":
+			complain("%s is empty", name)
+		case given:
+		case s.required:
+			complain("%s is missing", name)
+		case strings.Contains(s.standard, "localhost") || strings.Contains(s.standard, "127.0.0.1"):
+			if name == "JWKS_URL" && c.env["OIDC_ISSUER"] != "" {
+				continue // which takes its place
+			}
+			complain("%s is missing, and its default %s is nowhere in a container", name, s.standard)
+		}
+	}
+}
