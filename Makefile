@@ -12,7 +12,7 @@ race := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(orderflow) ## run the system, place orders that end in every way, tell how they fare; ONCE=1: then end
@@ -53,6 +53,32 @@ images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 .PHONY: test-compose
 test-compose: ## the system in containers, each of which is killed under load; needs Docker
 	@cd e2e && TEST_COMPOSE=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./containers
+
+images := $(foreach program,gateway bff-web orders payments inventory shipping simulator provision,orderflow/$(program):dev)
+
+kind-up minikube-up: export ORDERFLOW_VERSION := dev
+
+.PHONY: kind-up
+kind-up: images ## the system on Kubernetes, in a cluster of kind's; http://localhost:8080
+	@kind get clusters | grep -qx orderflow || kind create cluster --config k8s/overlays/kind/cluster.yaml
+	@kind load docker-image --name orderflow $(images)
+	@k8s/apply.sh kind-orderflow kind
+	@echo 'http://localhost:8080'
+
+.PHONY: kind-down
+kind-down: ## end it; its data goes with it
+	@kind delete cluster --name orderflow
+
+.PHONY: minikube-up
+minikube-up: images ## the same with minikube, which says the address; to end it: minikube -p orderflow delete
+	@minikube -p orderflow start --cni calico
+	@minikube -p orderflow image load $(images)
+	@k8s/apply.sh orderflow minikube
+	@minikube -p orderflow service gateway --namespace orderflow --url
+
+.PHONY: test-kubernetes
+test-kubernetes: ## the system on kubectl's cluster, which it may have for itself and which has the images
+	@cd e2e && TEST_KUBERNETES=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./kubernetes
 
 .PHONY: bench
 bench: $(orderflow) ## all benchmarks
