@@ -250,6 +250,13 @@ func TestKubernetes(t *testing.T) {
 				checkMemory(t, k)
 				c.checkNeighbours(t, k, of[i])
 			}
+			for _, w := range c.workloads {
+				for _, label := range []string{"name", "component", "part-of", "managed-by"} {
+					if w.Spec.Template.Metadata.Labels["app.kubernetes.io/"+label] == "" {
+						t.Errorf("%s: pods of %s have no label %s", overlay, w.Metadata.Name, label)
+					}
+				}
+			}
 			for program := range programs {
 				// The world outside is not simulated for customers.
 				if want := program != "simulator" || overlay != "k8s/overlays/production"; there[program] != want {

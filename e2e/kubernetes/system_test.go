@@ -74,6 +74,11 @@ func TestEveryPodIsDeletedInTurnUnderLoad(t *testing.T) {
 	c := stories.New(t, w)
 	load := c.StartLoad()
 	all := slices.DeleteFunc(pods(t), func(p pod) bool { return !p.ready() }) // without what the test before has left
+	for _, name := range []string{"gateway", "orders", "simulator", "postgres", "rabbitmq"} {
+		if !slices.ContainsFunc(all, func(p pod) bool { return p.program() == name }) {
+			t.Fatalf("no pod of %s among %v", name, names(all))
+		}
+	}
 	for _, gone := range all {
 		start := time.Now()
 		kubectl(t, "delete", "pod", gone.Metadata.Name, "--wait=false")
