@@ -84,19 +84,22 @@ func render(t testing.TB, overlay string) *cluster {
 	each(t, rendered, "ConfigMap", func(m struct {
 		Metadata struct{ Name string }
 		Data     map[string]string
-	}) {
+	},
+	) {
 		c.data["ConfigMap/"+m.Metadata.Name] = m.Data
 	})
 	each(t, rendered, "Secret", func(s struct {
 		Metadata struct{ Name string }
 		Data     map[string]string
-	}) {
+	},
+	) {
 		c.data["Secret/"+s.Metadata.Name] = s.Data
 	})
 	each(t, rendered, "ExternalSecret", func(s struct {
 		Metadata struct{ Name string }
 		Spec     struct{ Data []struct{ SecretKey string } }
-	}) {
+	},
+	) {
 		c.data["Secret/"+s.Metadata.Name] = map[string]string{}
 		for _, d := range s.Spec.Data {
 			c.data["Secret/"+s.Metadata.Name][d.SecretKey] = secret
@@ -144,7 +147,8 @@ func (c *cluster) readServices(t testing.TB, rendered resmap.ResMap) {
 			Selector map[string]string
 			Ports    []port
 		}
-	}) {
+	},
+	) {
 		ports := map[int]int{}
 		for _, p := range s.Spec.Ports {
 			ports[p.Port] = c.target(t, s.Spec.Selector, p.TargetPort)
@@ -162,7 +166,8 @@ func (c *cluster) readServices(t testing.TB, rendered resmap.ResMap) {
 				}
 			}
 		}
-	}) {
+	},
+	) {
 		for _, a := range s.Spec.Managed.Services.Additional {
 			c.services[a.ServiceTemplate.Metadata.Name] = service{map[string]string{"cnpg.io/cluster": s.Metadata.Name}, map[int]int{5432: 5432}}
 		}
