@@ -22,14 +22,6 @@ const namespace = "orderflow"
 // ports of every node, as the overlay gives them out.
 const gatewayPort, booksPort = "30080", "30090"
 
-func TestMain(m *testing.M) {
-	if os.Getenv("TEST_KUBERNETES") == "" {
-		println("skipped: set TEST_KUBERNETES=1 to test on the cluster of kubectl's context, which it may then have for itself") //nolint:forbidigo // there is no test yet to say it
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // kubectl runs one command to its end and returns what it says.
 func kubectl(t testing.TB, args ...string) string {
 	t.Helper()
@@ -50,21 +42,19 @@ func try(t testing.TB, input string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// deploy applies the overlay, once for all tests, and waits until everything is ready.
-var deploy = sync.OnceValue(func() func(t *testing.T) {
-	var begun sync.Once
-	return func(t *testing.T) {
-		begun.Do(func() {
-			out := kubectl(t, "apply", "-k", "overlay")
-			if strings.Contains(out, "Warning") { // of Pod Security, mostly
-				t.Errorf("Kubernetes warns:\n%s", out)
-			}
-			start := time.Now()
-			available(t)
-			t.Logf("ready after %s", time.Since(start).Round(time.Second))
-		})
+var begun sync.Once
+
+// deploy applies the overlay and waits until everything is ready.
+func deploy(t *testing.T) {
+	t.Helper()
+	out := kubectl(t, "apply", "-k", "overlay")
+	if strings.Contains(out, "Warning") { // of Pod Security, mostly
+		t.Errorf("Kubernetes warns:\n%s", out)
 	}
-})
+	start := time.Now()
+	available(t)
+	t.Logf("ready after %s", time.Since(start).Round(time.Second))
+}
 
 // available waits until every program and server has all its replicas, and has had them for minReadySeconds.
 func available(t testing.TB) {
@@ -77,7 +67,10 @@ func available(t testing.TB) {
 // world deploys the system and says where it is.
 func world(t *testing.T) stories.World {
 	t.Helper()
-	deploy()(t)
+	if os.Getenv("TEST_KUBERNETES") == "" {
+		t.Skip("runs with TEST_KUBERNETES=1 (make test-kubernetes), on the cluster of kubectl's context")
+	}
+	begun.Do(func() { deploy(t) }) // once for all tests
 	node := kubectl(t, "get", "nodes", "--output=jsonpath={.items[0].status.addresses[?(@.type=='InternalIP')].address}")
 	return stories.World{
 		Gateway:   cmp.Or(os.Getenv("ORDERFLOW_GATEWAY"), "http://"+node+":"+gatewayPort),
