@@ -253,6 +253,9 @@ func TestKubernetes(t *testing.T) {
 				}
 				check(t, k)
 				checkMemory(t, k)
+				if k.env["DEMO_IDENTITY"] != "" && overlay == "k8s/overlays/production" {
+					t.Errorf("%s: %s gives tokens to whoever asks", overlay, k.program)
+				}
 				c.checkNeighbours(t, k, of[i])
 			}
 			for _, w := range c.workloads {
