@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/orderflow/e2e/stories"
 )
 
 // The API server knows every field of it, those of the operators' resources too. Nothing is started.
@@ -14,7 +16,10 @@ func TestTheProductionOverlayIsValid(t *testing.T) {
 	world(t) // its namespace is there
 	for _, file := range definitions(t) {
 		kubectl(t, "apply", "--server-side", "--force-conflicts", "--filename="+file)
-		kubectl(t, "wait", "--for=condition=Established", "--filename="+file, "--timeout=1m")
+		stories.Until(t, file+" is known", func() bool { // wait gives up at once on what has no conditions yet
+			_, err := try(t, "", "wait", "--for=condition=Established", "--filename="+file, "--timeout=1m")
+			return err == nil
+		})
 	}
 	rendered := kubectl(t, "kustomize", "../../k8s/overlays/production")
 	out, err := try(t, rendered, "apply", "--dry-run=server", "--validate=strict", "--filename=-")
