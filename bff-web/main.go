@@ -33,8 +33,8 @@ type config struct {
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // tells of changes at once; empty: live tracking asks orders every 2 s
 	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in this process
 
-	SessionKey sealKey `env:"SESSION_KEY"`                   // 32 bytes in base64, the same for all replicas; empty: a new one at each start
-	DemoSecret string  `env:"DEMO_SECRET" envDefault:"demo"` // of the demo clients; empty: nobody can sign in as one
+	SessionKey sealKey `env:"SESSION_KEY"` // 32 bytes in base64, the same for all replicas; empty: a new one at each start
+	DemoSecret string  `env:"DEMO_SECRET"` // of the gateway's demo clients; empty: nobody can sign in as one
 
 	identity.Trust
 }

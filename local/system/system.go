@@ -196,7 +196,7 @@ func (s *System) listen(ctx context.Context, program string) (net.Listener, erro
 func (s *System) startPrograms(ctx context.Context) error {
 	for _, r := range s.plan.replicas {
 		// What the caller has in the environment applies as well (PROVIDER_LATENCY=1s make up); the last one counts.
-		env := slices.Concat(inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
+		env := slices.Concat([]string{"DEMO_SECRET=demo"}, inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
 		s.programs = append(s.programs, newPart(r.name(), r.url(), &program{
 			path: filepath.Join(s.options.Binaries, r.program), env: env, dir: s.options.Dir, url: r.url(), held: s.held[r.name()],
 			logFile: filepath.Join(s.options.Dir, "logs", r.name()+".log"),
