@@ -23,6 +23,7 @@ type carrier struct {
 	pace    duration // of new shipments; each keeps the one it was arranged with
 
 	latest     time.Time // told so far
+	book       []string  // all keys, in the order in which the parcels were taken
 	byKey      map[string]*shipment
 	byTracking map[string]*shipment
 }
@@ -175,7 +176,18 @@ func (s *shipment) stages(now time.Time) []stage {
 	return reached
 }
 
-func (c *carrier) apply(s shipment) { c.byKey[s.Key], c.byTracking[s.TrackingNumber] = &s, &s }
+// page gives all parcels, the first that was taken first.
+func (c *carrier) page(r *http.Request) answer {
+	now := c.now()
+	return page(r, c.book, func(key string) tracked { return c.byKey[key].at(now) })
+}
+
+func (c *carrier) apply(s shipment) {
+	if c.byKey[s.Key] == nil {
+		c.book = append(c.book, s.Key)
+	}
+	c.byKey[s.Key], c.byTracking[s.TrackingNumber] = &s, &s
+}
 
 // now is the clock, held still while it goes back: a stage that was told is not taken back.
 func (c *carrier) now() time.Time {

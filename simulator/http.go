@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 const (
 	maxBody     = 64 << 10
 	maxKey      = 255
+	pageMost    = 10_000           // things in one page of a book
 	sendTimeout = 10 * time.Second // for a caller that does not read
 )
 
@@ -135,6 +137,23 @@ func list[T any](items []T) answer {
 	return ok(struct {
 		Items []T `json:"items"`
 	}{items})
+}
+
+// page gives the things of a book that come after the first so many, as they are shown. A limit that is too high is
+// refused, not lowered: a reader takes a short page for the last one.
+func page[T, V any](r *http.Request, book []T, show func(T) V) answer {
+	query := r.URL.Query()
+	after, errAfter := strconv.Atoi(cmp.Or(query.Get("after"), "0"))
+	limit, errLimit := strconv.Atoi(cmp.Or(query.Get("limit"), "1000"))
+	if errAfter != nil || errLimit != nil || after < 0 || limit < 1 || limit > pageMost {
+		return refuse(http.StatusBadRequest, "malformed", "after is a number of things and limit is from 1 to %d", pageMost)
+	}
+	rest := book[min(after, len(book)):]
+	shown := make([]V, min(limit, len(rest)))
+	for i := range shown {
+		shown[i] = show(rest[i])
+	}
+	return list(shown)
 }
 
 // send writes the answer, or loses it.

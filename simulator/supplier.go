@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"net/http"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type supplier struct {
 	journal *journal
 	lead    time.Duration // of new orders
 
+	book  []string // all keys, in the order in which they came
 	byKey map[string]supply
 }
 
@@ -67,4 +69,13 @@ func (o supply) at(now time.Time) supply {
 	return o
 }
 
-func (s *supplier) apply(o supply) { s.byKey[o.Key] = o }
+// page gives all orders, the first that came first.
+func (s *supplier) page(r *http.Request) answer {
+	now := s.clock()
+	return page(r, s.book, func(key string) supply { return s.byKey[key].at(now) })
+}
+
+func (s *supplier) apply(o supply) {
+	s.book = append(s.book, o.Key) // an order never changes, so each comes here once
+	s.byKey[o.Key] = o
+}

@@ -73,10 +73,12 @@ func (w *world) routes() http.Handler {
 	mux.Handle("POST /carrier/shipments", carrier(keyed(w.carrier.arrange)))
 	mux.Handle("GET /carrier/shipments", carrier(byKey(w.carrier.shipmentByKey)))
 	mux.Handle("GET /carrier/shipments/{tracking_number}", carrier(w.carrier.track))
+	mux.Handle("GET /carrier/journal", carrier(w.carrier.page))
 	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
 
 	mux.Handle("POST /supplier/orders", supplier(keyed(w.supplier.order)))
 	mux.Handle("GET /supplier/orders", supplier(byKey(w.supplier.supplyByKey)))
+	mux.Handle("GET /supplier/journal", supplier(w.supplier.page))
 
 	mux.Handle("GET /faults", serve(w.showFaults))
 	mux.Handle("PUT /faults", serve(w.setFaults))
