@@ -135,11 +135,20 @@ func (b Broker) ping(ctx context.Context) error {
 
 var management = http.Client{Timeout: 30 * time.Second}
 
-// call sends one request to the management API. Names may hold any character: the default vhost is called "/".
+// call tells the management API something whose answer says nothing.
 func (b Broker) call(ctx context.Context, method string, body any, path ...string) error {
+	_, err := b.ask(ctx, method, "", body, path...)
+	return err
+}
+
+// answerMost bounds what is read of an answer: of those that we ask for, a list of many dead letters is the longest.
+const answerMost = 16 << 20
+
+// ask sends one request to the management API. Names may hold any character: the default vhost is called "/".
+func (b Broker) ask(ctx context.Context, method, query string, body any, path ...string) ([]byte, error) {
 	target, err := url.Parse(b.Management)
 	if err != nil {
-		return fmt.Errorf("address of the management API: %w", err)
+		return nil, fmt.Errorf("address of the management API: %w", err)
 	}
 	user := target.User
 	target.User = nil
@@ -149,14 +158,14 @@ func (b Broker) call(ctx context.Context, method string, body any, path ...strin
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		return fmt.Errorf("encode a call of the management API: %w", err)
+		return nil, fmt.Errorf("encode a call of the management API: %w", err)
 	}
 	if body == nil {
 		encoded = []byte("{}")
 	}
-	request, err := http.NewRequestWithContext(ctx, method, target.String()+"/api"+escaped.String(), bytes.NewReader(encoded))
+	request, err := http.NewRequestWithContext(ctx, method, target.String()+"/api"+escaped.String()+query, bytes.NewReader(encoded))
 	if err != nil {
-		return fmt.Errorf("call of the management API: %w", err)
+		return nil, fmt.Errorf("call of the management API: %w", err)
 	}
 	password, _ := user.Password()
 	request.SetBasicAuth(user.Username(), password)
@@ -164,16 +173,16 @@ func (b Broker) call(ctx context.Context, method string, body any, path ...strin
 
 	response, err := management.Do(request)
 	if err != nil {
-		return fmt.Errorf("call of the management API: %w", err)
+		return nil, fmt.Errorf("call of the management API: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end below
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, answerMost))
 	if err != nil {
-		return fmt.Errorf("answer of the management API: %w", err)
+		return nil, fmt.Errorf("answer of the management API: %w", err)
 	}
 	gone := method == http.MethodDelete && response.StatusCode == http.StatusNotFound
 	if response.StatusCode >= 300 && !gone {
-		return fmt.Errorf("%s /api%s: %s %s", method, escaped.String(), response.Status, cmp.Or(string(bytes.TrimSpace(answer)), "(no text)"))
+		return nil, fmt.Errorf("%s /api%s: %s %s", method, escaped.String(), response.Status, cmp.Or(string(bytes.TrimSpace(answer)), "(no text)"))
 	}
-	return nil
+	return answer, nil
 }

@@ -54,6 +54,13 @@ func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 		}
 	}
 
+	own, err := r.VhostURL("a/b")
+	must(t, err)
+	looksAt(t, Broker{URL: own, Management: r.Management}, func() {
+		api(t, r, "POST", "/exchanges/a%2Fb/amq.default/publish",
+			`{"routing_key": "orders.events", "payload": "bare", "payload_encoding": "string", "properties": {}}`)
+	})
+
 	var permissions []struct{ User, Configure, Write, Read string }
 	must(t, json.Unmarshal(api(t, r, "GET", "/vhosts/a%2Fb/permissions", ""), &permissions))
 	if len(permissions) != 2 { // the administrator's and the service's
@@ -71,6 +78,35 @@ func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 
 	must(t, r.DeleteVhost(t.Context(), "a/b"))
 	must(t, r.DeleteVhost(t.Context(), "a/b"))
+}
+
+// looksAt looks twice at a queue with two messages, to which add adds one without any properties.
+func looksAt(t *testing.T, b Broker, add func()) {
+	t.Helper()
+	for range 2 {
+		seen, err := b.Peek(t.Context(), "orders.events", 1)
+		if err != nil || len(seen) != 1 || seen[0].Body != "kept" || seen[0].Behind != 1 {
+			t.Errorf("the first message: %+v, %v", seen, err)
+		}
+	}
+	add()
+	seen, err := b.Peek(t.Context(), "orders.events", 9)
+	if err != nil || len(seen) != 3 || seen[2].Body != "bare" || seen[2].Behind != 0 {
+		t.Errorf("all messages: %+v, %v", seen, err)
+	}
+	if none, err := b.Peek(t.Context(), "no-such-queue", 1); err == nil {
+		t.Errorf("a queue that is not there has %+v", none)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		queues, err := b.Queues(t.Context())
+		must(t, err)
+		if len(queues) == 1 && queues[0] == (QueueDepth{"orders.events", 3}) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the queues are %+v", queues)
+		}
+	}
 }
 
 func TestWhatAServiceMayDoAtTheBroker(t *testing.T) {
