@@ -1,0 +1,202 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	late  = began.Add(time.Hour)
+)
+
+// way makes an order that went through statuses.
+func way(id, reason string, units int, statuses ...string) Order {
+	o := Order{
+		ID: id, Customer: "alice", Status: statuses[len(statuses)-1], Reason: reason, Lines: []Line{{"MUG", units}},
+		Total: Money{int64(units) * 1000, "EUR"}, Seq: len(statuses), PlacedAt: began,
+	}
+	for i, s := range statuses {
+		o.Timeline = append(o.Timeline, TimelineEntry{id, i + 1, began.Add(time.Duration(i) * time.Second), s, "now " + s})
+	}
+	return o
+}
+
+// paid lets tracking show a payment of an order.
+func (o Order) paid(status string) Order {
+	o.PaymentStatus, o.Paid = status, o.Total
+	return o
+}
+
+// sound is books without a breach. Six orders: delivered, cancelled after it was paid, declined, out of stock, and two that a
+// person has been told of, one with its money still to be given back and one that waits for stock.
+func sound(t *testing.T) Books {
+	t.Helper()
+	saga, err := readSaga("../../docs/saga.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivered := way("delivered", "", 2, "placed", "reserved", "paid", "shipped", "delivered").paid("taken")
+	delivered.TrackingNumber = "SP1"
+	refunding := way("refunding", "undeliverable", 1, "placed", "reserved", "reserved", "paid", "refunding", "refunding").paid("taken")
+	refunding.Timeline[2].What, refunding.Timeline[5].What = "it takes long", "it takes long" // in each status it may
+	waiting := way("waiting", "", 3, "placed", "backordered")
+	refunding.AttentionSince, waiting.AttentionSince = &late, &late
+
+	mug := Product{SKU: "MUG", Name: "Mug", Price: Money{1000, "EUR"}, Version: 2}
+	copied := mug
+	mug.Available, mug.Reserved, mug.Backordered, mug.OnOrder = 13, 1, 3, 5
+	b := Books{
+		Saga: saga,
+		Orders: []Order{
+			delivered,
+			way("cancelled", "customer_request", 2, "placed", "reserved", "paid", "withdrawing", "refunding", "releasing", "cancelled").paid("refunded"),
+			way("declined", "payment_declined", 1, "placed", "reserved", "releasing", "cancelled").paid("declined"),
+			way("sold out", "out_of_stock", 99, "placed", "cancelled"),
+			refunding, waiting,
+		},
+		Promises:  []Promise{{"alice", "k1", "delivered"}, {"alice", "k2", "cancelled"}},
+		Catalogue: []Product{copied},
+		Products:  []Product{mug},
+		Reservations: []Reservation{
+			{"delivered", "taken", []Line{{"MUG", 2}}},
+			{"cancelled", "released", []Line{{"MUG", 2}}},
+			{"declined", "released", []Line{{"MUG", 1}}},
+			{"sold out", "rejected", nil},
+			{"refunding", "reserved", []Line{{"MUG", 1}}},
+			{"waiting", "backordered", []Line{{"MUG", 3}}},
+		},
+		Movements: []Movement{
+			{"seed", "MUG", "", "initial", 10, began},
+			{"s1", "MUG", "", "replenished", 5, began},
+			{"by hand", "MUG", "olga", "replenished", 1, began},
+			{"delivered", "MUG", "", "taken", -2, late},
+		},
+		Supplies:   []Supply{{"s1", "MUG", 5, "arrived"}, {"s2", "MUG", 5, "ordered"}},
+		Deliveries: []Delivery{{"s1", "MUG", 5, "delivered"}, {"s2", "MUG", 5, "ordered"}},
+		Payments: []Payment{
+			{OrderID: "delivered", Status: "taken", Amount: Money{2000, "EUR"}, ChargeID: "ch1"},
+			{OrderID: "cancelled", Status: "refunded", Amount: Money{2000, "EUR"}, ChargeID: "ch2", RefundID: "re2"},
+			{OrderID: "declined", Status: "declined", Amount: Money{1000, "EUR"}, Code: "card_declined"},
+			{OrderID: "refunding", Status: "refunding", Amount: Money{1000, "EUR"}, ChargeID: "ch3", DueAt: &late},
+		},
+		Shipments: []Shipment{
+			{OrderID: "delivered", Status: "delivered", TrackingNumber: "SP1", Lines: []Line{{"MUG", 2}}},
+			{OrderID: "cancelled", Status: "cancelled", TrackingNumber: "SP2", Lines: []Line{{"MUG", 2}}},
+			{OrderID: "refunding", Status: "failed", Reason: "address_refused", Lines: []Line{{"MUG", 1}}},
+		},
+		Parcels: []Parcel{
+			{Reference: "delivered", Status: "delivered", TrackingNumber: "SP1", Lines: []Line{{"MUG", 2}}},
+			{Reference: "cancelled", Status: "cancelled", TrackingNumber: "SP2", Lines: []Line{{"MUG", 2}}},
+		},
+		Outboxes: []Message{{Where: "outbox of orders", ID: "m1", Kind: "orders.check_progress", Subject: "delivered", Early: true}},
+	}
+	b.pay("charge", "ch1", "delivered", 2000)
+	b.pay("charge", "ch2", "cancelled", 2000)
+	b.pay("refund", "re2", "cancelled", 2000)
+	b.pay("decline", "ch4", "declined", 1000)
+	b.pay("charge", "ch3", "refunding", 1000)
+	for _, service := range services {
+		b.Queues = append(b.Queues, Queue{service + ".commands", 0}, Queue{service + ".commands.retry.2s", 0})
+	}
+	return b
+}
+
+// pay writes an entry into the provider's ledger.
+func (b *Books) pay(kind, id, order string, amount int64) {
+	e := Entry{Seq: len(b.Ledger) + 1, Kind: kind, ID: id, Key: order, Reference: order, Amount: amount, Currency: "EUR", At: began}
+	if kind == "decline" {
+		e.Code = "card_declined"
+	}
+	b.Ledger = append(b.Ledger, e)
+}
+
+func TestSoundBooksHaveNoBreach(t *testing.T) {
+	t.Parallel()
+	r := Check(sound(t), Expectations{Accepted: []string{"delivered", "waiting"}})
+	if !r.OK() || r.Needy != 2 {
+		t.Errorf("%d orders need attention, breaches: %+v", r.Needy, r.Breaches)
+	}
+	for _, result := range r.Rules {
+		if result.Checked == 0 && !strings.Contains(result.Rule, "dead") {
+			t.Errorf("%q was held against nothing", result.Rule)
+		}
+	}
+	if got, want := r.Summary(), "audit: 6 orders, 33 rules, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " checks, no breach") {
+		t.Errorf("summary: %s", got)
+	}
+}
+
+func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(b *Books, e *Expectations){
+		"given up, and then the card was declined": func(b *Books, _ *Expectations) { b.Payments[2].Status, b.Payments[2].Code = "withdrawn", "" },
+		"the carrier gave it up by itself": func(b *Books, _ *Expectations) {
+			b.Shipments[1].Status, b.Shipments[1].Reason = "failed", "cancelled_by_carrier"
+		},
+		"a supplier order that was not placed yet": func(b *Books, _ *Expectations) {
+			b.Supplies[1].Status, b.Deliveries = "requested", b.Deliveries[:1]
+		},
+		"a dead letter that was expected": func(b *Books, e *Expectations) {
+			b.DeadLetters, e.Dead = []Message{{Where: "orders.events.dead", ID: "m7"}}, []string{"m7"}
+		},
+	} {
+		b, e := sound(t), Expectations{}
+		change(&b, &e)
+		if r := Check(b, e); !r.OK() {
+			t.Errorf("%s: %+v", name, r.Breaches)
+		}
+	}
+}
+
+// Each row makes one thing wrong, and one rule sees it.
+func TestEachBreachIsSeenByItsRule(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, row := range slices.Concat(orderBreaches, moneyBreaches, stockBreaches, parcelBreaches, messageBreaches) {
+		b, e := sound(t), Expectations{}
+		row.spoil(&b, &e)
+		r := Check(b, e)
+		seen[row.rule] = true
+		if len(r.Breaches) != 1 || r.Breaches[0].Rule != row.rule || r.Breaches[0].Subject != row.about {
+			t.Errorf("%s: want a breach of %q by %q, got %+v", row.name, row.rule, row.about, r.Breaches)
+		}
+		if r.OK() || !strings.HasSuffix(r.Summary(), ", 1 breach") {
+			t.Errorf("%s: summary %s", row.name, r.Summary())
+		}
+	}
+	for _, rule := range slices.Concat(orderRules, moneyRules, stockRules, parcelRules, messageRules) {
+		if !seen[rule.says] {
+			t.Errorf("no row breaks %q", rule.says)
+		}
+		delete(seen, rule.says)
+	}
+	for _, says := range slices.Sorted(maps.Keys(seen)) {
+		t.Errorf("no rule says %q", says)
+	}
+}
+
+func TestABreachIsPrintedWithItsStory(t *testing.T) {
+	t.Parallel()
+	b := sound(t)
+	b.pay("charge", "ch9", "refunding", 1000)
+	b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7", Kind: "payments.payment_taken", Subject: "refunding", Trouble: "exhausted: no luck"}}
+	b.Products[0].OnOrder = 6
+	var out strings.Builder
+	Check(b, Expectations{}).Print(&out)
+	for _, want := range []string{
+		"the provider has charged it 2 times", "refunding undeliverable placed 2026-03-01 12:00:00.000 by alice for 10.00 EUR: 1 x MUG",
+		" 5  2026-03-01 12:00:04.000  refunding    now refunding", "refunding 10.00 EUR ch3 due 2026-03-01 13:00:00.000",
+		"#5 2026-03-01 12:00:00.000 charge 10.00 EUR ch3", "#6 2026-03-01 12:00:00.000 charge 10.00 EUR ch9", "reservation reserved 1 x MUG",
+		"failed address_refused 1 x MUG", "orders.events.dead  payments.payment_taken (m7): exhausted: no luck",
+		"6 are on order, and supplier orders that have not arrived are for 5", "taken: -2 in 1 movement", "order waiting: 3 backordered",
+		"2 orders need a person", "audit: 6 orders, 33 rules, ", ", 3 breaches\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("nothing of %q in\n%s", want, out.String())
+		}
+	}
+}

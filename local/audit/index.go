@@ -1,0 +1,81 @@
+package audit
+
+// indexed is the books with a thumb in every page that the rules turn to.
+type indexed struct {
+	Books
+	Expectations
+
+	order       map[string]*Order // by id
+	payment     map[string]*Payment
+	reservation map[string]*Reservation
+	shipment    map[string]*Shipment
+	product     map[string]*Product // by SKU
+	copied      map[string]*Product // likewise, in the copy of orders
+	supply      map[string]*Supply  // by id, which is the supplier's key
+	delivery    map[string]*Delivery
+
+	entries map[string][]Entry    // by order
+	parcels map[string][]Parcel   // likewise
+	moved   map[string][]Movement // by reference: an order, a supplier's order, an operator's key
+	held    map[string]int        // units in reservations, by SKU
+	awaited map[string]int        // units in backorders, likewise
+	coming  map[string]int        // units on order, likewise
+}
+
+func index(books Books, expected Expectations) *indexed {
+	b := &indexed{Books: books, Expectations: expected, held: map[string]int{}, awaited: map[string]int{}, coming: map[string]int{}}
+	b.order = by(books.Orders, func(o *Order) string { return o.ID })
+	b.payment = by(books.Payments, func(p *Payment) string { return p.OrderID })
+	b.reservation = by(books.Reservations, func(r *Reservation) string { return r.OrderID })
+	b.shipment = by(books.Shipments, func(s *Shipment) string { return s.OrderID })
+	b.product = by(books.Products, func(p *Product) string { return p.SKU })
+	b.copied = by(books.Catalogue, func(p *Product) string { return p.SKU })
+	b.supply = by(books.Supplies, func(s *Supply) string { return s.ID })
+	b.delivery = by(books.Deliveries, func(d *Delivery) string { return d.Key })
+	b.entries = all(books.Ledger, func(e Entry) string { return e.Reference })
+	b.parcels = all(books.Parcels, func(p Parcel) string { return p.Reference })
+	b.moved = all(books.Movements, func(m Movement) string { return m.Reference })
+	for _, r := range books.Reservations {
+		for _, l := range r.Lines {
+			switch r.Status {
+			case "reserved":
+				b.held[l.SKU] += l.Quantity
+			case "backordered":
+				b.awaited[l.SKU] += l.Quantity
+			}
+		}
+	}
+	for _, s := range books.Supplies {
+		if s.Status != "arrived" {
+			b.coming[s.SKU] += s.Quantity
+		}
+	}
+	return b
+}
+
+// by finds the one thing of a name.
+func by[T any](things []T, name func(*T) string) map[string]*T {
+	found := make(map[string]*T, len(things))
+	for i := range things {
+		found[name(&things[i])] = &things[i]
+	}
+	return found
+}
+
+// all finds everything of a name.
+func all[T any](things []T, name func(T) string) map[string][]T {
+	found := map[string][]T{}
+	for _, thing := range things {
+		found[name(thing)] = append(found[name(thing)], thing)
+	}
+	return found
+}
+
+// ended calls each with the orders that have a status.
+func (b *indexed) ended(status string, each func(o Order)) {
+	for _, o := range b.Orders {
+		if o.Status == status {
+			each(o)
+		}
+	}
+}

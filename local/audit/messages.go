@@ -1,0 +1,73 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"example.com/orderflow/local/servers"
+)
+
+// services are the owners of databases and queues.
+var services = servers.Services()
+
+var messageRules = []rule{
+	{"every outbox is empty but for deadlines", func(b *indexed, see func(string, string)) {
+		waiting := map[string]int{}
+		for _, m := range b.Outboxes {
+			if m.deadline() {
+				continue
+			}
+			waiting[m.Where]++
+			see(m.about(), m.Where+" still has "+m.says())
+		}
+		for _, service := range services {
+			if waiting[outboxOf(service)] == 0 {
+				see(outboxOf(service), "")
+			}
+		}
+	}},
+	{"every service has its queues", func(b *indexed, see func(string, string)) {
+		for _, service := range services {
+			there := slices.ContainsFunc(b.Queues, func(q Queue) bool { return strings.HasPrefix(q.Name, service+".") })
+			see(service, unless(there, "RabbitMQ has no queue of it"))
+		}
+	}},
+	{"every queue is empty, those of retries too", func(b *indexed, see func(string, string)) {
+		for _, q := range b.Queues {
+			see(q.Name, unless(q.Messages == 0, "%s still in it", count(q.Messages, "message is", "messages are")))
+		}
+	}},
+	{"no message is dead but those expected", func(b *indexed, see func(string, string)) {
+		for _, m := range b.DeadLetters {
+			see(m.about(), unless(slices.Contains(b.Dead, m.ID), "%s has %s", m.Where, m.says()))
+		}
+		for _, id := range b.Dead {
+			there := slices.ContainsFunc(b.DeadLetters, func(m Message) bool { return m.ID == id })
+			see(id, unless(there, "this dead letter is expected, and is not there"))
+		}
+	}},
+}
+
+func outboxOf(service string) string { return "outbox of " + service }
+
+// deadline reports whether it is a message of orders to itself that waits for its time, as it should. One that was refused
+// when its time had come is none any more.
+func (m Message) deadline() bool {
+	return m.Kind == "orders.check_progress" && m.Attempts == 0 && m.Early
+}
+
+// about is what a breach over the message is filed under.
+func (m Message) about() string {
+	if m.Subject == "" {
+		return m.Where
+	}
+	return m.Subject
+}
+
+func (m Message) says() string {
+	text := m.Kind + " (" + m.ID + ")"
+	if m.Trouble != "" {
+		text += ": " + m.Trouble
+	}
+	return text
+}

@@ -1,0 +1,46 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// storiesMost is how many stories are printed. A mistake that hits thousands of orders is understood from a few of them.
+const storiesMost = 20
+
+// Print writes the report for people: each rule and how often it was checked, then each breach with its story.
+func (r Report) Print(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "checked\tbreaches\t")
+	for _, result := range r.Rules {
+		fmt.Fprintf(table, "%d\t%d\t  %s\n", result.Checked, result.Breaches, result.Rule)
+	}
+	_ = table.Flush() // as with fmt.Fprint: nothing can be done about an output that is gone
+
+	told := 0
+	for i, breach := range r.Breaches {
+		if i == 0 || breach.Subject != r.Breaches[i-1].Subject {
+			if told++; told > storiesMost {
+				continue
+			}
+			fmt.Fprintf(out, "\n%s\n", breach.Subject)
+		}
+		if told > storiesMost {
+			continue
+		}
+		fmt.Fprintf(out, "  BREACH     %s\n             (%s)\n", breach.What, breach.Rule)
+		if i+1 == len(r.Breaches) || r.Breaches[i+1].Subject != breach.Subject {
+			for _, note := range r.Stories[breach.Subject] {
+				fmt.Fprintf(out, "  %-9s  %s\n", note.In, note.Says)
+			}
+		}
+	}
+	if told > storiesMost {
+		fmt.Fprintf(out, "\nand %s more with breaches: -json has all of them\n", count(told-storiesMost, "thing", "things"))
+	}
+	if r.Needy > 0 {
+		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/operations.md\n", count(r.Needy, "order needs", "orders need"))
+	}
+	fmt.Fprintf(out, "\n%s\n", r.Summary())
+}

@@ -1,0 +1,78 @@
+package audit
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Saga is which way an order may go.
+//
+// It is read from the diagram in docs/saga.md. A table of our own would be a second truth, and services/orders, which has
+// the first one, cannot be imported; but a test of orders keeps the document equal to the table. Whoever changes the saga
+// has to draw it anew, and the auditor knows.
+type Saga struct {
+	Start string
+	Final []string
+	Next  map[string][]string // by status
+}
+
+// readSaga reads the lines of the diagram: "placed --> reserved: stock_reserved", with [*] for the start and the end.
+func readSaga(path string) (Saga, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Saga{}, fmt.Errorf("read the saga: %w", err)
+	}
+	s := Saga{Next: map[string][]string{}}
+	for line := range strings.Lines(string(text)) {
+		from, to, ok := strings.Cut(strings.TrimSpace(line), " --> ")
+		to, _, _ = strings.Cut(to, ":")
+		switch {
+		case !ok:
+		case from == "[*]":
+			s.Start = to
+		case to == "[*]":
+			s.Final = append(s.Final, from)
+		default:
+			s.Next[from] = append(s.Next[from], to)
+		}
+	}
+	if s.Start == "" || len(s.Final) == 0 || len(s.Next) == 0 {
+		return Saga{}, fmt.Errorf("read the saga: no diagram of it in %s", path)
+	}
+	return s, nil
+}
+
+func (s Saga) final(status string) bool { return slices.Contains(s.Final, status) }
+
+// stray says what is wrong with an order's timeline; empty: nothing. While an order stays in a status, its timeline may
+// grow, but says nothing twice: that would be an event that was heard twice.
+func (s Saga) stray(o Order) string {
+	if len(o.Timeline) == 0 {
+		return "it has no timeline"
+	}
+	var at string
+	var said []string
+	for i, e := range o.Timeline {
+		switch {
+		case e.Seq != i+1:
+			return fmt.Sprintf("entry %d of its timeline has the number %d", i+1, e.Seq)
+		case i == 0 && e.Status != s.Start:
+			return "it began " + e.Status
+		case e.Status == at && slices.Contains(said, e.What):
+			return fmt.Sprintf("entry %d repeats %q", e.Seq, e.What)
+		case i > 0 && e.Status != at && !slices.Contains(s.Next[at], e.Status):
+			return fmt.Sprintf("entry %d: from %s no way leads to %s", e.Seq, at, e.Status)
+		case i > 0 && s.final(at):
+			return fmt.Sprintf("entry %d comes after it was %s for good", e.Seq, at)
+		case e.Status != at:
+			at, said = e.Status, nil
+		}
+		said = append(said, e.What)
+	}
+	if at != o.Status || len(o.Timeline) != o.Seq {
+		return fmt.Sprintf("it is %s with %d entries, but its timeline ends %s after %d", o.Status, o.Seq, at, len(o.Timeline))
+	}
+	return ""
+}

@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Story is all that the books say about an order, a product or a queue: what somebody needs who is to find out how a
+// breach came about.
+type Story []Note
+
+// Note is what one of the books says.
+type Note struct {
+	In   string `json:"in"`
+	Says string `json:"says"`
+}
+
+func (s *Story) add(in, format string, args ...any) {
+	*s = append(*s, Note{in, fmt.Sprintf(format, args...)})
+}
+
+// story tells the story of an order (by its id), of a product (by its SKU), or of whatever there are messages about.
+func (b *indexed) story(subject string) Story {
+	s := Story{}
+	if o := b.order[subject]; o != nil {
+		s.order(*o)
+	}
+	for _, p := range b.Promises {
+		if p.OrderID == subject {
+			s.add("orders", "promised to %s under key %s", p.Customer, p.Key)
+		}
+	}
+	b.tellMoney(&s, subject)
+	b.tellStock(&s, subject)
+	b.tellParcels(&s, subject)
+	if p := b.product[subject]; p != nil {
+		b.tellProduct(&s, *p)
+	}
+	for _, m := range b.Outboxes {
+		if m.Subject == subject || m.Where == subject {
+			s.add(m.Where, "%s", m.says())
+		}
+	}
+	for _, m := range b.DeadLetters {
+		if m.Subject == subject || m.Where == subject {
+			s.add(m.Where, "%s", m.says())
+		}
+	}
+	return s
+}
+
+func (s *Story) order(o Order) {
+	s.add("orders", "%s", spaced(o.Status, o.Reason, "placed", at(o.PlacedAt), "by", o.Customer, "for", o.Total.String()+":", units(o.Lines)))
+	if o.AttentionSince != nil {
+		s.add("orders", "a person has been told %s", at(*o.AttentionSince))
+	}
+	for _, e := range o.Timeline {
+		s.add("timeline", "%2d  %s  %-11s  %s", e.Seq, at(e.At), e.Status, e.What)
+	}
+}
+
+func (b *indexed) tellMoney(s *Story, id string) {
+	if p := b.payment[id]; p != nil {
+		s.add("payments", "%s", spaced(p.Status, p.Amount.String(), p.Code, p.ChargeID, p.RefundID, due(p.DueAt), p.Trouble))
+	}
+	for _, e := range b.entries[id] {
+		s.add("provider", "%s", spaced(fmt.Sprintf("#%d", e.Seq), at(e.At), e.Kind, e.money().String(), e.Code, e.ID, "key", e.Key))
+	}
+}
+
+func (b *indexed) tellStock(s *Story, id string) {
+	if r := b.reservation[id]; r != nil {
+		s.add("inventory", "%s", spaced("reservation", r.Status, units(r.Lines)))
+	}
+	for _, m := range b.moved[id] {
+		s.add("inventory", "%s %s %d x %s", at(m.At), m.What, m.Quantity, m.SKU)
+	}
+}
+
+func (b *indexed) tellParcels(s *Story, id string) {
+	if p := b.shipment[id]; p != nil {
+		s.add("shipping", "%s", spaced(p.Status, p.Reason, p.TrackingNumber, units(p.Lines), stages(p.Stages), due(p.DueAt), p.Trouble))
+	}
+	for _, p := range b.parcels[id] {
+		s.add("carrier", "%s", spaced(p.Status, p.TrackingNumber, units(p.Lines), stages(p.Stages)))
+	}
+}
+
+func (b *indexed) tellProduct(s *Story, p Product) {
+	s.add("inventory", "%s, %s: %d available, %d reserved, %d backordered, %d on order", p.Name, p.Price, p.Available, p.Reserved, p.Backordered, p.OnOrder)
+	moved, times := map[string]int{}, map[string]int{}
+	for _, m := range b.Movements {
+		if m.SKU == p.SKU {
+			moved[m.What] += m.Quantity
+			times[m.What]++
+		}
+	}
+	for _, what := range []string{"initial", "replenished", "taken"} {
+		s.add("inventory", "%s: %d in %s", what, moved[what], count(times[what], "movement", "movements"))
+	}
+	for _, r := range b.Reservations {
+		if r.Status != "reserved" && r.Status != "backordered" {
+			continue
+		}
+		for _, l := range r.Lines {
+			if l.SKU == p.SKU {
+				s.add("inventory", "order %s: %d %s", r.OrderID, l.Quantity, r.Status)
+			}
+		}
+	}
+	for _, o := range b.Supplies {
+		if o.SKU == p.SKU && o.Status != "arrived" {
+			s.add("inventory", "supplier order %s: %d %s", o.ID, o.Quantity, o.Status)
+		}
+	}
+}
+
+func stages(stages []Stage) string {
+	texts := make([]string, len(stages))
+	for i, s := range stages {
+		texts[i] = s.Stage + " " + at(s.At)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+
+func due(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return "due " + at(*t)
+}
+
+// spaced joins what there is.
+func spaced(words ...string) string {
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+}
