@@ -38,6 +38,10 @@ stop: $(orderflow) ## stop a part of the system that runs: NAME=payments, orders
 start: $(orderflow) ## start it again: NAME=payments
 	@exec $(orderflow) start $(NAME)
 
+.PHONY: audit
+audit: $(orderflow) ## hold the books of the system that runs against each other: databases, provider, carrier, queues; JSON=1
+	@exec $(orderflow) audit $(if $(JSON),-json)
+
 .PHONY: logs
 logs: $(orderflow) ## follow what a part says: NAME=payments
 	@exec $(orderflow) logs -f $(NAME)

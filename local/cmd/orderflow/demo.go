@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/demo"
 	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/system"
@@ -43,6 +44,9 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 	narrator.Say("ready after %.1f s", time.Since(began).Seconds())
 
 	err = demo.Tell(ctx, sys.GatewayURL, narrator)
+	if err == nil {
+		err = s.auditDemo(ctx, sys, narrator)
+	}
 	if err != nil && ctx.Err() == nil {
 		narrator.Say("\n%v\nlogs are in %s", err, filepath.Join(dir, "logs"))
 	}
@@ -58,6 +62,24 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 	if err != nil {
 		return exitCode(1) // all is said
 	}
+	return nil
+}
+
+// auditWithin is how long the demo's system may take to come to rest. Its orders are at their end by then, and some messages
+// may still be on their way.
+const auditWithin = 20 * time.Second
+
+// auditDemo says that the books agree, or how they do not.
+func (s settings) auditDemo(ctx context.Context, sys *system.System, narrator *demo.Narrator) error {
+	report, err := audit.Await(ctx, audit.Of(sys, s.repo), audit.Expectations{}, auditWithin)
+	if err != nil {
+		return err
+	}
+	if !report.OK() {
+		report.Print(narrator)
+		return errors.New("the books do not agree")
+	}
+	narrator.Say("\n%s", report.Summary())
 	return nil
 }
 

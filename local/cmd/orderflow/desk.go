@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/system"
 )
 
@@ -56,6 +57,7 @@ func openDesk(ctx context.Context, dir string, stop func()) (*desk, error) {
 	posted := sign{PID: os.Getpid(), URL: "http://" + listener.Addr().String(), Key: rand.Text()}
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /status", d.status)
+	routes.HandleFunc("GET /books", d.books)
 	routes.HandleFunc("POST /start", d.each(func(ctx context.Context, p *system.Part) error { return p.Start(ctx) }))
 	routes.HandleFunc("POST /stop", d.each(func(_ context.Context, p *system.Part) error { return p.Stop() }))
 	routes.HandleFunc("POST /down", func(http.ResponseWriter, *http.Request) { stop() })
@@ -97,6 +99,17 @@ func (d *desk) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(r) // a visitor who has left needs no answer
+}
+
+// books says where the auditor finds what he reads, passwords included: the key of this desk is worth as much.
+func (d *desk) books(w http.ResponseWriter, _ *http.Request) {
+	s := d.system.Load()
+	if s == nil {
+		http.Error(w, "the system is not ready yet", http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(audit.Of(s, "")) // a visitor who has left needs no answer
 }
 
 func (d *desk) each(do func(context.Context, *system.Part) error) http.HandlerFunc {

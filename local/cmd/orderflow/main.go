@@ -24,6 +24,8 @@ const usage = `usage: orderflow COMMAND
   logs [-f] NAME   what a part says; NAME is a program, a replica such as orders-2, postgres or rabbitmq
   stop NAME        stop a part of the system that runs
   start NAME       start it again
+  audit [-json] [-wait 30s] [-accepted FILE] [-dead IDS]
+                   hold the books of the system that runs against each other; exit code 1 when they do not agree
   exec -- CMD …    run a command with a PostgreSQL and a RabbitMQ of its own (TEST_POSTGRES_URL, TEST_RABBITMQ_URL,
                    TEST_RABBITMQ_MANAGEMENT_URL)
   doctor [gcc]     what is needed on this machine, and what of it is missing
@@ -96,6 +98,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return supervise(ctx, s)
 	case "status":
 		return status(ctx, s)
+	case "audit":
+		return auditing(ctx, s, args)
 	case "logs":
 		return logs(s, args)
 	case "stop", "start":
@@ -105,7 +109,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "run", "status", "logs", "stop", "start", "exec", "doctor", "install",
+			"demo", "up", "down", "run", "status", "logs", "stop", "start", "audit", "exec", "doctor", "install",
 		}, ", "))
 	}
 }

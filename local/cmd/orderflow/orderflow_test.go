@@ -62,7 +62,13 @@ func TestTheSupervisorListensToWhoeverCanReadItsFolder(t *testing.T) {
 	if _, err := visit(t.Context(), dir, http.MethodPost, "/stop", url.Values{"name": {"orders"}}); err == nil || !strings.Contains(err.Error(), "not ready") {
 		t.Errorf("a request for a part while the system starts: %v", err)
 	}
-	d.serve(&system.System{GatewayURL: "http://127.0.0.1:8080"})
+	if _, err := books(t.Context(), settings{dir: dir}); err == nil || !strings.Contains(err.Error(), "not ready") {
+		t.Errorf("a question for the books while the system starts: %v", err)
+	}
+	d.serve(&system.System{GatewayURL: "http://127.0.0.1:8080", SimulatorURL: "http://127.0.0.1:8090"})
+	if b, err := books(t.Context(), settings{dir: dir, repo: "/repo"}); err != nil || b.Simulator != "http://127.0.0.1:8090" || b.Repo != "/repo" {
+		t.Errorf("where the books are when the system is ready: %+v, %v", b, err)
+	}
 	if r, err := ask(t.Context(), settings{dir: dir}); err != nil || !r.Ready || r.Gateway != "http://127.0.0.1:8080" {
 		t.Errorf("when the system is ready: %v, %v", r, err)
 	}
