@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +37,7 @@ func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 		}
 	}
 	c.Settle(ends)
+	audited(t, s, slices.Collect(maps.Keys(ends))...)
 }
 
 // Under load each program is killed or stopped, one after another, and the servers are restarted. What was accepted
@@ -57,4 +60,5 @@ func TestNothingIsLostOrChargedTwiceWhoeverIsKilled(t *testing.T) {
 	if n := load.Finish(); n < 50 {
 		t.Errorf("only %d orders were accepted: that is no load", n)
 	}
+	audited(t, s, load.Accepted()...)
 }

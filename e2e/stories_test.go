@@ -29,4 +29,5 @@ func TestCancelledBeforeDispatchIsRefunded(t *testing.T) {
 		t.Errorf("%d left, want 5", left)
 	}
 	c.Settle(map[string]stories.Tracking{id: end})
+	audited(t, s, id)
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,8 +22,8 @@ var settings = map[string][]string{
 	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
 }
 
-// programs is the folder of the compiled programs, made once for all tests.
-var programs string
+// repo is the checkout, and programs the folder of the compiled programs, made once for all tests.
+var repo, programs string
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -33,9 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (int, error) {
-	repo, err := system.FindRepo(".")
-	if err != nil {
+func run(m *testing.M) (code int, err error) {
+	if repo, err = system.FindRepo("."); err != nil {
 		return 1, err
 	}
 	dir, err := os.MkdirTemp("", "orderflow-e2e-")
@@ -50,9 +50,10 @@ func run(m *testing.M) (int, error) {
 	if err := system.Build(context.Background(), repo, programs); err != nil {
 		return 1, err
 	}
-	code := m.Run()
+	code = m.Run()
 	if shared.System != nil {
-		err = shared.Stop()
+		// What all the tests have left behind that used it at the same time. It is at rest only now.
+		err = errors.Join(auditOf(context.Background(), shared.System), shared.Stop())
 	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind

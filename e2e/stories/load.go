@@ -3,8 +3,10 @@ package stories
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,6 +77,13 @@ func (l *Load) note(id, card string) {
 		l.Errorf("order %s was given out twice, %s and %s", id, before, card)
 	}
 	l.accepted[id] = card
+}
+
+// Accepted lists the ids of the orders that were accepted so far.
+func (l *Load) Accepted() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.accepted))
 }
 
 // Finish ends the load, waits until every order that was accepted is final, and checks them against the provider's books
