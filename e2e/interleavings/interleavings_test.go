@@ -1,0 +1,73 @@
+package interleavings_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// worlds are what is explored. Each has all that the network and the customer may do; what else may go wrong is divided
+// among them, for the product of everything does not fit into a test.
+var worlds = []struct{ name, flags string }{
+	{"a customer who changes his mind", ""},
+	{"a payment provider that fails", providerFails},
+	{"a carrier that fails", carrierFails},
+	{"an order that waits for new stock", "-units 0 -to-come 1 -may-wait"},
+	{"no stock", "-units 0"},
+}
+
+// larger worlds are explored with INTERLEAVINGS=large, which takes minutes and some gigabytes.
+var larger = []struct{ name, flags string }{
+	{"a provider that fails, tracking included", providerFails + " -whole"},
+	{"a carrier that fails, tracking included", carrierFails + " -whole"},
+	{"a provider and a carrier that fail", providerFails + " " + carrierFails + " -most 12000000"},
+	{"two orders for one unit", "-patient -happy -orders 2"},
+	{"two orders that wait for one unit", "-patient -happy -orders 2 -may-wait -most 12000000"},
+}
+
+func TestWhateverHappensInWhateverOrderEveryOrderEndsAsItShould(t *testing.T) {
+	t.Parallel()
+	program := build(t, nil)
+	all := worlds
+	if os.Getenv("INTERLEAVINGS") == "large" {
+		all = append(all, larger...)
+	}
+	for _, w := range all {
+		t.Run(w.name, func(t *testing.T) {
+			out, code := check(t, program, w.flags)
+			if t.Log(out); code != 0 {
+				t.Fail()
+			}
+		})
+	}
+}
+
+func TestAMistakeInOneLineIsFound(t *testing.T) {
+	t.Parallel()
+	for _, m := range mutants {
+		t.Run(m.what, func(t *testing.T) {
+			out, code := check(t, build(t, &m), m.flags)
+			_, breach, _ := strings.Cut(out, "breach: ")
+			if t.Log(out); code != 1 || !strings.Contains(breach, m.breach) {
+				t.Errorf("is not found, or not by %q", m.breach)
+			}
+		})
+	}
+}
+
+// check explores a world and returns what it has found, and 0 when all is well.
+func check(t *testing.T, program, flags string) (out string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, strings.Fields(flags)...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	said, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return string(said), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said), 0
+}

@@ -1,0 +1,214 @@
+package interleavings_test
+
+// mutant is a mistake of one line that somebody could make. The checker must find it.
+//
+// Some mistakes it cannot find, because the system gets over them: without the row for shipment_dispatched in withdrawing, the
+// cancellation is asked for again and refused; if payments does not repeat payment_taken, the order expires and is refunded.
+type mutant struct {
+	what     string
+	file     string
+	old, new string
+	flags    string // the smallest world that shows it
+	breach   string // what it breaks
+}
+
+const (
+	providerFails = "-provider-fails"
+	carrierFails  = "-carrier-fails"
+	happy         = "-happy" // enough to be stranded in
+)
+
+var mutants = []mutant{
+	{
+		what:   "orders: a deadline does not ask again",
+		file:   "orders/order.go",
+		old:    "	t.send = append(t.send, s.asks(o))\n	t.await(passed, now, p)",
+		new:    "	t.await(passed, now, p)",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "orders: a deadline of an earlier step counts",
+		file:   "orders/order.go",
+		old:    "case c.Step != o.Step || o.Status.final():",
+		new:    "case o.Status.final():",
+		breach: "a deadline of an earlier step is void",
+	},
+	{
+		what:   "orders: a paid order is turned back without calling the parcel back",
+		file:   "orders/saga.go",
+		old:    "waits: patience.dispatch, back: withdrawing}",
+		new:    "waits: patience.dispatch, back: refunding}",
+		breach: "what is on its way is paid for",
+	},
+	{
+		what:   "orders: two commands of the way back are swapped",
+		file:   "orders/saga.go",
+		old:    "refunding:   {asks: refundPayment,",
+		new:    "refunding:   {asks: releaseStock,",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "orders: what cannot be delivered is not refunded",
+		file:   "orders/saga.go",
+		old:    "{in: shipped, on: kind[messages.ShipmentFailed](), to: refunding,",
+		new:    "{in: shipped, on: kind[messages.ShipmentFailed](), to: releasing,",
+		breach: "the timeline is a path",
+	},
+	{
+		what:   "orders: a refused cancellation is taken for one that was granted",
+		file:   "orders/saga.go",
+		old:    "{in: withdrawing, on: kind[messages.CancellationRefused](), to: shipped,",
+		new:    "{in: withdrawing, on: kind[messages.CancellationRefused](), to: refunding,",
+		breach: "what is on its way is paid for",
+	},
+	{
+		what:   "orders: a refused cancellation is not heard",
+		file:   "orders/saga.go",
+		old:    "	{in: withdrawing, on: kind[messages.CancellationRefused](), to: shipped, what: \"too late to cancel: already dispatched\"},\n",
+		new:    "",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "orders: a handler is not wired",
+		file:   "orders/consume.go",
+		old:    "		inbox.On(heard[messages.StockReleased](s)),\n",
+		new:    "",
+		breach: "nobody hears inventory.stock_released",
+	},
+	{
+		what:   "inventory: a release before its reservation leaves no tombstone",
+		file:   "inventory/consume.go",
+		old:    "		insertReservation(&b, r, w.now())\n		return w.keep(ctx, tx, &b, nil, r.answer())",
+		new:    "		return w.keep(ctx, tx, &b, nil, r.answer())",
+		breach: "cancelled holds no stock",
+	},
+	{
+		what:   "inventory: stock can be released twice",
+		file:   "inventory/stock.go",
+		old:    "	r.Status = released\n	return r",
+		new:    "	return r",
+		breach: "the stock is what came",
+	},
+	{
+		what:   "inventory: an order that was given up can reserve again",
+		file:   "inventory/consume.go",
+		old:    "	if r.Status != \"\" {",
+		new:    "	if r.Status == reserved {",
+		breach: "the table refuses a second reservation",
+	},
+	{
+		what:   "inventory: a delivered order is taken off the books each time that it is told",
+		file:   "inventory/stock.go",
+		old:    "	if r.Status != reserved {\n		return r, false\n	}",
+		new:    "	if r.Status == released {\n		return r, false\n	}",
+		breach: "the ledger refuses to enter it twice",
+	},
+	{
+		what:   "inventory: those who wait are served without leaving the queue's count",
+		file:   "inventory/stock.go",
+		old:    "			s[l.SKU].Backordered -= l.Quantity\n			s[l.SKU].Available -= l.Quantity",
+		new:    "			s[l.SKU].Available -= l.Quantity",
+		flags:  "-units 0 -to-come 1 -may-wait",
+		breach: "the stock is what came",
+	},
+	{
+		what:   "payments: a refund that came before its payment does not keep it from being taken",
+		file:   "payments/payment.go",
+		old:    "		p.Amount, p.Method = m.Amount, m.Method\n	}",
+		new:    "		p.Amount, p.Method = m.Amount, m.Method\n		return p.enter(requested, now), true\n	}",
+		breach: "cancelled costs nothing",
+	},
+	{
+		what:   "payments: the same payment can be asked for twice",
+		file:   "payments/payment.go",
+		old:    "	case p.Status == \"\":\n		p.Amount,",
+		new:    "	case p.Status != taken:\n		p.Amount,",
+		breach: "payments and the provider's ledger agree",
+	},
+	{
+		what:   "payments: a charge is not looked for before it is given up",
+		file:   "payments/work.go",
+		old:    "	if c.Before != nil {\n		d, err := t.provider.findCharge",
+		new:    "	if c.Before != nil && c.Status == requested {\n		d, err := t.provider.findCharge",
+		flags:  providerFails,
+		breach: "payments and the provider's ledger agree",
+	},
+	{
+		what:   "payments: the provider's word that there is no charge counts at once",
+		file:   "payments/work.go",
+		old:    "t.now().Before(certain)",
+		new:    "false && t.now().Before(certain)",
+		flags:  providerFails,
+		breach: "payments and the provider's ledger agree",
+	},
+	{
+		what:   "payments: the idempotency key depends on the status",
+		file:   "payments/payment.go",
+		old:    "chargeKey() string { return p.OrderID }",
+		new:    "chargeKey() string { return p.OrderID + string(p.Status) }",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "payments: a payment that is being charged is given up without asking",
+		file:   "payments/payment.go",
+		old:    "		if p.AskedAt == nil {\n			return p.enter(withdrawn, now)",
+		new:    "		if p.AskedAt != nil || p.DueAt != nil {\n			return p.enter(withdrawn, now)",
+		breach: "payments and the provider's ledger agree",
+	},
+	{
+		what:   "payments: a charge that turns up late is not given back",
+		file:   "payments/payment.go",
+		old:    "		p.ChargeID = d.ID\n		return p.enter(refunding, now)",
+		new:    "		p.ChargeID = d.ID\n		return p.enter(withdrawn, now)",
+		breach: "payments and the provider's ledger agree",
+	},
+	{
+		what:   "payments: asked again for a refund, it does not repeat its answer",
+		file:   "payments/payment.go",
+		old:    "	default:\n		return turn{p, p.answer()}\n	}",
+		new:    "	default:\n		return turn{payment: p}\n	}",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "shipping: a shipment that was cancelled before it came is arranged all the same",
+		file:   "shipping/shipment.go",
+		old:    "	if s.Status != \"\" {\n		return turn{s, s.announced(0)}",
+		new:    "	if s.Status != \"\" && s.Status != cancelled {\n		return turn{s, s.announced(0)}",
+		breach: "what is on its way is paid for",
+	},
+	{
+		what:   "shipping: a parcel that has left counts as called back",
+		file:   "shipping/shipment.go",
+		old:    "		return turn{s, s.refuse()}",
+		new:    "		return turn{s, []messages.Message{messages.ShipmentCancelled{OrderID: s.OrderID}}}",
+		breach: "what is on its way is paid for",
+	},
+	{
+		what:   "shipping: asked again, it does not repeat what has become of the parcel",
+		file:   "shipping/shipment.go",
+		old:    "		return turn{s, s.announced(0)}\n	}\n	s.Status,",
+		new:    "		return turn{shipment: s}\n	}\n	s.Status,",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
+		what:   "shipping: the carrier's word that there is no parcel counts at once",
+		file:   "shipping/work.go",
+		old:    "p.TrackingNumber == \"\" && d.now().Before(certain)",
+		new:    "false && d.now().Before(certain)",
+		flags:  carrierFails,
+		breach: "what is on its way is paid for",
+	},
+	{
+		what:   "shipping: a parcel that was asked for is cancelled without asking the carrier",
+		file:   "shipping/shipment.go",
+		old:    "	if s.TrackingNumber == \"\" && s.AskedAt == nil { // the carrier knows nothing of it",
+		new:    "	if s.TrackingNumber == \"\" { // the carrier knows nothing of it",
+		breach: "what is on its way is paid for",
+	},
+}

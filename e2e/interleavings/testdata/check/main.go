@@ -1,0 +1,54 @@
+// Command check explores one configuration. The test that builds it reads its exit code: 0 all is well, 1 an invariant is
+// broken, 2 it ran out of its budget.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"example.com/orderflow/e2e/interleavings"
+	"example.com/orderflow/e2e/interleavings/testdata/inventory"
+	"example.com/orderflow/e2e/interleavings/testdata/orders"
+	"example.com/orderflow/e2e/interleavings/testdata/payments"
+	"example.com/orderflow/e2e/interleavings/testdata/shipping"
+)
+
+func main() {
+	count := flag.Int("orders", 1, "how many orders there are, each for one unit")
+	units := flag.Int("units", 1, "how many units are in stock")
+	toCome := flag.Int("to-come", 0, "how many may be added meanwhile")
+	mayWait := flag.Bool("may-wait", false, "whether the orders may wait for new stock")
+	whole := flag.Bool("whole", false, "whether states are told apart by what only tracking shows, too")
+	provider := flag.Bool("provider-fails", false, "whether calls of the payment provider fail, and payments' workers die")
+	carrier := flag.Bool("carrier-fails", false, "whether calls of the carrier fail, and shipping's workers die")
+	happy := flag.Bool("happy", false, "whether all cards are good and all parcels arrive")
+	patient := flag.Bool("patient", false, "whether no deadline comes and nothing is lost")
+	most := flag.Int("most", 3_000_000, "give up after so many states")
+	flag.Parse()
+
+	all := []string{"1", "2"}[:*count]
+	m := interleavings.NewModel(all...)
+	m.Patient = *patient
+	m.Add("inventory", inventory.New(*units, *toCome), all...)
+	for _, id := range all {
+		m.Add("orders", orders.New(id, *mayWait, *whole), id)
+		m.Add("payments", payments.New(!*provider, *happy), id)
+		m.Add("shipping", shipping.New(!*carrier, *happy), id)
+	}
+	debug.SetGCPercent(400) // next to nothing is garbage here
+	begin := time.Now()
+	r := m.Explore(*most)
+	fmt.Printf("%d states (%d without what is under way), %d steps, %d messages, depth %d, %d settled, %s\n",
+		r.States, r.Situations, r.Steps, r.Messages, r.Deepest, r.Settled, time.Since(begin).Round(10*time.Millisecond))
+	switch {
+	case r.Breach != "":
+		fmt.Printf("breach: %s\n%s", r.Breach, r.Story)
+		os.Exit(1)
+	case r.OverBudget:
+		fmt.Println("over budget")
+		os.Exit(2)
+	}
+}

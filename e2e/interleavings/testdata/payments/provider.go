@@ -1,0 +1,98 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var verdicts = []string{deedSucceeded, deedDeclined}
+
+// fate is what becomes of the calls of one claim.
+type fate struct {
+	find    bool   // the look-up is answered
+	call    string // what becomes of the call
+	verdict string
+	certain bool // PROVIDER_CERTAIN_AFTER has passed
+}
+
+// fates are all there are. Many come to the same.
+func fates() (all []fate) {
+	for _, find := range []bool{true, false} {
+		for _, certain := range []bool{false, true} {
+			for _, call := range []string{"answered", "not sent", "unanswered", "late"} {
+				for _, verdict := range verdicts {
+					all = append(all, fate{find, call, verdict, certain})
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (f fate) calm() bool { return f.find && f.call == "answered" }
+
+func (f fate) certainAfter() time.Duration {
+	if f.certain {
+		return 0
+	}
+	return 1000 * time.Hour
+}
+
+// fickle is the provider for one claim. It does once what it is asked twice with one key.
+type fickle struct {
+	*World
+	fate fate
+}
+
+var errNoAnswer = errors.New("no answer")
+
+func (w *World) charge(key, verdict string) deed {
+	if _, done := w.Charges[key]; !done {
+		w.Charges[key] = deed{Key: key, Status: verdict}
+	}
+	return w.Charges[key]
+}
+
+func (f *fickle) charge(_ context.Context, p payment) (deed, error) {
+	switch f.fate.call {
+	case "not sent":
+		return deed{}, fmt.Errorf("not sent: %w", errIdle)
+	case "late":
+		f.Late = p.chargeKey()
+		return deed{}, errors.New("it is late and not waited for")
+	case "unanswered":
+		d := f.World.charge(p.chargeKey(), f.fate.verdict)
+		return deed{}, fmt.Errorf("%s, and the answer is lost", d.Status)
+	}
+	return f.World.charge(p.chargeKey(), f.fate.verdict), nil
+}
+
+func (f *fickle) findCharge(_ context.Context, p payment) (deed, error) {
+	if !f.fate.find {
+		return deed{}, fmt.Errorf("unreachable: %w", errIdle)
+	}
+	return f.Charges[p.chargeKey()], nil
+}
+
+func (f *fickle) refund(_ context.Context, p payment) (deed, error) {
+	if f.fate.call == "not sent" {
+		return deed{}, fmt.Errorf("not sent: %w", errIdle)
+	}
+	if f.Charges[p.chargeKey()].Status != deedSucceeded {
+		return deed{}, errors.New("there is nothing to refund")
+	}
+	f.Refunds[p.refundKey()] = deed{Key: p.refundKey(), Status: deedSucceeded}
+	if f.fate.call == "unanswered" {
+		return deed{}, errors.New("refunded, and the answer is lost")
+	}
+	return f.Refunds[p.refundKey()], nil
+}
+
+func (f *fickle) findRefund(_ context.Context, p payment) (deed, error) {
+	if !f.fate.find {
+		return deed{}, fmt.Errorf("unreachable: %w", errIdle)
+	}
+	return f.Refunds[p.refundKey()], nil
+}

@@ -1,0 +1,212 @@
+// Package payments is payments with a table in memory, its workers, and the payment provider.
+package payments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orderflow/e2e/interleavings"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/pkg/messages"
+)
+
+// World is the payment of one order.
+type World struct {
+	interleavings.Outbox
+	Row     payment // without a status: there is none
+	Workers []*hand
+	Charges map[string]deed // the provider's ledger, by key
+	Refunds map[string]deed
+	Calm    bool   // every worker lives and every call is answered
+	Happy   bool   // the card is good
+	Late    string // the key of a charge that is on its way to the provider, and whose answer nobody waits for
+}
+
+// hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of payments
+// looks at those that are.
+type hand struct {
+	Claim  claim
+	Asked  bool
+	Deed   deed
+	Failed bool
+	Idle   bool
+}
+
+// New returns the payment of an order that nobody has spoken of yet.
+func New(calm, happy bool) *World {
+	return &World{Calm: calm, Happy: happy, Charges: map[string]deed{}, Refunds: map[string]deed{}}
+}
+
+// till is what the handlers and workers need of the real one.
+type till struct {
+	db           database
+	provider     provider
+	certainAfter time.Duration
+	now          func() time.Time
+}
+
+func (w *World) till(f fate) *till {
+	return &till{database{w}, &fickle{w, f}, f.certainAfter(), func() time.Time { return interleavings.Now }}
+}
+
+func (w *World) Hears() []string { return inbox.Kinds((&till{}).handlers()) }
+
+func (w *World) Receive(m messages.Message) error {
+	return inbox.Handle(w.till(fate{}).handlers(), w, m)
+}
+
+// Moves are those of the workers and of the world outside.
+func (w *World) Moves() (moves []interleavings.Move) {
+	can := func(do func() (string, error)) { moves = append(moves, interleavings.Move{Do: do}) }
+	if w.due() {
+		can(w.claim)
+	}
+	for i, h := range w.Workers {
+		if h.Asked {
+			can(func() (string, error) { return "a worker records it", w.record(i) })
+		} else {
+			for _, f := range fates() {
+				if (!f.certain || w.certain()) && (!w.Calm || f.calm()) && !(w.Happy && f.verdict == deedDeclined) {
+					can(func() (string, error) { return w.ask(i, f), nil })
+				}
+			}
+		}
+		if !w.Calm {
+			can(func() (string, error) { w.drop(i); return "a worker dies", nil })
+		}
+	}
+	if w.Late != "" {
+		for _, verdict := range verdicts {
+			can(func() (string, error) {
+				w.charge(w.Late, verdict)
+				w.Late = ""
+				return "a late request reaches the provider: " + verdict, nil
+			})
+		}
+		can(func() (string, error) { w.Late = ""; return "a late request is lost for good", nil })
+	}
+	return moves
+}
+
+// due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
+func (w *World) due() bool {
+	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
+}
+
+// claim stands for claimPayments.
+func (w *World) claim() (string, error) {
+	p, now, lease := &w.Row, interleavings.Now, interleavings.Now.Add(lease)
+	c := claim{Before: p.AskedAt}
+	p.DueAt = &lease
+	p.Attempts++
+	if p.Status != withdrawing {
+		p.AskedAt = &now
+	}
+	c.payment = *p
+	w.Workers = append(w.Workers, &hand{Claim: c})
+	return "a worker claims it", nil
+}
+
+func (w *World) ask(i int, f fate) string {
+	h := w.Workers[i]
+	t := w.till(f)
+	d, err := t.ask(context.Background(), h.Claim)
+	h.Asked, h.Deed, h.Failed, h.Idle = true, d, err != nil, errors.Is(err, errIdle)
+	if err != nil {
+		return "a worker asks the provider: " + err.Error()
+	}
+	return "a worker asks the provider: " + string(h.Claim.Status) + ", it has " + d.Status
+}
+
+func (w *World) record(i int) error {
+	h := w.Workers[i]
+	var failure error
+	if h.Failed {
+		failure = errNoAnswer
+		if h.Idle {
+			failure = errIdle
+		}
+	}
+	w.drop(i)
+	return w.till(fate{}).record(context.Background(), h.Claim, h.Deed, failure)
+}
+
+func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
+
+// certain reports whether so much time may have passed since the provider was last asked to charge that what was on its way
+// has arrived or never will, and whoever asked has ended.
+func (w *World) certain() bool {
+	return w.Late == "" && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.Status == requested })
+}
+
+func (w *World) Tell(_ string, f *interleavings.Facts) {
+	for _, d := range w.Charges {
+		if d.Status == deedSucceeded {
+			f.Charged++
+		}
+	}
+	f.Refunded = len(w.Refunds)
+	f.Busy = w.Row.DueAt != nil
+	if net := f.Charged - f.Refunded; w.Row.Status.settled() && (net == 1) != (w.Row.Status == taken) {
+		f.Wrong = fmt.Sprintf("payments and the provider's ledger agree: %s, and the ledger says %d", w.Row.Status, net)
+	}
+}
+
+func (w *World) Void(messages.Message) bool { return false }
+
+func (w *World) Tidy() {
+	var asked, due interleavings.Ranks
+	rows := []*payment{&w.Row}
+	for _, h := range w.Workers {
+		rows = append(rows, &h.Claim.payment)
+	}
+	var attempts []int
+	for _, p := range rows {
+		attempts = append(attempts, p.Attempts)
+	}
+	slices.Sort(attempts)
+	attempts = slices.Compact(attempts)
+	for _, p := range rows {
+		p.AskedAt, p.DueAt = asked.Of(p.AskedAt), due.Of(p.DueAt)
+		p.Attempts = slices.Index(attempts, p.Attempts) // only whether they are equal matters
+		p.CreatedAt, p.UpdatedAt, p.Trouble = time.Time{}, time.Time{}, ""
+	}
+	for _, h := range w.Workers {
+		h.Claim.Before = asked.Of(h.Claim.Before)
+	}
+}
+
+// What follows stands for store.go.
+
+type database struct{ w *World }
+
+func (d database) Tx(_ context.Context, f func(pgx.Tx) error) error { return f(d.w) }
+
+var errNoPayment = errors.New("no payment")
+
+func lockPayment(_ context.Context, tx pgx.Tx, id string) (payment, error) {
+	w := tx.(*World)
+	if w.Row.Status == "" {
+		return payment{}, errNoPayment
+	}
+	return w.Row, nil
+}
+
+func insertPayment(_ context.Context, tx pgx.Tx, p payment) error { return tx.(*World).keep(p) }
+func updatePayment(_ context.Context, tx pgx.Tx, p payment) error { return tx.(*World).keep(p) }
+
+// keep refuses what the table's CHECKs refuse.
+func (w *World) keep(p payment) error {
+	switch {
+	case p.Amount.Amount <= 0 && p.Status != withdrawn,
+		(p.DueAt == nil) != p.Status.settled(),
+		p.Status == withdrawing && p.AskedAt == nil:
+		return fmt.Errorf("the table refuses %+v", p)
+	}
+	w.Row = p
+	return nil
+}

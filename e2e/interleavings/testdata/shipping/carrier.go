@@ -1,0 +1,125 @@
+package shipping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orderflow/e2e/interleavings"
+)
+
+// onward is what a carrier may do with a parcel next.
+var onward = map[status][]status{
+	arranged:   {dispatched, cancelled},
+	dispatched: {inTransit, failed},
+	inTransit:  {delivered, failed},
+}
+
+// fate is what becomes of the calls of one claim.
+type fate struct {
+	look    bool   // the question is answered
+	call    string // what becomes of the call
+	refuse  bool   // the parcel, unless it has been taken
+	certain bool   // CARRIER_CERTAIN_AFTER has passed
+}
+
+// fates are all there are. Many come to the same.
+func fates() (all []fate) {
+	for _, look := range []bool{true, false} {
+		for _, certain := range []bool{false, true} {
+			for _, call := range []string{"answered", "not sent", "unanswered", "late"} {
+				for _, refuse := range []bool{false, true} {
+					all = append(all, fate{look, call, refuse, certain})
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (f fate) calm() bool { return f.look && f.call == "answered" }
+
+func (f fate) certainAfter() time.Duration {
+	if f.certain {
+		return 0
+	}
+	return 1000 * time.Hour
+}
+
+// take is the carrier's decision about a parcel. It is made once: the order's id is the key.
+func (w *World) take(refuse bool) {
+	if w.Parcel != nil || w.Refused {
+		return
+	}
+	if w.Refused = refuse; !refuse {
+		w.Parcel = &parcel{Reference: w.Row.OrderID, TrackingNumber: "T", Carrier: "C"}
+		w.reach(arranged)
+	}
+}
+
+// reach moves a parcel on. Each stage has its time; the last is as late as it can be.
+func (w *World) reach(s status) {
+	at := interleavings.Now
+	if !s.final() {
+		at = time.Unix(int64(progress[s]), 0).UTC()
+	}
+	w.Parcel.Status = s
+	w.Parcel.Stages = append(slices.Clone(w.Parcel.Stages), stage{s, at})
+}
+
+// fickle is the carrier for one claim.
+type fickle struct {
+	*World
+	fate fate
+}
+
+var errNoAnswer = errors.New("no answer")
+
+func (f *fickle) ship(context.Context, shipment) (parcel, error) {
+	switch f.fate.call {
+	case "not sent":
+		return parcel{}, fmt.Errorf("not sent: %w", errIdle)
+	case "late":
+		f.Late = true
+		return parcel{}, errors.New("it is late and not waited for")
+	}
+	f.take(f.fate.refuse)
+	switch {
+	case f.fate.call == "unanswered":
+		return parcel{}, errors.New("taken or refused, and the answer is lost")
+	case f.Refused:
+		return parcel{Refused: addressRefused}, nil
+	}
+	return *f.Parcel, nil
+}
+
+func (f *fickle) find(ctx context.Context, _ string) (parcel, error) {
+	if f.Parcel == nil && f.fate.look {
+		return parcel{}, nil
+	}
+	return f.track(ctx, "")
+}
+
+func (f *fickle) track(context.Context, string) (parcel, error) {
+	if !f.fate.look {
+		return parcel{}, fmt.Errorf("unreachable: %w", errIdle)
+	}
+	return *f.Parcel, nil
+}
+
+func (f *fickle) cancel(context.Context, string) (parcel, error) {
+	if f.fate.call == "not sent" {
+		return parcel{}, errors.New("unreachable")
+	}
+	if f.Parcel.Status == arranged {
+		f.reach(cancelled)
+	}
+	if f.fate.call != "answered" {
+		return parcel{}, errors.New("the answer to the cancellation is lost")
+	}
+	p := *f.Parcel
+	p.Kept = p.Status != cancelled
+	return p, nil
+}

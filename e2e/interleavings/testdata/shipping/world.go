@@ -1,0 +1,217 @@
+// Package shipping is shipping with a table in memory, its workers, and the carrier.
+package shipping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"example.com/orderflow/e2e/interleavings"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/pkg/messages"
+)
+
+// World is the shipment of one order.
+type World struct {
+	interleavings.Outbox
+	Row     shipment // without a status: there is none
+	Workers []*hand
+	Calm    bool    // every worker lives and every call is answered
+	Happy   bool    // the carrier delivers everything
+	Parcel  *parcel // the carrier's
+	Refused bool    // the carrier will not take it
+	Late    bool    // a request to ship is on its way to the carrier, and nobody waits for the answer
+}
+
+// hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of shipping
+// looks at those that are.
+type hand struct {
+	Claim   claim
+	Asked   bool
+	Answer  parcel
+	Refused reason // of the answer
+	Kept    bool   // likewise
+	Failed  bool
+	Idle    bool
+}
+
+// New returns the shipment of an order that nobody has spoken of yet.
+func New(calm, happy bool) *World { return &World{Calm: calm, Happy: happy} }
+
+// dock is what the handlers and workers need of the real one.
+type dock struct {
+	db           database
+	log          *slog.Logger
+	carrier      carrier
+	certainAfter time.Duration
+	pace         pace
+	now          func() time.Time
+}
+
+func (w *World) dock(f fate) *dock {
+	return &dock{database{w}, slog.New(slog.DiscardHandler), &fickle{w, f}, f.certainAfter(), pace{time.Second, time.Second}, func() time.Time { return interleavings.Now }}
+}
+
+func (w *World) Hears() []string { return inbox.Kinds((&dock{}).handlers()) }
+
+func (w *World) Receive(m messages.Message) error {
+	return inbox.Handle(w.dock(fate{}).handlers(), w, m)
+}
+
+// Moves are those of the workers and of the world outside.
+func (w *World) Moves() (moves []interleavings.Move) {
+	can := func(do func() (string, error)) { moves = append(moves, interleavings.Move{Do: do}) }
+	if w.due() {
+		can(w.claim)
+	}
+	for i, h := range w.Workers {
+		if h.Asked {
+			can(func() (string, error) { return "a worker records it", w.record(i) })
+		} else {
+			for _, f := range fates() {
+				if (!f.certain || w.certain()) && (!w.Calm || f.calm()) && !(w.Happy && f.refuse) {
+					can(func() (string, error) { return w.ask(i, f), nil })
+				}
+			}
+		}
+		if !w.Calm {
+			can(func() (string, error) { w.drop(i); return "a worker dies", nil })
+		}
+	}
+	if w.Late {
+		for _, refuse := range []bool{false, true} {
+			can(func() (string, error) {
+				w.Late = false
+				w.take(refuse)
+				return fmt.Sprintf("a late request reaches the carrier, refused: %t", w.Refused), nil
+			})
+		}
+		can(func() (string, error) { w.Late = false; return "a late request is lost for good", nil })
+	}
+	if w.Parcel != nil {
+		for _, next := range onward[w.Parcel.Status] {
+			if w.Happy && next.final() && next != delivered {
+				continue
+			}
+			can(func() (string, error) { w.reach(next); return "the parcel is " + string(next), nil })
+		}
+	}
+	return moves
+}
+
+// due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
+func (w *World) due() bool {
+	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
+}
+
+// claim stands for claimShipments.
+func (w *World) claim() (string, error) {
+	s, now, lease := &w.Row, interleavings.Now, interleavings.Now.Add(lease)
+	c := claim{Before: s.AskedAt}
+	s.DueAt = &lease
+	if s.TrackingNumber == "" && !s.CancelWanted {
+		s.AskedAt = &now
+	}
+	c.shipment = *s
+	w.Workers = append(w.Workers, &hand{Claim: c})
+	return "a worker claims it", nil
+}
+
+func (w *World) ask(i int, f fate) string {
+	h := w.Workers[i]
+	p, err := w.dock(f).ask(context.Background(), h.Claim)
+	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.Idle = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errIdle)
+	if err != nil {
+		return "a worker asks the carrier: " + err.Error()
+	}
+	return fmt.Sprintf("a worker asks the carrier: parcel %q, refused %q, kept %t", p.Status, p.Refused, p.Kept)
+}
+
+func (w *World) record(i int) error {
+	h := w.Workers[i]
+	var failure error
+	if h.Failed {
+		failure = errNoAnswer
+		if h.Idle {
+			failure = errIdle
+		}
+	}
+	h.Answer.Refused, h.Answer.Kept = h.Refused, h.Kept
+	w.drop(i)
+	return w.dock(fate{}).record(context.Background(), h.Claim, h.Answer, failure)
+}
+
+func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
+
+// certain reports whether so much time may have passed since the carrier was last asked to ship that what was on its way
+// has arrived or never will, and whoever asked has ended.
+func (w *World) certain() bool {
+	return !w.Late && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.ships() })
+}
+
+func (w *World) Tell(_ string, f *interleavings.Facts) {
+	if w.Parcel != nil {
+		f.Parcel = string(w.Parcel.Status)
+	}
+	f.Busy = w.Row.DueAt != nil
+	if w.Row.Trouble == astray {
+		f.Wrong = astray
+	}
+}
+
+func (w *World) Void(messages.Message) bool { return false }
+
+func (w *World) Tidy() {
+	var asked, due interleavings.Ranks
+	rows := []*shipment{&w.Row}
+	for _, h := range w.Workers {
+		rows = append(rows, &h.Claim.shipment)
+	}
+	for _, s := range rows {
+		s.AskedAt, s.DueAt = asked.Of(s.AskedAt), due.Of(s.DueAt)
+		s.Attempts, s.CreatedAt, s.UpdatedAt = 0, time.Time{}, time.Time{}
+		if s.Trouble != astray {
+			s.Trouble = ""
+		}
+	}
+	for _, h := range w.Workers {
+		h.Claim.Before = asked.Of(h.Claim.Before)
+		c := &h.Claim.shipment // what the worker does not look at
+		c.Stages, c.Lines, c.Address, c.Reason = nil, nil, messages.Address{}, ""
+	}
+}
+
+// What follows stands for store.go.
+
+type database struct{ w *World }
+
+func (d database) Tx(_ context.Context, f func(pgx.Tx) error) error { return f(d.w) }
+
+var errNoShipment = errors.New("no shipment")
+
+func lockShipment(_ context.Context, tx pgx.Tx, id string) (shipment, error) {
+	w := tx.(*World)
+	if w.Row.Status == "" {
+		return shipment{}, errNoShipment
+	}
+	return w.Row, nil
+}
+
+func insertShipment(_ context.Context, tx pgx.Tx, s shipment) error { return tx.(*World).keep(s) }
+func updateShipment(_ context.Context, tx pgx.Tx, s shipment) error { return tx.(*World).keep(s) }
+
+// keep refuses what the table's CHECKs refuse.
+func (w *World) keep(s shipment) error {
+	switch {
+	case (s.DueAt == nil) != (s.Status.final() && !s.CancelWanted),
+		s.TrackingNumber == "" && s.Status != requested && s.Status != failed && s.Status != cancelled,
+		s.CancelWanted && s.AskedAt == nil && s.TrackingNumber == "":
+		return fmt.Errorf("the table refuses %+v", s)
+	}
+	w.Row = s
+	return nil
+}
