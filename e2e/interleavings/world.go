@@ -3,7 +3,7 @@
 // and customers cancel at any moment, and visits every state that can be reached by that.
 //
 // Services are package main and cannot be imported, on purpose. The test therefore assembles packages from their sources
-// (assemble_test.go; ADR 0030), puts a table in memory where store.go has SQL (testdata/payments and its siblings), and builds the
+// (assemble_test.go; ADR 0025), puts a table in memory where store.go has SQL (testdata/payments and its siblings), and builds the
 // checker with them. Nothing of what is assembled is kept.
 package interleavings
 
