@@ -14,7 +14,8 @@ import (
 func TestTheAgeOfWhatWaitsIsAMetric(t *testing.T) { // not parallel: it sets what is global
 	reader := metric.NewManualReader()
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
-	age := func() float64 {
+	ages := func() map[string]float64 {
+		found := map[string]float64{}
 		var all metricdata.ResourceMetrics
 		if err := reader.Collect(t.Context(), &all); err != nil {
 			t.Fatal(err)
@@ -22,20 +23,26 @@ func TestTheAgeOfWhatWaitsIsAMetric(t *testing.T) { // not parallel: it sets wha
 		for _, scope := range all.ScopeMetrics {
 			for _, m := range scope.Metrics {
 				if gauge, ok := m.Data.(metricdata.Gauge[float64]); ok && m.Name == "bus_queue_age" {
-					return gauge.DataPoints[0].Value
+					for _, p := range gauge.DataPoints {
+						queue, _ := p.Attributes.Value("queue")
+						found[queue.AsString()] = p.Value
+					}
 				}
 			}
 		}
-		return -1
+		return found
 	}
+	age := func() float64 { return ages()["payments.commands"] }
 	release := make(chan struct{})
 	v := testkit.NewVhost(t)
 	p, _ := running(t, newBroker(t, v.URL), queue(kind), func(_ context.Context, batch []bus.Delivery) []error {
 		<-release
 		return make([]error, len(batch))
 	})
-	if got := age(); got != 0 {
-		t.Errorf("with nothing to do the age is %f", got)
+	idle := newBroker(t, v.URL)
+	idle.NewConsumer(bus.Queue{Service: "payments", Exchange: bus.Events}, idle.NewPublisher(), nil)
+	if got := ages(); len(got) != 2 || got["payments.commands"] != 0 || got["payments.events"] != 0 {
+		t.Errorf("two queues with nothing to do have the ages %v", got)
 	}
 	late := message(`{}`)
 	late.Time = late.Time.Add(-1e12) // written long ago, as a deadline is: that is not how long it waits

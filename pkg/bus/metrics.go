@@ -34,15 +34,16 @@ func newMeters(b *Broker) meters {
 	return out
 }
 
-// observeAge shows how old the messages of a queue are.
+// observeAge shows how old the messages of a queue are. A program has several queues: a callback that is given with the
+// instrument would be that of the first one only.
 func observeAge(queue string, age func() time.Duration) {
-	name := metric.WithAttributes(attribute.String("queue", queue))
-	_, _ = otel.Meter("orderflow/bus").Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
-		metric.WithDescription("How long ago the oldest message was sent that the consumer of a queue has in hand; 0: it has none."),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			o.Observe(age().Seconds(), name)
-			return nil
-		}))
+	m, name := otel.Meter("orderflow/bus"), metric.WithAttributes(attribute.String("queue", queue))
+	gauge, _ := m.Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
+		metric.WithDescription("How long ago the oldest message was sent that the consumer of a queue has in hand; 0: it has none."))
+	_, _ = m.RegisterCallback(func(_ context.Context, o metric.Observer) error { // constant names: it cannot fail
+		o.ObserveFloat64(gauge, age().Seconds(), name)
+		return nil
+	}, gauge)
 }
 
 func (m meters) published(ctx context.Context, kind string, err error) {
