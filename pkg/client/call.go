@@ -41,6 +41,9 @@ func Once(r *http.Request) *http.Request {
 }
 
 func (c *Client) newCall(r *http.Request) (*call, error) {
+	if err := c.sendable(r); err != nil {
+		return nil, err
+	}
 	out := &call{client: c, request: r}
 	if r.Body != nil {
 		body, err := io.ReadAll(io.LimitReader(r.Body, bodyMost+1))

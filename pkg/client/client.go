@@ -88,7 +88,8 @@ func orDefault[T comparable](value, otherwise T) T {
 // Do sends a request, whose URL is a path with or without a query, to a replica. Its body is read before the first attempt
 // and may have 1 MB. An answer is an answer whatever its status: the last one, when all attempts ended with a bad one. No
 // time limit holds for the rest of its body, which may be a stream: the request's context ends it. Without an answer the
-// error is a fault.Error of kind Unavailable or Timeout, or context.Canceled; see also Ambiguous.
+// error is a fault.Error of kind Unavailable or Timeout, or context.Canceled; see also Ambiguous. A request that cannot be
+// written is Malformed, and no failure of the neighbour.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	call, err := c.newCall(r)
 	if err != nil {
