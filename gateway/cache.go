@@ -99,10 +99,8 @@ func read(answer *http.Response, now time.Time) (*copied, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &copied{status: answer.StatusCode, header: answer.Header.Clone(), body: body, from: now}
-	if seconds, err := strconv.Atoi(a.header.Get("Age")); err == nil {
-		a.from = now.Add(-time.Duration(seconds) * time.Second)
-	}
+	a := &copied{status: answer.StatusCode, header: answer.Header.Clone(), body: body}
+	a.from = now.Add(-time.Duration(seconds(a.header.Get("Age"))) * time.Second)
 	a.header.Del("Age")
 	a.fresh, _ = freshness(a.header)
 	return a, nil
@@ -168,6 +166,7 @@ func freshness(h http.Header) (fresh time.Duration, public bool) {
 	return time.Duration(max(age, 0)) * time.Second, public
 }
 
+// seconds reads a delta-seconds (RFC 9111, 1.2.2). What is none is 0, and nothing is longer than a year.
 func seconds(value string) int {
 	n, err := strconv.Atoi(strings.Trim(value, `"`))
 	if err != nil {

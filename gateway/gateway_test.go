@@ -24,7 +24,7 @@ var key = seed(bytes.Repeat([]byte{7}, 32))
 
 // fixture is a gateway before five programs that note what they are asked.
 type fixture struct {
-	*testing.T
+	testing.TB
 	config  config
 	url     string
 	behind  map[string]*program
@@ -83,9 +83,9 @@ func says(status int, media, body string) http.HandlerFunc {
 }
 
 // newFixture starts a gateway with the default settings and what adapt changes of them.
-func newFixture(t *testing.T, adapt ...func(*config)) *fixture {
+func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 	t.Helper()
-	f := &fixture{T: t, behind: map[string]*program{}}
+	f := &fixture{TB: t, behind: map[string]*program{}}
 	at := func(name string) client.URLs {
 		p := &program{answer: says(200, "application/json", `"`+name+`"`)}
 		p.Server = httptest.NewServer(p)

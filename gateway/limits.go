@@ -109,17 +109,17 @@ func (g *gateway) limitCaller(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// network is what one client can be expected to have: of IPv6 that is a network of 64 bits.
+// network is what one client can be expected to have: of IPv6 that is a network of 64 bits. However an address is written,
+// it is the same client's.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
-	if err != nil || a.Unmap().Is4() {
-		return address
-	}
-	prefix, err := a.WithZone("").Prefix(64)
 	if err != nil {
 		return address
 	}
-	return prefix.String()
+	if a = a.Unmap(); a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 }
 
 // streams counts those that are open. They last for minutes, so a rate says nothing about them.

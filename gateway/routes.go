@@ -122,6 +122,9 @@ func (g *gateway) serve(c echo.Context) error {
 	if i < 0 || !plain(r.URL) || g.table[i].methods == nil {
 		return echo.ErrNotFound
 	}
+	// From here on there is one way to write this path. Echo, in the program behind, would match it as the client has written
+	// it: for that, and for the cache, MUG%2DBLUE would be another product.
+	r.URL.RawPath = ""
 	found := g.table[i]
 	c.SetPath(found.pattern)
 	method := r.Method

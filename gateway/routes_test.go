@@ -127,6 +127,27 @@ func TestWhatIsNotThereIsNotFoundAndWhatIsKnowsItsMethods(t *testing.T) {
 	}
 }
 
+func TestAPathIsPassedOnInTheOneWayThatItIsWritten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for path, want := range map[string]string{
+		"/api/products/MUG%2DBLUE": "/api/products/MUG-BLUE",
+		"/api/product%73/A":        "/api/products/A",
+		"/caf%c3%a9":               "/caf%C3%A9",
+		"/a%3Ab%3F?c=%2D":          "/a:b%3F?c=%2D",
+	} {
+		to := "bff"
+		if strings.HasPrefix(want, "/api") {
+			to = "inventory"
+		}
+		if seen := f.call("GET", path, "").StatusCode; seen != http.StatusOK {
+			t.Errorf("%s: %d", path, seen)
+		} else if seen := f.behind[to].last(); seen == nil || seen.RequestURI != want {
+			t.Errorf("%s was passed on to %s as %+v", path, to, seen)
+		}
+	}
+}
+
 func TestATokenThatIsNoGoodIsRefusedAtTheGateway(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
