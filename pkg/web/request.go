@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"example.com/orderflow/pkg/fault"
@@ -60,15 +61,24 @@ func misread(err error) error {
 		if where == "" {
 			where = "(body)"
 		}
-		fields.Check(false, where, "is a %s, not a %s", e.Value, typeName(e.Type.Kind().String()))
+		fields.Check(false, where, "is a %s, not a %s", clip(e.Value), typeName(e.Type.Kind().String()))
 		return fields.Err()
 	}
 	// encoding/json has no type for this error.
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		fields.Check(false, strings.Trim(name, `"`), "is not a field that is known here")
+		fields.Check(false, clip(strings.Trim(name, `"`)), "is not a field that is known here")
 		return fields.Err()
 	}
 	return fault.New(fault.Malformed, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// clip keeps an answer short that quotes a caller who was not.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 func typeName(goKind string) string {
@@ -90,7 +100,7 @@ func typeName(goKind string) string {
 func Text(fields *fault.Fields, field, value string, least, most int) {
 	n := utf8.RuneCountInString(value)
 	switch {
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
 		fields.Check(false, field, "must not hold control characters")
 	case n < least && least == 1:
 		fields.Check(false, field, "must not be empty")
@@ -118,16 +128,17 @@ const keyMost = 255 // characters of an Idempotency-Key
 // IdempotencyKey reads the header by which a client makes a repeated request known as such, or "" when there is none. The
 // draft (draft-ietf-httpapi-idempotency-key-header-07) wants it quoted and most clients send it bare: both are fine.
 func IdempotencyKey(r *http.Request) (string, error) {
-	if len(r.Header.Values("Idempotency-Key")) == 0 {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
 		return "", nil
 	}
-	key := r.Header.Get("Idempotency-Key")
+	key := keys[0]
 	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
 		key = key[1 : len(key)-1]
 	}
 	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
-	if key == "" || len(key) > keyMost || unprintable {
-		return "", fault.New(fault.Malformed, "the Idempotency-Key must be 1 to %d printable ASCII characters without spaces", keyMost)
+	if len(keys) > 1 || key == "" || len(key) > keyMost || unprintable {
+		return "", fault.New(fault.Malformed, "there must be one Idempotency-Key, of 1 to %d printable ASCII characters without spaces", keyMost)
 	}
 	return key, nil
 }
