@@ -22,6 +22,12 @@ type Issuer struct {
 	public   jose.JSONWebKey
 }
 
+// claims of our own tokens.
+type claims struct {
+	jwt.RegisteredClaims
+	Scope string `json:"scope,omitempty"`
+}
+
 // NewIssuer returns the issuer with this name, whose tokens are for audience. The same seed gives the same key; who knows
 // it can be anybody.
 func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {

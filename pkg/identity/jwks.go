@@ -11,7 +11,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-const rsaBitsMin = 2048
+const (
+	rsaBitsMin  = 2048
+	rsaBitsMost = 8192 // to verify by a larger one takes so long that it is no use to anybody but an attacker
+)
 
 // readKeys reads a set of public keys (RFC 7517) and returns those that tokens can be verified with, by their ids. An issuer
 // may publish others as well, for purposes or algorithms that are not ours or that nobody here knows; they are passed over.
@@ -43,7 +46,8 @@ func usable(k jose.JSONWebKey) bool {
 	case *ecdsa.PublicKey:
 		return key.Curve == elliptic.P256()
 	case *rsa.PublicKey:
-		return key.N.BitLen() >= rsaBitsMin && key.E >= 3 && key.E%2 == 1
+		bits := key.N.BitLen()
+		return bits >= rsaBitsMin && bits <= rsaBitsMost && key.E >= 3 && key.E%2 == 1
 	}
 	return false
 }

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -56,40 +55,56 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 	}
 }
 
-// claims of a token. Scope is a list with spaces, as in RFC 8693 and RFC 9068; some providers say scp instead.
-type claims struct {
-	jwt.RegisteredClaims
-	Scope string `json:"scope,omitempty"`
-	Scp   scopes `json:"scp,omitempty"`
-}
-
-// scopes are a list in JSON or, with spaces, in a text.
-type scopes []string
-
-func (s *scopes) UnmarshalJSON(text []byte) error {
-	var spaced string
-	if json.Unmarshal(text, &spaced) == nil {
-		*s = strings.Fields(spaced)
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(s))
-}
-
 // Verify returns whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may read, and
 // Unavailable when there are no keys to verify it with.
+//
+// The claims are read into a map because their names are exact. Into a struct encoding/json would read a claim Sub as well,
+// after sub and over it, and some providers let their users choose claims of their own.
 func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
-	var c claims
-	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	c := jwt.MapClaims{}
+	_, err := v.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
+		if t.Header["crit"] != nil { // the parser knows no extension, and does not look (RFC 7515, 4.1.11)
+			return nil, fault.New(fault.Unauthorized, "the token needs an extension that is not known here")
+		}
 		kid, _ := t.Header["kid"].(string)
 		return v.keys.find(ctx, kid)
 	})
 	if err != nil {
 		return Caller{}, refusal(err)
 	}
-	if !goodSubject(c.Subject) {
+	sub, _ := c["sub"].(string)
+	if !goodSubject(sub) {
 		return Caller{}, fault.New(fault.Unauthorized, "the token's subject is missing or unreadable")
 	}
-	return Caller{ID: c.Subject, Scopes: append(strings.Fields(c.Scope), c.Scp...)}, nil
+	scopes, err := scopesOf(c)
+	if err != nil {
+		return Caller{}, refusal(err)
+	}
+	return Caller{ID: sub, Scopes: scopes}, nil
+}
+
+// scopesOf reads scope, a text with spaces as in RFC 8693 and RFC 9068, and scp, which some providers have instead or as
+// well, as such a text or as a list.
+func scopesOf(c jwt.MapClaims) ([]string, error) {
+	var scopes []string
+	for _, name := range []string{"scope", "scp"} {
+		switch v := c[name].(type) {
+		case nil:
+		case string:
+			scopes = append(scopes, strings.Fields(v)...)
+		case []any:
+			for _, s := range v {
+				one, ok := s.(string)
+				if !ok || name == "scope" {
+					return nil, jwt.ErrInvalidType
+				}
+				scopes = append(scopes, one)
+			}
+		default:
+			return nil, jwt.ErrInvalidType
+		}
+	}
+	return scopes, nil
 }
 
 // refusal says what is wrong with a token. The parser looks at the claims only after the signature, so what is said here
