@@ -1,0 +1,193 @@
+// Package chaos breaks a running Orderflow, in a way that can be repeated, while customers order all the time: it kills,
+// stops and freezes every program and both servers, takes memory and disk from the broker, breaks the network between
+// any two, lets the world outside fail, and deals messages out twice and in another order. Then it heals everything, waits
+// until the system is at rest, and holds its books against each other.
+//
+// What is done, to whom and when is computed from a seed before anything runs. When it really happens depends on how fast
+// the machine is, and so does which order it hits.
+package chaos
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is a way in which something goes wrong.
+type Kind string
+
+// The kinds of faults.
+const (
+	Killed     Kind = "killed (kill -9)"
+	Stopped    Kind = "stopped (SIGTERM)"
+	Frozen     Kind = "frozen (SIGSTOP)"
+	Memory     Kind = "broker: memory alarm"
+	Disk       Kind = "broker: disk alarm"
+	Latency    Kind = "network: latency"
+	Reset      Kind = "network: reset"
+	BlackHole  Kind = "network: black hole"
+	OneWay     Kind = "network: no answers"
+	HalfOpen   Kind = "network: half-open"
+	Failing    Kind = "world: fails"
+	Slow       Kind = "world: slow"
+	Ambiguous  Kind = "world: does it and resets"
+	Down       Kind = "world: down"
+	DealtTwice Kind = "messages twice and shuffled"
+)
+
+// Fault is something that goes wrong with somebody for a while.
+type Fault struct {
+	Kind   Kind
+	Victim string
+	Lane   int // faults of a lane come one after another
+	Begin  time.Duration
+	Length time.Duration
+}
+
+func (f Fault) String() string { return fmt.Sprintf("%s: %s", f.Kind, f.Victim) }
+
+// lanes is how many faults there are at the same time, at most.
+const lanes = 2
+
+const (
+	warmUp   = 5 * time.Second  // before the first fault
+	coolDown = 10 * time.Second // after the last one, still under load
+	rest     = 3 * time.Second  // between two faults of a lane
+)
+
+// kind is what there is to know of a kind before it happens.
+type kind struct {
+	name             Kind
+	victims          []string
+	shortest, spread time.Duration
+}
+
+var (
+	services = []string{"orders", "payments", "inventory", "shipping"}
+	single   = []string{"orders-1", "payments-1", "inventory-1", "shipping-1"} // while another replica works
+	whole    = slices.Concat(services, []string{"gateway", "bff-web", "simulator", "rabbitmq", "postgres"})
+	parties  = []string{"provider", "carrier", "supplier"}
+	queues   = []string{"orders.events", "payments.commands", "inventory.commands", "shipping.commands"}
+)
+
+// kinds lists all kinds. A pause is longer than a heartbeat's death (15 s), a call with all its attempts (8 s) and a
+// worker's claim of a row (20 s): who wakes up has lost everything he had in hand, and does not know.
+func kinds() []kind {
+	const s = time.Second
+	all := []kind{
+		{Killed, slices.Concat(whole, single), 1 * s, 3 * s},
+		{Stopped, slices.Concat(whole, single), 1 * s, 3 * s},
+		{Frozen, slices.Concat(whole, single), 21 * s, 4 * s},
+		{Memory, []string{"rabbitmq"}, 5 * s, 7 * s},
+		{Disk, []string{"rabbitmq"}, 5 * s, 7 * s},
+		{DealtTwice, queues, 2 * s, 2 * s},
+	}
+	for _, name := range []Kind{Latency, Reset, BlackHole, OneWay, HalfOpen} {
+		all = append(all, kind{name, links(), 5 * s, 8 * s})
+	}
+	for _, name := range []Kind{Failing, Slow, Ambiguous, Down} {
+		all = append(all, kind{name, parties, 5 * s, 8 * s})
+	}
+	return all
+}
+
+// links are the ways between programs and what they speak to, as Network calls them. The supplier is not among them: it is
+// asked so rarely that nothing would be hit.
+func links() []string {
+	all := []string{"payments to provider", "shipping to carrier", "gateway to orders", "gateway to inventory", "bff-web to rabbitmq"}
+	for _, service := range services {
+		all = append(all, service+" to database", service+" to rabbitmq")
+	}
+	return all
+}
+
+// touches is who must not be in trouble for another reason at the same time, for else neither could be told from the other, or be
+// undone without it.
+func (f Fault) touches() []string {
+	program := strings.TrimRight(f.Victim, "-12")
+	switch f.Kind {
+	case DealtTwice:
+		owner, _, _ := strings.Cut(f.Victim, ".")
+		return []string{owner, "rabbitmq"}
+	case Failing, Slow, Ambiguous, Down:
+		return []string{"simulator"}
+	case Latency, Reset, BlackHole, OneWay, HalfOpen:
+		from, to, _ := strings.Cut(f.Victim, " to ")
+		if to == "database" {
+			to = "postgres"
+		}
+		if slices.Contains(parties, to) {
+			to = "simulator"
+		}
+		return []string{from, to}
+	default:
+		return []string{program}
+	}
+}
+
+func clash(a, b Fault) bool {
+	return slices.ContainsFunc(a.touches(), func(who string) bool { return slices.Contains(b.touches(), who) })
+}
+
+// effort is how long it takes until the victim is itself again.
+func (f Fault) effort() time.Duration {
+	switch {
+	case f.Victim == "rabbitmq" && (f.Kind == Killed || f.Kind == Stopped):
+		return 12 * time.Second
+	case f.Kind == Killed, f.Kind == Stopped, f.Kind == DealtTwice, f.Kind == Memory, f.Kind == Disk:
+		return 4 * time.Second
+	default:
+		return 0
+	}
+}
+
+// Plan deals faults for a run of some length. Kinds, and the victims of each, come from shuffled decks, so that none is
+// forgotten: each deck is dealt to its end before any comes again.
+func Plan(seed uint64, duration time.Duration) []Fault {
+	dice := rand.New(rand.NewPCG(seed, 0))
+	all := deck[kind]{of: kinds()}
+	victims := map[Kind]*deck[string]{}
+	for _, k := range all.of {
+		victims[k.name] = &deck[string]{of: k.victims}
+	}
+	var plan []Fault
+	var last [lanes]Fault
+	free := [lanes]time.Duration{warmUp, warmUp + rest}
+	for {
+		lane := 0
+		if free[1] < free[0] {
+			lane = 1
+		}
+		other := 1 - lane
+		fits := func(f Fault) bool { return free[other] <= free[lane] || !clash(f, last[other]) }
+		var fault Fault
+		_, found := all.draw(dice, func(k kind) bool {
+			victim, ok := victims[k.name].draw(dice, func(v string) bool { return fits(Fault{Kind: k.name, Victim: v}) })
+			fault = Fault{Kind: k.name, Victim: victim, Lane: lane, Begin: free[lane]}
+			if ok {
+				fault.Length = k.shortest + time.Duration(dice.Int64N(int64(k.spread))).Truncate(100*time.Millisecond)
+			}
+			return ok
+		})
+		if !found {
+			free[lane] = free[other] // until its neighbour is well
+			continue
+		}
+		end := fault.Begin + fault.Length
+		if end > duration-coolDown {
+			return plan
+		}
+		plan = append(plan, fault)
+		last[lane], free[lane] = fault, end+fault.effort()+rest
+	}
+}
+
+// write prints a plan, a line a fault.
+func write(out io.Writer, plan []Fault) {
+	for _, f := range plan {
+		fmt.Fprintf(out, "%6.1f s  for %4.1f s  %-28s %s\n", f.Begin.Seconds(), f.Length.Seconds(), f.Kind, f.Victim)
+	}
+}
