@@ -1,0 +1,205 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// Network stands between the programs and whatever they speak to. Its ways are called "payments to rabbitmq" and the like;
+// all replicas of a program go the same way.
+type Network struct {
+	mu   sync.Mutex
+	ways map[string]*way
+}
+
+// NewNetwork makes a network without any ways.
+func NewNetwork() *Network { return &Network{ways: map[string]*way{}} }
+
+// led are the settings whose addresses lead through the network, and what they lead to. Tokens' keys and the pages' way to
+// the gateway's own door do not.
+var led = map[string]string{
+	"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
+	"PROVIDER_URL": "provider", "CARRIER_URL": "carrier", "SUPPLIER_URL": "supplier",
+	"ORDERS_URL": "orders", "PAYMENTS_URL": "payments", "INVENTORY_URL": "inventory", "SHIPPING_URL": "shipping", "BFF_URL": "bff-web",
+}
+
+// Amend leads the addresses in a program's settings through the network. It is for system.Options.
+func (n *Network) Amend(program string, env []string) ([]string, error) {
+	amended := make([]string, len(env))
+	for i, setting := range env {
+		amended[i] = setting
+		name, value, _ := strings.Cut(setting, "=")
+		to, ok := led[name]
+		if !ok {
+			continue
+		}
+		addresses := strings.Split(value, ",")
+		for j, address := range addresses {
+			through, err := n.lead(program+" to "+to, address)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			addresses[j] = through
+		}
+		amended[i] = name + "=" + strings.Join(addresses, ",")
+	}
+	return amended, nil
+}
+
+// lead returns the URL that leads to another one along a way.
+func (n *Network) lead(name, address string) (string, error) {
+	target, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	w := n.ways[name]
+	if w == nil {
+		w = newWay()
+		n.ways[name] = w
+	}
+	if target.Host, err = w.door(target.Host); err != nil {
+		return "", err
+	}
+	return target.String(), nil
+}
+
+// Break lets something be wrong with a way until Mend.
+func (n *Network) Break(name string, with Kind) error {
+	w, err := n.way(name)
+	if err == nil {
+		w.set(with)
+	}
+	return err
+}
+
+// Mend makes a way good again, and says how often what was wrong with it has hit anything.
+func (n *Network) Mend(name string) (hits int, err error) {
+	w, err := n.way(name)
+	if err != nil {
+		return 0, err
+	}
+	return w.set(""), nil
+}
+
+func (n *Network) way(name string) (*way, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if w := n.ways[name]; w != nil {
+		return w, nil
+	}
+	return nil, fmt.Errorf("the network has no way from %s", name)
+}
+
+// Close ends all ways and everything that is on them.
+func (n *Network) Close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, w := range n.ways {
+		w.close()
+	}
+}
+
+// way is one program's way to something that has one or more addresses, each with a door in front of it.
+type way struct {
+	life context.Context
+	end  context.CancelFunc
+	all  sync.WaitGroup
+
+	mu      sync.Mutex
+	doors   map[string]net.Listener // by the address behind it
+	lines   map[*line]bool
+	wrong   Kind          // empty: nothing
+	changed chan struct{} // closed when wrong changes
+	hits    int
+}
+
+func newWay() *way {
+	life, end := context.WithCancel(context.Background())
+	return &way{life: life, end: end, doors: map[string]net.Listener{}, lines: map[*line]bool{}, changed: make(chan struct{})}
+}
+
+// door returns the address that leads to another one.
+func (w *way) door(address string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	listener, ok := w.doors[address]
+	if !ok {
+		var err error
+		if listener, err = (&net.ListenConfig{}).Listen(w.life, "tcp4", "127.0.0.1:0"); err != nil {
+			return "", err
+		}
+		w.doors[address] = listener
+		w.all.Go(func() { w.serve(listener, address) })
+	}
+	return listener.Addr().String(), nil
+}
+
+func (w *way) serve(listener net.Listener, address string) {
+	for {
+		near, err := listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		w.all.Go(func() {
+			far, err := (&net.Dialer{}).DialContext(w.life, "tcp", address)
+			if err != nil {
+				reset(near) // as close as one comes to a connection that is refused
+				return
+			}
+			(&line{way: w, near: near, far: far}).run()
+		})
+	}
+}
+
+// state is what is wrong, and how to learn that it has changed.
+func (w *way) state() (Kind, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wrong, w.changed
+}
+
+func (w *way) hit() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hits++
+}
+
+// set changes what is wrong, and returns how often the last thing has hit anything.
+func (w *way) set(wrong Kind) (hits int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hits, w.hits, w.wrong = w.hits, 0, wrong
+	close(w.changed)
+	w.changed = make(chan struct{})
+	for l := range w.lines {
+		switch wrong {
+		case Reset:
+			l.reset()
+			w.hits++
+		case HalfOpen:
+			l.lost.Store(true)
+			reset(l.far)
+			w.hits++
+		}
+	}
+	return hits
+}
+
+func (w *way) close() {
+	w.end()
+	w.mu.Lock()
+	for _, door := range w.doors {
+		_ = door.Close() // nobody uses it any more
+	}
+	for l := range w.lines {
+		l.reset()
+	}
+	w.mu.Unlock()
+	w.all.Wait()
+}
