@@ -96,6 +96,19 @@ func FindRabbitMQ() (string, error) {
 	return "", Missing{Program: "RabbitMQ", Package: "rabbitmq-server"}
 }
 
+// findRabbitmqctl returns the path of the node's tool, which is beside the node's program.
+func findRabbitmqctl() (string, error) {
+	server, err := FindRabbitMQ()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(server), "rabbitmqctl")
+	if !executable(path) {
+		return "", Missing{Program: "rabbitmqctl", Package: "rabbitmq-server"}
+	}
+	return path, nil
+}
+
 // findEpmd returns the path of Erlang's port mapper, which comes with RabbitMQ.
 func findEpmd() (string, error) {
 	if path, err := exec.LookPath("epmd"); err == nil {

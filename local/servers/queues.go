@@ -42,6 +42,28 @@ func (b Broker) Queues(ctx context.Context) (queues []QueueDepth, err error) {
 	return queues, nil
 }
 
+// Alarm is a resource that a node is short of. Until there is enough again, it takes no message from anybody.
+type Alarm struct {
+	Memory bool `json:"mem_alarm"`
+	Disk   bool `json:"disk_free_alarm"`
+}
+
+// Alarms says what the broker's nodes are short of.
+func (b Broker) Alarms(ctx context.Context) (all Alarm, err error) {
+	answer, err := b.ask(ctx, http.MethodGet, "?columns=mem_alarm,disk_free_alarm", nil, "nodes")
+	if err != nil {
+		return all, err
+	}
+	var nodes []Alarm
+	if err := json.Unmarshal(answer, &nodes); err != nil {
+		return all, fmt.Errorf("read the alarms: %w", err)
+	}
+	for _, node := range nodes {
+		all.Memory, all.Disk = all.Memory || node.Memory, all.Disk || node.Disk
+	}
+	return all, nil
+}
+
 // Peek looks at up to limit messages of a queue, the first in it first. They are taken and given back, which counts as a
 // delivery of each: it is for queues that have no limit of deliveries.
 func (b Broker) Peek(ctx context.Context, queue string, limit int) (messages []QueuedMessage, err error) {

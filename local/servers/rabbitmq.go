@@ -84,6 +84,20 @@ func (r *RabbitMQ) Kill() {
 	r.stopEpmd()
 }
 
+// Control runs rabbitmqctl on the node: for what the management API cannot do, such as moving a limit while the node runs.
+func (r *RabbitMQ) Control(ctx context.Context, args ...string) error {
+	program, err := findRabbitmqctl()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, program, append([]string{"--quiet"}, args...)...)
+	command.Env, command.Dir = r.environment(), r.options.Dir
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, output)
+	}
+	return nil
+}
+
 // complete chooses those ports that are not chosen yet.
 func (p ports) complete() (ports, error) {
 	for _, port := range []*int{&p.amqp, &p.management, &p.distribution, &p.epmd} {

@@ -76,8 +76,34 @@ func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 	r.Resume()
 	must(t, r.answers(t.Context()))
 
+	alarms(t, r)
+
 	must(t, r.DeleteVhost(t.Context(), "a/b"))
 	must(t, r.DeleteVhost(t.Context(), "a/b"))
+}
+
+// alarms moves the node's limit of memory below what it has, and back.
+func alarms(t *testing.T, r *RabbitMQ) {
+	t.Helper()
+	for _, limit := range []struct {
+		memory string
+		want   Alarm
+	}{{"1MB", Alarm{Memory: true}}, {"512MiB", Alarm{}}} {
+		must(t, r.Control(t.Context(), "set_vm_memory_high_watermark", "absolute", limit.memory))
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+			got, err := r.Alarms(t.Context())
+			must(t, err)
+			if got == limit.want {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("with %s of memory the alarms are %+v", limit.memory, got)
+			}
+		}
+	}
+	if err := r.Control(t.Context(), "no_such_command"); err == nil {
+		t.Error("rabbitmqctl takes any command")
+	}
 }
 
 // looksAt looks twice at a queue with two messages, to which add adds one without any properties.

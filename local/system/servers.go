@@ -45,9 +45,17 @@ func (s *System) startRabbit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Broker = server.Broker
+	s.Broker, s.node = server.Broker, server
 	s.Rabbit = newPart("rabbitmq", server.Broker.URL, server, s.options.Log)
 	return nil
+}
+
+// Rabbitmqctl runs RabbitMQ's own tool on the node, which has to be ours and running.
+func (s *System) Rabbitmqctl(ctx context.Context, args ...string) error {
+	if s.node == nil {
+		return errors.New("rabbitmqctl: the broker is not ours")
+	}
+	return s.node.Control(ctx, args...)
 }
 
 // createAccounts gives each service a database and a broker account of its own, and the BFF an account with which it can

@@ -25,8 +25,13 @@ type Options struct {
 	Replicas    map[string]int      // by program; 1 where there is none. The gateway and the simulator have one
 	Env         map[string][]string // further NAME=value settings by program; "" is for all
 	GatewayPort int                 // 0: a free one. All other ports are always chosen
-	Restart     bool                // start what ended by itself again, as a container's restart policy does
-	Log         io.Writer           // gets a line for whatever happens; nil: nobody is told
+
+	// Amend, when given, has the last word on the settings of a program (NAME=value). All that programs know of each
+	// other and of the servers is in them, so this is also where somebody puts himself between them.
+	Amend func(program string, env []string) ([]string, error)
+
+	Restart bool      // start what ended by itself again, as a container's restart policy does
+	Log     io.Writer // gets a line for whatever happens; nil: nobody is told
 
 	// Databases and Broker, when given, are servers that run already; their accounts must be administrators, who
 	// may create databases, roles and users. Nil: private ones are started.
@@ -46,6 +51,7 @@ type System struct {
 	Rabbit    *Part             // nil when it is not ours
 
 	options  Options
+	node     *servers.RabbitMQ // behind Rabbit
 	plan     plan
 	programs []*Part
 	held     map[string][]net.Listener // ports of programs that have not started yet, by part
@@ -197,6 +203,12 @@ func (s *System) startPrograms(ctx context.Context) error {
 	for _, r := range s.plan.replicas {
 		// What the caller has in the environment applies as well (PROVIDER_LATENCY=1s make up); the last one counts.
 		env := slices.Concat([]string{"DEMO_SECRET=demo"}, inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
+		if amend := s.options.Amend; amend != nil {
+			var err error
+			if env, err = amend(r.program, env); err != nil {
+				return fmt.Errorf("settings of %s: %w", r.name(), err)
+			}
+		}
 		s.programs = append(s.programs, newPart(r.name(), r.url(), &program{
 			path: filepath.Join(s.options.Binaries, r.program), env: env, dir: s.options.Dir, url: r.url(), held: s.held[r.name()],
 			logFile: filepath.Join(s.options.Dir, "logs", r.name()+".log"),

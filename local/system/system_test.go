@@ -23,6 +23,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 		Dir: t.TempDir(), Binaries: stubs(t), Restart: true, Log: told,
 		Replicas: map[string]int{"orders": 2},
 		Env:      map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
+		Amend:    func(program string, env []string) ([]string, error) { return append(env, "AMENDED="+program), nil },
 	}
 	s := start(t, options)
 
@@ -31,7 +32,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 			t.Errorf("there are the programs %v and the parts %v", s.Programs(), s.Parts())
 		}
 		orders := get(t, s.Program("orders", 2).URL+"/env")
-		for _, want := range []string{"DATABASE_URL=" + s.DatabaseURL("orders"), "RABBITMQ_URL=" + s.RabbitURL("orders"), "LOG_LEVEL=debug"} {
+		for _, want := range []string{"DATABASE_URL=" + s.DatabaseURL("orders"), "RABBITMQ_URL=" + s.RabbitURL("orders"), "LOG_LEVEL=debug", "AMENDED=orders"} {
 			if !strings.Contains(orders, want+"\n") && !strings.HasSuffix(orders, want) {
 				t.Errorf("orders-2 has not %s", want)
 			}
