@@ -39,13 +39,18 @@ type Client struct {
 	testing.TB
 	World
 
-	mu    sync.Mutex
-	token map[string]string // by name of the demo client
+	mu     sync.Mutex
+	tokens map[string]token // by name of the demo client
+}
+
+type token struct {
+	text string
+	good time.Time // until then, which is long before it ends
 }
 
 // New makes a client for a test or a benchmark.
 func New(t testing.TB, w World) *Client {
-	return &Client{TB: t, World: w, token: map[string]string{}}
+	return &Client{TB: t, World: w, tokens: map[string]token{}}
 }
 
 // Answer is what came back.
@@ -99,12 +104,12 @@ func Send(r *http.Request) (Answer, error) {
 	return Answer{response.StatusCode, response.Header, body}, err
 }
 
-// Login returns the token of a demo client, and asks for it the first time.
+// Login returns the token of a demo client, and asks for it the first time, and again after half its life.
 func (c *Client) Login(who string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if token, ok := c.token[who]; ok {
-		return token, nil
+	if t := c.tokens[who]; time.Now().Before(t.good) {
+		return t.text, nil
 	}
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {"demo"}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.Gateway+"/oauth/token", strings.NewReader(form.Encode()))
@@ -116,14 +121,15 @@ func (c *Client) Login(who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var token struct {
+	var grant struct {
 		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
 	}
-	if err := json.Unmarshal(a.Body, &token); err != nil || a.Status != http.StatusOK {
+	if err := json.Unmarshal(a.Body, &grant); err != nil || a.Status != http.StatusOK {
 		return "", fmt.Errorf("token of %s: %d %s", who, a.Status, a.Body)
 	}
-	c.token[who] = token.AccessToken
-	return token.AccessToken, nil
+	c.tokens[who] = token{grant.AccessToken, time.Now().Add(time.Duration(grant.ExpiresIn) * time.Second / 2)}
+	return grant.AccessToken, nil
 }
 
 // Must is Call for those who want an answer with this status.

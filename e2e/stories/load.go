@@ -13,12 +13,22 @@ import (
 	"github.com/google/uuid"
 )
 
+// Habits are how many shoppers there are, what they want, and how they go about it.
+type Habits struct {
+	Shoppers int
+	Pause    time.Duration                        // of each, between two orders
+	Want     func() Wish                          // what the next order is
+	Regret   func() (after time.Duration, _ bool) // whether it is cancelled, and when
+	Twice    float64                              // share of orders that are sent twice at the same time, with one key
+}
+
 // Load is shoppers who order all the time, some with bad cards, some with second thoughts, and who try again with the same
 // key when they get no good answer.
 type Load struct {
 	*Client
-	sku   string
-	stock int
+	sku    string
+	stock  int
+	habits Habits
 
 	stop     context.CancelFunc
 	shoppers sync.WaitGroup
@@ -28,18 +38,33 @@ type Load struct {
 	curable  int               // answers that trying again has cured
 }
 
-// StartLoad lets four shoppers order until Finish.
+// StartLoad lets four shoppers order one product until Finish.
 func (c *Client) StartLoad() *Load {
 	c.Helper()
+	const stock = 10_000
+	sku := c.Product(stock, 0, 0)
+	l := c.StartLoadOf(Habits{
+		Shoppers: 4,
+		Pause:    150 * time.Millisecond, // a steady load, not the most
+		Want: func() Wish {
+			return Wish{SKU: sku, Card: []string{"tok_visa", "tok_visa", "tok_declined", "tok_flaky"}[rand.IntN(4)]}
+		},
+		Regret: func() (time.Duration, bool) { return 0, rand.IntN(5) == 0 },
+	})
+	l.sku, l.stock = sku, stock
+	return l
+}
+
+// StartLoadOf lets shoppers with other habits order until Stop.
+func (c *Client) StartLoadOf(h Habits) *Load {
 	ctx, stop := context.WithCancel(c.Context())
-	l := &Load{Client: c, stock: 10_000, stop: stop, accepted: map[string]string{}}
-	l.sku = c.Product(l.stock, 0, 0)
+	l := &Load{Client: c, habits: h, stop: stop, accepted: map[string]string{}}
 	c.Cleanup(stop)
-	for range 4 {
+	for range h.Shoppers {
 		l.shoppers.Go(func() {
 			for ctx.Err() == nil {
 				l.buy(ctx)
-				time.Sleep(150 * time.Millisecond) // a steady load, not the most
+				time.Sleep(h.Pause)
 			}
 		})
 	}
@@ -47,27 +72,53 @@ func (c *Client) StartLoad() *Load {
 }
 
 func (l *Load) buy(ctx context.Context) {
-	card := []string{"tok_visa", "tok_visa", "tok_declined", "tok_flaky"}[rand.IntN(4)]
-	key := uuid.NewString()
+	wish, key, copies := l.habits.Want(), uuid.NewString(), 1
+	if rand.Float64() < l.habits.Twice {
+		copies = 2
+	}
+	ids := make(chan string, copies)
+	for range copies {
+		l.shoppers.Go(func() { ids <- l.place(ctx, wish, key) })
+	}
+	id := ""
+	for range copies {
+		switch got := <-ids; {
+		case id == "":
+			id = got
+		case got != "" && got != id:
+			l.Errorf("one key was answered with two orders, %s and %s", id, got)
+		}
+	}
+	if id == "" {
+		return
+	}
+	l.note(id, wish.Card)
+	if after, regrets := l.habits.Regret(); regrets {
+		l.shoppers.Go(func() {
+			time.Sleep(after)
+			_, _ = l.Cancel(id) // in vain, if it is too late or somebody is away
+		})
+	}
+}
+
+// place places an order, however often that has to be tried. No id means that the load is over, or that it was refused.
+func (l *Load) place(ctx context.Context, wish Wish, key string) (id string) {
 	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-		a, err := l.Call("alice", http.MethodPost, "/api/orders", Wish{SKU: l.sku, Card: card}.JSON(), "Idempotency-Key", key)
+		a, err := l.Call("alice", http.MethodPost, "/api/orders", wish.JSON(), "Idempotency-Key", key)
 		switch {
 		case err == nil && a.Status == http.StatusAccepted:
 			var o struct{ ID string }
 			a.Into(l, &o)
-			l.note(o.ID, card)
-			if rand.IntN(5) == 0 {
-				_, _ = l.Cancel(o.ID)
-			}
-			return
+			return o.ID
 		case err == nil && a.Status < 500 && a.Status != http.StatusTooManyRequests:
 			l.Errorf("an order was refused: %d %s", a.Status, a.Body)
-			return
+			return ""
 		}
 		l.mu.Lock()
 		l.curable++
 		l.mu.Unlock()
 	}
+	return ""
 }
 
 func (l *Load) note(id, card string) {
@@ -86,12 +137,24 @@ func (l *Load) Accepted() []string {
 	return slices.Collect(maps.Keys(l.accepted))
 }
 
-// Finish ends the load, waits until every order that was accepted is final, and checks them against the provider's books
-// and the stock. It returns how many there were.
-func (l *Load) Finish() int {
-	l.Helper()
+// SentAgain is how many requests had to be sent again.
+func (l *Load) SentAgain() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.curable
+}
+
+// Stop ends the load and returns when nobody orders or cancels any more.
+func (l *Load) Stop() {
 	l.stop()
 	l.shoppers.Wait()
+}
+
+// Finish ends what StartLoad has begun, waits until every order that was accepted is final, and checks them against the
+// provider's books and the stock. It returns how many there were.
+func (l *Load) Finish() int {
+	l.Helper()
+	l.Stop()
 	ends, counts, delivered := map[string]Tracking{}, map[string]int{}, 0
 	for id, card := range l.accepted {
 		end := l.End(id)
