@@ -50,6 +50,14 @@ logs: $(orderflow) ## follow what a part says: NAME=payments
 test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TESTFLAGS='-run Name'
 	@$(orderflow) install && exec $(orderflow) exec -- go test $(race) -timeout 30m $(TESTFLAGS) work
 
+DURATION ?= 30m
+SEED ?= 7
+
+.PHONY: chaos
+chaos: $(orderflow) ## break the system under load in every way, then hold its books against each other; DURATION=30m SEED=7
+	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
+		-duration $(DURATION) -seed $(SEED) -report $(CURDIR)/docs/chaos.md
+
 .PHONY: images
 images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 	@ORDERFLOW_REVISION=$$(git rev-parse HEAD 2>/dev/null) docker compose build

@@ -81,15 +81,15 @@ func kinds() []kind {
 		{Killed, slices.Concat(whole, single), 1 * s, 3 * s},
 		{Stopped, slices.Concat(whole, single), 1 * s, 3 * s},
 		{Frozen, slices.Concat(whole, single), 21 * s, 4 * s},
-		{Memory, []string{"rabbitmq"}, 5 * s, 7 * s},
-		{Disk, []string{"rabbitmq"}, 5 * s, 7 * s},
+		{Memory, []string{"rabbitmq"}, 4 * s, 4 * s},
+		{Disk, []string{"rabbitmq"}, 4 * s, 4 * s},
 		{DealtTwice, queues, 2 * s, 2 * s},
 	}
 	for _, name := range []Kind{Latency, Reset, BlackHole, OneWay, HalfOpen} {
-		all = append(all, kind{name, links(), 5 * s, 8 * s})
+		all = append(all, kind{name, links(), 5 * s, 5 * s})
 	}
 	for _, name := range []Kind{Failing, Slow, Ambiguous, Down} {
-		all = append(all, kind{name, parties, 5 * s, 8 * s})
+		all = append(all, kind{name, parties, 5 * s, 5 * s})
 	}
 	return all
 }
@@ -112,6 +112,8 @@ func (f Fault) touches() []string {
 	case DealtTwice:
 		owner, _, _ := strings.Cut(f.Victim, ".")
 		return []string{owner, "rabbitmq"}
+	case Memory, Disk:
+		return []string{"rabbitmq", "simulator"} // nothing flows, so that nobody asks the world for anything
 	case Failing, Slow, Ambiguous, Down:
 		return []string{"simulator"}
 	case Latency, Reset, BlackHole, OneWay, HalfOpen:
@@ -119,10 +121,7 @@ func (f Fault) touches() []string {
 		if to == "database" {
 			to = "postgres"
 		}
-		if slices.Contains(parties, to) {
-			to = "simulator"
-		}
-		return []string{from, to}
+		return []string{from, to} // a party can well be slow at the end of a bad line
 	default:
 		return []string{program}
 	}
@@ -135,9 +134,9 @@ func clash(a, b Fault) bool {
 // effort is how long it takes until the victim is itself again.
 func (f Fault) effort() time.Duration {
 	switch {
-	case f.Victim == "rabbitmq" && (f.Kind == Killed || f.Kind == Stopped):
-		return 12 * time.Second
-	case f.Kind == Killed, f.Kind == Stopped, f.Kind == DealtTwice, f.Kind == Memory, f.Kind == Disk:
+	case f.Victim == "rabbitmq" && f.Kind != Frozen:
+		return 12 * time.Second // its own programs take long to start, too
+	case f.Kind == Killed, f.Kind == Stopped, f.Kind == DealtTwice:
 		return 4 * time.Second
 	default:
 		return 0

@@ -81,7 +81,7 @@ func TestWhatAFaultTouches(t *testing.T) {
 		{Fault{Kind: DealtTwice, Victim: "payments.commands"}, []string{"payments", "rabbitmq"}},
 		{Fault{Kind: Slow, Victim: "carrier"}, []string{"simulator"}},
 		{Fault{Kind: Reset, Victim: "orders to database"}, []string{"orders", "postgres"}},
-		{Fault{Kind: OneWay, Victim: "payments to provider"}, []string{"payments", "simulator"}},
+		{Fault{Kind: OneWay, Victim: "payments to provider"}, []string{"payments", "provider"}},
 	} {
 		if got := test.fault.touches(); !slices.Equal(got, test.want) {
 			t.Errorf("%s touches %v, want %v", test.fault, got, test.want)

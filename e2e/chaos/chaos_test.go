@@ -1,0 +1,162 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/system"
+)
+
+var (
+	duration = flag.Duration("duration", 0, "how long the faults go on; 0: the test of the whole system is skipped")
+	seed     = flag.Uint64("seed", 7, "what the plan of faults is computed from")
+	report   = flag.String("report", "", "the page that the outcome is written into")
+)
+
+// settings make the outside world quick and the waits short. What they shorten is only time.
+var settings = map[string][]string{
+	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
+	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+}
+
+const (
+	shoppers = 10
+	quiet    = 5 * time.Minute // in which the system has to come to rest
+)
+
+func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
+	if *duration == 0 {
+		t.Skip("takes a system for itself, and minutes: make chaos DURATION=3m")
+	}
+	plan := Plan(*seed, *duration)
+	write(t.Output(), plan)
+
+	network := NewNetwork()
+	t.Cleanup(network.Close)
+	repo, s := start(t, network)
+	client := stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL})
+	outcome := Outcome{Seed: *seed, Began: time.Now(), Shoppers: shoppers}
+	load := client.StartLoadOf(customers(client))
+	done, err := play(t.Context(), target{s, network}, plan, t.Output())
+	if err != nil {
+		t.Error(err)
+	}
+	_ = sleep(t.Context(), coolDown)
+	load.Stop()
+	for _, p := range s.Parts() {
+		if p.State() != "running" {
+			t.Errorf("%s is %s", p.Name, p.State())
+		}
+	}
+
+	sources := audit.Of(s, repo)
+	outcome.Audit, err = audit.Await(t.Context(), sources, audit.Expectations{Accepted: load.Accepted()}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	books, err := audit.Read(t.Context(), sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome.Lasted, outcome.Done, outcome.Orders = time.Since(outcome.Began), done, books.Orders
+	outcome.Accepted, outcome.SentAgain = len(load.Accepted()), load.SentAgain()
+
+	outcome.Audit.Print(t.Output())
+	t.Log("\n" + outcome.Markdown())
+	if !outcome.Audit.OK() {
+		t.Error("the books do not agree")
+	}
+	for _, r := range tabulate(done, nil, nil) {
+		if r.times == 0 {
+			t.Errorf("%q has not happened", r.kind)
+		}
+	}
+	if *report != "" {
+		if err := writeInto(*report, outcome.Markdown()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// customers want everything that one can want of the simulated world, change their minds at any moment, and click twice.
+func customers(c *stories.Client) stories.Habits {
+	plenty, scarce, none := c.Product(1_000_000, 0, 0), c.Product(20, 8, 12), c.Product(0, 0, 0)
+	wishes := []stories.Wish{
+		{SKU: plenty}, {SKU: plenty}, {SKU: plenty, Quantity: 3}, {SKU: plenty},
+		{SKU: plenty, Card: "tok_flaky"}, {SKU: plenty, Card: "tok_timeout"}, {SKU: plenty, Card: "tok_declined"},
+		{SKU: plenty, Postal: "00000"},
+		{SKU: scarce, Quantity: 2, Backorder: true}, {SKU: scarce}, {SKU: none},
+	}
+	return stories.Habits{
+		Shoppers: shoppers,
+		Pause:    300 * time.Millisecond,
+		Want:     func() stories.Wish { return wishes[rand.IntN(len(wishes))] },
+		Regret:   func() (time.Duration, bool) { return rand.N(3 * time.Second), rand.IntN(5) == 0 },
+		Twice:    0.1,
+	}
+}
+
+// start starts a system with two replicas of whatever can have some, whose programs reach each other through a network.
+// Its folder is kept when the test fails.
+func start(t *testing.T, network *Network) (repo string, s *system.System) {
+	t.Helper()
+	repo, err := system.FindRepo(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "orderflow-chaos-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs and data are in %s", dir)
+			return
+		}
+		_ = os.RemoveAll(dir) // only a temporary folder is left behind
+	})
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	programs := filepath.Join(dir, "bin")
+	if err := system.Build(t.Context(), repo, programs); err != nil {
+		t.Fatal(err)
+	}
+	s, err = system.Start(context.WithoutCancel(t.Context()), system.Options{
+		Dir: dir, Binaries: programs, Env: settings, Amend: network.Amend, Log: t.Output(),
+		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2, "bff-web": 2},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Stop(), panics(s)); err != nil {
+			t.Error(err)
+		}
+	})
+	return repo, s
+}
+
+// panics looks for programs that were brought down by a mistake of theirs, rather than by us.
+func panics(s *system.System) error {
+	var found []error
+	for _, p := range s.Programs() {
+		log, err := os.ReadFile(p.LogFile())
+		for _, cry := range []string{"\npanic: ", "\nfatal error: ", "WARNING: DATA RACE"} {
+			if i := bytes.Index(log, []byte(cry)); i >= 0 {
+				err = errors.Join(err, errors.New(p.Name+": "+string(log[i:min(len(log), i+2000)])))
+			}
+		}
+		found = append(found, err)
+	}
+	return errors.Join(found...)
+}

@@ -1,0 +1,64 @@
+package chaos
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"example.com/orderflow/local/audit"
+)
+
+// Outcome is what there is to tell of a run.
+type Outcome struct {
+	Seed      uint64
+	Began     time.Time
+	Lasted    time.Duration // until the system was at rest
+	Done      []Done
+	Shoppers  int
+	Accepted  int // orders
+	SentAgain int // requests
+	Orders    []audit.Order
+	Audit     audit.Report
+}
+
+// Markdown is the outcome for people.
+func (o Outcome) Markdown() string {
+	var text bytes.Buffer
+	effective := 0
+	for _, d := range o.Done {
+		if !d.Idle {
+			effective++
+		}
+	}
+	fmt.Fprintf(&text, "Seed %d, on %s, %s until all was at rest, on %d cores (%s/%s): %d faults, %d orders accepted by %d shoppers, "+
+		"who had to send a request again %d times.\n\n",
+		o.Seed, o.Began.UTC().Format(time.DateOnly), o.Lasted.Round(time.Second), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		effective, o.Accepted, o.Shoppers, o.SentAgain)
+	writeTable(&text, tabulate(o.Done, lives(o.Orders), o.Audit.Breaches))
+	fmt.Fprintf(&text, "\nThe books afterwards: %s.\n", o.Audit.Summary())
+	return text.String()
+}
+
+// The part of a page that a run writes is between these lines.
+const (
+	opening = "<!-- written by make chaos: do not edit -->\n"
+	closing = "<!-- end of what is written -->\n"
+)
+
+// writeInto puts text into a page, in the place of what an earlier run has written there.
+func writeInto(path, text string) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(page), opening)
+	_, after, ends := strings.Cut(rest, closing)
+	if !ok || !ends {
+		return errors.New(path + " has no place for a report")
+	}
+	return os.WriteFile(path, []byte(before+opening+"\n"+text+"\n"+closing+after), 0o600)
+}

@@ -1,0 +1,123 @@
+package chaos
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"example.com/orderflow/local/audit"
+)
+
+// life is an order's time with the system.
+type life struct {
+	id        string
+	placed    time.Time
+	ended     time.Time // zero: not yet
+	delivered bool
+}
+
+func lives(orders []audit.Order) []life {
+	all := make([]life, len(orders))
+	for i, o := range orders {
+		all[i] = life{id: o.ID, placed: o.PlacedAt, delivered: o.Status == "delivered"}
+		if o.Status == "delivered" || o.Status == "cancelled" {
+			all[i].ended = o.Timeline[len(o.Timeline)-1].At
+		}
+	}
+	return all
+}
+
+// row is what became of all faults of a kind.
+type row struct {
+	kind     Kind
+	times    int
+	idle     int             // times that nobody has noticed it; they are not among the others
+	met      int             // orders that were on their way while it lasted
+	breaches int             // of rules, by such orders
+	recovery []time.Duration // each time, in ascending order
+}
+
+// tabulate sums up what faults did to orders. Two faults at a time share their orders, and a breach counts for all that the
+// order has met.
+func tabulate(done []Done, lives []life, breaches []audit.Breach) []row {
+	broken := map[string]int{}
+	for _, b := range breaches {
+		broken[b.Subject]++
+	}
+	var rows []row
+	for _, k := range kinds() {
+		r := row{kind: k.name}
+		for _, d := range done {
+			switch {
+			case d.Kind != k.name:
+			case d.Idle:
+				r.idle++
+			default:
+				r.times++
+				for _, l := range lives {
+					if l.placed.Before(d.Healed) && (l.ended.IsZero() || l.ended.After(d.Began)) {
+						r.met++
+						r.breaches += broken[l.id]
+					}
+				}
+				if took, ok := recovered(d, done, lives); ok {
+					r.recovery = append(r.recovery, took)
+				}
+			}
+		}
+		slices.Sort(r.recovery)
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// recovered is how long it took until an order was delivered that was placed after a fault was healed. Time in which
+// something else was wrong does not count: it is that fault's.
+func recovered(d Done, done []Done, lives []life) (took time.Duration, ok bool) {
+	var first time.Time
+	for _, l := range lives {
+		if l.delivered && l.placed.After(d.Healed) && (first.IsZero() || l.ended.Before(first)) {
+			first = l.ended
+		}
+	}
+	if first.IsZero() {
+		return 0, false
+	}
+	others := slices.SortedFunc(slices.Values(done), func(a, b Done) int { return a.Began.Compare(b.Began) })
+	at := d.Healed
+	for _, other := range others {
+		if other.Idle {
+			continue
+		}
+		if began := earlier(other.Began, first); began.After(at) {
+			took += began.Sub(at)
+		}
+		if healed := earlier(other.Healed, first); healed.After(at) {
+			at = healed
+		}
+	}
+	return took + first.Sub(at), true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// writeTable writes rows as Markdown.
+func writeTable(out io.Writer, rows []row) {
+	fmt.Fprintln(out, "| fault | times | without effect | orders in flight | breaches | recovered after (median) | (longest) |")
+	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, r := range rows {
+		median, longest := "–", "–"
+		if n := len(r.recovery); n > 0 {
+			median, longest = seconds(r.recovery[(n-1)/2]), seconds(r.recovery[n-1])
+		}
+		fmt.Fprintf(out, "| %s | %d | %d | %d | %d | %s | %s |\n", r.kind, r.times, r.idle, r.met, r.breaches, median, longest)
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
