@@ -20,7 +20,9 @@ import (
 )
 
 // unlimited is for fuzzing: all requests come from one address, and a failure should show at once.
-func unlimited(cfg *config) { cfg.Limits.PerAddress, cfg.Limits.PerCaller, cfg.Upstream.Retries = 0, 0, -1 }
+func unlimited(cfg *config) {
+	cfg.Limits.PerAddress, cfg.Limits.PerCaller, cfg.Upstream.Retries = 0, 0, -1
+}
 
 // Whatever bytes come in at the door: each answer is a success, our problem, or the refusal in plain text with which net/http
 // ends what is no HTTP. None is a failure of ours, and the next client is served as if nothing had happened.
@@ -230,16 +232,20 @@ func FuzzNetwork(f *testing.F) {
 		f.Add(address)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
-		n := network(address)
-		ip := net.ParseIP(strings.SplitN(address, "%", 2)[0])
-		switch {
-		case ip == nil: // not our proxies' word
-		case ip.To4() != nil:
-			if _, err := netip.ParseAddr(address); err == nil && n != ip.To4().String() {
+		n, again := network(address), network(network(address))
+		switch a, err := netip.ParseAddr(address); {
+		case err != nil:
+			if n != address {
 				t.Errorf("%q is %q", address, n)
 			}
-		case n != network(ip.String()) || !strings.HasSuffix(n, "/64"):
-			t.Errorf("%q is %q", address, n)
+		case a.Unmap().Is4():
+			if n != a.Unmap().String() || n != again {
+				t.Errorf("%q is %q and then %q", address, n, again)
+			}
+		default:
+			if p, err := netip.ParsePrefix(n); err != nil || p.Bits() != 64 || !p.Contains(a.WithZone("")) || n != network(a.WithZone("").StringExpanded()) {
+				t.Errorf("%q is %q, %v", address, n, err)
+			}
 		}
 	})
 }

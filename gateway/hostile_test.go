@@ -1,0 +1,331 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asProgram makes the test's own binary the gateway, so that its memory is a process's.
+const asProgram = "TEST_GATEWAY_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	headerWithin = 2 * time.Second // what the gateway of this test grants its clients
+	bodyWithin   = 4 * time.Second
+	idleWithin   = 3 * time.Second
+	grace        = 10 * time.Second // of a slow machine, on top of that
+	manyIdle     = 10_000
+	memoryMost   = 400 << 20 // a connection costs some 20 kB, and the collector lets the heap double
+)
+
+// Clients who are slow, endless, huge or nonsense are let go when the settings say, cost the gateway little, and nobody else
+// notices them.
+func TestHostileClientsHarmNobodyElse(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	before := g.memory(t)
+	stop := g.serveOthers(t)
+	for _, attack := range []struct {
+		name string
+		run  func(*testing.T, process)
+	}{
+		{"a header that comes byte by byte ends in time", slowHeaders},
+		{"a body that comes byte by byte ends in time", slowBodies},
+		{"a body without end is refused at its first megabyte", endlessBody},
+		{"a body that is too large is refused unread", hugeBody},
+		{"a header without end is refused", endlessHeader},
+		{"what is no HTTP is refused", nonsense},
+		{"ten thousand who do nothing are let go in time", idle},
+	} {
+		t.Run(attack.name, func(t *testing.T) { attack.run(t, g) })
+	}
+	served, slowest := stop()
+	after := g.memory(t)
+	t.Logf("%d requests of others were served meanwhile, the slowest in %s; memory %d MB before, %d MB after", served, slowest, before>>20, after>>20)
+	if served == 0 {
+		t.Error("nobody was served")
+	}
+}
+
+// process is a gateway in a process of its own.
+type process struct{ address, admin string }
+
+func startGateway(t *testing.T) process {
+	t.Helper()
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "shop")
+	}))
+	t.Cleanup(behind.Close)
+	g := process{freeAddress(t), freeAddress(t)}
+	ctx, kill := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, os.Args[0])
+	var said strings.Builder
+	command.Stdout, command.Stderr = &said, &said
+	command.Env = append(os.Environ(), asProgram+"=1", "DEMO_IDENTITY=true", "HTTP_ADDR="+g.address, "ADMIN_ADDR="+g.admin,
+		"LOG_LEVEL=error", "RATE_PER_ADDRESS=0", "HEADER_TIMEOUT="+headerWithin.String(), "READ_TIMEOUT="+bodyWithin.String(), "IDLE_TIMEOUT="+idleWithin.String())
+	for _, neighbour := range []string{"ORDERS", "PAYMENTS", "INVENTORY", "SHIPPING", "BFF"} {
+		command.Env = append(command.Env, neighbour+"_URL="+behind.URL)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		kill()
+		_ = command.Wait() // killed
+		if t.Failed() {
+			t.Log(said.String())
+		}
+	})
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if a, err := http.Get("http://" + g.address + "/readyz"); err == nil {
+			a.Body.Close()
+			return g
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the gateway does not start")
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// memory is the resident memory of the process.
+func (g process) memory(t *testing.T) int {
+	t.Helper()
+	a, err := http.Get("http://" + g.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	for lines := bufio.NewScanner(a.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), "process_resident_memory_bytes "); ok {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(n)
+		}
+	}
+	t.Skip("this system does not tell the memory of a process")
+	return 0
+}
+
+// bounded fails a test that has made the gateway grow.
+func (g process) bounded(t *testing.T) {
+	t.Helper()
+	now := g.memory(t)
+	t.Logf("memory %d MB", now>>20)
+	if now > memoryMost {
+		t.Errorf("the gateway takes %d MB", now>>20)
+	}
+}
+
+// serveOthers asks for a page again and again, on connections of its own, until stop.
+func (g process) serveOthers(t *testing.T) (stop func() (served int, slowest time.Duration)) {
+	t.Helper()
+	ended, leave := make(chan struct{}), make(chan struct{})
+	var served int
+	var slowest time.Duration
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: grace}
+	go func() {
+		defer close(ended)
+		for {
+			begun := time.Now()
+			a, err := client.Get("http://" + g.address + "/")
+			if err != nil {
+				t.Errorf("after %d who were served: %v", served, err)
+			} else {
+				if a.StatusCode != http.StatusOK {
+					t.Errorf("after %d who were served: %s", served, a.Status)
+				}
+				a.Body.Close()
+				served++
+				slowest = max(slowest, time.Since(begun))
+			}
+			select {
+			case <-leave:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return func() (int, time.Duration) { close(leave); <-ended; return served, slowest }
+}
+
+func (g process) dial(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", g.address, grace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// drip sends text and then one byte every now and then, until the gateway ends the connection, and returns what it has said
+// and after what time.
+func drip(c net.Conn, text string) (said string, after time.Duration) {
+	defer c.Close()
+	begun := time.Now()
+	go func() {
+		_, err := io.WriteString(c, text)
+		for err == nil {
+			time.Sleep(200 * time.Millisecond)
+			_, err = io.WriteString(c, "a")
+		}
+	}()
+	_ = c.SetReadDeadline(begun.Add(bodyWithin + 2*grace))
+	all, _ := io.ReadAll(c) // however it ends: what counts is when
+	return string(all), time.Since(begun)
+}
+
+func slowHeaders(t *testing.T, g process) {
+	slow(t, g, "GET / HTTP/1.1\r\nHost: shop\r\nX: ", headerWithin)
+}
+
+func slowBodies(t *testing.T, g process) {
+	slow(t, g, "POST /cart HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000000\r\n\r\n", bodyWithin)
+}
+
+func slow(t *testing.T, g process, text string, within time.Duration) {
+	var clients sync.WaitGroup
+	for range 200 {
+		c := g.dial(t)
+		clients.Go(func() {
+			if said, after := drip(c, text); after < within/2 || after > within+grace {
+				t.Errorf("the connection was ended after %s: %.100q", after, said)
+			}
+		})
+	}
+	clients.Wait()
+	g.bounded(t)
+}
+
+// flood sends begin and then more until the gateway stops it, and returns the status of its answer and how much it let in.
+func flood(t *testing.T, g process, begin, more string) (status string, sent int) {
+	t.Helper()
+	c := g.dial(t)
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(bodyWithin + 2*grace))
+	var through atomic.Int64
+	go func() {
+		_, err := io.WriteString(c, begin)
+		for n := 0; err == nil && through.Load() < 64<<20; through.Add(int64(n)) {
+			n, err = io.WriteString(c, more)
+		}
+	}()
+	line, _ := bufio.NewReader(c).ReadString('\n') // empty when the connection was reset under the flood
+	return cmp.Or(strings.TrimPrefix(strings.TrimSpace(line), "HTTP/1.1 "), "nothing"), int(through.Load())
+}
+
+func endlessBody(t *testing.T, g process) {
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", 32<<10, strings.Repeat("a", 32<<10))
+	refused(t, g, "POST /cart HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n", chunk, "413", 16<<20)
+}
+
+func hugeBody(t *testing.T, g process) {
+	refused(t, g, "POST /cart HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000000000000\r\n\r\n", strings.Repeat("a", 32<<10), "413", 16<<20)
+}
+
+func endlessHeader(t *testing.T, g process) {
+	refused(t, g, "GET / HTTP/1.1\r\nHost: shop\r\n", "X-More: "+strings.Repeat("a", 4<<10)+"\r\n", "431", 16<<20)
+}
+
+// refused floods the gateway from many sides. How much it lets in is mostly what the kernel's buffers hold.
+func refused(t *testing.T, g process, begin, more, status string, most int) {
+	var clients sync.WaitGroup
+	var answered atomic.Int64
+	for range 50 {
+		clients.Go(func() {
+			got, sent := flood(t, g, begin, more)
+			if strings.HasPrefix(got, status) {
+				answered.Add(1)
+			} else if got != "nothing" {
+				t.Errorf("the answer is %s", got)
+			}
+			if sent > most {
+				t.Errorf("%d MB were let in", sent>>20)
+			}
+		})
+	}
+	clients.Wait()
+	if answered.Load() == 0 {
+		t.Error("nobody was told why")
+	}
+	g.bounded(t)
+}
+
+func nonsense(t *testing.T, g process) {
+	for _, text := range []string{
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00\x00\x00\x00\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: what\r\n\r\n",
+		"POST /cart HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+	} {
+		c := g.dial(t)
+		_ = c.SetDeadline(time.Now().Add(headerWithin + grace))
+		_, _ = io.WriteString(c, text)
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		if status := strings.TrimPrefix(line, "HTTP/1.1 "); line != "" && status[:1] != "4" && status[:3] != "501" && status[:3] != "505" {
+			t.Errorf("%q: %s", text, line)
+		}
+		c.Close()
+	}
+}
+
+// idle opens connections that ask for something once, or never, and then do nothing.
+func idle(t *testing.T, g process) {
+	many := manyIdle
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < uint64(many+2000) {
+		many = max(100, int(limit.Cur)/2)
+		t.Logf("a process may have %d files open here: %d connections instead of %d", limit.Cur, many, manyIdle)
+	}
+	connections := make([]net.Conn, many)
+	for i := range connections {
+		connections[i] = g.dial(t)
+		if i%2 == 0 {
+			_, _ = io.WriteString(connections[i], "GET /livez HTTP/1.1\r\nHost: shop\r\n\r\n")
+		}
+	}
+	g.bounded(t)
+	deadline := time.Now().Add(max(idleWithin, headerWithin) + grace)
+	for i, c := range connections {
+		_ = c.SetReadDeadline(deadline)
+		if _, err := io.Copy(io.Discard, c); err != nil && os.IsTimeout(err) {
+			t.Fatalf("connection %d of %d is still open", i, many)
+		}
+		c.Close()
+	}
+	g.bounded(t)
+}
