@@ -78,6 +78,11 @@ func (k cart) with(name string, n int) (changed cart, ok bool) {
 	return append(changed, messages.Line{SKU: name, Quantity: n}), len(k) < cartMost
 }
 
+// plus is the cart with n more units of a product.
+func (k cart) plus(name string, n int) (changed cart, ok bool) {
+	return k.with(name, min(n, quantityMost)+k.of(name)) // the sum of what somebody types in could be negative
+}
+
 func cartOf(r *http.Request) cart {
 	cookie, err := r.Cookie(cartCookie)
 	if err != nil {
@@ -94,10 +99,11 @@ func (s *site) postCart(c echo.Context) error {
 		return fault.New(fault.Invalid, "the quantity must be a number from 0 to %d", quantityMost)
 	}
 	k, back := cartOf(c.Request()), "/cart"
+	change := k.with
 	if c.FormValue("what") != "set" {
-		n, back = n+k.of(name), withNotice("/", "added")
+		change, back = k.plus, withNotice("/", "added")
 	}
-	k, ok := k.with(name, n)
+	k, ok := change(name, n)
 	if !ok {
 		return seeOther(c, withNotice("/", "full"))
 	}

@@ -221,13 +221,13 @@ func (st *stream) write(format string, args ...any) error {
 	return st.control.Flush()
 }
 
-// lastSeen is the seq that a reader who comes back has seen last.
+// lastSeen is the seq that a reader who comes back has seen last. No timeline has as many entries as fill 32 bits.
 func lastSeen(r *http.Request) int {
-	n, err := strconv.Atoi(r.Header.Get("Last-Event-ID"))
+	n, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 32)
 	if err != nil || n < 0 {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // asFault passes a neighbour's refusal on to a caller of the API.

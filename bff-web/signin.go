@@ -98,18 +98,17 @@ func (s *site) grant(c echo.Context, who string) (string, error) {
 	return granted.AccessToken, nil
 }
 
-// expiry is when a token ends that has been verified.
+// expiry is when a token ends that has been verified. Claims have exact names, and exp may have a fraction (RFC 7519, 2).
 func expiry(token string) time.Time {
-	var claims struct {
-		Expires int64 `json:"exp"`
-	}
+	var claims map[string]any
 	if parts := strings.Split(token, "."); len(parts) == 3 {
 		text, err := base64.RawURLEncoding.DecodeString(parts[1])
 		if err = errors.Join(err, json.Unmarshal(text, &claims)); err != nil {
 			return time.Time{}
 		}
 	}
-	return time.Unix(claims.Expires, 0)
+	seconds, _ := claims["exp"].(float64)
+	return time.Unix(int64(seconds), 0)
 }
 
 // local is a path of ours to go on to; anything else leads to the front page.

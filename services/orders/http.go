@@ -75,7 +75,7 @@ func (s *shop) getOrders(c echo.Context) error {
 	next := ""
 	if len(orders) > limit {
 		orders = orders[:limit]
-		next = base64.RawURLEncoding.EncodeToString([]byte(orders[limit-1].ID))
+		next = cursorAfter(orders[limit-1].ID)
 	}
 	items := make([]orderBody, len(orders))
 	for i, o := range orders {
@@ -94,15 +94,17 @@ func page(c echo.Context) (limit int, before string, err error) {
 		}
 	}
 	if q := c.QueryParam("cursor"); q != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(q)
-		id, err2 := uuid.ParseBytes(raw)
-		if err != nil || err2 != nil {
+		raw, _ := base64.RawURLEncoding.DecodeString(q) // what is none is no id, either
+		id, err := uuid.ParseBytes(raw)
+		if err != nil || q != cursorAfter(id.String()) {
 			return 0, "", fault.New(fault.Malformed, "cursor is not one that was given out here")
 		}
 		before = id.String()
 	}
 	return limit, before, nil
 }
+
+func cursorAfter(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
 func (s *shop) getOrder(c echo.Context) error {
 	o, err := s.visible(c)
