@@ -91,10 +91,17 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 func customers(c *stories.Client) stories.Habits {
 	plenty, scarce, none := c.Product(1_000_000, 0, 0), c.Product(20, 8, 12), c.Product(0, 0, 0)
 	wishes := []stories.Wish{
-		{SKU: plenty}, {SKU: plenty}, {SKU: plenty, Quantity: 3}, {SKU: plenty},
-		{SKU: plenty, Card: "tok_flaky"}, {SKU: plenty, Card: "tok_timeout"}, {SKU: plenty, Card: "tok_declined"},
+		{SKU: plenty},
+		{SKU: plenty},
+		{SKU: plenty},
+		{SKU: plenty, Quantity: 3},
+		{SKU: plenty, Card: "tok_flaky"},
+		{SKU: plenty, Card: "tok_timeout"},
+		{SKU: plenty, Card: "tok_declined"},
 		{SKU: plenty, Postal: "00000"},
-		{SKU: scarce, Quantity: 2, Backorder: true}, {SKU: scarce}, {SKU: none},
+		{SKU: scarce, Quantity: 2, Backorder: true},
+		{SKU: scarce},
+		{SKU: none},
 	}
 	return stories.Habits{
 		Shoppers: shoppers,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (t target) shuffle(ctx context.Context, queue string) (dealt int, err error
 		}
 		taken = append(taken, message)
 	}
-	twice := append(taken[:len(taken):len(taken)], taken...)
+	twice := slices.Concat(taken, taken)
 	rand.Shuffle(len(twice), func(i, j int) { twice[i], twice[j] = twice[j], twice[i] })
 	for _, message := range twice {
 		if err := publish(ctx, channel, queue, message); err != nil {

@@ -30,8 +30,8 @@ type heal func(context.Context) error
 func (t target) strike(ctx context.Context, f Fault) (heal, error) {
 	switch f.Kind {
 	case Killed:
-		t.each(f.Victim, func(p *system.Part) error { p.Kill(); return nil })
-		return t.restart(f.Victim), t.gone(f.Victim)
+		err := t.each(f.Victim, func(p *system.Part) error { p.Kill(); return nil })
+		return t.restart(f.Victim), errors.Join(err, t.gone(f.Victim))
 	case Stopped:
 		err := t.each(f.Victim, (*system.Part).Stop)
 		return t.restart(f.Victim), errors.Join(err, t.gone(f.Victim))
