@@ -58,6 +58,17 @@ chaos: $(orderflow) ## break the system under load in every way, then hold its b
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
 		-duration $(DURATION) -seed $(SEED) -report $(CURDIR)/docs/chaos.md
 
+FUZZTIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## all fuzz targets one after another, each for a while, which is for the night; FUZZTIME=60s
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
+			echo "$${file%/*} $$target"; \
+			(cd "$${file%/*}" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s .) || failed=1; \
+		done; \
+	done; test -z "$$failed"
+
 .PHONY: images
 images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 	@ORDERFLOW_REVISION=$$(git rev-parse HEAD 2>/dev/null) docker compose build
