@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -52,8 +54,9 @@ func run(m *testing.M) (code int, err error) {
 	}
 	code = m.Run()
 	if shared.System != nil {
-		// What all the tests have left behind that used it at the same time. It is at rest only now.
-		err = errors.Join(auditOf(context.Background(), shared.System), shared.Stop())
+		// What all the tests have left behind that used it at the same time. It is at rest only now. Its logs are whole when it
+		// has stopped.
+		err = errors.Join(auditOf(context.Background(), shared.System), shared.Stop(), secretsIn(shared.System, shared.dir))
 	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind
@@ -88,12 +91,17 @@ func launch(dir string, replicas map[string]int, env map[string][]string) (*syst
 	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
 		return nil, err
 	}
+	env = maps.Clone(env)
+	if env == nil {
+		env = map[string][]string{}
+	}
+	env[""] = append(slices.Clip(env[""]), "DEMO_SECRET="+demoSecret)
 	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: replicas, Env: env})
 }
 
 // world is a system as its users know it.
 func world(s *system.System) stories.World {
-	return stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}
+	return stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL, Secret: demoSecret}
 }
 
 // shared is the system that tests share which disturb nobody: two replicas of everything.

@@ -3,6 +3,7 @@
 package stories
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type World struct {
 	Gateway   string // base address of the public port
 	Simulator string // base address of the world outside, whose books are compared with what happened
+	Secret    string // of the demo clients; empty: demo
 }
 
 // patience is how long a condition may take to come true. It is long because these machines are slow and shared.
@@ -111,7 +113,7 @@ func (c *Client) Login(who string) (string, error) {
 	if t := c.tokens[who]; time.Now().Before(t.good) {
 		return t.text, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {"demo"}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {cmp.Or(c.Secret, "demo")}}
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.Gateway+"/oauth/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err

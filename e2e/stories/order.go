@@ -19,11 +19,14 @@ type Wish struct {
 	Backorder bool
 }
 
+// Street is where all parcels go.
+const Street = "1 Main St"
+
 // JSON is the body of the request that places it.
 func (w Wish) JSON() string {
 	return fmt.Sprintf(`{"lines":[{"sku":%q,"quantity":%d}],"payment_method":%q,"allow_backorder":%t,
-		"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":%q,"country":"DE"}}`,
-		w.SKU, cmp.Or(w.Quantity, 1), cmp.Or(w.Card, "tok_visa"), w.Backorder, cmp.Or(w.Postal, "10115"))
+		"shipping_address":{"name":"Alice","street":%q,"city":"Berlin","postal_code":%q,"country":"DE"}}`,
+		w.SKU, cmp.Or(w.Quantity, 1), cmp.Or(w.Card, "tok_visa"), w.Backorder, Street, cmp.Or(w.Postal, "10115"))
 }
 
 // Place places an order as alice and returns its id.
