@@ -133,8 +133,8 @@ func incoming(method, target string) *http.Request {
 
 // echoPattern is how echo writes a pattern of ours.
 func echoPattern(pattern string) string {
-	if i := strings.Index(pattern, "{page"); i >= 0 {
-		return pattern[:i] + "*"
+	if before, _, all := strings.Cut(pattern, "{page"); all {
+		return before + "*"
 	}
 	return strings.NewReplacer("{", ":", "}", "").Replace(pattern)
 }

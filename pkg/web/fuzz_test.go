@@ -18,7 +18,7 @@ import (
 // a person reads.
 func FuzzJSON(f *testing.F) {
 	for _, body := range []string{
-		`{"name":"a","count":1}`, `{"name":1}`, `{"nmae":"a"}`, `{} {}`, `[`, "\xff", `null`, `{"name":"\ud800"}`, `{"count":1e99}`,
+		`{"name":"a","count":1}`, `{"name":1}`, `{"nome":"a"}`, `{} {}`, `[`, "\xff", `null`, `{"name":"\ud800"}`, `{"count":1e99}`,
 		`{"count":` + strings.Repeat("9", 5000) + `}`, `{"` + strings.Repeat(`\u0000`, 5000) + `":1}`,
 	} {
 		f.Add("application/json", body)
