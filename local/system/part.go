@@ -19,12 +19,12 @@ type Part struct {
 	log     io.Writer
 	started chan (<-chan struct{}) // closed when the process of the latest start ends
 
-	mu     sync.Mutex
+	mu     sync.RWMutex // only for reading: to look, which is not to change
 	unit   unit
 	wanted bool
 }
 
-// unit is what a part is made of. Its methods are called by one goroutine at a time.
+// unit is what a part is made of. Its methods are called by one goroutine at a time; only Running may be by several.
 type unit interface {
 	Start(ctx context.Context) error // returns when it is ready
 	Stop() error
@@ -101,10 +101,10 @@ func (p *Part) Resume() {
 
 // State is "running" (frozen or not), "stopped", or "changing" while a Start, Stop or Kill is under way.
 func (p *Part) State() string {
-	if !p.mu.TryLock() {
+	if !p.mu.TryRLock() {
 		return "changing"
 	}
-	defer p.mu.Unlock()
+	defer p.mu.RUnlock()
 	if p.unit.Running() {
 		return "running"
 	}
@@ -149,8 +149,8 @@ func (p *Part) supervise(ctx context.Context, restart bool) {
 }
 
 func (p *Part) lost() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	return p.wanted && !p.unit.Running()
 }
 
