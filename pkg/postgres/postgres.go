@@ -23,6 +23,14 @@ const (
 	connLifeJitter  = 5 * time.Minute
 	txAttempts      = 3
 	startupInterval = 500 * time.Millisecond
+
+	// A client whose host vanishes tells nobody, and the server would keep his locks until TCP gives up on him, which takes two
+	// hours. A transaction waits for its client for longer than a relay holds its rows while it publishes (20 s).
+	clientMissing = `
+		SET idle_in_transaction_session_timeout = '25s';
+		SET tcp_keepalives_idle = '30s';
+		SET tcp_keepalives_interval = '10s';
+		SET tcp_keepalives_count = 3`
 )
 
 // DB is a service's database.
@@ -46,6 +54,11 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 	}
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
+	if _, ok := cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"]; !ok { // the URL has the last word
+		cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+			return c.PgConn().Exec(ctx, clientMissing).Close() // not in the startup message, which poolers refuse
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("pool: %w", err)
@@ -69,7 +82,7 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
 
 // Tx runs fn in a transaction and commits it. A transaction that the server gave up for the sake of another one
-// (serialization failure, deadlock), or whose connection turned out to be dead before anything was sent, is run again, so
+// (serialization failure, deadlock) or because this process was frozen meanwhile, or whose connection turned out to be dead before anything was sent, is run again, so
 // fn must do nothing but talk to the database and set what it sets anew each time.
 func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
@@ -92,6 +105,7 @@ func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 // SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 const (
 	readOnly             = "25006"
+	idleTooLong          = "25P03"
 	queryCancelled       = "57014"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
@@ -107,7 +121,7 @@ const (
 
 func again(err error) bool {
 	switch code(err) {
-	case serializationFailure, deadlockDetected:
+	case serializationFailure, deadlockDetected, idleTooLong:
 		return true
 	}
 	return pgconn.SafeToRetry(err)

@@ -104,6 +104,51 @@ func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 	testkit.Until(t, "the pool works again", func() bool { return count(t.Context()) == nil })
 }
 
+func TestTheServerWaitsForAClientOnlySoLong(t *testing.T) {
+	t.Parallel()
+	url := testkit.DatabaseURL(t)
+	for query, want := range map[string]string{"": "25s", "&idle_in_transaction_session_timeout=90s": "90s"} {
+		db, err := postgres.Open(t.Context(), url+query, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var got string
+		if err := db.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&got); err != nil || got != want {
+			t.Errorf("%q: %s, %v, want %s", query, got, err, want)
+		}
+	}
+}
+
+func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
+	t.Parallel()
+	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&idle_in_transaction_session_timeout=200ms", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(t.Context(), `CREATE TABLE counts (n int); INSERT INTO counts VALUES (0)`); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	err = db.Tx(t.Context(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `UPDATE counts SET n = n + 1`); err != nil {
+			return err
+		}
+		if runs++; runs == 1 { // as if frozen; somebody else gets the lock meanwhile
+			if _, err := db.Exec(t.Context(), `UPDATE counts SET n = n + 10`); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(t.Context(), `SELECT 1`)
+		return err
+	})
+	var n int
+	if err := errors.Join(err, db.QueryRow(t.Context(), `SELECT n FROM counts`).Scan(&n)); err != nil || n != 11 || runs != 2 {
+		t.Errorf("after %d runs it is %d, %v", runs, n, err)
+	}
+}
+
 func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t)
