@@ -52,11 +52,12 @@ test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TE
 
 DURATION ?= 30m
 SEED ?= 7
+REPORT ?= $(CURDIR)/docs/chaos.md
 
 .PHONY: chaos
 chaos: $(orderflow) ## break the system under load in every way, then hold its books against each other; DURATION=30m SEED=7
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
-		-duration $(DURATION) -seed $(SEED) -report $(CURDIR)/docs/chaos.md
+		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)"
 
 FUZZTIME ?= 60s
 

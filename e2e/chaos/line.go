@@ -38,7 +38,8 @@ func (l *line) carry(to, from net.Conn, answers bool) {
 		n, err := from.Read(buffer)
 		if l.lost.Load() {
 			if answers || err != nil {
-				l.untilMended()
+				l.while(HalfOpen) // the near end believes that all is well, until it is told
+				reset(l.near)
 				return
 			}
 			l.way.hit() // said into the void
@@ -50,12 +51,14 @@ func (l *line) carry(to, from net.Conn, answers bool) {
 				if l.lost.Load() {
 					continue // lost with what was under way
 				}
+				l.untold(answers)
 				l.reset()
 				return
 			}
 		}
 		if err != nil {
 			l.pass(answers)
+			l.untold(!answers)
 			if half, ok := to.(*net.TCPConn); !ok || half.CloseWrite() != nil {
 				l.reset()
 			}
@@ -98,19 +101,24 @@ func (l *line) pass(answers bool) {
 	}
 }
 
-// untilMended keeps the near end in the belief that all is well, and then tells it.
-func (l *line) untilMended() {
+// untold keeps from the far end, for as long as its host is said to have vanished, that the near one is gone.
+func (l *line) untold(nearIsGone bool) {
+	if wrong, _ := l.way.state(); nearIsGone && wrong == Vanished {
+		l.way.hit()
+		l.while(Vanished)
+	}
+}
+
+// while waits until something is no longer wrong with the way.
+func (l *line) while(wrong Kind) {
 	for {
-		wrong, changed := l.way.state()
-		if wrong != HalfOpen {
-			reset(l.near)
+		now, changed := l.way.state()
+		if now != wrong {
 			return
 		}
 		select {
 		case <-changed:
 		case <-l.way.life.Done():
-		}
-		if l.way.life.Err() != nil {
 			return
 		}
 	}

@@ -3,8 +3,10 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -85,6 +87,13 @@ func (n *Network) Mend(name string) (hits int, err error) {
 		return 0, err
 	}
 	return w.set(""), nil
+}
+
+// from lists the ways that begin at a program.
+func (n *Network) from(program string) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(n.ways)), func(name string) bool { return !strings.HasPrefix(name, program+" to ") })
 }
 
 func (n *Network) way(name string) (*way, error) {

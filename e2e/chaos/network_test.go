@@ -178,6 +178,40 @@ func TestWhoIsOnAHalfOpenConnectionLearnsOfItTooLate(t *testing.T) {
 	c.hears("and stays so")
 }
 
+func TestNobodyIsToldThatAHostHasVanished(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	n := NewNetwork()
+	t.Cleanup(n.Close)
+	door, err := n.lead("orders to payments", "http://"+listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(door, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = far.Close() })
+	c := &caller{T: t, network: n, Conn: far, answers: bufio.NewReader(far)}
+	c.breaks(Vanished)
+	reset(near)
+	for range 2 { // nor by what becomes of an answer
+		c.hearsNothingOf("are you there?")
+	}
+	c.mends()
+	if got, err := c.listen(10 * time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("then comes %q, %v", got, err)
+	}
+}
+
 func TestOneEndHearsThatTheOtherHasEnded(t *testing.T) {
 	t.Parallel()
 	c := call(t)

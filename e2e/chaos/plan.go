@@ -36,6 +36,9 @@ const (
 	Ambiguous  Kind = "world: does it and resets"
 	Down       Kind = "world: down"
 	DealtTwice Kind = "messages twice and shuffled"
+	Vanished   Kind = "host gone, nobody told"
+	Ahead      Kind = "clock: two minutes fast"
+	Behind     Kind = "clock: two minutes slow"
 )
 
 // Fault is something that goes wrong with somebody for a while.
@@ -69,12 +72,14 @@ var (
 	services = []string{"orders", "payments", "inventory", "shipping"}
 	single   = []string{"orders-1", "payments-1", "inventory-1", "shipping-1"} // while another replica works
 	whole    = slices.Concat(services, []string{"gateway", "bff-web", "simulator", "rabbitmq", "postgres"})
+	timed    = slices.Concat(single, []string{"gateway", "bff-web-1"})
 	parties  = []string{"provider", "carrier", "supplier"}
 	queues   = []string{"orders.events", "payments.commands", "inventory.commands", "shipping.commands"}
 )
 
 // kinds lists all kinds. A pause is longer than a heartbeat's death (15 s), a call with all its attempts (8 s) and a
-// worker's claim of a row (20 s): who wakes up has lost everything he had in hand, and does not know.
+// worker's claim of a row (20 s): who wakes up has lost everything he had in hand, and does not know. A host is gone for longer than
+// a database waits for the next word in a transaction (25 s).
 func kinds() []kind {
 	const s = time.Second
 	all := []kind{
@@ -84,6 +89,9 @@ func kinds() []kind {
 		{Memory, []string{"rabbitmq"}, 4 * s, 4 * s},
 		{Disk, []string{"rabbitmq"}, 4 * s, 4 * s},
 		{DealtTwice, queues, 2 * s, 2 * s},
+		{Vanished, single, 28 * s, 4 * s},
+		{Ahead, timed, 5 * s, 5 * s},
+		{Behind, timed, 5 * s, 5 * s},
 	}
 	for _, name := range []Kind{Latency, Reset, BlackHole, OneWay, HalfOpen} {
 		all = append(all, kind{name, links(), 5 * s, 5 * s})
@@ -107,7 +115,6 @@ func links() []string {
 // touches is who must not be in trouble for another reason at the same time, for else neither could be told from the other, or be
 // undone without it.
 func (f Fault) touches() []string {
-	program := strings.TrimRight(f.Victim, "-12")
 	switch f.Kind {
 	case DealtTwice:
 		owner, _, _ := strings.Cut(f.Victim, ".")
@@ -122,8 +129,13 @@ func (f Fault) touches() []string {
 			to = "postgres"
 		}
 		return []string{from, to} // a party can well be slow at the end of a bad line
+	case Vanished:
+		return []string{programOf(f.Victim), "rabbitmq", "postgres"} // all its ways are in use
 	default:
-		return []string{program}
+		if f.Victim == "postgres" || f.Victim == "rabbitmq" {
+			return []string{f.Victim, "simulator"} // again, nothing flows
+		}
+		return []string{programOf(f.Victim)}
 	}
 }
 

@@ -78,6 +78,9 @@ func TestWhatAFaultTouches(t *testing.T) {
 	}{
 		{Fault{Kind: Killed, Victim: "orders-1"}, []string{"orders"}},
 		{Fault{Kind: Frozen, Victim: "bff-web"}, []string{"bff-web"}},
+		{Fault{Kind: Killed, Victim: "postgres"}, []string{"postgres", "simulator"}},
+		{Fault{Kind: Vanished, Victim: "orders-2"}, []string{"orders", "rabbitmq", "postgres"}},
+		{Fault{Kind: Ahead, Victim: "shipping-1"}, []string{"shipping"}},
 		{Fault{Kind: DealtTwice, Victim: "payments.commands"}, []string{"payments", "rabbitmq"}},
 		{Fault{Kind: Slow, Victim: "carrier"}, []string{"simulator"}},
 		{Fault{Kind: Reset, Victim: "orders to database"}, []string{"orders", "postgres"}},
@@ -86,5 +89,20 @@ func TestWhatAFaultTouches(t *testing.T) {
 		if got := test.fault.touches(); !slices.Equal(got, test.want) {
 			t.Errorf("%s touches %v, want %v", test.fault, got, test.want)
 		}
+	}
+}
+
+func TestWhatNobodyHasNoticedIsPlayedOnceMore(t *testing.T) {
+	t.Parallel()
+	plan := []Fault{{Kind: Killed, Begin: time.Second}, {Kind: Slow, Begin: time.Minute}, {Kind: Slow, Victim: "other", Begin: time.Hour}}
+	if got := unnoticed(plan, nil); !slices.Equal(got, plan) {
+		t.Errorf("first %v", got)
+	}
+	done := []Done{{Fault: plan[0]}, {Fault: plan[1], Idle: true}, {Fault: plan[2], Idle: true}}
+	if got := unnoticed(plan, done); !slices.Equal(got, []Fault{{Kind: Slow}, {Kind: Slow, Victim: "other"}}) {
+		t.Errorf("then %v", got)
+	}
+	if got := unnoticed(plan, append(done, Done{Fault: plan[1]})); len(got) != 0 {
+		t.Errorf("in the end %v", got)
 	}
 }

@@ -79,6 +79,21 @@ func (p *player) one(ctx context.Context, f Fault, start time.Time) {
 	p.done = append(p.done, done)
 }
 
+// unnoticed are the faults of a plan whose kinds nobody has noticed so far. After the first time each is due at once.
+func unnoticed(plan []Fault, done []Done) []Fault {
+	var left []Fault
+	for _, f := range plan {
+		if slices.ContainsFunc(done, func(d Done) bool { return d.Kind == f.Kind && !d.Idle }) {
+			continue
+		}
+		if len(done) > 0 {
+			f.Begin = 0
+		}
+		left = append(left, f)
+	}
+	return left
+}
+
 // judge looks at what has come of a step. That nothing came of it is no failure, but must not count as a success either.
 func (p *player) judge(done *Done, err error, start time.Time) {
 	if err == nil {

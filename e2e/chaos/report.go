@@ -19,8 +19,8 @@ type Outcome struct {
 	Lasted    time.Duration // until the system was at rest
 	Done      []Done
 	Shoppers  int
-	Accepted  int // orders
-	SentAgain int // requests
+	Accepted  map[string]time.Time // when each order was
+	SentAgain int                  // requests
 	Orders    []audit.Order
 	Audit     audit.Report
 }
@@ -37,8 +37,8 @@ func (o Outcome) Markdown() string {
 	fmt.Fprintf(&text, "Seed %d, on %s, %s until all was at rest, on %d cores (%s/%s): %d faults, %d orders accepted by %d shoppers, "+
 		"who had to send a request again %d times.\n\n",
 		o.Seed, o.Began.UTC().Format(time.DateOnly), o.Lasted.Round(time.Second), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
-		effective, o.Accepted, o.Shoppers, o.SentAgain)
-	writeTable(&text, tabulate(o.Done, lives(o.Orders), o.Audit.Breaches))
+		effective, len(o.Accepted), o.Shoppers, o.SentAgain)
+	writeTable(&text, tabulate(o.Done, lives(o.Orders, o.Accepted), o.Audit.Breaches))
 	fmt.Fprintf(&text, "\nThe books afterwards: %s.\n", o.Audit.Summary())
 	return text.String()
 }

@@ -1,12 +1,14 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 type target struct {
 	*system.System
 	network *Network
+	clocks  clocks
 }
 
 // errNothing is the error for a fault that was done as planned and that nobody has noticed. It would prove nothing.
@@ -37,6 +40,10 @@ func (t target) strike(ctx context.Context, f Fault) (heal, error) {
 		return t.restart(f.Victim), errors.Join(err, t.gone(f.Victim))
 	case Frozen:
 		return t.freeze(ctx, f.Victim)
+	case Vanished:
+		return t.vanish(ctx, f.Victim)
+	case Ahead, Behind:
+		return t.moveClock(ctx, f)
 	case Memory:
 		return t.alarm(ctx, servers.Alarm{Memory: true},
 			[]string{"set_vm_memory_high_watermark", "absolute", "1MB"}, []string{"set_vm_memory_high_watermark", "absolute", "512MiB"})
@@ -96,6 +103,38 @@ func (t target) restart(name string) heal {
 		})
 	}
 }
+
+// vanish takes the machine away from under a replica: it is gone, and so is the kernel that would have told those who had
+// connections with it. It is started again at once, as it would be elsewhere, while they still believe in the first one and keep
+// its locks and its messages.
+func (t target) vanish(ctx context.Context, name string) (heal, error) {
+	ways := t.network.from(programOf(name))
+	for _, way := range ways {
+		if err := t.network.Break(way, Vanished); err != nil {
+			return nil, err
+		}
+	}
+	err := t.each(name, func(p *system.Part) error { p.Kill(); return nil })
+	if err == nil {
+		err = cmp.Or(t.gone(name), t.restart(name)(ctx))
+	}
+	return func(context.Context) error {
+		hits := 0
+		for _, way := range ways {
+			n, err := t.network.Mend(way)
+			if err != nil {
+				return err
+			}
+			hits += n
+		}
+		if hits == 0 {
+			return errNothing
+		}
+		return nil
+	}, err
+}
+
+func programOf(name string) string { return strings.TrimRight(name, "-12") }
 
 func (t target) freeze(ctx context.Context, name string) (heal, error) {
 	err := t.each(name, func(p *system.Part) error {
@@ -165,7 +204,7 @@ func (t target) alarm(ctx context.Context, want servers.Alarm, on, off []string)
 }
 
 // patience is how long something may take that happens by itself.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // until waits for something, and says what the last trouble with it was when it does not come.
 func until(ctx context.Context, what string, holds func() (bool, error)) error {

@@ -95,3 +95,19 @@ func TestAReportTakesThePlaceOfTheLastOne(t *testing.T) {
 		}
 	}
 }
+
+func TestAnOrderBeginsWhenItsCustomerSaysSo(t *testing.T) {
+	t.Parallel()
+	at := func(s int) time.Time { return time.Unix(1000+int64(s), 0) }
+	order := func(id string, placed, ended int) audit.Order {
+		return audit.Order{ID: id, Status: "delivered", PlacedAt: at(placed), Timeline: []audit.TimelineEntry{{At: at(placed)}, {At: at(ended)}}}
+	}
+	got := lives(
+		[]audit.Order{order("true", 1, 5), order("placed by a fast clock", 121, 6), order("ended by a slow one", 1, -115), order("without an answer", 3, 7)},
+		map[string]time.Time{"true": at(1), "placed by a fast clock": at(2), "ended by a slow one": at(1)},
+	)
+	want := []life{{"true", at(1), at(5), true}, {"placed by a fast clock", at(2), at(6), true}, {"without an answer", at(3), at(7), true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v\nwant %v", got, want)
+	}
+}

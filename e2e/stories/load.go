@@ -34,8 +34,14 @@ type Load struct {
 	shoppers sync.WaitGroup
 
 	mu       sync.Mutex
-	accepted map[string]string // card by order
-	curable  int               // answers that trying again has cured
+	accepted map[string]receipt // by order
+	curable  int                // answers that trying again has cured
+}
+
+// receipt is what a shopper keeps of an order that was accepted.
+type receipt struct {
+	card string
+	at   time.Time // when he had the answer
 }
 
 // StartLoad lets four shoppers order one product until Finish.
@@ -58,7 +64,7 @@ func (c *Client) StartLoad() *Load {
 // StartLoadOf lets shoppers with other habits order until Stop.
 func (c *Client) StartLoadOf(h Habits) *Load {
 	ctx, stop := context.WithCancel(c.Context())
-	l := &Load{Client: c, habits: h, stop: stop, accepted: map[string]string{}}
+	l := &Load{Client: c, habits: h, stop: stop, accepted: map[string]receipt{}}
 	c.Cleanup(stop)
 	for range h.Shoppers {
 		l.shoppers.Go(func() {
@@ -125,9 +131,9 @@ func (l *Load) note(id, card string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if before, again := l.accepted[id]; again {
-		l.Errorf("order %s was given out twice, %s and %s", id, before, card)
+		l.Errorf("order %s was given out twice, %s and %s", id, before.card, card)
 	}
-	l.accepted[id] = card
+	l.accepted[id] = receipt{card, time.Now()}
 }
 
 // Accepted lists the ids of the orders that were accepted so far.
@@ -135,6 +141,17 @@ func (l *Load) Accepted() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Collect(maps.Keys(l.accepted))
+}
+
+// AcceptedAt tells when those orders were.
+func (l *Load) AcceptedAt() map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := map[string]time.Time{}
+	for id, r := range l.accepted {
+		at[id] = r.at
+	}
+	return at
 }
 
 // SentAgain is how many requests had to be sent again.
@@ -156,8 +173,8 @@ func (l *Load) Finish() int {
 	l.Helper()
 	l.Stop()
 	ends, counts, delivered := map[string]Tracking{}, map[string]int{}, 0
-	for id, card := range l.accepted {
-		end := l.End(id)
+	for id, receipt := range l.accepted {
+		end, card := l.End(id), receipt.card
 		ends[id] = end
 		counts[fmt.Sprint(card, " ", end.Status, " ", end.Reason)]++
 		if end.Status == "delivered" {

@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 )
 
-// Build compiles all programs of the workspace at repo into the folder out.
-func Build(ctx context.Context, repo, out string) error {
+// Build compiles all programs of the workspace at repo into the folder out, with further flags of go build.
+func Build(ctx context.Context, repo, out string, flags ...string) error {
 	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("folder for the programs: %w", err)
 	}
 	// Without version control: git refuses to speak about a checkout that somebody else owns.
-	args := []string{"build", "-buildvcs=false", "-o", out + string(filepath.Separator)}
+	args := append([]string{"build", "-buildvcs=false", "-o", out + string(filepath.Separator)}, flags...)
 	for _, program := range programs {
 		folder := filepath.Join(repo, program)
 		if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {

@@ -1,0 +1,119 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderflow/local/system"
+)
+
+// clocks are those of the programs: each can be moved while it runs. All processes of a machine have the same clock, so the
+// programs are built with a time package that reads from a file, one for each replica, how wrong it is.
+type clocks struct{ dir string }
+
+// clockStep is how wrong a clock becomes: longer than any lease, patience and wait that the programs compare with it.
+const clockStep = 2 * time.Minute
+
+// flag returns the option of go build that exchanges the time package. Nothing of the toolchain is changed: the compiler
+// reads other files in place of its own (-overlay).
+func (c clocks) flag(ctx context.Context) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env: %w", err)
+	}
+	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
+	source, err := os.ReadFile(original)
+	if err != nil {
+		return "", err
+	}
+	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
+	if strings.Count(string(source), now) != 1 {
+		return "", errors.New("time.Now of this Go is another one: " + original)
+	}
+	changed, addition := filepath.Join(c.dir, "time.go"), filepath.Join("testdata", "clock", "moved.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), now, now+"\tsec += moved.Load()\n", 1)), 0o600); err != nil {
+		return "", err
+	}
+	if addition, err = filepath.Abs(addition); err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
+		original: changed,
+		filepath.Join(filepath.Dir(original), "moved.go"): addition,
+	}})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(c.dir, "overlay.json")
+	return "-overlay=" + list, os.WriteFile(list, overlay, 0o600)
+}
+
+// amend tells a replica where to read how wrong its clock is. It is known by its address.
+func (c clocks) amend(env []string) []string {
+	for _, setting := range env {
+		if address, ok := strings.CutPrefix(setting, "HTTP_ADDR="); ok {
+			env = append(env, "CLOCK="+c.file(address))
+		}
+	}
+	return env
+}
+
+func (c clocks) file(address string) string { return filepath.Join(c.dir, "clock-"+address) }
+
+// move makes a part's clock wrong, or right again.
+func (c clocks) move(p *system.Part, by time.Duration) error {
+	address, err := url.Parse(p.URL)
+	if err != nil {
+		return err
+	}
+	file := c.file(address.Host)
+	if err := os.WriteFile(file+"~", []byte(strconv.Itoa(int(by.Seconds()))), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+"~", file) // it is read at any moment
+}
+
+// moveClock has the clock of a part go two minutes fast or slow, which it shows in the Date of its answers.
+func (t target) moveClock(ctx context.Context, f Fault) (heal, error) {
+	set := func(ctx context.Context, by time.Duration) error {
+		return t.each(f.Victim, func(p *system.Part) error {
+			if err := t.clocks.move(p, by); err != nil {
+				return err
+			}
+			return until(ctx, fmt.Sprintf("the clock of %s is wrong by %s", p.Name, by), func() (bool, error) {
+				wrong, err := clockOf(ctx, p)
+				return (wrong - by).Abs() < clockStep/4, err
+			})
+		})
+	}
+	by := clockStep
+	if f.Kind == Behind {
+		by = -by
+	}
+	return func(ctx context.Context) error { return set(ctx, 0) }, set(ctx, by)
+}
+
+// clockOf is how wrong the clock of a part is, within a second or so.
+func clockOf(ctx context.Context, p *system.Part) (time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/livez", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	_ = response.Body.Close() // only the head is wanted
+	date, err := http.ParseTime(response.Header.Get("Date"))
+	return time.Until(date), err
+}
