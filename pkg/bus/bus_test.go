@@ -12,7 +12,6 @@ import (
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/google/uuid"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -364,68 +363,6 @@ func TestAStoppedConsumerFinishesWhatItHasInHand(t *testing.T) {
 		t.Fatalf("%d messages handled, want the one in hand", got.count())
 	}
 	testkit.Until(t, "the other one is back in the queue", func() bool { return v.Depth("payments.commands") == 1 })
-}
-
-func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
-	t.Parallel()
-	v := testkit.NewVhost(t)
-	b := newBroker(t, v.URL)
-	var got seen
-	broken := true
-	q := queue(kind)
-	p, _ := running(t, b, q, func(_ context.Context, batch []bus.Delivery) []error {
-		errs := make([]error, len(batch))
-		if broken {
-			for i := range errs {
-				errs[i] = bus.Reject(errors.New("a bug"))
-			}
-			return errs
-		}
-		got.add(batch)
-		return errs
-	})
-	first, second := message(`1`), message(`2`)
-	publish(t, p, first, second)
-	v.Put("", "payments.commands", amqp.Publishing{Body: []byte("by hand")})
-	testkit.Until(t, "three are dead", func() bool { return v.Depth("payments.commands.dead") == 3 })
-
-	dead := b.NewDeadLetters(q)
-	for range 3 { // looking takes nothing away and changes no order
-		letters, total, err := dead.List(t.Context(), 2)
-		if err != nil || total != 3 || len(letters) != 2 || letters[0].ID != first.ID || letters[1].ID != second.ID {
-			t.Fatalf("list: %d of %d, %v: %+v", len(letters), total, err, letters)
-		}
-		if l := letters[0]; l.Reason != "rejected" || l.Error != "a bug" || l.Queue != "payments.commands" || l.FirstFailed.IsZero() {
-			t.Errorf("the story of the first: %+v", l)
-		}
-	}
-	broken = false
-	refuse := errors.New("the audit cannot be written")
-	if err := dead.Replay(t.Context(), second.ID, "olga", func(bus.DeadLetter) error { return refuse }); !errors.Is(err, refuse) {
-		t.Fatalf("replay without an audit: %v", err)
-	}
-	if n := v.Depth("payments.commands.dead"); n != 3 {
-		t.Fatalf("%d dead letters after a refused replay, want 3", n)
-	}
-	if err := dead.Replay(t.Context(), second.ID, "olga", func(bus.DeadLetter) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Until(t, "the second is handled", func() bool { return got.count() == 1 })
-	if d := got.list[0]; d.ID != second.ID || d.Attempt != 1 {
-		t.Errorf("replayed: %s, attempt %d", d.ID, d.Attempt)
-	}
-	var written string
-	if err := dead.Discard(t.Context(), first.ID, func(l bus.DeadLetter) error { written = string(l.Body); return nil }); err != nil || written != "1" {
-		t.Fatalf("discard: %v, written down: %q", err, written)
-	}
-	if err := dead.Discard(t.Context(), first.ID, func(bus.DeadLetter) error { return nil }); err == nil {
-		t.Error("discarded twice")
-	}
-	testkit.Until(t, "one is left", func() bool { return v.Depth("payments.commands.dead") == 1 })
-	letters, _, err := dead.List(t.Context(), 10)
-	if err != nil || len(letters) != 1 || letters[0].ID == "" || string(letters[0].Body) != "by hand" {
-		t.Errorf("left: %v, %+v", err, letters)
-	}
 }
 
 // A broker with an alarm stops reading from those who publish. They must not pile up what they cannot get rid of.

@@ -22,7 +22,8 @@ type DeadLetter struct {
 
 // DeadLetters is the operator's access to the dead-letter queue of one queue. Calls take a connection of their own, which
 // is closed after: whatever was looked at and not acknowledged goes back to its place, also when this program dies in the
-// middle. While one call looks, another sees an empty queue: callers take turns by a lock.
+// middle. While one call looks, another sees an empty queue: callers take turns by a lock. A call whose program was killed
+// has lost the lock before the broker has its letters back, so the next one waits for them (settled, below).
 type DeadLetters struct {
 	broker *Broker
 	queue  Queue
@@ -63,7 +64,7 @@ func (d *DeadLetters) Discard(ctx context.Context, id string, before func(DeadLe
 		if err := before(l); err != nil {
 			return err
 		}
-		return s.take(l)
+		return s.take(ctx, l)
 	})
 }
 
@@ -86,7 +87,7 @@ func (d *DeadLetters) Replay(ctx context.Context, id, by string, before func(Dea
 		if err := p.publish(ctx, []envelope{e})[0]; err != nil {
 			return fault.New(fault.Unavailable, "dead letter %s could not be replayed now and is still there", id).Because(err)
 		}
-		return s.take(l)
+		return s.take(ctx, l)
 	})
 }
 
@@ -110,15 +111,18 @@ func (d *DeadLetters) with(ctx context.Context, id string, use func(*looking, De
 type looking struct {
 	*session
 	queue Queue
-	left  int // in the queue, when we are done
+	holds bool // letters that the broker is still to have back
 }
 
-// take removes a dead letter for good.
-func (s *looking) take(l DeadLetter) error {
-	if err := s.ch.Ack(l.raw.DeliveryTag, false); err != nil {
-		return fault.New(fault.Unavailable, "dead letter %s could not be taken away now", l.ID).Because(err)
+// take removes a dead letter for good. It says so once the broker has done it, which does not answer an acknowledgement.
+func (s *looking) take(ctx context.Context, l DeadLetter) error {
+	err := s.ch.Ack(l.raw.DeliveryTag, false)
+	if err == nil {
+		err = s.giveBack(ctx)
 	}
-	s.left--
+	if err != nil {
+		return fault.New(fault.Unavailable, "whether dead letter %s has been taken away is not known now", l.ID).Because(err)
+	}
 	return nil
 }
 
@@ -131,11 +135,14 @@ func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, 
 	s := &looking{session: opened, queue: d.queue}
 	defer s.close()
 	defer context.AfterFunc(ctx, s.close)() // Get takes no context
-	defer s.giveBack(ctx)
+	defer s.giveBack(ctx)                   //nolint:errcheck // closing returns them too, a moment later
 	if err := d.queue.declare(s.ch); err != nil {
-		return err
+		return fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
 	}
-	for i := range limit {
+	if err := s.settled(ctx); err != nil {
+		return fault.New(fault.Unavailable, "somebody still has dead letters of %s in hand", d.queue.Name()).Because(err)
+	}
+	for range limit {
 		raw, ok, err := s.ch.Get(d.queue.Dead(), false)
 		if err != nil {
 			return fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
@@ -143,9 +150,7 @@ func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, 
 		if !ok {
 			return nil
 		}
-		if i == 0 {
-			s.left = 1 + int(raw.MessageCount)
-		}
+		s.holds = true
 		more, err := see(s, d.queue.deadLetter(raw), int(raw.MessageCount))
 		if err != nil || !more {
 			return err
@@ -154,19 +159,37 @@ func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, 
 	return nil
 }
 
-const giveBackWithin = time.Second
-
-// giveBack returns what was looked at, and waits until the queue has it: whoever looks next should see all. Closing the
-// session alone would return it too, a moment later.
-func (s *looking) giveBack(ctx context.Context) {
-	if s.left == 0 || s.ch.Nack(0, true, true) != nil { // tag 0: all that is outstanding
-		return
+// giveBack returns what was looked at, and waits until the queue has it: whoever looks next should see all.
+func (s *looking) giveBack(ctx context.Context) error {
+	if !s.holds {
+		return nil
 	}
-	for deadline := time.Now().Add(giveBackWithin); time.Now().Before(deadline); pause(ctx, 5*time.Millisecond) {
+	s.holds = false
+	if err := s.ch.Nack(0, true, true); err != nil { // tag 0: all that is outstanding
+		return fmt.Errorf("give back: %w", err)
+	}
+	return s.settled(ctx)
+}
+
+const settledWithin = 4 * time.Second // below the time that the gateway gives an answer
+
+// settled waits until nobody has a dead letter in hand. A quorum queue counts whoever got a message and has not settled it
+// as a consumer, until his acknowledgement is applied or, in the same step, all that he had is back in its place. So this
+// is also how to know of an acknowledgement that it has been, and of a killed program's letters that they can be seen.
+func (s *looking) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settledWithin)
+	defer cancel()
+	for {
 		q, err := s.ch.QueueDeclarePassive(s.queue.Dead(), true, false, false, false, nil)
-		if err != nil || q.Messages >= s.left {
-			return
+		switch {
+		case err != nil:
+			return fmt.Errorf("ask for consumers of %s: %w", s.queue.Dead(), err)
+		case q.Consumers == 0:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%d letters of %s in hand: %w", q.Consumers, s.queue.Dead(), ctx.Err())
 		}
+		pause(ctx, 5*time.Millisecond)
 	}
 }
 

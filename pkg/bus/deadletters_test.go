@@ -1,0 +1,116 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/testkit"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	b := newBroker(t, v.URL)
+	var got seen
+	broken := true
+	q := queue(kind)
+	p, _ := running(t, b, q, func(_ context.Context, batch []bus.Delivery) []error {
+		errs := make([]error, len(batch))
+		if broken {
+			for i := range errs {
+				errs[i] = bus.Reject(errors.New("a bug"))
+			}
+			return errs
+		}
+		got.add(batch)
+		return errs
+	})
+	first, second := message(`1`), message(`2`)
+	publish(t, p, first, second)
+	v.Put("", "payments.commands", amqp.Publishing{Body: []byte("by hand")})
+	testkit.Until(t, "three are dead", func() bool { return v.Depth("payments.commands.dead") == 3 })
+
+	dead := b.NewDeadLetters(q)
+	for range 3 { // looking takes nothing away and changes no order
+		letters, total, err := dead.List(t.Context(), 2)
+		if err != nil || total != 3 || len(letters) != 2 || letters[0].ID != first.ID || letters[1].ID != second.ID {
+			t.Fatalf("list: %d of %d, %v: %+v", len(letters), total, err, letters)
+		}
+		if l := letters[0]; l.Reason != "rejected" || l.Error != "a bug" || l.Queue != "payments.commands" || l.FirstFailed.IsZero() {
+			t.Errorf("the story of the first: %+v", l)
+		}
+	}
+	broken = false
+	refuse := errors.New("the audit cannot be written")
+	if err := dead.Replay(t.Context(), second.ID, "olga", func(bus.DeadLetter) error { return refuse }); !errors.Is(err, refuse) {
+		t.Fatalf("replay without an audit: %v", err)
+	}
+	if n := v.Depth("payments.commands.dead"); n != 3 {
+		t.Fatalf("%d dead letters after a refused replay, want 3", n)
+	}
+	if err := dead.Replay(t.Context(), second.ID, "olga", func(bus.DeadLetter) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "the second is handled", func() bool { return got.count() == 1 })
+	if d := got.list[0]; d.ID != second.ID || d.Attempt != 1 {
+		t.Errorf("replayed: %s, attempt %d", d.ID, d.Attempt)
+	}
+	var written string
+	if err := dead.Discard(t.Context(), first.ID, func(l bus.DeadLetter) error { written = string(l.Body); return nil }); err != nil || written != "1" {
+		t.Fatalf("discard: %v, written down: %q", err, written)
+	}
+	if err := dead.Discard(t.Context(), first.ID, func(bus.DeadLetter) error { return nil }); err == nil {
+		t.Error("discarded twice")
+	}
+	testkit.Until(t, "one is left", func() bool { return v.Depth("payments.commands.dead") == 1 })
+	letters, _, err := dead.List(t.Context(), 10)
+	if err != nil || len(letters) != 1 || letters[0].ID == "" || string(letters[0].Body) != "by hand" {
+		t.Errorf("left: %v, %+v", err, letters)
+	}
+}
+
+// A program that is killed while it looks is gone before the broker has its letters back. Whoever looks meanwhile is not
+// told that there are none.
+func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	b, q := newBroker(t, v.URL), queue(kind)
+	p, stop := running(t, b, q, func(_ context.Context, batch []bus.Delivery) []error { return []error{bus.Reject(errors.New("a bug"))} })
+	first, second := message(`1`), message(`2`)
+	publish(t, p, first)
+	publish(t, p, second)
+	testkit.Until(t, "both are dead", func() bool { return v.Depth(q.Dead()) == 2 })
+	stop()
+
+	conn, err := amqp.Dial(v.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // mostly closed by then
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok, err := ch.Get(q.Dead(), false); err != nil || !ok || d.MessageId != first.ID {
+		t.Fatalf("got %v, %v: %s", ok, err, d.MessageId)
+	}
+	dead := b.NewDeadLetters(q)
+	if letters, total, err := dead.List(t.Context(), 10); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("while somebody has one in hand: %d of %d, %v", len(letters), total, err)
+	}
+	if _, err := dead.Find(t.Context(), first.ID); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("the one that he has: %v", err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = conn.Close() })
+	if _, err := dead.Find(t.Context(), first.ID); err != nil {
+		t.Errorf("as he goes: %v", err)
+	}
+	if letters, total, err := dead.List(t.Context(), 10); err != nil || total != 2 || letters[0].ID != first.ID {
+		t.Errorf("when he has gone: %d of %d, %v", len(letters), total, err)
+	}
+}
