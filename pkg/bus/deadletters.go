@@ -208,7 +208,18 @@ func (q Queue) deadLetter(raw amqp.Delivery) DeadLetter {
 	}
 	if l.Reason == "" {
 		l.Reason, l.Error = deadCrashing, "the broker gave it up: its consumers kept disappearing while they held it"
+		l.LastFailed = givenUp(raw.Headers)
 	}
 	l.Error = strings.ToValidUTF8(l.Error, "\uFFFD")
 	return l
+}
+
+// givenUp is when the broker itself has given a message up: it writes each of its own dead-letterings in front of the others.
+func givenUp(headers amqp.Table) (at time.Time) {
+	if deaths, ok := headers["x-death"].([]any); ok && len(deaths) > 0 {
+		if latest, ok := deaths[0].(amqp.Table); ok {
+			at, _ = latest["time"].(time.Time)
+		}
+	}
+	return at.UTC()
 }

@@ -87,15 +87,7 @@ func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
 	testkit.Until(t, "both are dead", func() bool { return v.Depth(q.Dead()) == 2 })
 	stop()
 
-	conn, err := amqp.Dial(v.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // mostly closed by then
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ch, leave := stranger(t, v)
 	if d, ok, err := ch.Get(q.Dead(), false); err != nil || !ok || d.MessageId != first.ID {
 		t.Fatalf("got %v, %v: %s", ok, err, d.MessageId)
 	}
@@ -106,11 +98,58 @@ func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
 	if _, err := dead.Find(t.Context(), first.ID); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("the one that he has: %v", err)
 	}
-	time.AfterFunc(100*time.Millisecond, func() { _ = conn.Close() })
+	time.AfterFunc(100*time.Millisecond, leave)
 	if _, err := dead.Find(t.Context(), first.ID); err != nil {
 		t.Errorf("as he goes: %v", err)
 	}
 	if letters, total, err := dead.List(t.Context(), 10); err != nil || total != 2 || letters[0].ID != first.ID {
 		t.Errorf("when he has gone: %d of %d, %v", len(letters), total, err)
 	}
+}
+
+// The broker itself gives up a message that no consumer survives, and tells when.
+func TestAMessageThatKillsItsConsumersIsADeadLetterWithATime(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	b, q := newBroker(t, v.URL), queue(kind)
+	dead := b.NewDeadLetters(q)
+	if _, _, err := dead.List(t.Context(), 1); err != nil { // makes the queues, without a consumer
+		t.Fatal(err)
+	}
+	m := message(`1`)
+	v.Put(bus.Commands, kind, amqp.Publishing{MessageId: m.ID, Type: kind, Body: m.Body})
+	ch, _ := stranger(t, v)
+	testkit.Until(t, "it is dead", func() bool {
+		for {
+			d, ok, err := ch.Get(q.Name(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				return v.Depth(q.Dead()) == 1
+			}
+			if err := d.Nack(false, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	l, err := dead.Find(t.Context(), m.ID)
+	if err != nil || l.Reason != "delivery_limit" || time.Since(l.LastFailed).Abs() > time.Hour {
+		t.Errorf("%v: %s at %s: %s", err, l.Reason, l.LastFailed, l.Error)
+	}
+}
+
+// stranger is somebody else on the broker, until the test ends or he leaves.
+func stranger(t *testing.T, v *testkit.Vhost) (ch *amqp.Channel, leave func()) {
+	t.Helper()
+	conn, err := amqp.Dial(v.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave = func() { _ = conn.Close() } // closed already, when it is done twice
+	t.Cleanup(leave)
+	if ch, err = conn.Channel(); err != nil {
+		t.Fatal(err)
+	}
+	return ch, leave
 }

@@ -3,10 +3,10 @@
 package deadletters
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -177,9 +177,11 @@ func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.D
 	return err
 }
 
-// alone runs f while no other replica looks at the same dead letters, for while one looks, another sees none.
+// alone runs f while no other replica looks at the same dead letters, for while one looks, another sees none. What f has
+// seen counts if the lock was held until the end, which the commit shows.
 func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(context.Context) error) error {
-	return pgx.BeginFunc(ctx, o.db.Pool, func(tx pgx.Tx) error {
+	var done error
+	err := pgx.BeginFunc(ctx, o.db.Pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+lockWait+`'`); err != nil {
 			return fmt.Errorf("dead letters: %w", err)
 		}
@@ -188,18 +190,28 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 		if err != nil {
 			return fault.New(fault.Unavailable, "somebody else is looking at the dead letters of %s", q.Queue()).Because(err)
 		}
-		return f(ctx)
+		done = f(ctx)
+		return nil
 	})
+	return cmp.Or(err, done)
 }
 
-// audit writes down a deed before it is done, in a transaction of its own.
+// audit writes down a deed before it is done, in a transaction of its own. An operator who does it again because it was
+// interrupted, or got no answer, has decided once.
 func (o *Operations) audit(ctx context.Context, operator, action, why string, l bus.DeadLetter) error {
+	var died *time.Time
+	if !l.LastFailed.IsZero() {
+		died = &l.LastFailed
+	}
 	_, err := o.db.Exec(ctx, `
-		INSERT INTO dead_letter_audit (operator, action, why, queue, message_id, kind, reason, error, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		operator, action, why, l.Queue, storable(l.ID), storable(l.Kind), l.Reason, storable(l.Error), l.Body)
+		INSERT INTO dead_letter_audit (operator, action, why, queue, message_id, kind, reason, error, body, died_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+		WHERE NOT EXISTS (
+			SELECT FROM dead_letter_audit
+			WHERE operator = $1 AND action = $2 AND queue = $4 AND message_id = $5 AND died_at IS NOT DISTINCT FROM $10)`,
+		operator, action, why, l.Queue, storable(l.ID), storable(l.Kind), l.Reason, storable(l.Error), l.Body, died)
 	if err != nil {
-		return errors.Join(fault.New(fault.Unavailable, "the audit cannot be written now, so nothing was done"), err)
+		return fault.New(fault.Unavailable, "the audit cannot be written now, so nothing was done").Because(err)
 	}
 	return nil
 }
