@@ -1,0 +1,184 @@
+// Package operator tests what an operator does when something has gone wrong, as he does it: over HTTP, through the gateway,
+// with a token of his own, while programs and servers are killed.
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/system"
+	"github.com/jackc/pgx/v5"
+)
+
+// repo is the checkout, and programs the folder of the compiled programs, made once for all tests.
+var repo, programs string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if repo, err = system.FindRepo("."); err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "orderflow-operator-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // only a temporary folder is left behind
+	programs = filepath.Join(dir, "bin")
+	if err := system.Build(context.Background(), repo, programs); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// office is a system, and those who use it.
+type office struct {
+	*stories.Client
+	*system.System
+}
+
+// open starts a system with two replicas of each service.
+func open(t *testing.T, env map[string][]string) office {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "orderflow-operator-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	s, err := system.Start(context.WithoutCancel(t.Context()), system.Options{
+		Dir: dir, Binaries: programs, Env: env, Log: t.Output(),
+		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("logs and data are in %s", dir)
+			return
+		}
+		_ = os.RemoveAll(dir) // only a temporary folder is left behind
+	})
+	return office{stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}), s}
+}
+
+// sql does something in the database of a service, behind its back.
+func (o office) sql(service, statement string, arguments ...any) {
+	o.Helper()
+	o.in(service, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(o.Context(), statement, arguments...)
+		return err
+	})
+}
+
+// count reads a number from the database of a service.
+func (o office) count(service, query string, arguments ...any) (n int) {
+	o.Helper()
+	o.in(service, func(conn *pgx.Conn) error {
+		return conn.QueryRow(o.Context(), query, arguments...).Scan(&n)
+	})
+	return n
+}
+
+func (o office) in(service string, use func(*pgx.Conn) error) {
+	o.Helper()
+	conn, err := pgx.Connect(o.Context(), o.DatabaseURL(service))
+	if err != nil {
+		o.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(o.Context())) //nolint:errcheck // nothing is lost by it
+	if err := use(conn); err != nil {
+		o.Fatalf("in the database of %s: %v", service, err)
+	}
+}
+
+// trapped is in the error of whatever was caught in a trap.
+const trapped = "caught in a trap"
+
+// trap makes a service's database refuse what meets a condition, as a constraint would that somebody got wrong.
+func (o office) trap(service, deed, table, condition string) {
+	o.Helper()
+	o.sql(service, `
+		CREATE OR REPLACE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION '`+trapped+`' USING ERRCODE = 'check_violation'; END $$`)
+	o.sql(service, fmt.Sprintf(`CREATE TRIGGER trap BEFORE %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION trap()`, deed, table, condition))
+}
+
+// mend takes a service's traps away.
+func (o office) mend(service string) {
+	o.Helper()
+	o.sql(service, `DROP FUNCTION trap CASCADE`)
+}
+
+// hurry brings the deadlines of an order forward, as docs/operations.md says.
+func (o office) hurry(order string) {
+	o.Helper()
+	o.sql("orders", `UPDATE outbox SET due_at = now() WHERE kind = 'orders.check_progress' AND subject = $1`, order)
+}
+
+// faults are those of the world outside; {} is none.
+func (o office) faults(faults string) {
+	o.Helper()
+	r, err := http.NewRequestWithContext(o.Context(), http.MethodPut, o.SimulatorURL+"/faults", strings.NewReader(faults))
+	if err != nil {
+		o.Fatal(err)
+	}
+	if a, err := stories.Send(r); err != nil || a.Status != http.StatusOK {
+		o.Fatalf("faults: %v %d %s", err, a.Status, a.Body)
+	}
+}
+
+// again kills parts as kill -9 does, and starts them again.
+func (o office) again(names ...string) {
+	o.Helper()
+	for _, name := range names {
+		for _, p := range o.Named(name) {
+			p.Kill()
+		}
+	}
+	for _, name := range names {
+		for _, p := range o.Named(name) {
+			if err := p.Start(o.Context()); err != nil {
+				o.Error(err)
+			}
+		}
+	}
+}
+
+// audited holds the books against each other once the system is at rest.
+func (o office) audited(accepted []string) {
+	o.Helper()
+	const rest = 90 * time.Second
+	report, err := audit.Await(o.Context(), audit.Of(o.System, repo), audit.Expectations{Accepted: accepted}, rest)
+	if err == nil && !report.OK() {
+		var text strings.Builder
+		report.Print(&text)
+		err = errors.New("the books do not agree\n" + text.String())
+	}
+	if err != nil {
+		o.Error(err)
+		return
+	}
+	o.Log(report.Summary())
+}
