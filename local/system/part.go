@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -79,6 +80,22 @@ func (p *Part) Kill() {
 	defer p.mu.Unlock()
 	p.wanted = false
 	p.unit.Kill()
+}
+
+// Replace stops a replica of a program and starts it as it is in another folder of programs, as a roll-out of another
+// release does. It keeps its port and its settings.
+func (p *Part) Replace(ctx context.Context, binaries string) error {
+	replica, ok := p.unit.(*program)
+	if !ok {
+		return fmt.Errorf("replace %s: it is a server", p.Name)
+	}
+	if err := p.Stop(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	replica.path = filepath.Join(binaries, filepath.Base(replica.path))
+	p.mu.Unlock()
+	return p.Start(ctx)
 }
 
 // Suspend freezes the part: its connections stay open and nothing answers.

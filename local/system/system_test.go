@@ -80,6 +80,19 @@ func TestASystemFromStartToStop(t *testing.T) {
 		p.Suspend()
 		must(t, p.Stop())
 	})
+	t.Run("a replica can be replaced by another release of its program, and a server cannot", func(t *testing.T) {
+		release := t.TempDir()
+		must(t, os.Symlink(filepath.Join(options.Binaries, "orders"), filepath.Join(release, "orders")))
+		must(t, s.Program("orders", 2).Replace(t.Context(), release))
+		for number, binaries := range map[int]string{1: options.Binaries, 2: release} {
+			if path := get(t, s.Program("orders", number).URL+"/path"); path != filepath.Join(binaries, "orders") {
+				t.Errorf("orders-%d runs from %s, want it from %s", number, path, binaries)
+			}
+		}
+		if err := s.Rabbit.Replace(t.Context(), release); err == nil {
+			t.Error("RabbitMQ was replaced")
+		}
+	})
 	t.Run("secrets are for their owner alone", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(options.Dir, "secrets", "*"))
 		must(t, err)

@@ -15,6 +15,7 @@ func main() {
 	http.HandleFunc("GET /env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Join(os.Environ(), "\n"))
 	})
+	http.HandleFunc("GET /path", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Args[0]) })
 	http.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
 		fmt.Fprintln(os.Stderr, "crashed on request")
 		os.Exit(3)
