@@ -22,6 +22,8 @@ func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
 	part := postgres.Migrations{Name: "things", Files: fstest.MapFS{
 		"00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE things (n int); SELECT pg_sleep(0.2);")},
 		"00002_more.sql":   {Data: []byte("-- +goose Up\nALTER TABLE things ADD COLUMN m int;")},
+		// It waits for all transactions of others, and so it must not be they who wait for it to end.
+		"00003_index.sql": {Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nDROP INDEX CONCURRENTLY IF EXISTS things_m;\nCREATE INDEX CONCURRENTLY things_m ON things (m);")},
 	}}
 	var all sync.WaitGroup
 	for range 4 {
