@@ -1,0 +1,140 @@
+// Package upgrade holds this release against the one before: both run side by side on the same data and the same queues,
+// with orders on their way, forward and back; and no migration is let in that the release before could not live with.
+package upgrade
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Verdict is what the reader of migrations says of a file.
+type Verdict struct {
+	Refused []string // what the release before could not live with, or nobody can tell
+	Since   []string // releases that are said to have been the first without what a statement takes away
+}
+
+// Judge reads a migration (docs/adr/0029). It knows only statements that the release before cannot notice, and refuses all others: a
+// statement that is harmless and not known is added here once, one that does harm and was overlooked is an outage.
+//
+// What takes something away is let in behind a line that says in which release it was last needed by nobody:
+//
+//	-- contract: since v1.4.0 nothing reads or writes it
+//	ALTER TABLE payments DROP COLUMN code;
+func Judge(file string) Verdict {
+	statements, err := split(file)
+	if err != nil {
+		return Verdict{Refused: []string{err.Error()}}
+	}
+	j := judge{statements: statements, alone: annotated(file, "NO TRANSACTION"), created: map[string]bool{}}
+	if !annotated(file, "Up") || annotated(file, "Down") {
+		j.Refused = append(j.Refused, "it needs a line -- +goose Up, and none for the way down: there is none")
+	}
+	for i, s := range statements {
+		wrong := j.wrong(i)
+		switch {
+		case s.contract == "" && wrong != "":
+			j.Refused = append(j.Refused, fmt.Sprintf("%s: %s", s.text, wrong))
+		case s.contract != "" && wrong == "":
+			j.Refused = append(j.Refused, fmt.Sprintf("%s: takes nothing away and needs no line about a contract", s.text))
+		case s.contract != "":
+			since := contract.FindStringSubmatch(s.contract)
+			if since == nil {
+				j.Refused = append(j.Refused, fmt.Sprintf("%s: it has to say: contract: since <release> <why nobody needs it>", s.contract))
+				continue
+			}
+			j.Since = append(j.Since, since[1])
+		}
+	}
+	return j.Verdict
+}
+
+type judge struct {
+	Verdict
+	statements []statement
+	alone      bool            // each statement is its own transaction
+	created    map[string]bool // tables that this file makes, about which the release before knows nothing
+}
+
+const name = `([a-z_][a-z0-9_]*)`
+
+var (
+	contract = regexp.MustCompile(`^contract: since (\S+) \S+ \S+`)
+
+	createTable = regexp.MustCompile(`^create table ` + name + ` \(.*\)$`)
+	createIndex = regexp.MustCompile(`^create (unique )?index (concurrently )?` + name + ` on ` + name + ` `)
+	dropIndex   = regexp.MustCompile(`^drop index concurrently if exists ` + name + `$`)
+	alterTable  = regexp.MustCompile(`^alter table ` + name + ` (.*)$`)
+	comment     = regexp.MustCompile(`^comment on `)
+
+	storage   = regexp.MustCompile(`^set \([^()]*\)$`)
+	validate  = regexp.MustCompile(`^validate constraint ` + name + `$`)
+	addColumn = regexp.MustCompile(`^add column ` + name + ` ([a-z]+(\(\d+\))?( with time zone)?(\[\])?)( not null)?( default (''(::[a-z]+)?|-?\d+|true|false|now\(\)))?( not null)?$`)
+)
+
+// wrong says what is wrong with a statement; empty: nothing.
+func (j *judge) wrong(i int) string {
+	text := j.statements[i].text
+	if m := createTable.FindStringSubmatch(text); m != nil {
+		j.created[m[1]] = true
+		return ""
+	}
+	if m := createIndex.FindStringSubmatch(text); m != nil {
+		unique, concurrently, index, table := m[1] != "", m[2] != "", m[3], m[4]
+		switch {
+		case j.created[table]:
+			return ""
+		case unique:
+			return "the release before may write what it forbids"
+		case !concurrently:
+			return "nobody can write while it is made: CONCURRENTLY, in a file of its own with -- +goose NO TRANSACTION"
+		case !j.alone || i == 0 || j.statements[i-1].text != "drop index concurrently if exists "+index:
+			return "an attempt that was interrupted leaves an index that does not work: DROP INDEX CONCURRENTLY IF EXISTS before it, and -- +goose NO TRANSACTION"
+		}
+		return ""
+	}
+	if m := dropIndex.FindStringSubmatch(text); m != nil && i+1 < len(j.statements) {
+		if next := createIndex.FindStringSubmatch(j.statements[i+1].text); next != nil && next[3] == m[1] {
+			return ""
+		}
+	}
+	if m := alterTable.FindStringSubmatch(text); m != nil {
+		if j.created[m[1]] {
+			return ""
+		}
+		for _, action := range commas(m[2]) {
+			if wrong := wrongAction(action); wrong != "" {
+				return wrong
+			}
+		}
+		return ""
+	}
+	if comment.MatchString(text) {
+		return ""
+	}
+	return "the release before is not known to live with it; rows are filled from code, in small steps"
+}
+
+func wrongAction(action string) string {
+	if storage.MatchString(action) || validate.MatchString(action) {
+		return ""
+	}
+	m := addColumn.FindStringSubmatch(action)
+	switch {
+	case m == nil:
+		return "the release before is not known to live with it"
+	case strings.Contains(m[2], "serial"):
+		return "every row would be written anew while nobody can read"
+	case m[6]+m[10] != "" && m[7] == "":
+		return "the release before does not fill it: it needs a default"
+	}
+	return ""
+}
+
+// annotated reports whether a file has an instruction for goose.
+func annotated(file, instruction string) bool {
+	return slices.ContainsFunc(strings.Split(file, "\n"), func(line string) bool {
+		return strings.EqualFold(strings.TrimSpace(line), "-- +goose "+instruction)
+	})
+}

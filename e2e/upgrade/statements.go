@@ -1,0 +1,86 @@
+package upgrade
+
+import (
+	"errors"
+	"strings"
+)
+
+// statement is one of a migration, as simple as the reader wants it: lower case, one space between words, nothing in its
+// strings, no comments.
+type statement struct {
+	text     string
+	contract string // the comment before it that begins with "contract:"
+}
+
+// split reads the statements of a migration.
+func split(file string) ([]statement, error) {
+	if strings.Contains(file, "/*") || strings.ContainsAny(file, "\\$\"") {
+		// Each is another way to write a string, a name or a comment, behind which a statement could hide.
+		return nil, errors.New(`it has one of /* \ $ ", which the reader of migrations does not know`)
+	}
+	var all []statement
+	var s statement
+	var text strings.Builder
+	end := func() {
+		s.text = strings.ToLower(strings.Join(strings.Fields(text.String()), " "))
+		s.text = strings.NewReplacer("( ", "(", " )", ")", " ,", ",").Replace(s.text)
+		if s.text != "" {
+			all = append(all, s)
+			s = statement{}
+		}
+		text.Reset()
+	}
+	for rest := file; rest != ""; {
+		i := strings.IndexAny(rest, "';-")
+		if i < 0 {
+			text.WriteString(rest)
+			break
+		}
+		text.WriteString(rest[:i])
+		rest = rest[i:]
+		switch {
+		case strings.HasPrefix(rest, "--"):
+			var said string
+			said, rest, _ = strings.Cut(rest[2:], "\n")
+			if said = strings.TrimSpace(said); strings.HasPrefix(said, "contract:") {
+				s.contract = said
+			}
+			text.WriteByte('\n')
+		case rest[0] == '\'':
+			for strings.HasPrefix(rest, "'") { // again at a quote in the string, which is two
+				var closed bool
+				if _, rest, closed = strings.Cut(rest[1:], "'"); !closed {
+					return nil, errors.New("a string in it has no end")
+				}
+			}
+			text.WriteString("''")
+		case rest[0] == ';':
+			end()
+			rest = rest[1:]
+		default:
+			text.WriteByte(rest[0])
+			rest = rest[1:]
+		}
+	}
+	end()
+	if s.contract != "" {
+		return nil, errors.New("a line about a contract has no statement behind it")
+	}
+	return all, nil
+}
+
+// commas splits a list at its commas, but not at those in brackets.
+func commas(list string) (parts []string) {
+	depth, from := 0, 0
+	for i, c := range list {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			parts, from = append(parts, strings.TrimSpace(list[from:i])), i+1
+		}
+	}
+	return append(parts, strings.TrimSpace(list[from:]))
+}

@@ -1,0 +1,253 @@
+package upgrade
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/system"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// settings make the outside world quick and the waits short. What they shorten is only time.
+var settings = map[string][]string{
+	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=2s"},
+	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+}
+
+// rest is how long the system may take to come to rest in the end.
+const rest = 2 * time.Minute
+
+// outsideIn is one order of a roll-out, and its reverse the other extreme: who calls or asks is of another release than who
+// answers, first in one direction and then in the other.
+var outsideIn = []string{"gateway", "bff-web", "orders", "inventory", "payments", "shipping"}
+
+// Each program has two replicas, but for the gateway. An upgrade is under way for as long as they are of two releases, who
+// share databases, queues, tokens and sessions.
+func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
+	t.Parallel()
+	look(t)
+	h := openHistory(t)
+	r := start(t, h)
+	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until all is over
+	r.Reach(patient, "backordered")
+	load := r.StartLoadOf(customers(r.Client))
+
+	insideOut := slices.Clone(outsideIn)
+	slices.Reverse(insideOut)
+	r.roll("half of it is upgraded", 1, outsideIn, r.current)
+	r.roll("that half goes back, to data and messages that the new release has left", 1, insideOut, r.previous)
+	r.roll("half of it is upgraded in the other order", 2, insideOut, r.current)
+	r.roll("and the rest", 1, insideOut, r.current)
+	load.Stop()
+
+	r.stock(patient)
+	if end := r.End(patient); end.Status != "delivered" {
+		t.Errorf("the order that has waited for stock through all of it is %s (%s)", end.Status, end.Reason)
+	}
+	accepted := append(load.Accepted(), patient)
+	report, err := audit.Await(t.Context(), audit.Of(r.System, h.repo), audit.Expectations{Accepted: accepted}, rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report.Print(t.Output())
+	if !report.OK() {
+		t.Error("the books do not agree")
+	}
+	t.Logf("%d orders accepted, %d requests sent again", len(accepted), load.SentAgain())
+}
+
+// customers want what keeps all parts of the system busy, change their minds at any moment, and click twice.
+func customers(c *stories.Client) stories.Habits {
+	plenty, scarce := c.Product(100_000, 0, 0), c.Product(10, 8, 12)
+	wishes := []stories.Wish{
+		{SKU: plenty},
+		{SKU: plenty, Quantity: 2},
+		{SKU: plenty, Card: "tok_flaky"},
+		{SKU: plenty, Card: "tok_declined"},
+		{SKU: plenty, Postal: "00000"},
+		{SKU: scarce, Quantity: 2, Backorder: true},
+	}
+	return stories.Habits{
+		Shoppers: 4,
+		Pause:    300 * time.Millisecond,
+		Want:     func() stories.Wish { return wishes[rand.IntN(len(wishes))] },
+		Regret:   func() (time.Duration, bool) { return rand.N(2 * time.Second), rand.IntN(5) == 0 },
+		Twice:    0.1,
+	}
+}
+
+// running is a system, and the programs of both releases.
+type running struct {
+	*stories.Client
+	*system.System
+	previous, current string
+}
+
+// start starts the previous release. The simulator is this release's from the beginning, as it is not part of the system:
+// the world outside does not wait for our releases.
+func start(t *testing.T, h history) running {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "orderflow-upgrade-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs and data are in %s", dir)
+			return
+		}
+		_ = os.RemoveAll(dir) // only a temporary folder is left behind
+	})
+	r := running{previous: filepath.Join(dir, "previous"), current: filepath.Join(dir, "current")}
+	const simulator = "simulator"
+	err = errors.Join(
+		os.Chmod(dir, 0o711), //nolint:gosec // as above
+		system.Build(t.Context(), h.repo, r.current),
+		system.Build(t.Context(), h.sources(t), r.previous),
+		os.Rename(filepath.Join(r.current, simulator), filepath.Join(r.previous, simulator)),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.System, err = system.Start(context.WithoutCancel(t.Context()), system.Options{
+		Dir: dir, Binaries: r.previous, Env: settings,
+		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2, "bff-web": 2},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(r.Stop(), complaints(r.System)); err != nil {
+			t.Error(err)
+		}
+	})
+	r.Client = stories.New(t, stories.World{Gateway: r.GatewayURL, Simulator: r.SimulatorURL})
+	return r
+}
+
+// roll replaces a replica of each program, one after another, by another release of it: SIGTERM, and its successor. Orders
+// are on their way all the time. When the last one is replaced it tries what users and operators do.
+func (r running) roll(what string, number int, programs []string, release string) {
+	r.Helper()
+	began, least := time.Now(), 0
+	for _, name := range programs {
+		part := r.Program(name, number)
+		if name == "gateway" && number > 1 {
+			continue
+		}
+		flying := 0
+		stories.Until(r, "orders are on their way", func() bool { flying = r.underWay(); return flying > 0 })
+		if least == 0 || flying < least {
+			least = flying
+		}
+		if err := part.Replace(r.Context(), release); err != nil {
+			r.Fatal(err)
+		}
+		// A queue that the other release has declared in another way keeps a program from its messages, and from nothing else.
+		stories.Until(r, part.Name+" has its sessions with RabbitMQ", func() bool {
+			a, err := get(r.Context(), part.URL+"/readyz")
+			return err == nil && a.Status == http.StatusOK && !bytes.Contains(a.Body, []byte(`"rabbitmq_connected":false`))
+		})
+	}
+	if end := r.End(r.Place(stories.Wish{SKU: r.Product(1, 0, 0)})); end.Status != "delivered" {
+		r.Errorf("%s, and an order is %s (%s)", what, end.Status, end.Reason)
+	}
+	r.Must(http.StatusOK, "", http.MethodGet, "/", "", "Accept", "text/html")
+	if err := errors.Join(complaints(r.System), r.deadLetters()); err != nil {
+		r.Fatalf("%s: %v", what, err)
+	}
+	r.Logf("%s: %s, with %d orders on their way or more", what, time.Since(began).Round(time.Second), least)
+}
+
+// deadLetters is an error when there are some: the audit would say so in the end, this is the moment.
+func (r running) deadLetters() error {
+	r.Helper()
+	var list struct {
+		Items   []json.RawMessage
+		Missing []string
+	}
+	stories.Until(r, "all services answer the operator", func() bool {
+		a, err := r.Call("olga", http.MethodGet, "/api/operations/dead-letters", "")
+		if err != nil || a.Status != http.StatusOK {
+			return false
+		}
+		a.Into(r, &list)
+		return len(list.Missing) == 0
+	})
+	if len(list.Items) == 0 {
+		return nil
+	}
+	return fmt.Errorf("there are dead letters, such as %s", list.Items[0])
+}
+
+// underWay is how many orders are not at their end.
+func (r running) underWay() (n int) {
+	r.Helper()
+	conn, err := pgx.Connect(r.Context(), r.DatabaseURL("orders"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer conn.Close(r.Context()) //nolint:errcheck // only read
+	if err := conn.QueryRow(r.Context(), `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n); err != nil {
+		r.Fatal(err)
+	}
+	return n
+}
+
+// stock adds what an order waits for.
+func (r running) stock(order string) {
+	r.Helper()
+	var o struct{ Lines []struct{ SKU string } }
+	r.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders/"+order, "").Into(r, &o)
+	a, err := r.Call("olga", http.MethodPost, "/api/products/"+o.Lines[0].SKU+"/stock", `{"add":1}`, "Idempotency-Key", uuid.NewString())
+	if err != nil || a.Status/100 != 2 {
+		r.Fatalf("add stock: %v %d %s", err, a.Status, a.Body)
+	}
+}
+
+func get(ctx context.Context, url string) (stories.Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return stories.Answer{}, err
+	}
+	return stories.Send(request)
+}
+
+// cries are what no log has, whatever happens: a mistake of ours, a queue that somebody has declared in another way, a
+// statement that does not fit the schema, and a row that is refused by it. A message that meets them is tried again, and may be
+// lucky with a replica of the other release.
+var cries = []string{
+	"panic: ", "fatal error: ",
+	"PRECONDITION_FAILED",
+	"(SQLSTATE 42", "(SQLSTATE 23502)", "(SQLSTATE 23514)",
+}
+
+// complaints are the first line with a cry in each program's log.
+func complaints(s *system.System) error {
+	var found []error
+	for _, p := range s.Programs() {
+		log, err := os.ReadFile(p.LogFile())
+		found = append(found, err)
+		for line := range strings.Lines(string(log)) {
+			if slices.ContainsFunc(cries, func(cry string) bool { return strings.Contains(line, cry) }) {
+				found = append(found, fmt.Errorf("%s: %s", p.Name, strings.TrimSpace(line)))
+				break
+			}
+		}
+	}
+	return errors.Join(found...)
+}
