@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,7 @@ const (
 
 // Broker is a service's access to RabbitMQ.
 type Broker struct {
-	url     string
+	urls    []string // of its nodes
 	service string
 	log     *slog.Logger
 	meters  meters
@@ -46,13 +47,15 @@ type Broker struct {
 	parts   atomic.Int32
 }
 
-// NewBroker returns a broker at url for the named service. It does not dial: each part does when it runs, and goes on
-// dialling for as long as it runs.
-func NewBroker(url, service string, log *slog.Logger) (*Broker, error) {
-	if _, err := amqp.ParseURI(url); err != nil {
-		return nil, fmt.Errorf("RabbitMQ URL: %w", err)
+// NewBroker returns a broker for the named service. urls is its address, or those of the nodes of a cluster, separated by
+// commas. It does not dial: each part does when it runs, and goes on dialling for as long as it runs.
+func NewBroker(urls, service string, log *slog.Logger) (*Broker, error) {
+	b := &Broker{urls: strings.Split(urls, ","), service: service, log: log}
+	for _, url := range b.urls {
+		if _, err := amqp.ParseURI(url); err != nil {
+			return nil, fmt.Errorf("RabbitMQ URL: %w", err)
+		}
 	}
-	b := &Broker{url: url, service: service, log: log}
 	b.meters = newMeters(b)
 	return b, nil
 }
@@ -116,11 +119,28 @@ func (b *Broker) once(ctx context.Context, part string, use func(context.Context
 	return use(ctx, s)
 }
 
-// open dials one connection, named for its service and part so that an operator can tell them apart, and opens its channel.
+// open opens a session with any node that lets it. Chance decides which is asked first: the sessions of all programs are
+// then spread over the nodes, and a node that takes connections and says nothing is not what everybody begins with.
 func (b *Broker) open(ctx context.Context, part string) (*session, error) {
+	var failed []error
+	for _, i := range rand.Perm(len(b.urls)) {
+		s, err := b.openAt(ctx, b.urls[i], part)
+		if err == nil {
+			return s, nil
+		}
+		failed = append(failed, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(failed...)
+}
+
+// openAt dials one connection, named for its service and part so that an operator can tell them apart, and opens its channel.
+func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error) {
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName(b.service + " " + part)
-	conn, err := amqp.DialConfig(b.url, amqp.Config{
+	conn, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat:  heartbeat,
 		Properties: properties,
 		Dial: func(network, addr string) (net.Conn, error) {

@@ -1,0 +1,65 @@
+package bus_test
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/testkit"
+)
+
+// One node is not there and another one is frozen: it takes connections, as its kernel does, and says nothing.
+func TestOfTheNodesOfAClusterAnyThatAnswersWillDo(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	good, err := url.Parse(v.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen, gone := silent(t), silent(t)
+	gone.Close()
+	nodes := []string{v.URL}
+	for _, node := range []net.Listener{frozen, gone} {
+		other := *good
+		other.Host = node.Addr().String()
+		nodes = append(nodes, other.String())
+	}
+	b := newBroker(t, strings.Join(nodes, ","))
+	var all sync.WaitGroup
+	for range 5 { // chance decides whom each asks first
+		all.Go(func() {
+			if states, err := b.Queues(t.Context(), "no-such-queue"); err != nil || !states[0].Missing {
+				t.Errorf("%+v, %v", states, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestTheAddressOfEveryNodeIsRead(t *testing.T) {
+	t.Parallel()
+	for urls, good := range map[string]bool{
+		"amqp://a:b@one/": true,
+		"amqp://a:b@one/,amqps://a:b@two:5671/vhost": true,
+		"amqp://a:b@one/,http://two/":                false,
+		"amqp://a:b@one/,":                           false,
+		"":                                           false,
+	} {
+		if _, err := bus.NewBroker(urls, "test", testkit.Log(t)); (err == nil) != good {
+			t.Errorf("%q: %v", urls, err)
+		}
+	}
+}
+
+func silent(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
