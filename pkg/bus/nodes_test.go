@@ -1,10 +1,13 @@
 package bus_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"example.com/orderflow/pkg/bus"
@@ -62,4 +65,37 @@ func silent(t *testing.T) net.Listener {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	return l
+}
+
+// A queue that is full is not to be told from a node that does not know who leads it by now. The latter knows for a new session.
+func TestARefusalIsNotBelievedForEver(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	var sessions sessionLog
+	b, err := bus.NewBroker(v.URL, "orders", slog.New(slog.NewTextHandler(&sessions, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := b.NewPublisher()
+	testkit.Go(t, p.Run)
+	testkit.Until(t, "there is a session", b.Connected)
+	v.Full("full", bus.Commands, kind)
+	testkit.Until(t, "a message was refused, and then there was another session", func() bool {
+		errs := p.Publish(t.Context(), []bus.Message{message("{}")})
+		return errs[0] != nil && sessions.count.Load() > 1
+	})
+	// Whatever a session has refused, the next one begins anew.
+	for _, ok := v.Get("full"); ok; _, ok = v.Get("full") {
+	}
+	testkit.Until(t, "it is taken", func() bool { return p.Publish(t.Context(), []bus.Message{message("{}")})[0] == nil })
+}
+
+// sessionLog counts the sessions that a log tells of.
+type sessionLog struct{ count atomic.Int32 }
+
+func (l *sessionLog) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(`msg="session with RabbitMQ"`)) {
+		l.count.Add(1)
+	}
+	return len(line), nil
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -17,6 +18,9 @@ const (
 	MaxBatch       = 200
 	returnBuffer   = 256
 	confirmTimeout = 10 * time.Second
+	// A node that has lost another one may go on refusing what a channel publishes although the queue has a new leader: it
+	// remembers for each channel where the leader is (seen with RabbitMQ 3.10). So a session is not believed for ever.
+	refusedLong = 5 * time.Second
 )
 
 // Publisher publishes with confirms on a connection of its own, because a broker short of memory or disk stops reading
@@ -30,9 +34,13 @@ type Publisher struct {
 
 type publishing struct {
 	*session
+	begun   time.Time
 	returns chan amqp.Return
 	blocked atomic.Bool
 }
+
+// errRefused reports that the broker does not take a message, without saying why.
+var errRefused = errors.New("refused by the broker")
 
 // envelope is a message on its way to an exchange.
 type envelope struct {
@@ -60,7 +68,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 	if err := s.ch.Confirm(false); err != nil {
 		return fmt.Errorf("confirm mode: %w", err)
 	}
-	now := &publishing{session: s, returns: s.ch.NotifyReturn(make(chan amqp.Return, returnBuffer))}
+	now := &publishing{session: s, begun: time.Now(), returns: s.ch.NotifyReturn(make(chan amqp.Return, returnBuffer))}
 	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 8))
 	p.current.Store(now)
 	defer p.current.Store(nil)
@@ -121,6 +129,9 @@ func (p *Publisher) send(ctx context.Context, batch []envelope) []error {
 	unstick()
 	for i, err := range errs {
 		p.broker.meters.published(ctx, batch[i].key, err)
+		if errors.Is(err, errRefused) && time.Since(s.begun) > refusedLong {
+			s.stop(fmt.Errorf("another session may be heard: %w", err))
+		}
 	}
 	return errs
 }
@@ -152,7 +163,7 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 		case !acked && s.ch.IsClosed(): // the library resolves what is pending when the channel closes
 			errs[i] = fmt.Errorf("%w: channel closed before the confirm", ErrUnavailable)
 		case !acked:
-			errs[i] = fmt.Errorf("refused by the broker: a queue for %s is full or down", batch[i].key)
+			errs[i] = fmt.Errorf("%w: a queue for %s is full or down", errRefused, batch[i].key)
 		}
 	}
 	// RabbitMQ sends the return of a message before its confirm, so all returns of this batch are in the buffer by now.

@@ -85,10 +85,21 @@ func (v *Vhost) Depth(queue string) int {
 // Tap declares a queue of the test's own that gets a copy of every event.
 func (v *Vhost) Tap(queue, exchange string, keys ...string) {
 	v.t.Helper()
+	v.tap(queue, exchange, amqp.Table{"x-queue-type": "quorum"}, keys)
+}
+
+// Full declares a queue of the test's own that takes one message or two and then refuses.
+func (v *Vhost) Full(queue, exchange string, keys ...string) {
+	v.t.Helper()
+	v.tap(queue, exchange, amqp.Table{"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}, keys)
+}
+
+func (v *Vhost) tap(queue, exchange string, args amqp.Table, keys []string) {
+	v.t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	ch := v.channel()
-	if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+	if _, err := ch.QueueDeclare(queue, true, false, false, false, args); err != nil {
 		v.t.Fatal(err)
 	}
 	for _, key := range keys {
