@@ -59,7 +59,17 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 			return c.PgConn().Exec(ctx, clientMissing).Close() // not in the startup message, which poolers refuse
 		}
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	// A primary that was demoted keeps its connections open, and none of them can ever write again. Whoever notices it lets
+	// all of them go: with several hosts and target_session_attrs=read-write, the next one leads to the new primary.
+	var pool *pgxpool.Pool
+	known := cfg.ConnConfig.OnPgError
+	cfg.ConnConfig.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
+		if e.Code == readOnly {
+			pool.Reset()
+		}
+		return known(conn, e)
+	}
+	pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("pool: %w", err)
 	}
@@ -81,9 +91,10 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 // woken by it, which is why it must not wait. It is for the time before the parts run.
 func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
 
-// Tx runs fn in a transaction and commits it. A transaction that the server gave up for the sake of another one
-// (serialization failure, deadlock) or because this process was frozen meanwhile, or whose connection turned out to be dead before anything was sent, is run again, so
-// fn must do nothing but talk to the database and set what it sets anew each time.
+// Tx runs fn in a transaction and commits it. A transaction that the server gave up (serialization failure, deadlock, or
+// because this process was frozen meanwhile) or refused because it is no longer the primary, or whose connection turned
+// out to be dead before anything was sent, is run again, so fn must do nothing but talk to the database and set what it
+// sets anew each time.
 func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := pgx.BeginFunc(ctx, db.Pool, fn)
@@ -92,9 +103,6 @@ func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 				f()
 			}
 			return nil
-		}
-		if code(err) == readOnly { // a primary that was demoted: its connections stay open and never work again
-			db.Reset()
 		}
 		if attempt == txAttempts || !again(err) {
 			return err
@@ -121,7 +129,7 @@ const (
 
 func again(err error) bool {
 	switch code(err) {
-	case serializationFailure, deadlockDetected, idleTooLong:
+	case serializationFailure, deadlockDetected, idleTooLong, readOnly:
 		return true
 	}
 	return pgconn.SafeToRetry(err)

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"example.com/orderflow/local/servers"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/jackc/pgx/v5"
@@ -148,6 +149,62 @@ func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 	var n int
 	if err := errors.Join(err, db.QueryRow(t.Context(), `SELECT n FROM counts`).Scan(&n)); err != nil || n != 11 || runs != 2 {
 		t.Errorf("after %d runs it is %d, %v", runs, n, err)
+	}
+}
+
+// A primary is retired with all the pool's connections open: a planned change, or a cluster that has found another one.
+func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
+	t.Parallel()
+	old := testkit.PrivatePostgres(t)
+	next, err := servers.StartStandby(t.Context(), old.URL, servers.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = next.Stop() })
+	// Two services, one of which is so quiet that only its relay writes.
+	var pools [2]*postgres.DB
+	for i := range pools {
+		if pools[i], err = postgres.Open(t.Context(), servers.EitherOf(old, next).URL, "test"); err != nil {
+			t.Fatal(err)
+		}
+		defer pools[i].Close()
+		fill(t, pools[i])
+	}
+	if _, err := pools[0].Exec(t.Context(), `CREATE TABLE counts (n int)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(old.Retire(t.Context()), next.Promote(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+
+	insert := func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO counts VALUES (1)`)
+		return err
+	}
+	if err := pools[0].Tx(t.Context(), insert); err != nil {
+		t.Errorf("a transaction that may be run again: %v", err)
+	}
+	if err := pgx.BeginFunc(t.Context(), pools[1].Pool, insert); !postgres.Unavailable(err) {
+		t.Errorf("one that may not: %v, want an error that is about the server", err)
+	}
+	for _, db := range pools { // every connection is another one, and not only that which has noticed it
+		fill(t, db)
+	}
+}
+
+// fill opens as many connections as the pool may have, to a server that takes writes.
+func fill(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	for range db.Config().MaxConns {
+		conn, err := db.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+		var readOnly string
+		if err := conn.QueryRow(t.Context(), `SHOW default_transaction_read_only`).Scan(&readOnly); err != nil || readOnly == "on" {
+			t.Errorf("a connection to a server that is read only: %q, %v", readOnly, err)
+		}
 	}
 }
 
