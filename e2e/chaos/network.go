@@ -52,12 +52,25 @@ func (n *Network) Amend(program string, env []string) ([]string, error) {
 	return amended, nil
 }
 
+// Between leads what one node of a cluster says to another through the network. It is for servers.StartCluster.
+func (n *Network) Between(from, to, address string) (string, error) {
+	return n.door(from+" to "+to, address)
+}
+
 // lead returns the URL that leads to another one along a way.
 func (n *Network) lead(name, address string) (string, error) {
 	target, err := url.Parse(address)
 	if err != nil {
 		return "", err
 	}
+	if target.Host, err = n.door(name, target.Host); err != nil {
+		return "", err
+	}
+	return target.String(), nil
+}
+
+// door returns the address that leads to another one along a way.
+func (n *Network) door(name, address string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w := n.ways[name]
@@ -65,10 +78,7 @@ func (n *Network) lead(name, address string) (string, error) {
 		w = newWay()
 		n.ways[name] = w
 	}
-	if target.Host, err = w.door(target.Host); err != nil {
-		return "", err
-	}
-	return target.String(), nil
+	return w.door(address)
 }
 
 // Break lets something be wrong with a way until Mend.

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Broker is the administration of a RabbitMQ node, ours or one that was there before.
+// Broker is the administration of RabbitMQ, ours or one that was there before.
 type Broker struct {
-	URL        string // AMQP, of an administrator
+	URL        string // AMQP, of an administrator; of a cluster one for each node, separated by commas
 	Management string // base address of the management API, with the administrator's name and password
 }
 
@@ -67,9 +67,9 @@ func (b Broker) CreateVhost(ctx context.Context, name string) error {
 	if err := b.call(ctx, http.MethodPut, nil, "vhosts", name); err != nil {
 		return err
 	}
-	admin, err := url.Parse(b.URL)
+	admin, err := b.address()
 	if err != nil {
-		return fmt.Errorf("address of the broker: %w", err)
+		return err
 	}
 	everything := map[string]string{"configure": ".*", "write": ".*", "read": ".*"}
 	return b.call(ctx, http.MethodPut, everything, "permissions", name, admin.User.Username())
@@ -102,30 +102,44 @@ func (b Broker) CreateUser(ctx context.Context, vhost string, user BrokerUser) (
 
 // Vhost is the name of the vhost that the address is of.
 func (b Broker) Vhost() (string, error) {
-	address, err := url.Parse(b.URL)
+	address, err := b.address()
 	if err != nil {
-		return "", fmt.Errorf("address of the broker: %w", err)
+		return "", err
 	}
 	return cmp.Or(strings.TrimPrefix(address.Path, "/"), "/"), nil
 }
 
 // VhostURL is the administrator's AMQP URL for a vhost.
 func (b Broker) VhostURL(vhost string) (string, error) {
-	admin, err := url.Parse(b.URL)
+	admin, err := b.address()
 	if err != nil {
-		return "", fmt.Errorf("address of the broker: %w", err)
+		return "", err
 	}
 	return b.urlOf(vhost, admin.User)
 }
 
 func (b Broker) urlOf(vhost string, user *url.Userinfo) (string, error) {
-	address, err := url.Parse(b.URL)
-	if err != nil {
-		return "", fmt.Errorf("address of the broker: %w", err)
+	nodes := strings.Split(b.URL, ",")
+	for i, node := range nodes {
+		address, err := url.Parse(node)
+		if err != nil {
+			return "", fmt.Errorf("address of the broker: %w", err)
+		}
+		address.User = user
+		address.Path, address.RawPath = "/"+vhost, "/"+url.PathEscape(vhost)
+		nodes[i] = address.String()
 	}
-	address.User = user
-	address.Path, address.RawPath = "/"+vhost, "/"+url.PathEscape(vhost)
-	return address.String(), nil
+	return strings.Join(nodes, ","), nil
+}
+
+// address is that of the first node. Account and vhost are the same at all of them.
+func (b Broker) address() (*url.URL, error) {
+	first, _, _ := strings.Cut(b.URL, ",")
+	address, err := url.Parse(first)
+	if err != nil {
+		return nil, fmt.Errorf("address of the broker: %w", err)
+	}
+	return address, nil
 }
 
 // ping asks for something that needs the node as well as the account.

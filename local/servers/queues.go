@@ -82,3 +82,31 @@ func (b Broker) Peek(ctx context.Context, queue string, limit int) (messages []Q
 	}
 	return messages, nil
 }
+
+// Replicas are the nodes that a quorum queue is on. Of those that are online, one leads.
+type Replicas struct {
+	Leader  string   `json:"leader"`
+	Members []string `json:"members"`
+	Online  []string `json:"online"`
+}
+
+// Replicas says where a quorum queue is, as far as the node knows that is asked.
+func (b Broker) Replicas(ctx context.Context, queue string) (where Replicas, err error) {
+	vhost, err := b.Vhost()
+	if err != nil {
+		return where, err
+	}
+	answer, err := b.ask(ctx, http.MethodGet, "", nil, "queues", vhost, queue)
+	if err != nil {
+		return where, err
+	}
+	if err := json.Unmarshal(answer, &where); err != nil {
+		return where, fmt.Errorf("read where %s is: %w", queue, err)
+	}
+	return where, nil
+}
+
+// Dispensable returns an error while some queue would be without a majority if the node that is asked stopped.
+func (b Broker) Dispensable(ctx context.Context) error {
+	return b.call(ctx, http.MethodGet, nil, "health", "checks", "node-is-quorum-critical")
+}

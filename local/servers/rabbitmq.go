@@ -21,9 +21,11 @@ import (
 type RabbitMQ struct {
 	Broker
 	server
+	node     string // its name before the @
 	ports    ports
 	password string
 	epmd     *process.Process
+	peers    []peer // the other nodes of its cluster
 }
 
 // ports of one node, all on 127.0.0.1. A node of its own needs an epmd of its own: Erlang nodes of one machine
@@ -33,11 +35,10 @@ type ports struct{ amqp, management, distribution, epmd int }
 // StartRabbitMQ starts a node on the data in options.Dir, which it makes when there is none, and returns when AMQP
 // and the management API answer. Durable queues survive Stop and Kill.
 func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
-	common, err := open("rabbitmq", options)
+	r, err := newRabbitMQ("rabbitmq", options)
 	if err != nil {
 		return nil, err
 	}
-	r := &RabbitMQ{server: common, ports: ports{amqp: options.Port}}
 	if r.password, err = r.secret("password"); err != nil {
 		r.leave()
 		return nil, err
@@ -46,6 +47,14 @@ func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+func newRabbitMQ(name string, options Options) (*RabbitMQ, error) {
+	common, err := open(name, options)
+	if err != nil {
+		return nil, err
+	}
+	return &RabbitMQ{server: common, node: "orderflow", ports: ports{amqp: options.Port}}, nil
 }
 
 // Start starts the node again after Stop or Kill, on the same ports and data.
@@ -97,6 +106,9 @@ func (r *RabbitMQ) Control(ctx context.Context, args ...string) error {
 	}
 	return nil
 }
+
+// Name is what other nodes and rabbitmqctl call it.
+func (r *RabbitMQ) Name() string { return r.node + "@localhost" }
 
 // complete chooses those ports that are not chosen yet.
 func (p ports) complete() (ports, error) {
@@ -164,6 +176,7 @@ func (r *RabbitMQ) configure() error {
 		// would reach the limit above by itself.
 		"raft.wal_max_size_bytes": "64000000",
 	}
+	maps.Copy(settings, r.formation())
 	maps.Copy(settings, r.options.Settings)
 	var text strings.Builder
 	for name, value := range settings {
@@ -183,7 +196,7 @@ func (r *RabbitMQ) configure() error {
 // environment puts every file and port of the node into its own folder; nothing of /etc/rabbitmq is read.
 func (r *RabbitMQ) environment() []string {
 	env := []string{
-		"RABBITMQ_NODENAME=orderflow@localhost",
+		"RABBITMQ_NODENAME=" + r.Name(),
 		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", r.ports.distribution),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
 		"RABBITMQ_ENABLED_PLUGINS_FILE=" + r.file("enabled_plugins"),
@@ -217,8 +230,10 @@ func (r *RabbitMQ) startEpmd(ctx context.Context, log *os.File) error {
 	}
 	command := exec.CommandContext(context.WithoutCancel(ctx), program, "-port", fmt.Sprint(r.ports.epmd), "-address", "127.0.0.1")
 	command.Stdout, command.Stderr = log, log
-	r.epmd, err = process.Start(command, syscall.SIGKILL)
-	return err
+	if r.epmd, err = process.Start(command, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return r.introduce(ctx)
 }
 
 func (r *RabbitMQ) stopEpmd() {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/orderflow/local/servers"
@@ -63,9 +64,11 @@ func readSettings() (settings, error) {
 	return s, errors.Join(mistakes...)
 }
 
-// brokerAt fills in the management address, which is by default on the same host and for the same account.
+// brokerAt fills in the management address, which is by default on the same host, the first one of a cluster, and for the
+// same account.
 func brokerAt(address, management string) (servers.Broker, error) {
-	u, err := url.Parse(address)
+	first, _, _ := strings.Cut(address, ",")
+	u, err := url.Parse(first)
 	if err != nil || u.User == nil || u.Hostname() == "" {
 		return servers.Broker{}, errors.New("RABBITMQ_URL must have the form amqp://user:password@host:port/vhost")
 	}
