@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/pkg/failpoint"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -121,6 +122,7 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 // process hands a batch over until it is no longer held, moves what failed and acknowledges all of it at once. A batch
 // that was begun is finished although ctx has ended: under its own deadline.
 func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) error {
+	failpoint.At("bus.arrived")
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
 	var errs []error
@@ -140,9 +142,11 @@ func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) er
 	if err := c.settle(ctx, s, batch, errs); err != nil {
 		return err
 	}
+	failpoint.At("bus.settled")
 	if err := s.ch.Ack(batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
 		return fmt.Errorf("acknowledge: %w", err)
 	}
+	failpoint.At("bus.acked")
 	return nil
 }
 
@@ -171,6 +175,9 @@ func (c *Consumer) settle(ctx context.Context, s *session, batch []Delivery, err
 				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
 		}
 		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome)
+	}
+	if len(copies) > 0 {
+		failpoint.At("bus.failed")
 	}
 	for wait := holdFirst; len(copies) > 0; wait = min(2*wait, holdMax) {
 		errs := c.moves.send(context.WithoutCancel(ctx), copies)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/pkg/failpoint"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -153,6 +154,7 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 		}
 		confirms[i] = c
 	}
+	failpoint.At("bus.published")
 	for i, c := range confirms {
 		if c == nil {
 			continue

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/telemetry"
@@ -140,6 +141,7 @@ func (in *Inbox) Handle(ctx context.Context, batch []bus.Delivery) []error {
 			return errs
 		}
 		in.log.WarnContext(ctx, "batch failed, its messages are run one by one", "messages", len(letters), "error", err)
+		failpoint.At("inbox.divided")
 	}
 	for i, l := range letters {
 		err := in.run(ctx, letters[i:i+1])
@@ -217,6 +219,7 @@ func unknown(ctx context.Context, tx pgx.Tx, letters []letter) ([]letter, error)
 		ids[i] = l.ID
 	}
 	slices.Sort(ids) // the order of locks, here too
+	failpoint.At("inbox.begun")
 	rows, err := tx.Query(ctx, `
 		INSERT INTO inbox (id)
 		SELECT unnest($1::uuid[])
@@ -229,6 +232,7 @@ func unknown(ctx context.Context, tx pgx.Tx, letters []letter) ([]letter, error)
 	if err != nil {
 		return nil, fmt.Errorf("inbox: %w", err)
 	}
+	failpoint.At("inbox.noted")
 	left := map[string]bool{}
 	for _, id := range inserted {
 		left[id] = true

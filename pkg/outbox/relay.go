@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/postgres"
 	"github.com/jackc/pgx/v5"
 )
@@ -89,10 +90,13 @@ func (r *Relay) Flush(ctx context.Context) (n int, err error) {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		failpoint.At("outbox.picked")
 		n = len(batch)
 		var sent, refused []string
 		var why error
-		for i, err := range r.publisher.Publish(ctx, batch) {
+		fates := r.publisher.Publish(ctx, batch)
+		failpoint.At("outbox.confirmed")
+		for i, err := range fates {
 			switch {
 			case err == nil:
 				sent = append(sent, batch[i].ID)
@@ -108,8 +112,13 @@ func (r *Relay) Flush(ctx context.Context) (n int, err error) {
 		if len(refused) > 0 { // usual for a moment when everything starts for the first time
 			r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0], "error", why)
 		}
-		return remove(ctx, tx, sent)
+		err = remove(ctx, tx, sent)
+		failpoint.At("outbox.removed")
+		return err
 	})
+	if err == nil && n > 0 {
+		failpoint.At("outbox.committed")
+	}
 	return n, errors.Join(err, away)
 }
 

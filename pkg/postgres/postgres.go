@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderflow/pkg/failpoint"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -97,8 +98,15 @@ func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
 // sets anew each time.
 func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, db.Pool, fn)
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+			if err := fn(tx); err != nil {
+				return err
+			}
+			failpoint.At("postgres.committing")
+			return nil
+		})
 		if err == nil {
+			failpoint.At("postgres.committed")
 			for _, f := range db.onCommit {
 				f()
 			}

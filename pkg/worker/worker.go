@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"example.com/orderflow/pkg/failpoint"
 )
 
 const (
@@ -87,9 +89,11 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 func (w *Worker[T]) do(ctx context.Context, row T) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Within)
 	defer cancel()
+	failpoint.At("worker.claimed")
 	if err := w.Do(ctx, row); err != nil {
 		w.Log.WarnContext(ctx, "work not done", "worker", w.Name, "error", err)
 	}
+	failpoint.At("worker.done")
 }
 
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {

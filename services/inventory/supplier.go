@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/failpoint"
 )
 
 // supplier is where additional stock comes from.
@@ -53,6 +54,7 @@ func (s httpSupplier) order(ctx context.Context, key, sku string, quantity int) 
 	}{sku, quantity}
 	var o supplied
 	_, err := s.client.JSON(ctx, http.MethodPost, "/orders", http.Header{"Idempotency-Key": {key}}, wanted, &o)
+	failpoint.At("inventory.ordered")
 	return o.delivery(), err
 }
 
@@ -60,7 +62,9 @@ func (s httpSupplier) find(ctx context.Context, key string) (delivery, bool, err
 	var found struct {
 		Items []supplied `json:"items"`
 	}
-	if _, err := s.client.JSON(ctx, http.MethodGet, "/orders?key="+url.QueryEscape(key), nil, nil, &found); err != nil {
+	_, err := s.client.JSON(ctx, http.MethodGet, "/orders?key="+url.QueryEscape(key), nil, nil, &found)
+	failpoint.At("inventory.found")
+	if err != nil {
 		return delivery{}, false, err
 	}
 	i := slices.IndexFunc(found.Items, func(o supplied) bool { return o.Key == key })

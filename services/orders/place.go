@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
@@ -155,8 +156,12 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 			answer = before
 			return nil
 		}
+		failpoint.At("orders.remembered")
 		return insertOrder(ctx, tx, t)
 	})
+	if err == nil {
+		failpoint.At("orders.placed")
+	}
 	return answer, err
 }
 

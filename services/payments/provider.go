@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -65,18 +66,22 @@ func newHTTPProvider(s providerSettings, log *slog.Logger) *httpProvider {
 }
 
 func (h *httpProvider) charge(ctx context.Context, p payment) (deed, error) {
-	return h.do(ctx, "charge", "/charges", p.chargeKey(), struct {
+	d, err := h.do(ctx, "charge", "/charges", p.chargeKey(), struct {
 		messages.Money
 		Method    string `json:"method"`
 		Reference string `json:"reference"`
 	}{p.Amount, p.Method, p.OrderID})
+	failpoint.At("payments.charged")
+	return d, err
 }
 
 func (h *httpProvider) refund(ctx context.Context, p payment) (deed, error) {
-	return h.do(ctx, "refund", "/refunds", p.refundKey(), struct {
+	d, err := h.do(ctx, "refund", "/refunds", p.refundKey(), struct {
 		ChargeKey string `json:"charge_key"`
 		messages.Money
 	}{p.chargeKey(), p.Amount})
+	failpoint.At("payments.refunded")
+	return d, err
 }
 
 func (h *httpProvider) findCharge(ctx context.Context, p payment) (deed, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -77,6 +78,7 @@ func (h *httpCarrier) ship(ctx context.Context, s shipment) (p parcel, err error
 		Address   messages.Address `json:"address"`
 		Lines     []messages.Line  `json:"lines"`
 	}{s.OrderID, s.Address, s.Lines}, &p)
+	failpoint.At("shipping.shipped")
 	problem, refused := errors.AsType[*client.Problem](err)
 	switch {
 	case err == nil:
@@ -122,6 +124,7 @@ func (h *httpCarrier) track(ctx context.Context, trackingNumber string) (p parce
 func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parcel, err error) {
 	defer func() { h.count(ctx, "cancel", p, err) }()
 	_, err = h.client.JSON(ctx, http.MethodPost, pathOf(trackingNumber)+"/cancellation", nil, nil, &p)
+	failpoint.At("shipping.recalled")
 	if problem, refused := errors.AsType[*client.Problem](err); refused && problem.Status == http.StatusConflict {
 		p, err = h.track(ctx, trackingNumber)
 		p.Kept = err == nil
