@@ -2,6 +2,7 @@ package stories
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -73,7 +74,19 @@ func (t Tracking) Path() []string {
 	return path
 }
 
-// Track asks as alice where an order is.
+// Final reports whether nothing more will become of the order.
+func (t Tracking) Final() bool { return t.Status == "delivered" || t.Status == "cancelled" }
+
+// Look asks as alice where an order is. It is not found while those who know are being restarted.
+func (c *Client) Look(id string) (t Tracking, found bool) {
+	a, err := c.Call("alice", http.MethodGet, "/api/orders/"+id+"/tracking", "")
+	if err != nil || a.Status != http.StatusOK {
+		return Tracking{}, false
+	}
+	return t, json.Unmarshal(a.Body, &t) == nil
+}
+
+// Track is Look for those who want an answer.
 func (c *Client) Track(id string) Tracking {
 	c.Helper()
 	var t Tracking
@@ -81,25 +94,27 @@ func (c *Client) Track(id string) Tracking {
 	return t
 }
 
+// follow waits until something holds of what tracking shows of an order.
+func (c *Client) follow(id, what string, holds func(Tracking) bool) Tracking {
+	c.Helper()
+	var t Tracking
+	Until(c, "order "+id+" is "+what, func() (found bool) {
+		t, found = c.Look(id)
+		return found && holds(t)
+	})
+	return t
+}
+
 // End waits until an order is final.
 func (c *Client) End(id string) Tracking {
 	c.Helper()
-	var t Tracking
-	Until(c, "order "+id+" is final", func() bool {
-		a, err := c.Call("alice", http.MethodGet, "/api/orders/"+id+"/tracking", "")
-		if err != nil || a.Status != http.StatusOK {
-			return false // somebody is being restarted
-		}
-		a.Into(c, &t)
-		return t.Status == "delivered" || t.Status == "cancelled"
-	})
-	return t
+	return c.follow(id, "final", Tracking.Final)
 }
 
 // Reach waits until an order has a status, or has had it.
 func (c *Client) Reach(id, status string) {
 	c.Helper()
-	Until(c, "order "+id+" is "+status, func() bool { return slices.Contains(c.Track(id).Path(), status) })
+	c.follow(id, status, func(t Tracking) bool { return slices.Contains(t.Path(), status) })
 }
 
 // Product makes a product of the test's own, so that nobody else takes of its stock, and waits until it can be ordered.
