@@ -1,0 +1,144 @@
+package crash
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/process"
+	"example.com/orderflow/local/system"
+)
+
+// rest is how long the system may take to come to rest after the last death. The longest lease is 40 s.
+const rest = 3 * time.Minute
+
+// settings make the world outside quick, but not so quick that nobody could cancel an order. Orders, however, is so patient
+// that it never asks again: what is lost is not made good by a deadline, and its order never comes to an end.
+var settings = map[string][]string{
+	"simulator": {"CARRIER_PACE=3s", "SUPPLIER_LEAD_TIME=1s"},
+	"orders":    {"STEP_PATIENCE=1h", "DISPATCH_PATIENCE=1h"},
+}
+
+// Every service dies at all of its points, one after another and beside the other services, each time with orders under way,
+// and is started again. In the end every order is where it should be, and the books agree.
+func TestNothingIsLostOrDoneTwiceWhereverAServiceDies(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var victims []*victim
+	for service := range deaths { // before anybody dies: who makes products is not as patient as who orders them
+		victims = append(victims, newVictim(t, s, service))
+	}
+	if !t.Run("deaths", func(t *testing.T) {
+		for _, v := range victims {
+			t.Run(v.service, func(t *testing.T) {
+				t.Parallel()
+				v.Client = stories.New(t, v.World)
+				v.dieAll()
+			})
+		}
+	}) {
+		return
+	}
+
+	stakes := map[string]*order{}
+	var accepted []string
+	died := 0
+	for _, v := range victims {
+		died += v.died
+		for _, o := range v.orders {
+			stakes[o.id] = o
+			accepted = append(accepted, o.id)
+		}
+	}
+	report, err := audit.Await(t.Context(), audit.Of(s, repo), audit.Expectations{Accepted: accepted}, rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d deaths with %d orders under way; %s", died, len(accepted), report.Summary())
+	if !report.OK() {
+		for _, breach := range report.Breaches {
+			if o := stakes[breach.Subject]; o != nil {
+				t.Errorf("%s: %s", o, breach.What)
+			}
+		}
+		var text strings.Builder
+		report.Print(&text)
+		t.Fatalf("the books do not agree\n%s", &text)
+	}
+	c := stories.New(t, world(s))
+	for id, o := range stakes {
+		if end := c.Track(id); !slices.Contains(o.ends, end.Status) {
+			t.Errorf("%s: it ended %s (%s)", o, end.Status, end.Reason)
+		}
+	}
+}
+
+// repo is the checkout, and programs the folder of the compiled programs.
+var repo, programs string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if repo, err = system.FindRepo("."); err != nil {
+		return 1, err
+	}
+	if programs, err = os.MkdirTemp("", "orderflow-crash-"); err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(programs) //nolint:errcheck // only a temporary folder is left behind
+	if err := system.Build(context.Background(), repo, programs, "-tags=failpoint"); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// start starts a system whose services can be told to die, each by a file that is named for it in the system's folder.
+func start(t *testing.T) *system.System {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
+		t.Fatal(err)
+	}
+	amend := func(program string, env []string) ([]string, error) {
+		if deaths[program] != nil {
+			env = append(env, "FAILPOINT="+wanted(dir, program))
+		}
+		return env, nil
+	}
+	s, err := system.Start(t.Context(), system.Options{Dir: dir, Binaries: programs, Env: settings, Amend: amend})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		for _, p := range s.Programs() {
+			if t.Failed() {
+				t.Logf("%s: %s", p.Name, process.LogTail(p.LogFile()))
+			}
+		}
+	})
+	return s
+}
+
+// wanted is the file that has the points at which a service is to die.
+func wanted(dir, service string) string { return filepath.Join(dir, "failpoint-"+service) }
+
+func world(s *system.System) stories.World {
+	return stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}
+}

@@ -1,0 +1,73 @@
+package crash
+
+import "slices"
+
+// death is a program that dies at a point, and what is under way then.
+type death struct {
+	trail string // the points that it passes one after the other; it dies at the last
+	story *story
+}
+
+// everywhere is where each of the services can die: with messages in hand, and with rows of its outbox.
+var everywhere = []death{
+	{"bus.arrived", ordered},
+	{"inbox.begun", ordered},
+	{"inbox.noted", ordered},
+	{"inbox.noted postgres.committing", ordered},
+	{"inbox.noted postgres.committed", ordered},
+	{"bus.settled", ordered},
+	{"bus.acked", ordered},
+	{"inbox.divided", divided},
+	{"inbox.divided inbox.noted postgres.committed inbox.noted", divided}, // the first is done, none is acknowledged
+	{"bus.failed", retried},
+	{"bus.failed bus.published", retried},
+	{"bus.failed bus.settled", retried},
+	{"outbox.picked", ordered},
+	{"outbox.picked bus.published", ordered},
+	{"outbox.confirmed", ordered},
+	{"outbox.removed", ordered},
+	{"outbox.committed", ordered},
+}
+
+// deaths are all that are died, by service. Those after which somebody has to wait for a lease to run out come first, so that
+// it does while the others are died.
+var deaths = map[string][]death{
+	"orders": slices.Concat([]death{
+		{"orders.remembered", ordered},
+		{"orders.placed", ordered},
+		{"bus.settled bus.settled bus.settled inbox.noted postgres.committing", refused},
+	}, everywhere),
+
+	"payments": slices.Concat([]death{
+		{"worker.claimed", ordered},
+		{"payments.charged", ordered},
+		{"payments.charged postgres.committing", ordered},
+		{"payments.charged", withdrawn},
+		{"payments.refunded", refused},
+		{"payments.refunded postgres.committing", refused},
+		{"payments.charged postgres.committed", ordered},
+		{"worker.done", ordered},
+	}, everywhere),
+
+	"shipping": slices.Concat([]death{
+		{"worker.claimed", ordered},
+		{"shipping.shipped", ordered},
+		{"shipping.shipped postgres.committing", ordered},
+		{"shipping.shipped", withdrawn},
+		{"shipping.recalled", recalled},
+		{"shipping.recalled postgres.committing", recalled},
+		{"shipping.shipped postgres.committed", ordered},
+		{"worker.done", ordered},
+	}, everywhere),
+
+	"inventory": slices.Concat([]death{
+		{"worker.claimed", backordered},
+		{"inventory.found", backordered},
+		{"inventory.ordered", backordered},
+		{"inventory.ordered postgres.committing", backordered},
+		{"inventory.ordered inventory.found postgres.committing", backordered}, // it has arrived
+		{"inventory.ordered inventory.found postgres.committed", backordered},
+		{"worker.done", backordered},
+		{"bus.settled inbox.noted postgres.committing", refused}, // the stock goes back
+	}, everywhere),
+}

@@ -1,0 +1,70 @@
+// Package crash has each service die at each point at which dying could lose something or do it twice, and then looks at the
+// books of the whole system. The programs are built with the tag failpoint (pkg/failpoint); else they are the ones that
+// users run.
+package crash
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Points reads the names of all points from the sources, to which there are links in this package's testdata: go test looks
+// only at files below the module when it decides whether an old result holds. That a name is not written out, or used twice,
+// is an error: a death could not be told from another one.
+func Points(testdata string) (names []string, err error) {
+	files, err := filepath.Glob(filepath.Join(testdata, "*", "*", "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	var wrong []error
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		source, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for n := range ast.Preorder(source) {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isPoint(call) {
+				continue
+			}
+			name := nameOf(call)
+			if name == "" || slices.Contains(names, name) {
+				wrong = append(wrong, fmt.Errorf("%s: a point has a name of its own, written out", set.Position(n.Pos())))
+			}
+			names = append(names, name)
+		}
+	}
+	return names, errors.Join(wrong...)
+}
+
+func isPoint(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	from, ok := f.X.(*ast.Ident)
+	return ok && from.Name == "failpoint" && f.Sel.Name == "At"
+}
+
+func nameOf(call *ast.CallExpr) string {
+	if len(call.Args) != 1 {
+		return ""
+	}
+	if literal, ok := call.Args[0].(*ast.BasicLit); ok {
+		if name, err := strconv.Unquote(literal.Value); err == nil && !strings.ContainsAny(name, " \n") {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,102 @@
+package crash
+
+import "example.com/orderflow/e2e/stories"
+
+// story is what customers do while a service dies. The services of other deaths are at work on their orders at the same time,
+// so it may be one of those that it has in hand then; where that would be another story, it is told again.
+type story struct {
+	name string
+	end  string // the final status of its orders
+	tell func(v *victim)
+}
+
+// tries is how often a story may go otherwise than it should.
+const tries = 20
+
+var (
+	// An order as most are.
+	ordered = &story{name: "to be delivered", end: "delivered", tell: func(v *victim) {
+		v.arm()
+		v.place(stories.Wish{SKU: v.sku})
+	}}
+
+	// The parcel cannot be delivered: after the way forward the trail leads back.
+	refused = &story{name: "undeliverable", end: "cancelled", tell: func(v *victim) {
+		v.arm()
+		v.place(stories.Wish{SKU: v.sku, Postal: "00000"})
+	}}
+
+	// It waits for stock from the supplier.
+	backordered = &story{name: "backordered", end: "delivered", tell: func(v *victim) {
+		sku := v.scarce[0]
+		v.scarce = v.scarce[1:]
+		v.arm()
+		v.place(stories.Wish{SKU: sku, Quantity: 15, Backorder: true})
+	}}
+
+	// The customer cancels it while the service is dead, and what it has had done outside is recorded nowhere.
+	withdrawn = &story{name: "cancelled meanwhile", end: "delivered", tell: func(v *victim) {
+		var orders []*order
+		for range tries {
+			v.arm()
+			orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
+			v.dead()
+			for _, o := range orders {
+				if v.id(o); v.unrecorded(o) && v.cancel(o) {
+					return
+				}
+			}
+			v.revive()
+		}
+		v.Fatalf("in %d deaths after %s, none with an order that could be cancelled", tries, v.trail)
+	}}
+
+	// The service dies because the customer cancels.
+	recalled = &story{name: "called back", end: "delivered", tell: func(v *victim) {
+		v.arm()
+		for range tries {
+			o := v.place(stories.Wish{SKU: v.sku})
+			if v.deadBefore(arranged, o) || v.cancel(o) && v.deadBefore(stories.Tracking.Final, o) {
+				return // the first, when it is called back for another death
+			}
+		}
+		v.Fatalf("%d cancellations were all too late", tries)
+	}}
+
+	// Messages cannot be handled for a while, and are tried again.
+	retried = &story{name: "tried again", end: "delivered", tell: func(v *victim) {
+		v.change(`ALTER TABLE inbox RENAME TO inbox_away`)
+		v.arm()
+		v.place(stories.Wish{SKU: v.sku})
+		v.dead()
+		v.change(`ALTER TABLE inbox_away RENAME TO inbox`)
+	}}
+
+	// Messages that have come together cannot be handled together, and are handled one by one.
+	divided = &story{name: "one of many", end: "delivered", tell: func(v *victim) {
+		v.change(`
+			CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN
+				IF (SELECT count(*) FROM noted) > 1 THEN
+					RAISE EXCEPTION 'too many at once';
+				END IF;
+				RETURN NULL;
+			END $$;
+			CREATE TRIGGER divide AFTER INSERT ON inbox REFERENCING NEW TABLE AS noted EXECUTE FUNCTION divide()`)
+		v.arm()
+		for range tries {
+			var orders []*order
+			for range 8 {
+				orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
+			}
+			if v.deadBefore(stories.Tracking.Final, orders...) {
+				break
+			}
+		}
+		v.dead()
+		v.change(`DROP FUNCTION divide CASCADE`)
+	}}
+)
+
+// arranged reports whether the carrier has a parcel.
+func arranged(t stories.Tracking) bool { return t.Shipment != nil }

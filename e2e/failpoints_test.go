@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"example.com/orderflow/e2e/crash"
+)
+
+// Where a program can be made to die (pkg/failpoint) there is nothing in the programs that users run: no call, as there is
+// not even what it would be called with. That such a search finds what is there shows e2e/crash, which makes it in programs
+// that have them.
+func TestTheProgramsHaveNoFailpoints(t *testing.T) {
+	t.Parallel()
+	points, err := crash.Points(filepath.Join("crash", "testdata"))
+	if err != nil || len(points) == 0 {
+		t.Fatalf("%d points, %v", len(points), err)
+	}
+	points = append(points, "FAILPOINT")
+	files, err := os.ReadDir(programs)
+	if err != nil || len(files) < 6 {
+		t.Fatalf("programs: %v, %v", files, err)
+	}
+	for _, file := range files {
+		program, err := os.ReadFile(filepath.Join(programs, file.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, point := range points {
+			if bytes.Contains(program, []byte(point)) {
+				t.Errorf("%s has %s in it", file.Name(), point)
+			}
+		}
+	}
+}
