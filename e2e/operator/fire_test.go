@@ -55,10 +55,10 @@ func (o office) underFire(deeds []*deed) {
 	for round := 0; round*atOnce < len(deeds); round++ {
 		now := deeds[round*atOnce : min(len(deeds), (round+1)*atOnce)]
 		victim := fmt.Sprintf("%s-%d", now[0].Service, 1+rand.IntN(2)) // the other replica goes on
-		switch {
-		case round%4 == 1:
+		switch round % 4 {
+		case 1:
 			victim = victims[round/4%len(victims)]
-		case round%4 == 3:
+		case 3:
 			victim = now[0].Service // all of it
 		}
 		var busy sync.WaitGroup
