@@ -82,7 +82,7 @@ func customers(c *stories.Client) stories.Habits {
 		{SKU: scarce, Quantity: 2, Backorder: true},
 	}
 	return stories.Habits{
-		Shoppers: 4,
+		Shoppers: 3,
 		Pause:    300 * time.Millisecond,
 		Want:     func() stories.Wish { return wishes[rand.IntN(len(wishes))] },
 		Regret:   func() (time.Duration, bool) { return rand.N(2 * time.Second), rand.IntN(5) == 0 },
