@@ -59,6 +59,10 @@ chaos: $(orderflow) ## break the system under load in every way, then hold its b
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
 		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)"
 
+.PHONY: test-cluster
+test-cluster: $(orderflow) ## PostgreSQL with a standby, restarted, lost and replaced under load
+	@$(orderflow) install && cd e2e && TEST_CLUSTER=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./cluster
+
 FUZZTIME ?= 60s
 
 .PHONY: fuzz

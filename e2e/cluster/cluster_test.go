@@ -1,0 +1,149 @@
+// Package cluster tests Orderflow on servers that are more than one: what becomes of orders when the primary of PostgreSQL
+// fails, or is replaced as planned.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/system"
+	"github.com/google/uuid"
+)
+
+// settings make the outside world quick and the waits short. What they shorten is only time.
+var settings = map[string][]string{
+	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
+	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+}
+
+// rest is how long the system may take to come to rest once its orders are at their end.
+const rest = 90 * time.Second
+
+// trial is a system under load, whose servers are the test's own.
+type trial struct {
+	*testing.T
+	*system.System
+	client *stories.Client
+	load   *stories.Load
+	sku    string // of which there is plenty
+	repo   string
+}
+
+// begin starts a system on these servers in a folder, and the load.
+func begin(t *testing.T, dir string, options system.Options) *trial {
+	t.Helper()
+	repo, err := system.FindRepo(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Dir, options.Binaries, options.Env, options.Log = dir, filepath.Join(dir, "bin"), settings, t.Output()
+	if err := system.Build(t.Context(), repo, options.Binaries); err != nil {
+		t.Fatal(err)
+	}
+	s, err := system.Start(context.WithoutCancel(t.Context()), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(complaints(s))
+		}
+	})
+	client := stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL})
+	return &trial{T: t, System: s, client: client, repo: repo, sku: client.Product(1000, 0, 0), load: client.StartLoad()}
+}
+
+// finish ends the load and holds the books against each other.
+func (t *trial) finish() {
+	t.Helper()
+	if n := t.load.Finish(); n < 100 {
+		t.Errorf("only %d orders were accepted: that is no load", n)
+	}
+	report, err := audit.Await(t.Context(), audit.Of(t.System, t.repo), audit.Expectations{Accepted: t.load.Accepted()}, rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	report.Print(&text)
+	if !report.OK() {
+		t.Errorf("the books do not agree\n%s", text.String())
+	}
+	t.Log(text.String())
+}
+
+// delivers waits until an order that is placed now is delivered, and says after how long.
+func (t *trial) delivers(after string) {
+	t.Helper()
+	began, key := time.Now(), uuid.NewString()
+	var id string
+	t.until("an order is accepted "+after, func() bool {
+		var o struct{ ID string }
+		a, err := t.client.Call("alice", "POST", "/api/orders", stories.Wish{SKU: t.sku}.JSON(), "Idempotency-Key", key)
+		if err != nil || a.Status != 202 {
+			return false
+		}
+		a.Into(t, &o)
+		id = o.ID
+		return true
+	})
+	accepted := time.Since(began)
+	if end := t.client.End(id); end.Status != "delivered" {
+		t.Errorf("an order %s ended %s (%s)", after, end.Status, end.Reason)
+	}
+	t.Logf("%s: an order was accepted after %.1f s and delivered after %.1f s", after, accepted.Seconds(), time.Since(began).Seconds())
+}
+
+func (t *trial) until(what string, holds func() bool) {
+	t.Helper()
+	stories.Until(t, what, holds)
+}
+
+// must ends the test when something was not done.
+func must(t testing.TB, failed ...error) {
+	t.Helper()
+	if err := errors.Join(failed...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// folder is for all that a test needs, if it is to run. PostgreSQL, which may have to run as somebody else, can reach it.
+func folder(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("TEST_CLUSTER") == "" {
+		t.Skip("takes several servers, and minutes: make test-cluster")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o711))
+	return dir
+}
+
+// complaints are the last lines of the programs' logs that are not about what is as it should be.
+func complaints(s *system.System) string {
+	var all strings.Builder
+	for _, p := range s.Programs() {
+		log, err := os.ReadFile(p.LogFile())
+		if err != nil {
+			fmt.Fprintln(&all, err)
+		}
+		var bad []string
+		for line := range strings.Lines(string(log)) {
+			if !strings.Contains(line, `"level":"INFO"`) {
+				bad = append(bad, line)
+			}
+		}
+		fmt.Fprintf(&all, "%s:\n%s", p.Name, strings.Join(bad[max(0, len(bad)-10):], ""))
+	}
+	return all.String()
+}
