@@ -17,7 +17,7 @@ import (
 )
 
 // rest is how long the system may take to come to rest after the last death. The longest lease is 40 s.
-const rest = 3 * time.Minute
+const rest = 5 * time.Minute
 
 // settings make the world outside quick, but not so quick that nobody could cancel an order. Orders, however, is so patient
 // that it never asks again: what is lost is not made good by a deadline, and its order never comes to an end.

@@ -1,6 +1,6 @@
 //go:build failpoint
 
-// Package failpoint, in a program that is built to die.
+// Package failpoint makes a program die that was built for it.
 package failpoint
 
 import (
