@@ -76,19 +76,25 @@ type session struct {
 	works func() // to be called once all is declared and the part can do its work
 }
 
-// keep runs use in one session after another, with exponential back-off and full jitter between them, until ctx ends.
+// keep runs use in one session after another until ctx ends. After an error it waits, with exponential back-off and full jitter;
+// without one, use wants another session, which is nothing to tell of.
 func (b *Broker) keep(ctx context.Context, part string, use func(context.Context, *session) error) {
 	b.parts.Add(1)
 	b.down.Add(1)
 	defer b.parts.Add(-1)
 	defer b.down.Add(-1)
-	delay := redialFirst
+	delay, level := redialFirst, slog.LevelInfo
 	for ctx.Err() == nil {
 		begun := time.Now()
-		err := b.once(ctx, part, use)
+		err := b.once(ctx, part, level, use)
 		if ctx.Err() != nil {
 			return
 		}
+		if err == nil {
+			level = slog.LevelDebug
+			continue
+		}
+		level = slog.LevelInfo
 		if time.Since(begun) > sessionStable {
 			delay = redialFirst
 		}
@@ -99,7 +105,7 @@ func (b *Broker) keep(ctx context.Context, part string, use func(context.Context
 	}
 }
 
-func (b *Broker) once(ctx context.Context, part string, use func(context.Context, *session) error) error {
+func (b *Broker) once(ctx context.Context, part string, level slog.Level, use func(context.Context, *session) error) error {
 	s, err := b.open(ctx, part)
 	if err != nil {
 		return err
@@ -109,7 +115,7 @@ func (b *Broker) once(ctx context.Context, part string, use func(context.Context
 	s.works = func() {
 		working = true
 		b.down.Add(-1)
-		b.log.InfoContext(ctx, "session with RabbitMQ", "part", part)
+		b.log.Log(ctx, level, "session with RabbitMQ", "part", part)
 	}
 	defer func() {
 		if working {

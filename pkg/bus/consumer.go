@@ -16,6 +16,12 @@ const (
 	handleTimeout = 20 * time.Second // for one batch, also when the program is stopping, which may take 25 s in all
 	holdFirst     = 250 * time.Millisecond
 	holdMax       = 5 * time.Second
+
+	// A broker that has elected a new leader for a queue may count messages as given to a consumer that were never sent: they were
+	// lost with the last leader. Once they are as many as the prefetch, it waits for acknowledgements and the consumer for messages
+	// (seen with RabbitMQ 3.10; https://github.com/rabbitmq/rabbitmq-server/issues/15473 is about a later one). The end of a
+	// session gives them back. So one that brings nothing is not believed for longer than this.
+	idleLong = 30 * time.Second
 )
 
 // Handler receives what has arrived and returns one instruction for each delivery (see verdict.go).
@@ -47,8 +53,8 @@ func (c *Consumer) age() time.Duration {
 	return max(0, time.Since(time.UnixMilli(sent)))
 }
 
-// Run declares the queue and consumes it until ctx ends, in one session after another. It then finishes and acknowledges
-// the batch in hand; what it holds beyond that goes back to the queue. It always returns nil.
+// Run declares the queue and consumes it until ctx ends, in one session after another: also when one has brought nothing
+// for 30 s. It then finishes and acknowledges the batch in hand; what it holds beyond that goes back to the queue. It always returns nil.
 func (c *Consumer) Run(ctx context.Context) error {
 	c.broker.keep(ctx, c.queue.Name(), c.consume)
 	return nil
@@ -76,10 +82,13 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 		}
 	}()
 	for {
-		batch := next(ctx, arrived)
+		waiting, enough := context.WithTimeout(ctx, idleLong)
+		batch := next(waiting, arrived)
+		idle := waiting.Err() != nil
+		enough()
 		if len(batch) == 0 {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // told to stop
+			if idle {
+				return nil // or told to stop
 			}
 			// Without a closed connection this means that the queue was deleted; a new session declares it again.
 			return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
