@@ -60,7 +60,7 @@ chaos: $(orderflow) ## break the system under load in every way, then hold its b
 		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)"
 
 .PHONY: test-cluster
-test-cluster: $(orderflow) ## PostgreSQL with a standby, restarted, lost and replaced under load
+test-cluster: $(orderflow) ## three RabbitMQ nodes, and PostgreSQL with a standby: killed, cut off and replaced under load
 	@$(orderflow) install && cd e2e && TEST_CLUSTER=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./cluster
 
 FUZZTIME ?= 60s

@@ -1,5 +1,5 @@
-// Package cluster tests Orderflow on servers that are more than one: what becomes of orders when the primary of PostgreSQL
-// fails, or is replaced as planned.
+// Package cluster tests Orderflow on servers that are more than one: what becomes of orders when a node of RabbitMQ or the
+// primary of PostgreSQL fails, is cut off, or is replaced as planned.
 package cluster
 
 import (
