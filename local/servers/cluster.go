@@ -197,12 +197,12 @@ func register(ctx context.Context, epmd string, p peer) error {
 	if err != nil {
 		return err
 	}
-	request := binary.BigEndian.AppendUint16([]byte{alive2}, uint16(p.port)) //nolint:gosec // a port
+	request := binary.BigEndian.AppendUint16([]byte{alive2}, uint16(p.port))
 	request = append(request, normalNode, tcp4, 0, highest, 0, lowest)
-	request = binary.BigEndian.AppendUint16(request, uint16(len(p.name))) //nolint:gosec // a short name
+	request = binary.BigEndian.AppendUint16(request, uint16(len(p.name)))
 	request = append(request, p.name...)
-	request = append(request, 0, 0)                                                        // nothing extra
-	request = append(binary.BigEndian.AppendUint16(nil, uint16(len(request))), request...) //nolint:gosec // short
+	request = append(request, 0, 0) // nothing extra
+	request = append(binary.BigEndian.AppendUint16(nil, uint16(len(request))), request...)
 	if _, err := conn.Write(request); err != nil {
 		return errors.Join(err, conn.Close())
 	}

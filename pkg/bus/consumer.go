@@ -88,7 +88,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 		enough()
 		if len(batch) == 0 {
 			if idle {
-				return nil // or told to stop
+				return nil //nolint:nilerr // or told to stop
 			}
 			// Without a closed connection this means that the queue was deleted; a new session declares it again.
 			return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
