@@ -8,12 +8,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/system"
+	"github.com/jackc/pgx/v5"
 )
 
 var (
@@ -30,6 +33,7 @@ var settings = map[string][]string{
 
 const (
 	shoppers = 10
+	crowd    = 300             // orders under way, with which nobody places another one
 	quiet    = 5 * time.Minute // in which the system has to come to rest
 
 	longToRecover = 20 * time.Second // which is worth a line
@@ -48,7 +52,7 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	repo, s := start(t, network, clocks)
 	client := stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL})
 	outcome := Outcome{Seed: *seed, Began: time.Now(), Shoppers: shoppers}
-	load := client.StartLoadOf(customers(client))
+	load := client.StartLoadOf(customers(client, crowded(t, s)))
 	var done []Done
 	for range 3 { // a short plan has each kind once or twice, and it may be that nobody notices
 		more, err := play(t.Context(), target{s, network, clocks}, unnoticed(plan, done), t.Output())
@@ -102,7 +106,7 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 }
 
 // customers want everything that one can want of the simulated world, change their minds at any moment, and click twice.
-func customers(c *stories.Client) stories.Habits {
+func customers(c *stories.Client, crowded func() bool) stories.Habits {
 	plenty, scarce, none := c.Product(1_000_000, 0, 0), c.Product(20, 8, 12), c.Product(0, 0, 0)
 	wishes := []stories.Wish{
 		{SKU: plenty},
@@ -121,9 +125,41 @@ func customers(c *stories.Client) stories.Habits {
 		Shoppers: shoppers,
 		Pause:    300 * time.Millisecond,
 		Want:     func() stories.Wish { return wishes[rand.IntN(len(wishes))] },
+		Crowded:  crowded,
 		Regret:   func() (time.Duration, bool) { return rand.N(3 * time.Second), rand.IntN(5) == 0 },
 		Twice:    0.1,
 	}
+}
+
+// crowded tells whether there are so many orders under way that customers wait. Otherwise a machine that is a little too slow for
+// them would have an hour's orders before it in the end, and each of them would be asked for again and again meanwhile.
+func crowded(t *testing.T, s *system.System) func() bool {
+	t.Helper()
+	var under atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	t.Cleanup(func() {
+		stop()
+		looking.Wait()
+	})
+	looking.Go(func() {
+		for sleep(ctx, time.Second) == nil {
+			if n, err := underWay(ctx, s); err == nil { // the database may be away
+				under.Store(n)
+			}
+		}
+	})
+	return func() bool { return under.Load() >= crowd }
+}
+
+func underWay(ctx context.Context, s *system.System) (n int64, err error) {
+	conn, err := pgx.Connect(ctx, s.DatabaseURL("orders"))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // only read
+	err = conn.QueryRow(ctx, `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n)
+	return n, err
 }
 
 // start starts a system with two replicas of whatever can have some, whose programs reach each other through a network.

@@ -18,6 +18,7 @@ type Habits struct {
 	Shoppers int
 	Pause    time.Duration                        // of each, between two orders
 	Want     func() Wish                          // what the next order is
+	Crowded  func() bool                          // nobody orders while it is; nil: it never is
 	Regret   func() (after time.Duration, _ bool) // whether it is cancelled, and when
 	Twice    float64                              // share of orders that are sent twice at the same time, with one key
 }
@@ -69,7 +70,9 @@ func (c *Client) StartLoadOf(h Habits) *Load {
 	for range h.Shoppers {
 		l.shoppers.Go(func() {
 			for ctx.Err() == nil {
-				l.buy(ctx)
+				if h.Crowded == nil || !h.Crowded() {
+					l.buy(ctx)
+				}
 				time.Sleep(h.Pause)
 			}
 		})
