@@ -15,7 +15,7 @@ type Verdict struct {
 	Since   []string // releases that are said to have been the first without what a statement takes away
 }
 
-// Judge reads a migration (docs/adr/0029). It knows only statements that the release before cannot notice, and refuses all others: a
+// Judge reads a migration (docs/adr/0028). It knows only statements that the release before cannot notice, and refuses all others: a
 // statement that is harmless and not known is added here once, one that does harm and was overlooked is an outage.
 //
 // What takes something away is let in behind a line that says in which release it was last needed by nobody:
