@@ -170,20 +170,7 @@ func start(t *testing.T, network *Network, clocks clocks) (repo string, s *syste
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "orderflow-chaos-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("logs and data are in %s", dir)
-			return
-		}
-		_ = os.RemoveAll(dir) // only a temporary folder is left behind
-	})
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
+	dir := stories.Folder(t)
 	programs := filepath.Join(dir, "bin")
 	movable, err := clocks.flag(t.Context())
 	if err != nil {

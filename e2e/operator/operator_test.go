@@ -56,13 +56,7 @@ type office struct {
 // open starts a system with two replicas of each service.
 func open(t *testing.T, env map[string][]string) office {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "orderflow-operator-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
+	dir := stories.Folder(t)
 	s, err := system.Start(context.WithoutCancel(t.Context()), system.Options{
 		Dir: dir, Binaries: programs, Env: env, Log: t.Output(),
 		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2},
@@ -74,11 +68,6 @@ func open(t *testing.T, env map[string][]string) office {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			t.Logf("logs and data are in %s", dir)
-			return
-		}
-		_ = os.RemoveAll(dir) // only a temporary folder is left behind
 	})
 	return office{stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}), s}
 }

@@ -101,21 +101,10 @@ type running struct {
 // the world outside does not wait for our releases.
 func start(t *testing.T, h history) running {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "orderflow-upgrade-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("logs and data are in %s", dir)
-			return
-		}
-		_ = os.RemoveAll(dir) // only a temporary folder is left behind
-	})
+	dir := stories.Folder(t)
 	r := running{previous: filepath.Join(dir, "previous"), current: filepath.Join(dir, "current")}
 	const simulator = "simulator"
-	err = errors.Join(
-		os.Chmod(dir, 0o711), //nolint:gosec // as above
+	err := errors.Join(
 		system.Build(t.Context(), h.repo, r.current),
 		system.Build(t.Context(), h.sources(t), r.previous),
 		os.Rename(filepath.Join(r.current, simulator), filepath.Join(r.previous, simulator)),
