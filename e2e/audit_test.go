@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,12 +23,10 @@ const rest = 60 * time.Second
 // auditOf holds the books of a system against each other. Its error is the whole report.
 func auditOf(ctx context.Context, s *system.System, accepted ...string) error {
 	report, err := audit.Await(ctx, audit.Of(s, repo), audit.Expectations{Accepted: accepted}, rest)
-	if err == nil && !report.OK() {
-		var text strings.Builder
-		report.Print(&text)
-		err = errors.New("the books do not agree\n" + text.String())
+	if err != nil {
+		return err
 	}
-	return err
+	return report.Err()
 }
 
 // audited fails a test whose system does not come to rest with books that agree, and all the orders that were accepted in them.

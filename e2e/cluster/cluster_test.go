@@ -3,7 +3,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,12 +74,10 @@ func (t *trial) finish() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	report.Print(&text)
+	report.Print(t.Output())
 	if !report.OK() {
-		t.Errorf("the books do not agree\n%s", text.String())
+		t.Error("the books do not agree")
 	}
-	t.Log(text.String())
 }
 
 // delivers waits until an order that is placed now is delivered, and says after how long.

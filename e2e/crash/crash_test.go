@@ -1,12 +1,9 @@
 package crash
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,15 +59,13 @@ func TestNothingIsLostOrDoneTwiceWhereverAServiceDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d deaths with %d orders under way; %s", died, len(accepted), report.Summary())
-	if !report.OK() {
+	if err := report.Err(); err != nil {
 		for _, breach := range report.Breaches {
 			if o := stakes[breach.Subject]; o != nil {
 				t.Errorf("%s: %s", o, breach.What)
 			}
 		}
-		var text strings.Builder
-		report.Print(&text)
-		t.Fatalf("the books do not agree\n%s", &text)
+		t.Fatal(err)
 	}
 	c := stories.New(t, world(s))
 	for id, o := range stakes {
@@ -83,28 +78,7 @@ func TestNothingIsLostOrDoneTwiceWhereverAServiceDies(t *testing.T) {
 // repo is the checkout, and programs the folder of the compiled programs.
 var repo, programs string
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	if repo, err = system.FindRepo("."); err != nil {
-		return 1, err
-	}
-	if programs, err = os.MkdirTemp("", "orderflow-crash-"); err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(programs) //nolint:errcheck // only a temporary folder is left behind
-	if err := system.Build(context.Background(), repo, programs, "-tags=failpoint"); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { stories.Main(m, &repo, &programs, "-tags=failpoint") }
 
 // start starts a system whose services can be told to die, each by a file that is named for it in the system's folder.
 func start(t *testing.T) *system.System {

@@ -4,11 +4,8 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,30 +19,7 @@ import (
 // repo is the checkout, and programs the folder of the compiled programs, made once for all tests.
 var repo, programs string
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	if repo, err = system.FindRepo("."); err != nil {
-		return 1, err
-	}
-	dir, err := os.MkdirTemp("", "orderflow-operator-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // only a temporary folder is left behind
-	programs = filepath.Join(dir, "bin")
-	if err := system.Build(context.Background(), repo, programs); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { stories.Main(m, &repo, &programs) }
 
 // office is a system, and those who use it.
 type office struct {
@@ -160,10 +134,8 @@ func (o office) audited(accepted []string) {
 	o.Helper()
 	const rest = 90 * time.Second
 	report, err := audit.Await(o.Context(), audit.Of(o.System, repo), audit.Expectations{Accepted: accepted}, rest)
-	if err == nil && !report.OK() {
-		var text strings.Builder
-		report.Print(&text)
-		err = errors.New("the books do not agree\n" + text.String())
+	if err == nil {
+		err = report.Err()
 	}
 	if err != nil {
 		o.Error(err)

@@ -10,8 +10,10 @@ package audit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,6 +48,16 @@ type Breach struct {
 
 // OK reports whether there is no breach.
 func (r Report) OK() bool { return len(r.Breaches) == 0 }
+
+// Err is nil when the books agree, and else an error that has the whole report.
+func (r Report) Err() error {
+	if r.OK() {
+		return nil
+	}
+	var text strings.Builder
+	r.Print(&text)
+	return errors.New("the books do not agree\n" + text.String())
+}
 
 // Summary is the report in a line.
 func (r Report) Summary() string {

@@ -146,7 +146,7 @@ func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
 	} {
 		b, e := sound(t), Expectations{}
 		change(&b, &e)
-		if r := Check(b, e); !r.OK() {
+		if r := Check(b, e); !r.OK() || r.Err() != nil {
 			t.Errorf("%s: %+v", name, r.Breaches)
 		}
 	}
@@ -166,6 +166,9 @@ func TestEachBreachIsSeenByItsRule(t *testing.T) {
 		}
 		if r.OK() || !strings.HasSuffix(r.Summary(), ", 1 breach") {
 			t.Errorf("%s: summary %s", row.name, r.Summary())
+		}
+		if err := r.Err(); err == nil || !strings.Contains(err.Error(), "BREACH     "+r.Breaches[0].What) {
+			t.Errorf("%s: error %v", row.name, err)
 		}
 	}
 	for _, rule := range slices.Concat(orderRules, moneyRules, stockRules, parcelRules, messageRules) {
