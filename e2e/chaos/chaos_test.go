@@ -16,7 +16,6 @@ import (
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/system"
-	"github.com/jackc/pgx/v5"
 )
 
 var (
@@ -144,22 +143,12 @@ func crowded(t *testing.T, s *system.System) func() bool {
 	})
 	looking.Go(func() {
 		for sleep(ctx, time.Second) == nil {
-			if n, err := underWay(ctx, s); err == nil { // the database may be away
-				under.Store(n)
+			if n, err := stories.UnderWay(ctx, s.DatabaseURL("orders")); err == nil { // the database may be away
+				under.Store(int64(n))
 			}
 		}
 	})
 	return func() bool { return under.Load() >= crowd }
-}
-
-func underWay(ctx context.Context, s *system.System) (n int64, err error) {
-	conn, err := pgx.Connect(ctx, s.DatabaseURL("orders"))
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // only read
-	err = conn.QueryRow(ctx, `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n)
-	return n, err
 }
 
 // start starts a system with two replicas of whatever can have some, whose programs reach each other through a network.

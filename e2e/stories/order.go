@@ -2,6 +2,7 @@ package stories
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Wish is what an order asks for. The zero value of each field but the SKU has a good meaning.
@@ -147,4 +149,15 @@ func (c *Client) Available(sku string) int {
 	var p struct{ Available int }
 	c.Must(http.StatusOK, "", http.MethodGet, "/api/products/"+sku, "").Into(c, &p)
 	return p.Available
+}
+
+// UnderWay counts the orders that are not at their end, in the database of orders.
+func UnderWay(ctx context.Context, database string) (n int, err error) {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // only read
+	err = conn.QueryRow(ctx, `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n)
+	return n, err
 }

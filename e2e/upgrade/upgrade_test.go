@@ -19,7 +19,6 @@ import (
 	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/system"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // settings make the outside world quick and the waits short. What they shorten is only time.
@@ -184,14 +183,10 @@ func (r running) deadLetters() error {
 }
 
 // underWay is how many orders are not at their end.
-func (r running) underWay() (n int) {
+func (r running) underWay() int {
 	r.Helper()
-	conn, err := pgx.Connect(r.Context(), r.DatabaseURL("orders"))
+	n, err := stories.UnderWay(r.Context(), r.DatabaseURL("orders"))
 	if err != nil {
-		r.Fatal(err)
-	}
-	defer conn.Close(r.Context()) //nolint:errcheck // only read
-	if err := conn.QueryRow(r.Context(), `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n); err != nil {
 		r.Fatal(err)
 	}
 	return n
