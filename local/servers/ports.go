@@ -6,21 +6,26 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // FreePort finds a TCP port of 127.0.0.1 that nobody uses. It is below the ports that kernels give to outgoing connections
 // (Linux from 32768): while a server there is down for a moment, one of them would take its place, and a client that
-// redials it could even meet itself.
+// redials it could even meet itself. It finds none twice: the owner of the first may not have come yet, or be down.
 func FreePort() (int, error) {
 	for range 1000 {
-		if port := 12000 + rand.IntN(20000); free(port) {
+		port := 12000 + rand.IntN(20000)
+		if _, again := found.LoadOrStore(port, true); !again && free(port) {
 			return port, nil
 		}
 	}
 	return 0, errors.New("no free TCP port on 127.0.0.1 between 12000 and 32000")
 }
+
+// found are the ports that this process has tried.
+var found sync.Map
 
 // Reserve finds a free port and holds it until Release, so that nobody else finds it meanwhile.
 func Reserve(ctx context.Context) (net.Listener, error) {

@@ -143,13 +143,18 @@ func TestAReleasedPortIsFreeAtOnceWhileOtherChildrenStart(t *testing.T) {
 	}
 }
 
-func TestFreePortsStayBelowThoseOfOutgoingConnections(t *testing.T) {
+func TestFreePortsStayBelowThoseOfOutgoingConnectionsAndAreFoundOnce(t *testing.T) {
 	t.Parallel()
-	for range 50 {
+	before := map[int]bool{}
+	for range 1000 { // of 20000: drawn without memory, some two dozen would come twice
 		port, err := FreePort()
 		must(t, err)
 		if port < 12000 || port >= 32768 {
 			t.Errorf("port %d", port)
 		}
+		if before[port] {
+			t.Errorf("port %d again, whose first owner may not have come yet", port)
+		}
+		before[port] = true
 	}
 }
