@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/system"
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -144,7 +145,7 @@ func TestTheMetricsAreNotPublic(t *testing.T) {
 // A malformed message on any queue ends in its dead-letter queue with the reason, and disturbs nothing else.
 func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	t.Parallel()
-	s := start(t, each(1), settings)
+	s := start(t, system.Each(1), settings)
 	c := stories.New(t, world(s))
 	conn, err := amqp.Dial(s.Broker.URL)
 	if err != nil {

@@ -40,7 +40,7 @@ func audited(t *testing.T, s *system.System, accepted ...string) {
 // The auditor is trusted because it finds what somebody has changed by hand, behind the back of all programs.
 func TestTheAuditorFindsWhatWasChangedByHand(t *testing.T) {
 	t.Parallel()
-	s := start(t, each(1), settings)
+	s := start(t, system.Each(1), settings)
 	c := stories.New(t, world(s))
 	sku := c.Product(20, 0, 0)
 	twice, undone, forgotten := c.Place(stories.Wish{SKU: sku}), c.Place(stories.Wish{SKU: sku}), c.Place(stories.Wish{SKU: sku, Card: "tok_declined"})

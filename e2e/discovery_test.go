@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/system"
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -23,7 +24,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	fronts := newFronts(t, "127.0.1.1", "127.0.1.2", "127.0.1.3")
 	one, two, three := fronts[0], fronts[1], fronts[2]
 	dns := serveDNS(t, one, two)
-	s := start(t, each(1), map[string][]string{
+	s := start(t, system.Each(1), map[string][]string{
 		"":        settings["orders"],
 		"gateway": {"ORDERS_URL=http://orders.test:" + one.port, "UPSTREAM_DNS_SERVER=" + dns.address},
 	})

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/system"
 )
 
 // Orders are accepted while a neighbour or the broker is away, and go on once it is back.
 func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 	t.Parallel()
-	s := start(t, each(1), settings)
+	s := start(t, system.Each(1), settings)
 	c := stories.New(t, world(s))
 	sku := c.Product(100, 0, 0)
 	ends := map[string]stories.Tracking{}
@@ -44,7 +45,7 @@ func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 // ends as it should.
 func TestNothingIsLostOrChargedTwiceWhoeverIsKilled(t *testing.T) {
 	t.Parallel()
-	s := start(t, each(2), settings)
+	s := start(t, system.Each(2), settings)
 	load := stories.New(t, world(s)).StartLoad()
 	for round, p := range s.Parts() {
 		if round%2 == 0 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/system"
 )
 
 // BenchmarkGateway asks for the same things at the service and through the gateway, in turns, so that whatever else the
@@ -22,7 +23,7 @@ func BenchmarkGateway(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s, err := launch(dir, each(1), map[string][]string{"gateway": {"RATE_PER_ADDRESS=0", "RATE_PER_CALLER=0"}})
+	s, err := launch(dir, system.Each(1), map[string][]string{"gateway": {"RATE_PER_ADDRESS=0", "RATE_PER_CALLER=0"}})
 	if err != nil {
 		b.Fatal(err)
 	}

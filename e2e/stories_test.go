@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/system"
 )
 
 func TestStories(t *testing.T) {
@@ -15,7 +16,7 @@ func TestStories(t *testing.T) {
 
 func TestCancelledBeforeDispatchIsRefunded(t *testing.T) {
 	t.Parallel()
-	s := start(t, each(1), map[string][]string{"simulator": {"CARRIER_PACE=10s"}, "orders": settings["orders"]})
+	s := start(t, system.Each(1), map[string][]string{"simulator": {"CARRIER_PACE=10s"}, "orders": settings["orders"]})
 	c := stories.New(t, world(s))
 	sku := c.Product(5, 0, 0)
 	id := c.Place(stories.Wish{SKU: sku})

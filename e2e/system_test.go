@@ -82,11 +82,6 @@ func start(t *testing.T, replicas map[string]int, env map[string][]string) *syst
 	return s
 }
 
-// each is a number of replicas of every program that can have some.
-func each(n int) map[string]int {
-	return map[string]int{"orders": n, "payments": n, "inventory": n, "shipping": n, "bff-web": n}
-}
-
 func launch(dir string, replicas map[string]int, env map[string][]string) (*system.System, error) {
 	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
 		return nil, err
@@ -117,7 +112,7 @@ func together(t *testing.T) *system.System {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "orderflow-e2e-shared-"); shared.err == nil {
-			shared.System, shared.err = launch(shared.dir, each(2), settings)
+			shared.System, shared.err = launch(shared.dir, system.Each(2), settings)
 		}
 	})
 	if shared.err != nil {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/orderflow/e2e/stories"
 	"github.com/google/uuid"
@@ -15,15 +14,7 @@ import (
 func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 	t.Parallel()
 	s := together(t)
-	conn, err := amqp.Dial(s.Broker.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.CloseDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the test is over
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ch := stories.Channel(t, s.Broker.URL)
 	q, err := ch.QueueDeclare("", false, true, true, false, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	world.System, err = system.Start(context.Background(), system.Options{
 		Dir: filepath.Join(dir, "system"), Binaries: binaries,
-		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2, "bff-web": 2},
+		Replicas: system.Each(2),
 		// Slow enough to be watched.
 		Env: map[string][]string{"simulator": {"CARRIER_PACE=1500ms", "SUPPLIER_LEAD_TIME=2s"}},
 	})

@@ -5,34 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/orderflow/e2e/stories"
 	"github.com/chromedp/chromedp"
-	"github.com/google/uuid"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
-
-// spoil sends payments a command that it cannot read.
-func spoil(t *testing.T) {
-	t.Helper()
-	conn, err := amqp.Dial(world.Broker.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = ch.Publish("orderflow.commands", "payments.take_payment", true, false, amqp.Publishing{
-		MessageId: uuid.NewString(), Type: "payments.take_payment", CorrelationId: uuid.NewString(), Body: []byte(`{"amount": "much"}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestOlgaReplaysAndDiscardsADeadLetter(t *testing.T) {
 	t.Parallel()
-	spoil(t)
+	stories.Poison(t, world.Broker.URL, 1)
 	p := open(t, wide)
 	p.signIn("Olga", "/operations")
 	p.sees("1 dead letter")

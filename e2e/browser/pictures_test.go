@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"example.com/orderflow/e2e/stories"
 	"github.com/chromedp/chromedp"
 )
 
@@ -16,7 +17,7 @@ func TestPictures(t *testing.T) {
 	if err := os.MkdirAll(*pictures, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	spoil(t)
+	stories.Poison(t, world.Broker.URL, 1)
 	for width, suffix := range map[int64]string{wide: "", phone: "-phone"} {
 		p := open(t, width)
 		p.visit("/")

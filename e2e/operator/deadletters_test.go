@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
-	"github.com/google/uuid"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // letter is a dead letter as the API shows it.
@@ -69,7 +67,7 @@ func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
 			orders = append(orders, o.Place(stories.Wish{SKU: sku, Quantity: m.quantity}))
 		}
 	}
-	o.poison(poisoned)
+	stories.Poison(o, o.Broker.URL, poisoned)
 	dead := o.gather(ofEach*len(mistakes) + poisoned)
 
 	// To replay before the mistake is mended is in vain, and a decision of its own.
@@ -113,32 +111,6 @@ func owner(queue string) string {
 
 func path(l letter, deed string) string {
 	return "/api/operations/dead-letters/" + l.ID + "/" + deed
-}
-
-// poison sends payments commands that it cannot read.
-func (o office) poison(n int) {
-	o.Helper()
-	conn, err := amqp.Dial(o.Broker.URL)
-	if err != nil {
-		o.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // all is confirmed by then
-	ch, err := conn.Channel()
-	if err == nil {
-		err = ch.Confirm(false)
-	}
-	for range n {
-		var confirm *amqp.DeferredConfirmation
-		if err == nil {
-			confirm, err = ch.PublishWithDeferredConfirm("orderflow.commands", "payments.take_payment", true, false, amqp.Publishing{
-				MessageId: uuid.NewString(), Type: "payments.take_payment", CorrelationId: uuid.NewString(),
-				DeliveryMode: amqp.Persistent, Body: []byte(`{"amount": "much"}`),
-			})
-		}
-		if err != nil || !confirm.Wait() {
-			o.Fatalf("put a message by hand: %v", err)
-		}
-	}
 }
 
 // gather waits until there are so many dead letters.

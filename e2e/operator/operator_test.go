@@ -33,7 +33,7 @@ func open(t *testing.T, env map[string][]string) office {
 	dir := stories.Folder(t)
 	s, err := system.Start(context.WithoutCancel(t.Context()), system.Options{
 		Dir: dir, Binaries: programs, Env: env, Log: t.Output(),
-		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2},
+		Replicas: system.Each(2),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func start(t *testing.T, h history) running {
 	}
 	r.System, err = system.Start(context.WithoutCancel(t.Context()), system.Options{
 		Dir: dir, Binaries: r.previous, Env: settings,
-		Replicas: map[string]int{"orders": 2, "payments": 2, "inventory": 2, "shipping": 2, "bff-web": 2},
+		Replicas: system.Each(2),
 	})
 	if err != nil {
 		t.Fatal(err)

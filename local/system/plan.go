@@ -89,6 +89,15 @@ func (p plan) env(r replica) []string {
 	}
 }
 
+// Each asks for n replicas of every program that can have some.
+func Each(n int) map[string]int {
+	replicas := map[string]int{"bff-web": n}
+	for _, service := range servers.Services() {
+		replicas[service] = n
+	}
+	return replicas
+}
+
 // replicasOf counts the replicas that are asked for. The gateway and the simulator have one door each.
 func replicasOf(program string, wanted map[string]int) int {
 	if program == "gateway" || program == "simulator" {

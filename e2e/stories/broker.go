@@ -1,0 +1,42 @@
+package stories
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Channel speaks to a broker by hand, until the test ends.
+func Channel(t testing.TB, url string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseDeadline(time.Now().Add(time.Second)) }) // the broker may be away
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// Poison sends payments n commands that it cannot read. They are in its queue, for sure, when it returns.
+func Poison(t testing.TB, url string, n int) {
+	t.Helper()
+	ch := Channel(t, url)
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		confirm, err := ch.PublishWithDeferredConfirm("orderflow.commands", "payments.take_payment", true, false, amqp.Publishing{
+			MessageId: uuid.NewString(), Type: "payments.take_payment", CorrelationId: uuid.NewString(),
+			DeliveryMode: amqp.Persistent, Body: []byte(`{"amount": "much"}`),
+		})
+		if err != nil || !confirm.Wait() {
+			t.Fatalf("put a message by hand: %v", err)
+		}
+	}
+}
