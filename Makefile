@@ -1,4 +1,4 @@
-# What one does with Orderflow on a machine with Go. All but the linters and the containers needs no network once Go has its
+# What one does with Orderflow on a machine with Go. All but lint, vuln and the containers needs no network once Go has its
 # modules.
 
 # git refuses to speak about a checkout that somebody else owns (a container's mount), and go build asks it.
@@ -57,7 +57,11 @@ REPORT ?= $(CURDIR)/docs/chaos.md
 .PHONY: chaos
 chaos: $(orderflow) ## break the system under load in every way, then hold its books against each other; DURATION=30m SEED=7
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
-		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)"
+		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)" $(if $(MUTANT),-mutant $(MUTANT))
+
+.PHONY: mutants
+mutants: $(orderflow) ## chaos with each of some mistakes in the programs (e2e/chaos/mutants.go), which have to be noticed
+	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run Mutants ./chaos -args -mutants -report "$(REPORT)"
 
 .PHONY: test-cluster
 test-cluster: $(orderflow) ## three RabbitMQ nodes, and PostgreSQL with a standby: killed, cut off and replaced under load
@@ -126,6 +130,10 @@ lint: ## golangci-lint, each module as it stands alone
 		echo "lint $${module#$(CURDIR)/}"; \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
+
+.PHONY: vuln
+vuln: ## known vulnerabilities that the programs reach: govulncheck
+	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}')
 
 .PHONY: fmt
 fmt: ## format all code
