@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,38 +23,30 @@ type clocks struct{ dir string }
 // clockStep is how wrong a clock becomes: longer than any lease, patience and wait that the programs compare with it.
 const clockStep = 2 * time.Minute
 
-// flag returns the option of go build that exchanges the time package. Nothing of the toolchain is changed: the compiler
-// reads other files in place of its own (-overlay).
-func (c clocks) flag(ctx context.Context) (string, error) {
+// overlay exchanges the time package.
+func (c clocks) overlay(ctx context.Context) (overlay, error) {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
-		return "", fmt.Errorf("go env: %w", err)
+		return nil, fmt.Errorf("go env: %w", err)
 	}
 	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
 	source, err := os.ReadFile(original)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	if strings.Count(string(source), now) != 1 {
-		return "", errors.New("time.Now of this Go is another one: " + original)
+		return nil, errors.New("time.Now of this Go is another one: " + original)
 	}
-	changed, addition := filepath.Join(c.dir, "time.go"), filepath.Join("testdata", "clock", "moved.go")
+	changed := filepath.Join(c.dir, "time.go")
 	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), now, now+"\tsec += moved.Load()\n", 1)), 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
-	if addition, err = filepath.Abs(addition); err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
+	addition, err := filepath.Abs(filepath.Join("testdata", "clock", "moved.go"))
+	return overlay{
 		original: changed,
 		filepath.Join(filepath.Dir(original), "moved.go"): addition,
-	}})
-	if err != nil {
-		return "", err
-	}
-	list := filepath.Join(c.dir, "overlay.json")
-	return "-overlay=" + list, os.WriteFile(list, overlay, 0o600)
+	}, err
 }
 
 // amend tells a replica where to read how wrong its clock is. It is known by its address.

@@ -43,14 +43,9 @@ func (o Outcome) Markdown() string {
 	return text.String()
 }
 
-// The part of a page that a run writes is between these lines.
-const (
-	opening = "<!-- written by make chaos: do not edit -->\n"
-	closing = "<!-- end of what is written -->\n"
-)
-
-// writeInto puts text into a page, in the place of what an earlier run has written there.
-func writeInto(path, text string) error {
+// writeInto puts text into a page, in the place of what the same command has written there before.
+func writeInto(path, command, text string) error {
+	opening, closing := place(command)
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -58,7 +53,12 @@ func writeInto(path, text string) error {
 	before, rest, ok := strings.Cut(string(page), opening)
 	_, after, ends := strings.Cut(rest, closing)
 	if !ok || !ends {
-		return errors.New(path + " has no place for a report")
+		return errors.New(path + " has no place for what " + command + " reports")
 	}
 	return os.WriteFile(path, []byte(before+opening+"\n"+text+"\n"+closing+after), 0o600)
+}
+
+// place is between which two lines of a page a command writes.
+func place(command string) (opening, closing string) {
+	return "<!-- written by " + command + ": do not edit -->\n", "<!-- end of what " + command + " has written -->\n"
 }

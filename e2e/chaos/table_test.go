@@ -72,25 +72,28 @@ func TestRecoveryIsTheTimeInWhichNothingElseWasWrong(t *testing.T) {
 func TestAReportTakesThePlaceOfTheLastOne(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chaos.md")
+	opening, closing := place("make chaos")
+	otherOpening, otherClosing := place("make another")
+	other := otherOpening + "\nof another\n\n" + otherClosing
 	for _, step := range []struct{ page, want string }{
 		{"# Chaos\n" + opening + closing + "end\n", "# Chaos\n" + opening + "\nfirst\n\n" + closing + "end\n"},
-		{"# Chaos\n" + opening + "\nolder\n" + closing + "end\n", "# Chaos\n" + opening + "\nfirst\n\n" + closing + "end\n"},
+		{"# Chaos\n" + other + opening + "\nolder\n" + closing + "end\n", "# Chaos\n" + other + opening + "\nfirst\n\n" + closing + "end\n"},
 	} {
 		if err := os.WriteFile(path, []byte(step.page), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeInto(path, "first\n"); err != nil {
+		if err := writeInto(path, "make chaos", "first\n"); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != step.want {
 			t.Errorf("the page is %q, %v", got, err)
 		}
 	}
-	for _, page := range []string{"", opening, closing + opening} {
+	for _, page := range []string{"", opening, closing + opening, other} {
 		if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeInto(path, "text"); err == nil || !strings.Contains(err.Error(), "no place") {
+		if err := writeInto(path, "make chaos", "text"); err == nil || !strings.Contains(err.Error(), "no place") {
 			t.Errorf("%q takes a report: %v", page, err)
 		}
 	}
