@@ -45,10 +45,10 @@ var mutants = []mutant{
 	},
 	{
 		name:   "accepted",
-		what:   "orders: an order is accepted although its transaction has failed",
+		what:   "orders: an order is accepted before its transaction has committed",
 		file:   "services/orders/place.go",
-		old:    "	if err == nil {\n		failpoint.At(\"orders.placed\")\n	}\n	return answer, err",
-		new:    "	return answer, nil",
+		old:    "	err = s.db.Tx(ctx, func(tx pgx.Tx) error {\n		before, err := remember(",
+		new:    "	ctx = context.WithoutCancel(ctx)\n	go s.db.Tx(ctx, func(tx pgx.Tx) error {\n		before, err := remember(",
 		breach: "an order that was accepted exists",
 	},
 	{
@@ -64,7 +64,7 @@ var mutants = []mutant{
 		what:   "shipping: cancelled is a parcel that the carrier was not asked to bring back",
 		file:   "services/shipping/work.go",
 		old:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return d.carrier.cancel(ctx, c.TrackingNumber)",
-		new:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return parcel{TrackingNumber: c.TrackingNumber, Status: cancelled}, nil",
+		new:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return parcel{TrackingNumber: c.TrackingNumber, Stages: []stage{{cancelled, d.now()}}}, nil",
 		breach: "a cancelled order has no parcel on its way",
 	},
 	{
