@@ -64,10 +64,19 @@ func TestAnOrderIsCancelledInTime(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
 	p.signIn("Alice", "/")
-	p.buy("", "tok_visa")
-	p.sees("paid, arranging shipment")
-	p.press("Cancel the order")
-	p.becomes("Cancelled")
+	for try := 1; ; try++ { // the carrier waits for nobody, and a busy machine may be too late
+		p.buy("", "tok_visa")
+		p.sees("paid, arranging shipment")
+		// By a script, which finds the button and presses it at one go: it may go at any moment.
+		p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('form[action$="/cancellation"] button')?.click()`))
+		p.holds("the order is at its end", `["Cancelled", "Delivered"].includes(document.querySelector("#progress .badge").innerText)`)
+		if p.text("#progress .badge") == "Cancelled" {
+			break
+		}
+		if try == 5 {
+			t.Fatal("five times it was too late")
+		}
+	}
 	p.sees("You asked for it.")
 	p.sees("Refunded")
 }
