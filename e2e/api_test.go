@@ -147,15 +147,8 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(1), settings)
 	c := stories.New(t, world(s))
-	conn, err := amqp.Dial(s.Broker.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.CloseDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the test is over
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := stories.Dial(t, s.Broker.URL)
+	ch := stories.Channel(t, conn)
 	queues := []string{"orders.commands", "orders.events", "payments.commands", "inventory.commands", "inventory.events", "shipping.commands"}
 	bad := []amqp.Publishing{
 		{Body: []byte("not JSON")},
@@ -166,11 +159,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	for _, queue := range queues {
 		// Programs are ready before the broker is, and a quorum queue that is just being made forgets what nobody confirms.
 		stories.Until(t, queue+" is consumed", func() bool {
-			probe, err := conn.Channel()
-			if err != nil {
-				t.Fatal(err)
-			}
-			q, err := probe.QueueDeclarePassive(queue, true, false, false, false, nil)
+			q, err := stories.Channel(t, conn).QueueDeclarePassive(queue, true, false, false, false, nil)
 			return err == nil && q.Consumers > 0
 		})
 		for _, p := range bad {

@@ -14,7 +14,7 @@ import (
 func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 	t.Parallel()
 	s := together(t)
-	ch := stories.Channel(t, s.Broker.URL)
+	ch := stories.Channel(t, stories.Dial(t, s.Broker.URL))
 	q, err := ch.QueueDeclare("", false, true, true, false, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,14 +8,20 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Channel speaks to a broker by hand, until the test ends.
-func Channel(t testing.TB, url string) *amqp.Channel {
+// Dial speaks to a broker by hand, until the test ends.
+func Dial(t testing.TB, url string) *amqp.Connection {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.CloseDeadline(time.Now().Add(time.Second)) }) // the broker may be away
+	return conn
+}
+
+// Channel opens a channel, which lives until a deed on it is refused.
+func Channel(t testing.TB, conn *amqp.Connection) *amqp.Channel {
+	t.Helper()
 	ch, err := conn.Channel()
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +32,7 @@ func Channel(t testing.TB, url string) *amqp.Channel {
 // Poison sends payments n commands that it cannot read. They are in its queue, for sure, when it returns.
 func Poison(t testing.TB, url string, n int) {
 	t.Helper()
-	ch := Channel(t, url)
+	ch := Channel(t, Dial(t, url))
 	if err := ch.Confirm(false); err != nil {
 		t.Fatal(err)
 	}
