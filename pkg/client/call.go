@@ -89,7 +89,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 	leave := r.enter()
 	var sent atomic.Bool
 	answer, err := r.guard.WithContext(e.Context()).GetWithExecution(func(e failsafe.Execution[*http.Response]) (*http.Response, error) {
-		return c.send(e.Context(), r, &sent, leave)
+		return r.pass(c.client.cfg, func() (*http.Response, error) { return c.send(e.Context(), r, &sent, leave) })
 	})
 	if c.open == nil {
 		leave() // else when its body is closed

@@ -22,11 +22,12 @@ const (
 	backoffJitter = 0.5
 	retryAfterMax = time.Second // who waits longer for a neighbour has been forgotten by his own caller
 
-	breakerRate    = 0.5 // of the attempts that fail
-	breakerLeast   = 10  // attempts in breakerPeriod before the rate means anything
-	breakerPeriod  = 10 * time.Second
-	breakerJitter  = 0.1
-	breakerSuccess = 1 // trial that closes the breaker again
+	// A breaker opens after so many failures in a row. A rate of failures in a time is what failsafe-go looks at after a success,
+	// too: what failed before a recovery would open the breaker on the good answers after it. As a count in a row, one good
+	// answer has everything before it forgotten.
+	breakerFailures = 10
+	breakerSuccess  = 1 // trial that closes the breaker again
+	breakerJitter   = 0.1
 
 	bulkheadWait = 50 * time.Millisecond // evens out bursts
 )
@@ -62,19 +63,18 @@ func patience(cfg Config) failsafe.Executor[*http.Response] {
 	)
 }
 
-// guard is what surrounds each attempt at one replica: its bulkhead, its breaker and the attempt's timeout.
-func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
-	r.breaker = circuitbreaker.NewBuilder[*http.Response]().
-		HandleIf(func(answer *http.Response, err error) bool {
-			switch {
-			case errors.Is(err, errGivenUp): // tells nothing, and no success to close a half-open breaker with
-				return r.breaker.IsHalfOpen()
-			case err != nil:
-				return true
-			}
-			return cfg.broken(answer.StatusCode)
-		}).
-		WithFailureRateThreshold(breakerRate, breakerLeast, breakerPeriod).
+// guard is what surrounds each attempt at one replica: its bulkhead and the attempt's timeout. Its breaker, between them, is
+// asked in pass.
+func guard(cfg Config) failsafe.Executor[*http.Response] {
+	return failsafe.With[*http.Response](
+		bulkhead.NewBuilder[*http.Response](cfg.Bulkhead).WithMaxWaitTime(bulkheadWait).Build(),
+		timeout.New[*http.Response](cfg.Timeout),
+	)
+}
+
+func newBreaker(cfg Config, r *replica) circuitbreaker.CircuitBreaker[*http.Response] {
+	return circuitbreaker.NewBuilder[*http.Response]().
+		WithFailureThreshold(breakerFailures).
 		WithSuccessThreshold(breakerSuccess).
 		WithDelay(cfg.BreakerDelay).
 		WithJitterFactor(breakerJitter).
@@ -83,11 +83,27 @@ func guard(cfg Config, r *replica) failsafe.Executor[*http.Response] {
 				"was", e.OldState.String(), "is", e.NewState.String())
 		}).
 		Build()
-	return failsafe.With[*http.Response](
-		bulkhead.NewBuilder[*http.Response](cfg.Bulkhead).WithMaxWaitTime(bulkheadWait).Build(),
-		r.breaker,
-		timeout.New[*http.Response](cfg.Timeout),
-	)
+}
+
+// pass makes an attempt if the replica's breaker lets it, and tells the breaker what came of it. The breaker is not one of the
+// executor's policies, for which all that is no failure is a success: a caller who has left tells nothing about the replica,
+// and must not have its failures forgotten.
+func (r *replica) pass(cfg Config, attempt func() (*http.Response, error)) (*http.Response, error) {
+	if !r.breaker.TryAcquirePermit() {
+		return nil, circuitbreaker.ErrOpen
+	}
+	answer, err := attempt()
+	switch {
+	case errors.Is(err, errGivenUp):
+		if r.breaker.IsHalfOpen() { // it was the trial, and no success to close the breaker with
+			r.breaker.RecordFailure()
+		}
+	case err != nil || cfg.broken(answer.StatusCode):
+		r.breaker.RecordFailure()
+	default:
+		r.breaker.RecordSuccess()
+	}
+	return answer, err
 }
 
 // watch shows the breakers as a metric. Names are constants, so making it cannot fail.

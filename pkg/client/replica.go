@@ -36,7 +36,7 @@ type replica struct {
 
 func newReplica(cfg Config, base *url.URL, address string) *replica {
 	r := &replica{base: base, address: address}
-	r.guard = guard(cfg, r)
+	r.breaker, r.guard = newBreaker(cfg, r), guard(cfg)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	r.connections = &http.Transport{
 		DialContext: func(ctx context.Context, network, named string) (net.Conn, error) {

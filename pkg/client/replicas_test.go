@@ -37,7 +37,7 @@ func TestABrokenReplicaIsLeftAloneAndTheOthersServe(t *testing.T) {
 			t.Fatalf("status %d, error %v", got, err)
 		}
 	}
-	if broken.requests() != breakerLeast || well.requests() != 60 {
+	if broken.requests() != breakerFailures || well.requests() != 60 {
 		t.Errorf("the broken replica got %d requests, the good one %d", broken.requests(), well.requests())
 	}
 }
@@ -66,7 +66,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 		got, _, err := outcome(t, c, request(t, "GET", "", ""))
 		return got, err
 	}
-	for range breakerLeast {
+	for range breakerFailures {
 		if got, err := ask(); got != 500 {
 			t.Fatalf("status %d, error %v", got, err)
 		}
@@ -75,7 +75,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	if f := wantKind(t, err, fault.Unavailable); f.RetryAfter <= 0 || Ambiguous(err) {
 		t.Errorf("an open breaker: retry after %s, ambiguous: %t", f.RetryAfter, Ambiguous(err))
 	}
-	if n.requests() != breakerLeast {
+	if n.requests() != breakerFailures {
 		t.Errorf("%d requests arrived although the breaker is open", n.requests())
 	}
 
@@ -87,7 +87,7 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	if _, err := ask(); err == nil {
 		t.Error("a trial that failed leaves the breaker open no longer")
 	}
-	if n.requests() != breakerLeast+1 {
+	if n.requests() != breakerFailures+1 {
 		t.Errorf("%d requests after one trial", n.requests())
 	}
 
@@ -100,6 +100,55 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	}
 	if !c.replicas.known()[0].breaker.IsClosed() {
 		t.Error("the breaker is not closed")
+	}
+}
+
+// A neighbour is away for a moment, comes back, and nobody is turned away by a breaker: neither by what failed before nor
+// by one more failure that is not the first of many.
+func TestWhatFailedBeforeARecoveryOpensNoBreakerAfterIt(t *testing.T) {
+	t.Parallel()
+	for _, failing := range []int{1, 2, 3} { // calls, of three attempts each: at most one attempt less than opens the breaker
+		n := serve(t, status(500))
+		c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: 2, BreakerDelay: time.Hour})
+		ask := func(times, want int) {
+			t.Helper()
+			for i := range times {
+				if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != want {
+					t.Fatalf("after %d calls that failed, call %d: status %d, error %v, not %d", failing, i+1, got, err, want)
+				}
+			}
+		}
+		ask(failing, 500)
+		n.follow(status(200), status(500), status(200))
+		ask(2*breakerFailures, 200)
+	}
+}
+
+// Callers who have no patience with a neighbour that hangs say nothing about it, and do not make what others found out forgotten.
+func TestCallersWhoLeaveDoNotHaveFailuresForgotten(t *testing.T) {
+	t.Parallel()
+	n := serve(t, status(500))
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Hour})
+	for range breakerFailures - 1 {
+		if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 500 {
+			t.Fatalf("status %d, error %v", got, err)
+		}
+	}
+	n.follow(hang)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		until(t, "the request arrives", func() bool { return n.requests() > 0 })
+		cancel()
+	}()
+	if _, _, err := outcome(t, c, requestIn(ctx, "GET", "", "")); err == nil {
+		t.Error("no error")
+	}
+	n.follow(status(500))
+	if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 500 {
+		t.Errorf("status %d, error %v", got, err)
+	}
+	if !c.replicas.known()[0].breaker.IsOpen() {
+		t.Errorf("after %d failures in a row the breaker is not open", breakerFailures)
 	}
 }
 
@@ -132,7 +181,7 @@ func TestCallersWhoLeaveSayNothingAboutTheNeighbour(t *testing.T) {
 			t.Error("no error")
 		}
 	}
-	for range 2 * breakerLeast {
+	for range 2 * breakerFailures {
 		leave()
 	}
 	if !breaker.IsClosed() {
@@ -149,12 +198,12 @@ func TestANeighbourThatComposesIsNotBlamedForOthers(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(503))
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Composes: true})
-	for range 2 * breakerLeast {
+	for range 2 * breakerFailures {
 		if got, body, err := outcome(t, c, request(t, "GET", "", "")); got != 503 || body == "" {
 			t.Fatalf("status %d, %q, error %v", got, body, err)
 		}
 	}
-	if n.requests() != 2*breakerLeast {
+	if n.requests() != 2*breakerFailures {
 		t.Errorf("%d requests", n.requests())
 	}
 	n.follow(status(500), status(200))
@@ -180,7 +229,7 @@ func TestABulkheadKeepsASlowNeighbourFromTakingEverything(t *testing.T) {
 		})
 	}
 	until(t, "three requests arrive", func() bool { return n.requests() == 3 })
-	for range breakerLeast {
+	for range breakerFailures {
 		_, _, err := outcome(t, c, request(t, "POST", "x", ""))
 		wantKind(t, err, fault.Unavailable)
 		if Ambiguous(err) {
