@@ -180,6 +180,41 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 	return s, nil
 }
 
+// mendEvery is how long a queue, an exchange or a binding may be missing that somebody has removed by hand.
+const mendEvery = 10 * time.Second
+
+// mend has everything declared again now and then, and whenever it is told to, until the session ends. It does so on a channel
+// of its own: the broker closes one over what it does not like, and that is no reason to stop what still works.
+func (s *session) mend(log *slog.Logger, declare func(*amqp.Channel) error, now <-chan struct{}) {
+	every := time.NewTicker(mendEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-now:
+		case <-s.lost.Done():
+			return
+		}
+		ch, err := s.conn.Channel()
+		if err == nil {
+			err = declare(ch)
+			_ = ch.Close() // closed already over what it did not like
+		}
+		if err != nil && s.lost.Err() == nil {
+			log.WarnContext(s.lost, "cannot declare again what may be missing", "error", err)
+		}
+	}
+}
+
+// ended is why no more deliveries come: the session has ended, or else somebody has deleted the queue, which the next session
+// declares again.
+func (s *session) ended() error {
+	if s.lost.Err() == nil {
+		return errors.New("the queue was deleted")
+	}
+	return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
+}
+
 // close ends the session whatever state it is in. Deliveries that were not acknowledged go back to their queue.
 func (s *session) close() {
 	s.stop(amqp.ErrClosed)

@@ -73,7 +73,34 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 		return fmt.Errorf("consume %s: %w", c.queue.Name(), err)
 	}
 	s.works()
-	// The library's delivery channel has no buffer: without this one, "what has arrived" would always be one message.
+	h := &hand{session: s, missing: make(chan struct{}, 1)}
+	go s.mend(c.broker.log, c.queue.declare, h.missing)
+	arrived := buffered(deliveries)
+	for {
+		waiting, enough := context.WithTimeout(ctx, h.patience())
+		batch := next(waiting, arrived)
+		over := waiting.Err() != nil
+		enough()
+		switch {
+		case len(batch) > 0:
+			err = c.process(ctx, h, batch)
+		case !over:
+			return s.ended()
+		case ctx.Err() != nil || len(h.stuck) == 0: // told to stop, or idle
+			return nil
+		}
+		if err == nil {
+			err = c.moveStuck(ctx, h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// buffered lets deliveries pile up. The library's channel has no buffer: without one, "what has arrived" would always be one
+// message.
+func buffered(deliveries <-chan amqp.Delivery) <-chan amqp.Delivery {
 	arrived := make(chan amqp.Delivery, prefetch)
 	go func() {
 		defer close(arrived)
@@ -81,22 +108,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 			arrived <- d // never waits: the broker sends at most prefetch
 		}
 	}()
-	for {
-		waiting, enough := context.WithTimeout(ctx, idleLong)
-		batch := next(waiting, arrived)
-		idle := waiting.Err() != nil
-		enough()
-		if len(batch) == 0 {
-			if idle {
-				return nil //nolint:nilerr // or told to stop
-			}
-			// Without a closed connection this means that the queue was deleted; a new session declares it again.
-			return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
-		}
-		if err := c.process(ctx, s, batch); err != nil {
-			return err
-		}
-	}
+	return arrived
 }
 
 // next waits for a delivery and takes what else has arrived with it. It returns none when ctx or the deliveries end.
@@ -128,35 +140,25 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 	return batch
 }
 
-// process hands a batch over until it is no longer held, moves what failed and acknowledges all of it at once. A batch
-// that was begun is finished although ctx has ended: under its own deadline.
-func (c *Consumer) process(ctx context.Context, s *session, batch []Delivery) error {
+// process hands a batch over until it is no longer held, and settles it. A batch that was begun is finished although ctx has
+// ended: under its own deadline.
+func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error {
 	failpoint.At("bus.arrived")
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
-	var errs []error
 	for wait := holdFirst; ; wait = min(2*wait, holdMax) {
 		handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
-		errs = c.handler(handling, batch)
+		errs := c.handler(handling, batch)
 		cancel()
 		hold := held(errs)
 		if hold == nil {
-			break
+			return c.settle(ctx, h, batch, errs)
 		}
 		c.broker.log.WarnContext(ctx, "cannot work, holding messages", "queue", c.queue.Name(), "messages", len(batch), "error", hold)
-		if err := rest(ctx, s, wait); err != nil {
+		if err := rest(ctx, h.session, wait); err != nil {
 			return err
 		}
 	}
-	if err := c.settle(ctx, s, batch, errs); err != nil {
-		return err
-	}
-	failpoint.At("bus.settled")
-	if err := s.ch.Ack(batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
-		return fmt.Errorf("acknowledge: %w", err)
-	}
-	failpoint.At("bus.acked")
-	return nil
 }
 
 // oldest is when the oldest of some deliveries was sent, in ms since 1970. What was put there by hand may not tell.
@@ -168,44 +170,6 @@ func oldest(batch []Delivery) int64 {
 		}
 	}
 	return sent
-}
-
-// settle publishes the copies of what failed, to a retry queue or the dead-letter queue, until all are confirmed. Only
-// then may the originals be acknowledged: a message can be in two places for a moment, never in none.
-func (c *Consumer) settle(ctx context.Context, s *session, batch []Delivery, errs []error) error {
-	var copies []envelope
-	for i, err := range errs {
-		outcome := "done"
-		if err != nil {
-			var e envelope
-			e, outcome = c.queue.move(batch[i], err, time.Now())
-			copies = append(copies, e)
-			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
-				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
-		}
-		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome)
-	}
-	if len(copies) > 0 {
-		failpoint.At("bus.failed")
-	}
-	for wait := holdFirst; len(copies) > 0; wait = min(2*wait, holdMax) {
-		errs := c.moves.send(context.WithoutCancel(ctx), copies)
-		var left []envelope
-		var last error
-		for i, err := range errs {
-			if err != nil {
-				left, last = append(left, copies[i]), err
-			}
-		}
-		if copies = left; len(copies) == 0 {
-			break
-		}
-		c.broker.log.WarnContext(ctx, "cannot move failed messages, holding them", "queue", c.queue.Name(), "messages", len(copies), "error", last)
-		if err := rest(ctx, s, wait); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // rest waits for d, or returns an error when ctx or the session ends before.

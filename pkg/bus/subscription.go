@@ -35,7 +35,8 @@ func (s *Subscription) Run(ctx context.Context) error {
 
 func (s *Subscription) listen(ctx context.Context, on *session) error {
 	name := s.broker.service + ".live." + rand.Text() // a name of the broker's making would be outside of what an account may use
-	if err := s.declare(on.ch, name); err != nil {
+	declare := func(ch *amqp.Channel) error { return s.declare(ch, name) }
+	if err := declare(on.ch); err != nil {
 		return err
 	}
 	if err := on.ch.Qos(prefetch, 0, false); err != nil {
@@ -46,26 +47,21 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 		return fmt.Errorf("consume %s: %w", name, err)
 	}
 	on.works()
+	go on.mend(s.broker.log, declare, nil)
 	s.joined(true)
 	defer s.joined(false)
-	arrived := make(chan amqp.Delivery, prefetch)
-	go func() {
-		defer close(arrived)
-		for d := range deliveries {
-			arrived <- d // never waits: the broker sends at most prefetch
-		}
-	}()
+	arrived := buffered(deliveries)
 	for {
 		batch := next(ctx, arrived)
 		if len(batch) == 0 {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("deliveries ended: %w", context.Cause(on.lost))
+			return on.ended()
 		}
 		s.hear(batch)
-		if err := on.ch.Ack(batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
-			return fmt.Errorf("acknowledge: %w", err)
+		if err := ack(on, batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
+			return err
 		}
 	}
 }

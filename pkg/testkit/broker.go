@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -129,13 +130,41 @@ func (v *Vhost) CloseConnections(part string) {
 	})
 }
 
+// Remove deletes something, as an operator would: a queue ("queues", name), an exchange ("exchanges", name), a binding
+// ("bindings", "e", exchange, "q", queue, key).
+func (v *Vhost) Remove(kind string, path ...string) {
+	v.t.Helper()
+	target := "/api/" + kind + "/" + v.Name
+	for _, part := range path {
+		target += "/" + url.PathEscape(part)
+	}
+	v.manage(http.MethodDelete, target, nil)
+}
+
+// Limit lets queues that end in part take so many messages and no more, whatever they were declared with; 0: what they were.
+func (v *Vhost) Limit(part string, most int) {
+	v.t.Helper()
+	target := "/api/operator-policies/" + v.Name + "/limit"
+	if most == 0 {
+		v.manage(http.MethodDelete, target, nil)
+		return
+	}
+	v.send(http.MethodPut, target, fmt.Sprintf(`{"pattern": "%s$", "definition": {"max-length": %d}, "apply-to": "queues"}`, part, most), nil)
+}
+
 // manage calls the management API.
 func (v *Vhost) manage(method, path string, into any) {
 	v.t.Helper()
-	r, err := http.NewRequestWithContext(context.Background(), method, v.Management+path, nil)
+	v.send(method, path, "", into)
+}
+
+func (v *Vhost) send(method, path, body string, into any) {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, v.Management+path, strings.NewReader(body))
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	r.Header.Set("Content-Type", "application/json")
 	if user := r.URL.User; user != nil {
 		password, _ := user.Password()
 		r.SetBasicAuth(user.Username(), password)
@@ -146,6 +175,9 @@ func (v *Vhost) manage(method, path string, into any) {
 	}
 	defer response.Body.Close() //nolint:errcheck // a test's
 	if into == nil {
+		if response.StatusCode >= http.StatusBadRequest {
+			v.t.Fatalf("%s %s: %s", method, path, response.Status)
+		}
 		return
 	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {

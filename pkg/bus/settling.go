@@ -1,0 +1,135 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orderflow/pkg/failpoint"
+)
+
+// hand is what a consumer has in hand in one session.
+type hand struct {
+	*session
+	stuck   []failed  // not acknowledged, since the broker does not take their copies; in the order of their tags
+	due     time.Time // when they are tried again
+	wait    time.Duration
+	missing chan struct{} // told when a queue that they go to may be missing
+}
+
+// failed is a delivery that has to go elsewhere.
+type failed struct {
+	copied envelope
+	tag    uint64
+}
+
+// settle publishes copies of what failed, to a retry queue or the dead-letter queue, and acknowledges what is done or moved.
+// Only what the broker has confirmed elsewhere may be: a message can be in two places for a moment, never in none. What
+// cannot be moved stays in hand and is in nobody's way, until as many are stuck as the broker gives to a consumer.
+func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs []error) error {
+	var moves []failed
+	tags := make([]uint64, len(batch))
+	for i, err := range errs {
+		outcome := "done"
+		tags[i] = batch[i].raw.DeliveryTag
+		if err != nil {
+			var e envelope
+			e, outcome = c.queue.move(batch[i], err, time.Now())
+			moves = append(moves, failed{e, tags[i]})
+			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
+				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
+		}
+		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome)
+	}
+	if len(moves) > 0 {
+		failpoint.At("bus.failed")
+	}
+	if left := c.move(ctx, moves); len(left) > 0 {
+		if len(h.stuck) == 0 {
+			h.postpone(holdFirst)
+		}
+		h.stuck = append(h.stuck, left...)
+	}
+	failpoint.At("bus.settled")
+	if err := h.acknowledge(tags); err != nil {
+		return err
+	}
+	failpoint.At("bus.acked")
+	return nil
+}
+
+// moveStuck tries again to move what is stuck, when it is time to.
+func (c *Consumer) moveStuck(ctx context.Context, h *hand) error {
+	if len(h.stuck) == 0 || time.Now().Before(h.due) {
+		return nil
+	}
+	tags := make([]uint64, len(h.stuck))
+	for i, f := range h.stuck {
+		tags[i] = f.tag
+	}
+	if h.stuck = c.move(ctx, h.stuck); len(h.stuck) > 0 {
+		h.postpone(min(2*h.wait, holdMax))
+	}
+	return h.acknowledge(tags)
+}
+
+// move publishes copies and returns those that the broker has not taken.
+func (c *Consumer) move(ctx context.Context, all []failed) (left []failed) {
+	var last error
+	for part := range slices.Chunk(all, MaxBatch) {
+		copies := make([]envelope, len(part))
+		for i, f := range part {
+			copies[i] = f.copied
+		}
+		for i, err := range c.moves.send(context.WithoutCancel(ctx), copies) {
+			if err != nil {
+				left, last = append(left, part[i]), err
+			}
+		}
+	}
+	if len(left) > 0 {
+		c.broker.log.WarnContext(ctx, "cannot move failed messages, holding them", "queue", c.queue.Name(), "messages", len(left), "error", last)
+	}
+	return left
+}
+
+// patience is how long to wait for deliveries before something else has to be done.
+func (h *hand) patience() time.Duration {
+	if len(h.stuck) > 0 {
+		return max(0, time.Until(h.due))
+	}
+	return idleLong
+}
+
+// postpone lets what is stuck wait, and meanwhile has everything declared again that somebody may have removed.
+func (h *hand) postpone(wait time.Duration) {
+	h.wait, h.due = wait, time.Now().Add(wait)
+	select {
+	case h.missing <- struct{}{}:
+	default: // it is being told
+	}
+}
+
+// acknowledge acknowledges what was given to us under these tags, which rise, but not what is stuck.
+func (h *hand) acknowledge(tags []uint64) error {
+	if len(h.stuck) == 0 {
+		return ack(h.session, tags[len(tags)-1], true)
+	}
+	for _, tag := range tags {
+		if slices.ContainsFunc(h.stuck, func(f failed) bool { return f.tag == tag }) {
+			continue
+		}
+		if err := ack(h.session, tag, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ack(s *session, tag uint64, andAllBefore bool) error {
+	if err := s.ch.Ack(tag, andAllBefore); err != nil {
+		return fmt.Errorf("acknowledge: %w", err)
+	}
+	return nil
+}
