@@ -84,6 +84,9 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 			now.blocked.Store(b.Active)
 			p.broker.log.Log(ctx, levelOf(b.Active), "RabbitMQ flow", "blocked", b.Active, "reason", b.Reason)
 		case <-s.lost.Done():
+			if errors.Is(context.Cause(s.lost), errRefused) {
+				return nil // nothing is wrong with the broker, and what others have to publish should not wait
+			}
 			return context.Cause(s.lost)
 		case <-ctx.Done():
 			p.mu.Lock() // let the batch in hand finish

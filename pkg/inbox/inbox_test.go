@@ -170,6 +170,43 @@ func TestWhenTheDatabaseIsAwayMessagesAreHeldAndNotBlamed(t *testing.T) {
 	}
 }
 
+// The way to the database is shut, or to one of its tables, and the server is well.
+func TestWhenTheDatabaseRefusesTheServiceMessagesAreHeldAndNotBlamed(t *testing.T) {
+	t.Parallel()
+	for do, undo := range map[string]string{
+		`ALTER ROLE %[1]s PASSWORD 'new'`:                           `ALTER ROLE %[1]s PASSWORD 'secret'`,
+		`ALTER ROLE %[1]s NOLOGIN`:                                  `ALTER ROLE %[1]s LOGIN`,
+		`ALTER DATABASE %[1]s ALLOW_CONNECTIONS false`:              `ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`,
+		`ALTER DATABASE %[1]s RENAME TO %[1]s_`:                     `ALTER DATABASE %[1]s_ RENAME TO %[1]s`,
+		`REVOKE CONNECT ON DATABASE %[1]s FROM %[1]s`:               `GRANT CONNECT ON DATABASE %[1]s TO %[1]s`,
+		`ALTER DATABASE %[1]s SET default_transaction_read_only=on`: `ALTER DATABASE %[1]s RESET ALL`,
+	} {
+		t.Run(do, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.DB(t, inbox.Migrations())
+			in := setUp(t, db)
+			name := db.Config().ConnConfig.Database
+			administer := func(statement string) {
+				testkit.AsAdministrator(t, fmt.Sprintf(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'`, name))
+				testkit.AsAdministrator(t, fmt.Sprintf(statement, name))
+			}
+			batch := []bus.Delivery{delivery("a"), delivery("b")}
+			administer(do)
+			if errs := in.Handle(t.Context(), batch); !slices.ContainsFunc(errs, bus.IsHold) {
+				t.Errorf("%v, want the batch to be held", errs)
+			}
+			administer(undo)
+			testkit.Until(t, "the batch is handled", func() bool {
+				errs := in.Handle(t.Context(), batch)
+				return errs[0] == nil && errs[1] == nil
+			})
+			if got := effects(t, db); !slices.Equal(got, []string{"a", "b"}) {
+				t.Errorf("effects %v", got)
+			}
+		})
+	}
+}
+
 func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())

@@ -56,8 +56,8 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
 	if _, ok := cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"]; !ok { // the URL has the last word
-		cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-			return c.PgConn().Exec(ctx, clientMissing).Close() // not in the startup message, which poolers refuse
+		cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
+			return c.Exec(ctx, clientMissing).Close() // not in the startup message, which poolers refuse
 		}
 	}
 	// A primary that was demoted keeps its connections open, and none of them can ever write again. Whoever notices it lets
@@ -127,9 +127,11 @@ const (
 	deadlockDetected     = "40P01"
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
+	insufficientRights   = "42501"
 
 	classConnection   = "08"
 	classData         = "22"
+	classAccount      = "28" // of a pooler, too, in the middle of a session
 	classResources    = "53"
 	classIntervention = "57" // the server is shutting down or starting up
 	classSystem       = "58"
@@ -151,24 +153,29 @@ func code(err error) string {
 	return ""
 }
 
-// Unavailable reports whether err is about the server or the way to it, and not about what it was asked. A deadline that
-// passed can be either: Ping tells.
+// Unavailable reports whether err is about the server or the way to it, and not about what it was asked. That is so of every
+// error that came while connecting, whatever its code: a password that was changed, a role that may not log in, a database that
+// takes no connections or is not there. A right that was taken away is as little the fault of what was asked: our statements are
+// always the same. A deadline that passed can be either: Ping tells.
 func Unavailable(err error) bool {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return true
+	}
 	c := code(err)
 	if c == "" {
 		return lostConnection(err)
 	}
 	switch c[:2] {
-	case classConnection, classResources, classIntervention, classSystem:
+	case classConnection, classAccount, classResources, classIntervention, classSystem:
 		return c != queryCancelled
 	}
-	return c == readOnly
+	return c == readOnly || c == insufficientRights
 }
 
 // NeverWorks reports whether err says that the data itself cannot be stored, however often it is tried.
 func NeverWorks(err error) bool {
 	c := code(err)
-	return c != "" && (c[:2] == classData || c == checkViolation)
+	return c != "" && !Unavailable(err) && (c[:2] == classData || c == checkViolation)
 }
 
 // Duplicate reports whether err says that a row with this key exists.
@@ -176,9 +183,6 @@ func Duplicate(err error) bool { return code(err) == uniqueViolation }
 
 // lostConnection reports whether err came from the connection and not from the server.
 func lostConnection(err error) bool {
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}

@@ -211,7 +211,8 @@ func fill(t *testing.T, db *postgres.DB) {
 func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t)
-	if _, err := db.Exec(t.Context(), `CREATE TABLE strict (id int PRIMARY KEY CHECK (id > 0)); INSERT INTO strict VALUES (1)`); err != nil {
+	if _, err := db.Exec(t.Context(), `CREATE TABLE strict (id int PRIMARY KEY CHECK (id > 0)); INSERT INTO strict VALUES (1);
+		CREATE TABLE locked (id int); REVOKE ALL ON locked FROM CURRENT_USER`); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -223,9 +224,21 @@ func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 		{`SELECT 'x'::uuid`, false, true, false},
 		{`SELECT 1/0`, false, true, false},
 		{`SELECT nonsense`, false, false, false},
+		{`SELECT * FROM missing`, false, false, false},
+		{`SELECT * FROM locked`, true, false, false}, // a right that was taken away
+		{`SET TRANSACTION READ ONLY; CREATE TABLE t ()`, true, false, false},
 		{`SELECT pg_terminate_backend(pg_backend_pid())`, true, false, false},
+		{`SELECT pg_cancel_backend(pg_backend_pid())`, false, false, false},
+		{`SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)`, false, false, false}, // it was asked for too much
+		{`SET LOCAL lock_timeout = 1; LOCK strict`, false, false, false},             // somebody else has it
+		{raise("disk_full"), true, false, false},
+		{raise("out_of_memory"), true, false, false},
+		{raise("io_error"), true, false, false},
+		{raise("invalid_password"), true, false, false}, // of a pooler's own making
+		{raise("internal_error"), false, false, false},
+		{raise("serialization_failure"), false, false, false},
 	} {
-		_, err := db.Exec(t.Context(), c.statement)
+		_, err := db.Exec(t.Context(), c.statement, pgx.QueryExecModeSimpleProtocol)
 		err = fmt.Errorf("wrapped: %w", err)
 		if postgres.Unavailable(err) != c.unavailable || postgres.NeverWorks(err) != c.never || postgres.Duplicate(err) != c.repeated {
 			t.Errorf("%s: %v: unavailable %t, never %t, duplicate %t", c.statement, err, postgres.Unavailable(err), postgres.NeverWorks(err), postgres.Duplicate(err))
@@ -237,6 +250,9 @@ func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 		}
 	}
 }
+
+// raise is a statement that ends as if something had happened that cannot be had for a test.
+func raise(condition string) string { return `DO $$ BEGIN RAISE ` + condition + `; END $$` }
 
 func TestRowsExpireAndYoungOnesStay(t *testing.T) {
 	t.Parallel()

@@ -118,6 +118,19 @@ func DatabaseURL(t *testing.T) string {
 	return url
 }
 
+// AsAdministrator does something to the server that DatabaseURL's databases are on.
+func AsAdministrator(t *testing.T, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), shared.databases(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost with it
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
 // DB makes a database with these parts of a schema.
 func DB(t *testing.T, parts ...postgres.Migrations) *postgres.DB {
 	t.Helper()

@@ -1,0 +1,57 @@
+package postgres_test
+
+import (
+	"fmt"
+	"testing"
+
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"github.com/jackc/pgx/v5"
+)
+
+// What an operator can do to a database while a program uses it. None of it is the fault of a message or a request, and all of
+// it can be over in a moment. The program's connections end, as they do in the course of time by themselves.
+func TestWhatAnOperatorDoesToADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, do, undo string // %[1]s is the name of the role and of its database
+	}{
+		{"the password is another one", `ALTER ROLE %[1]s PASSWORD 'new'`, `ALTER ROLE %[1]s PASSWORD 'secret'`},
+		{"the password has expired", `ALTER ROLE %[1]s VALID UNTIL 'yesterday'`, `ALTER ROLE %[1]s VALID UNTIL 'infinity'`},
+		{"the role may not log in", `ALTER ROLE %[1]s NOLOGIN`, `ALTER ROLE %[1]s LOGIN`},
+		{"the role has too many connections", `ALTER ROLE %[1]s CONNECTION LIMIT 0`, `ALTER ROLE %[1]s CONNECTION LIMIT -1`},
+		{"the role is called otherwise", `ALTER ROLE %[1]s RENAME TO %[1]s_`, `ALTER ROLE %[1]s_ RENAME TO %[1]s; ALTER ROLE %[1]s PASSWORD 'secret'`},
+		{"the role may not connect", `REVOKE CONNECT ON DATABASE %[1]s FROM %[1]s`, `GRANT CONNECT ON DATABASE %[1]s TO %[1]s`},
+		{"the database takes no connections", `ALTER DATABASE %[1]s ALLOW_CONNECTIONS false`, `ALTER DATABASE %[1]s ALLOW_CONNECTIONS true`},
+		{"the database has too many connections", `ALTER DATABASE %[1]s CONNECTION LIMIT 0`, `ALTER DATABASE %[1]s CONNECTION LIMIT -1`},
+		{"the database is not there", `ALTER DATABASE %[1]s RENAME TO %[1]s_`, `ALTER DATABASE %[1]s_ RENAME TO %[1]s`},
+		{"the database can only be read", `ALTER DATABASE %[1]s SET default_transaction_read_only = on`, `ALTER DATABASE %[1]s RESET default_transaction_read_only`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.DB(t)
+			name := db.Config().ConnConfig.Database
+			write := func() error {
+				return db.Tx(t.Context(), func(tx pgx.Tx) error {
+					_, err := tx.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS kept (n int)`)
+					return err
+				})
+			}
+			if err := write(); err != nil {
+				t.Fatal(err)
+			}
+			administer := func(statement string) {
+				testkit.AsAdministrator(t, fmt.Sprintf(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'`, name))
+				testkit.AsAdministrator(t, fmt.Sprintf(statement, name))
+			}
+			administer(c.do)
+			db.Reset()
+			err := write()
+			if !postgres.Unavailable(err) || postgres.NeverWorks(err) || postgres.Duplicate(err) {
+				t.Errorf("%v: unavailable %t, never works %t, duplicate %t", err, postgres.Unavailable(err), postgres.NeverWorks(err), postgres.Duplicate(err))
+			}
+			administer(c.undo)
+			testkit.Until(t, "it works again by itself", func() bool { return write() == nil })
+		})
+	}
+}
