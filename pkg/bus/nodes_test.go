@@ -72,7 +72,7 @@ func TestARefusalIsNotBelievedForEver(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	var sessions sessionLog
-	b, err := bus.NewBroker(v.URL, "orders", slog.New(slog.NewTextHandler(&sessions, nil)))
+	b, err := bus.NewBroker(v.URL, "orders", slog.New(slog.NewTextHandler(&sessions, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
