@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/orderflow/pkg/outgoing"
 )
 
 // program is a process that the console asks how it is, at an address of its own: a client with breakers and retries
@@ -61,7 +63,7 @@ const (
 	probeMost    = 4 << 20
 )
 
-var prober = &http.Client{Timeout: probeTimeout}
+var prober = &http.Client{Timeout: probeTimeout, Transport: outgoing.Direct()}
 
 // checkUp asks all programs side by side.
 func (s *site) checkUp(ctx context.Context) []health {

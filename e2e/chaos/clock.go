@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/system"
 )
 
@@ -100,7 +101,7 @@ func clockOf(ctx context.Context, p *system.Part) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"example.com/orderflow/local/direct"
 )
 
 // outside is what is wrong with a party of the world outside. It is the simulator that lets it happen.
@@ -70,7 +72,7 @@ func (t target) simulator(ctx context.Context, method, path, body string) (strin
 	if err != nil {
 		return "", err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // World is where a system is.
@@ -97,7 +99,7 @@ func (c *Client) Call(who, method, path, body string, headers ...string) (Answer
 
 // Send makes a request and reads its answer to the end.
 func Send(r *http.Request) (Answer, error) {
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Client.Do(r)
 	if err != nil {
 		return Answer{}, err
 	}

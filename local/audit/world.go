@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 const (
@@ -63,7 +65,7 @@ func get(ctx context.Context, address string, into any) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		return err
 	}

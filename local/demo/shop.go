@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // shop is the public API as a customer's program sees it.
@@ -182,7 +184,7 @@ type problem struct {
 func (p problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
 
 func send(request *http.Request, into any) error {
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // Broker is the administration of RabbitMQ, ours or one that was there before.
@@ -147,7 +149,7 @@ func (b Broker) ping(ctx context.Context) error {
 	return b.call(ctx, http.MethodGet, nil, "whoami")
 }
 
-var management = http.Client{Timeout: 30 * time.Second}
+var management = http.Client{Timeout: 30 * time.Second, Transport: direct.Transport}
 
 // call tells the management API something whose answer says nothing.
 func (b Broker) call(ctx context.Context, method string, body any, path ...string) error {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/servers"
 )
@@ -80,7 +81,7 @@ func ready(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -14,12 +14,11 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"example.com/orderflow/pkg/outgoing"
 )
 
-const (
-	idleTimeout = time.Minute // shorter than the servers', so that it is the client who closes
-	dialTimeout = time.Second
-)
+const dialTimeout = time.Second
 
 // replica is one process of the neighbour. It has connections of its own, so that they end with it, and so that TLS and
 // the Host header keep to the name in the URL while the connection goes to the address.
@@ -38,15 +37,12 @@ func newReplica(cfg Config, base *url.URL, address string) *replica {
 	r := &replica{base: base, address: address}
 	r.breaker, r.guard = newBreaker(cfg, r), guard(cfg)
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	r.connections = &http.Transport{
-		DialContext: func(ctx context.Context, network, named string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, cmp.Or(address, named))
-		},
-		MaxIdleConnsPerHost: int(cfg.Bulkhead),
-		IdleConnTimeout:     idleTimeout,
-		DisableCompression:  true, // what a gateway passes on, it passes on as it is
-		ForceAttemptHTTP2:   true,
+	r.connections = outgoing.Direct()
+	r.connections.DialContext = func(ctx context.Context, network, named string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, cmp.Or(address, named))
 	}
+	r.connections.MaxIdleConnsPerHost = int(cfg.Bulkhead)
+	r.connections.DisableCompression = true // what a gateway passes on, it passes on as it is
 	r.transport = otelhttp.NewTransport(r.connections, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
 		return r.Method + " " + cfg.Name
 	}))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/outgoing"
 )
 
 const (
@@ -36,7 +37,12 @@ type remoteKeys struct {
 }
 
 func newRemoteKeys(where func(context.Context) (string, error), log *slog.Logger) *remoteKeys {
-	return &remoteKeys{where: where, log: log, http: &http.Client{Timeout: fetchTimeout}, now: time.Now}
+	return &remoteKeys{where: where, log: log, http: issuerClient(), now: time.Now}
+}
+
+// issuerClient asks an issuer, the only one outside of Orderflow whom a proxy may lead to.
+func issuerClient() *http.Client {
+	return &http.Client{Timeout: fetchTimeout, Transport: outgoing.Proxied()}
 }
 
 // find returns a key that it knows at once, and looks for news of it in the background from time to time. Only for an

@@ -30,10 +30,11 @@ func (t Trust) Verifier(log *slog.Logger) *Verifier {
 //
 // The tokens are not verified by go-oidc but like all others (docs/adr/0024).
 func NewOIDCVerifier(issuer, audience string, log *slog.Logger) *Verifier {
+	asker := issuerClient()
 	discover := func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
-		provider, err := oidc.NewProvider(ctx, issuer) // which must call itself by the same name
+		provider, err := oidc.NewProvider(oidc.ClientContext(ctx, asker), issuer) // which must call itself by the same name
 		if err != nil {
 			return "", fmt.Errorf("discover: %w", err)
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"example.com/orderflow/pkg/outgoing"
 )
 
 // healthWithin is longer than /readyz waits for the database, and shorter than a container's health check has.
@@ -26,12 +28,12 @@ func health[C any]() error {
 	if addr == "" {
 		return errors.New("HTTP_ADDR is not set")
 	}
-	// An address without a host, such as ":8080", is dialled on this machine. It must not go through a proxy of the environment.
+	// An address without a host, such as ":8080", is dialled on this machine.
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil) //nolint:gosec // whoever sets the environment may say where
 	if err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	answer, err := (&http.Transport{}).RoundTrip(r)
+	answer, err := outgoing.Direct().RoundTrip(r)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"example.com/orderflow/local/direct"
 )
 
 // channel returns a channel for the test's own hands, in confirm mode.
@@ -169,7 +171,7 @@ func (v *Vhost) send(method, path, body string, into any) {
 		password, _ := user.Password()
 		r.SetBasicAuth(user.Username(), password)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Client.Do(r)
 	if err != nil {
 		v.t.Fatal(err)
 	}

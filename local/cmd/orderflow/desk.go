@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/system"
 )
 
@@ -147,7 +148,7 @@ func visit(ctx context.Context, dir, method, path string, query url.Values) ([]b
 		return nil, fmt.Errorf("ask the supervisor: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+posted.Key)
-	response, err := http.DefaultClient.Do(request)
+	response, err := direct.Client.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
