@@ -181,7 +181,7 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 }
 
 // mendEvery is how long a queue, an exchange or a binding may be missing that somebody has removed by hand.
-const mendEvery = 10 * time.Second
+const mendEvery = 5 * time.Second
 
 // mend has everything declared again now and then, and whenever it is told to, until the session ends. It does so on a channel
 // of its own: the broker closes one over what it does not like, and that is no reason to stop what still works.

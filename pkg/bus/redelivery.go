@@ -1,9 +1,11 @@
 package bus
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ const (
 const (
 	maxWaiting   = 24 * time.Hour // how long RetryIn may keep a message waiting
 	errorTextMax = 1000           // bytes of an error's text that travel with a message
+	headersMost  = 100 << 10      // bytes of a message's headers that do: a frame has 128 kB
 )
 
 // move decides where a delivery goes that was not handled: to a retry queue or to the dead-letter queue. It returns the
@@ -70,12 +73,7 @@ func (q Queue) bury(d Delivery, reason string, headers amqp.Table) (envelope, st
 
 // copyOf keeps all properties and headers of a delivery except the broker's own, and sets headers over them.
 func (q Queue) copyOf(d Delivery, queue string, headers amqp.Table) envelope {
-	kept := amqp.Table{}
-	for name, value := range d.raw.Headers {
-		if !strings.HasPrefix(name, "x-") {
-			kept[name] = value
-		}
-	}
+	kept := portable(d.raw.Headers)
 	maps.Copy(kept, headers)
 	id := d.raw.MessageId
 	if id == "" { // put there by hand; a dead letter needs a name to be spoken of
@@ -93,6 +91,46 @@ func (q Queue) copyOf(d Delivery, queue string, headers amqp.Table) envelope {
 		AppId:           d.raw.AppId,
 		Body:            d.raw.Body,
 	}}
+}
+
+// portable are the headers that a copy can have. Not the broker's own, and not those that name more keys to route it by: the copy
+// would multiply. When they are too long for a frame together with the story of a failure, which costs the publisher its
+// connection, the shortest stay, among them all of ours.
+func portable(headers amqp.Table) amqp.Table {
+	kept, room := amqp.Table{}, headersMost
+	byLength := func(a, b string) int {
+		return cmp.Or(cmp.Compare(length(headers[a]), length(headers[b])), cmp.Compare(a, b))
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(headers), byLength) {
+		if strings.HasPrefix(name, "x-") || name == "CC" || name == "BCC" {
+			continue
+		}
+		if room -= len(name) + length(headers[name]); room < 0 {
+			break
+		}
+		kept[name] = headers[name]
+	}
+	return kept
+}
+
+// length is about how many bytes a header's value takes in a frame.
+func length(value any) int {
+	n := 16 // the most that a number or a time takes, and what is around the others
+	switch v := value.(type) {
+	case string:
+		n += len(v)
+	case []byte:
+		n += len(v)
+	case []any:
+		for _, item := range v {
+			n += length(item)
+		}
+	case amqp.Table:
+		for name, item := range v {
+			n += len(name) + length(item)
+		}
+	}
+	return n
 }
 
 // tier is the shortest delay that is at least d, or the longest one.
