@@ -86,8 +86,8 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 			err = c.process(ctx, h, batch)
 		case !over:
 			return s.ended()
-		case ctx.Err() != nil || len(h.stuck) == 0: // told to stop, or idle
-			return nil
+		case ctx.Err() != nil || len(h.stuck) == 0:
+			return nil //nolint:nilerr // told to stop, or idle
 		}
 		if err == nil {
 			err = c.moveStuck(ctx, h)

@@ -136,11 +136,12 @@ func (v *Vhost) CloseConnections(part string) {
 // ("bindings", "e", exchange, "q", queue, key).
 func (v *Vhost) Remove(kind string, path ...string) {
 	v.t.Helper()
-	target := "/api/" + kind + "/" + v.Name
+	var target strings.Builder
+	target.WriteString("/api/" + kind + "/" + v.Name)
 	for _, part := range path {
-		target += "/" + url.PathEscape(part)
+		target.WriteString("/" + url.PathEscape(part))
 	}
-	v.manage(http.MethodDelete, target, nil)
+	v.manage(http.MethodDelete, target.String(), nil)
 }
 
 // Limit lets queues that end in part take so many messages and no more, whatever they were declared with; 0: what they were.
