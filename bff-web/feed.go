@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/wire"
 )
 
 // newsOfOrders are the events that live tracking is made of.
@@ -63,7 +63,7 @@ func (f *feed) hear(batch []bus.Delivery) {
 	defer f.mu.Unlock()
 	for _, d := range batch {
 		var m messages.OrderStatusChanged
-		if json.Unmarshal(d.Body, &m) != nil { // not for us to judge; the timeline will tell
+		if wire.Read(d.Body, &m) != nil { // not for us to judge; the timeline will tell
 			continue
 		}
 		if m.Entered {

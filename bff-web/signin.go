@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/wire"
 	"github.com/labstack/echo/v4"
 )
 
@@ -92,7 +93,8 @@ func (s *site) grant(c echo.Context, who string) (string, error) {
 	var granted struct {
 		AccessToken string `json:"access_token"`
 	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&granted); err != nil {
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+	if err = errors.Join(err, wire.Read(text, &granted)); err != nil {
 		return "", fault.New(fault.BadGateway, "the gateway answers what cannot be read").Because(err)
 	}
 	return granted.AccessToken, nil

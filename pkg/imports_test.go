@@ -21,16 +21,18 @@ var arrows = map[string][]string{
 	"failpoint":   {},
 	"outgoing":    {},
 	"telemetry":   {},
-	"identity":    {"fault", "outgoing"},
+	"wire":        {},
+	"text":        {},
+	"identity":    {"fault", "outgoing", "text", "wire"},
 	"postgres":    {"failpoint"},
 	"worker":      {"failpoint"},
 	"service":     {"outgoing", "telemetry"},
-	"client":      {"fault", "outgoing"},
+	"client":      {"fault", "outgoing", "text", "wire"},
 	"bus":         {"failpoint", "fault", "messages"},
 	"outbox":      {"bus", "failpoint", "messages", "postgres", "telemetry"},
-	"inbox":       {"bus", "failpoint", "messages", "postgres", "telemetry"},
-	"web":         {"fault", "identity", "postgres"},
-	"deadletters": {"bus", "fault", "identity", "postgres", "web"},
+	"inbox":       {"bus", "failpoint", "messages", "postgres", "telemetry", "wire"},
+	"web":         {"fault", "identity", "postgres", "text", "wire"},
+	"deadletters": {"bus", "fault", "identity", "postgres", "web", "wire"},
 	"testkit":     {"postgres"},
 }
 
@@ -43,6 +45,9 @@ var owned = map[string]string{
 	"github.com/go-jose/go-jose/v4":       "identity",
 	"github.com/failsafe-go/failsafe-go":  "client",
 	"github.com/caarlos0/env/v11":         "service",
+	"github.com/go-json-experiment/json":  "wire",
+	"github.com/bojanz/currency":          "messages",
+	"golang.org/x/text":                   "text",
 	"github.com/prometheus/client_golang": "telemetry",
 }
 

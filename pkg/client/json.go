@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/wire"
 )
 
 // Problem is the neighbour's refusal of a request: an answer with a status from 400 to 499, except 429. To send the same
@@ -63,7 +64,7 @@ func (c *Client) JSON(ctx context.Context, method, path string, header http.Head
 		if out == nil || len(body) == 0 {
 			return status, nil
 		}
-		if err := json.Unmarshal(body, out); err != nil {
+		if err := wire.Read(body, out); err != nil {
 			f.err = err
 			return status, fault.New(fault.BadGateway, "%s answers what cannot be read", c.cfg.Name).Because(f)
 		}
@@ -102,7 +103,7 @@ func newJSONRequest(ctx context.Context, method, path string, header http.Header
 func (c *Client) problem(answer *http.Response, body []byte) *Problem {
 	p := &Problem{}
 	if media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err == nil && media == "application/problem+json" {
-		if err := json.Unmarshal(body, p); err != nil {
+		if err := wire.Read(body, p); err != nil {
 			*p = Problem{}
 		}
 	}

@@ -1,9 +1,11 @@
 package client
 
 import (
-	"encoding/json"
 	"strings"
 	"unicode"
+
+	"example.com/orderflow/pkg/text"
+	"example.com/orderflow/pkg/wire"
 )
 
 const cleanMost = 500 // bytes
@@ -13,17 +15,17 @@ func (p *Problem) Code() string {
 	var body struct {
 		Code string `json:"code"`
 	}
-	if err := json.Unmarshal(p.Body, &body); err != nil {
+	if err := wire.Read(p.Body, &body); err != nil {
 		return ""
 	}
 	return body.Code
 }
 
-// Clean makes a text of a neighbour's fit for a column and a log: no control characters, valid UTF-8, at most 500 bytes read.
+// Clean makes a text of a neighbour's fit for a column, a log and a page: nothing that no text may hold, valid UTF-8, at most 500 bytes read.
 func Clean(s string) string {
 	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if text.Wrong(string(r)) != "" {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -18,6 +18,7 @@ import (
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/web"
+	"example.com/orderflow/pkg/wire"
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 )
@@ -71,7 +72,7 @@ type item struct {
 	FirstFailed time.Time `json:"first_failed_at,omitzero"`
 	LastFailed  time.Time `json:"last_failed_at,omitzero"`
 	TraceParent string    `json:"traceparent,omitempty"`
-	Body        any       `json:"body"` // JSON when it is, else text; in a list, the beginning of a long one
+	Body        any       `json:"body"` // JSON when it is, with each name once, else text; in a list, the beginning of a long one
 	BodyBytes   int       `json:"body_bytes"`
 }
 
@@ -80,7 +81,7 @@ func (o *Operations) item(l bus.DeadLetter, bodyMost int) item {
 		ID: o.service + "." + l.ID, Service: o.service, Queue: l.Queue, Kind: l.Kind, Subject: l.Subject, MessageID: l.ID,
 		Attempts: l.Attempt, Reason: l.Reason, Error: l.Error, FirstFailed: l.FirstFailed, LastFailed: l.LastFailed, TraceParent: l.TraceParent, BodyBytes: len(l.Body),
 	}
-	if len(l.Body) <= bodyMost && json.Valid(l.Body) {
+	if len(l.Body) <= bodyMost && wire.Valid(l.Body) {
 		it.Body = json.RawMessage(l.Body)
 	} else {
 		it.Body = strings.ToValidUTF8(string(l.Body[:min(len(l.Body), bodyMost)]), "\uFFFD")
@@ -147,7 +148,7 @@ func (o *Operations) discard(c echo.Context) error {
 		return err
 	}
 	var fields fault.Fields
-	web.Text(&fields, "reason", request.Reason, 1, 500)
+	request.Reason = web.Text(&fields, "reason", request.Reason, 1, 500)
 	if err := fields.Err(); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const (
 	NotFound     Kind = "not-found"      // 404: unknown, or another caller's
 	NotAllowed   Kind = "not-allowed"    // 405: the path has other methods
 	Conflict     Kind = "conflict"       // 409: the state of the thing forbids it
+	Stale        Kind = "stale"          // 412: it has changed since the caller looked
 	TooLarge     Kind = "too-large"      // 413
 	Unsupported  Kind = "unsupported"    // 415: another media type is wanted
 	Invalid      Kind = "invalid"        // 422: readable, but its fields are not right

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"example.com/orderflow/pkg/wire"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -22,7 +23,7 @@ func readKeys(document []byte) (map[string]any, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(document, &set); err != nil {
+	if err := wire.Read(document, &set); err != nil {
 		return nil, err
 	}
 	keys := map[string]any{}

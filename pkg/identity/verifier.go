@@ -2,14 +2,16 @@ package identity
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/text"
+	"example.com/orderflow/pkg/wire"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -61,6 +63,9 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 // The claims are read into a map because their names are exact. Into a struct encoding/json would read a claim Sub as well,
 // after sub and over it, and some providers let their users choose claims of their own.
 func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
+	if !exact(token) {
+		return Caller{}, fault.New(fault.Unauthorized, "the token cannot be read")
+	}
 	c := jwt.MapClaims{}
 	_, err := v.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
 		if t.Header["crit"] != nil { // the parser knows no extension, and does not look (RFC 7515, 4.1.11)
@@ -81,6 +86,22 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 		return Caller{}, refusal(err)
 	}
 	return Caller{ID: sub, Scopes: scopes}, nil
+}
+
+// exact reports whether a token's header and claims say one thing to everybody: of a claim that is there twice another reader
+// may take the first.
+func exact(token string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	for _, part := range parts[:2] {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || !wire.Valid(text) {
+			return false
+		}
+	}
+	return true
 }
 
 // scopesOf reads scope, a text with spaces as in RFC 8693 and RFC 9068, and scp, which some providers have instead or as
@@ -131,7 +152,7 @@ func refusal(err error) error {
 	return fault.New(fault.Unauthorized, "%s", why).Because(err)
 }
 
-// goodSubject keeps out what could not be stored or would forge a line of a log.
+// goodSubject keeps out what could not be stored, would forge a line of a log, or looks like nobody.
 func goodSubject(sub string) bool {
-	return sub != "" && utf8.ValidString(sub) && utf8.RuneCountInString(sub) <= subjectMax && !strings.ContainsFunc(sub, unicode.IsControl)
+	return utf8.ValidString(sub) && utf8.RuneCountInString(sub) <= subjectMax && text.Wrong(sub) == "" && text.Visible(sub)
 }

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/telemetry"
+	"example.com/orderflow/pkg/wire"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
@@ -50,7 +50,7 @@ func On[M messages.Message](handle func(ctx context.Context, tx pgx.Tx, m M) err
 		command: command,
 		decode: func(body []byte) (messages.Message, error) {
 			var m M
-			if err := json.Unmarshal(body, &m); err != nil {
+			if err := wire.Read(body, &m); err != nil {
 				return nil, fmt.Errorf("malformed body: %w", err)
 			}
 			return m, nil

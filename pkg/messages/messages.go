@@ -38,12 +38,6 @@ type Validator interface {
 	Validate() error
 }
 
-// Money is an exact amount in the minor unit of its currency: {2598, "EUR"} is 25.98 €.
-type Money struct {
-	Amount   int64  `json:"amount"`
-	Currency string `json:"currency"` // ISO 4217
-}
-
 // Line is a number of units of one product.
 type Line struct {
 	SKU      string `json:"sku"`

@@ -19,6 +19,7 @@ import (
 func FuzzJSON(f *testing.F) {
 	for _, body := range []string{
 		`{"name":"a","count":1}`, `{"name":1}`, `{"nome":"a"}`, `{} {}`, `[`, "\xff", `null`, `{"name":"\ud800"}`, `{"count":1e99}`,
+		`{"count":1,"Count":9}`, `{"count":1,"count":9}`, `{"NAME":"a"}`, `{"name":"\udc00\ud800"}`, `{"4111111111111111":1}`,
 		`{"count":` + strings.Repeat("9", 5000) + `}`, `{"` + strings.Repeat(`\u0000`, 5000) + `":1}`,
 	} {
 		f.Add("application/json", body)
@@ -34,6 +35,11 @@ func FuzzJSON(f *testing.F) {
 		}
 		err := web.JSON(echo.New().NewContext(r, httptest.NewRecorder()), &v)
 		if err == nil {
+			for _, name := range []string{"count", "name"} {
+				if plain := !strings.Contains(body, `\`); plain && strings.Count(strings.ToLower(body), `"`+name+`":`) > 1 && strings.Count(body, `"`) <= 6 {
+					t.Errorf("%q is %+v", body, v)
+				}
+			}
 			if !utf8.ValidString(body) || strings.Count(body, "{") == 0 && strings.TrimSpace(body) != "null" {
 				t.Errorf("%q is %+v", body, v)
 			}
@@ -50,16 +56,22 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// A text that passes is of the length that it may have, and can be stored, logged and shown.
+// A text that passes is of the length that it may have, can be stored, logged and shown, and passes again as it is.
 func FuzzText(f *testing.F) {
-	for _, text := range []string{"Alice", "", "\x00", "é\u0301", "a\u0085b", "\u202e", "\xff", strings.Repeat("😀", 20)} {
+	for _, text := range []string{"Alice", " Alice\u00a0", "", "\u200b", "\x00", "é\u0301", "a\u0085b", "\u202e", "\xff", "4111 1111 1111 1111", strings.Repeat("😀", 20)} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var fields fault.Fields
-		web.Text(&fields, "text", text, 1, 20)
-		if n := utf8.RuneCountInString(text); len(fields) == 0 && (!utf8.ValidString(text) || n < 1 || n > 20 || strings.ContainsFunc(text, unicode.IsControl)) {
-			t.Errorf("%q passes", text)
+		kept := web.Text(&fields, "text", text, 1, 20)
+		if len(fields) > 0 {
+			return
+		}
+		if n := utf8.RuneCountInString(kept); !utf8.ValidString(kept) || n < 1 || n > 20 || strings.TrimSpace(kept) != kept || strings.ContainsFunc(kept, unicode.IsControl) || !strings.ContainsFunc(kept, unicode.IsGraphic) {
+			t.Errorf("%q passes as %q", text, kept)
+		}
+		if again := web.Text(&fields, "text", kept, 1, 20); again != kept || len(fields) > 0 {
+			t.Errorf("%q is kept as %q, and that as %q: %v", text, kept, again, fields)
 		}
 	})
 }

@@ -36,6 +36,7 @@ var statuses = map[fault.Kind]int{
 	fault.NotFound:     http.StatusNotFound,
 	fault.NotAllowed:   http.StatusMethodNotAllowed,
 	fault.Conflict:     http.StatusConflict,
+	fault.Stale:        http.StatusPreconditionFailed,
 	fault.TooLarge:     http.StatusRequestEntityTooLarge,
 	fault.Unsupported:  http.StatusUnsupportedMediaType,
 	fault.Invalid:      http.StatusUnprocessableEntity,

@@ -1,24 +1,23 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/text"
+	"example.com/orderflow/pkg/wire"
 	"github.com/labstack/echo/v4"
 )
 
 // JSON reads the request's body into v. It is strict where a mistake of the caller would otherwise be lost: another media
-// type is 415; what is no JSON or no UTF-8, or holds more than one value, is 400; an unknown field or a wrong type is 422
-// and names the field; a body over the limit is 413.
+// type is 415; what is no JSON or no Unicode, or holds more than one value, is 400; a field that is unknown, of a wrong type,
+// or there twice is 422 and is named; a body over the limit is 413.
 func JSON(c echo.Context, v any) error {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || media != echo.MIMEApplicationJSON {
@@ -28,16 +27,18 @@ func JSON(c echo.Context, v any) error {
 	if err != nil {
 		return err
 	}
-	if !utf8.Valid(body) {
-		return fault.New(fault.Malformed, "the body is not UTF-8")
+	err = wire.ReadKnown(body, v)
+	if m, ok := errors.AsType[*wire.Misfit](err); ok {
+		var fields fault.Fields
+		where := clip(cmp.Or(m.Field, "(body)"))
+		if text.Card(where) { // it is quoted to the caller, and then it is in somebody's log
+			where = "(a name)"
+		}
+		fields.Check(false, where, "%s", m.Message)
+		return fields.Err()
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return misread(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.Malformed, "the body holds more than one JSON value")
+	if err != nil {
+		return fault.New(fault.Malformed, "the body is not JSON: %s", clip(err.Error()))
 	}
 	return nil
 }
@@ -54,24 +55,6 @@ func Body(c echo.Context) ([]byte, error) {
 	return body, nil
 }
 
-func misread(err error) error {
-	var fields fault.Fields
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		where := e.Field
-		if where == "" {
-			where = "(body)"
-		}
-		fields.Check(false, where, "is a %s, not a %s", clip(e.Value), typeName(e.Type.Kind().String()))
-		return fields.Err()
-	}
-	// encoding/json has no type for this error.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		fields.Check(false, clip(strings.Trim(name, `"`)), "is not a field that is known here")
-		return fields.Err()
-	}
-	return fault.New(fault.Malformed, "the body is not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
-}
-
 // clip keeps an answer short that quotes a caller who was not.
 func clip(s string) string {
 	const most = 100
@@ -81,46 +64,25 @@ func clip(s string) string {
 	return s
 }
 
-func typeName(goKind string) string {
-	switch goKind {
-	case "string":
-		return "string"
-	case "bool":
-		return "boolean"
-	case "struct", "map":
-		return "object"
-	case "slice":
-		return "list"
-	default:
-		return "whole number"
-	}
-}
-
-// Text checks a text from outside: its length in characters, and that it holds nothing that cannot be seen.
-func Text(fields *fault.Fields, field, value string, least, most int) {
+// Text checks a text from outside and returns it as it is to be kept: in one of the forms that look alike. It has so many
+// characters, one of which can be seen, and is no secret that must not be kept here.
+func Text(fields *fault.Fields, field, value string, least, most int) string {
+	value = text.Normal(value)
 	n := utf8.RuneCountInString(value)
+	wrong := text.Wrong(value)
 	switch {
-	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
-		fields.Check(false, field, "must not hold control characters")
-	case n < least && least == 1:
+	case wrong != "":
+		fields.Check(false, field, "%s", wrong)
+	case n == 0 && least == 1:
 		fields.Check(false, field, "must not be empty")
+	case n > 0 && !text.Visible(value):
+		fields.Check(false, field, "must have something that can be seen")
+	case text.Card(value):
+		fields.Check(false, field, "must not hold the number of a card")
 	default:
 		fields.Check(n >= least && n <= most, field, "must have %d to %d characters, has %d", least, most, n)
 	}
-}
-
-// ETag answers a conditional GET: it sets the tag and reports whether the caller's copy is still good, in which case 304
-// has been sent and the handler is done (RFC 9110, 13.1.2).
-func ETag(c echo.Context, tag string) (fresh bool, err error) {
-	tag = fmt.Sprintf("%q", tag)
-	c.Response().Header().Set("ETag", tag)
-	for theirs := range strings.SplitSeq(c.Request().Header.Get("If-None-Match"), ",") {
-		theirs = strings.TrimPrefix(strings.TrimSpace(theirs), "W/")
-		if theirs == tag || theirs == "*" {
-			return true, c.NoContent(http.StatusNotModified)
-		}
-	}
-	return false, nil
+	return value
 }
 
 const keyMost = 255 // characters of an Idempotency-Key

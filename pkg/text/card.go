@@ -1,0 +1,98 @@
+package text
+
+import (
+	"slices"
+	"unicode"
+)
+
+// Numbers of payment cards (ISO/IEC 7812): so many digits, the last of which is Luhn's over the others.
+const (
+	cardLeast, cardMost = 13, 19
+	cardGroup           = 4 // digits before the first gap, as every card is printed
+	cardGroupMost       = 7 // digits between two gaps
+	cardGap             = 3 // characters that a gap may have
+)
+
+// Card reports whether a text holds the number of a payment card: it must not be stored by those who need not (PCI DSS, 3).
+// Digits may be those of any script, and stand in groups. A text that is nothing else is taken for a number however it is
+// divided; within a text only as cards are printed, since house numbers, postal codes and telephone numbers stand there too,
+// and of any such digits one in ten has the right last one.
+func Card(s string) bool {
+	groups, whole := split(s)
+	for i, first := range groups {
+		var digits []int
+		for j := i; j < len(groups) && len(digits) <= cardMost; j++ {
+			next := groups[j]
+			if j > i && next.after > cardGap {
+				break
+			}
+			digits = append(digits, next.digits...)
+			printed := len(first.digits) == cardGroup && !slices.ContainsFunc(groups[i:j+1], func(g group) bool { return len(g.digits) > cardGroupMost })
+			if (i == j || printed || whole && i == 0 && j == len(groups)-1) && luhn(digits) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// group is digits without anything between them.
+type group struct {
+	digits []int
+	after  int // characters since the group before; many when there is a letter among them
+}
+
+// split finds the groups of digits in a text, and whether it has no letters besides.
+func split(s string) (groups []group, whole bool) {
+	const many = 1 << 20
+	after := many
+	whole = true
+	for _, r := range s {
+		d, ok := digit(r)
+		switch {
+		case ok && after == 0:
+			g := &groups[len(groups)-1]
+			g.digits = append(g.digits, d)
+		case ok:
+			groups = append(groups, group{[]int{d}, after})
+			after = 0
+		case unicode.IsLetter(r):
+			after, whole = many, false
+		default:
+			after++
+		}
+	}
+	return groups, whole
+}
+
+// digit returns the value of a decimal digit of any script. Unicode has them in rows of ten.
+func digit(r rune) (value int, ok bool) {
+	if r <= '9' {
+		return int(r - '0'), r >= '0'
+	}
+	for _, row := range unicode.Nd.R16 {
+		if r >= rune(row.Lo) && r <= rune(row.Hi) {
+			return int(r-rune(row.Lo)) % 10, true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if r >= rune(row.Lo) && r <= rune(row.Hi) {
+			return int(r-rune(row.Lo)) % 10, true
+		}
+	}
+	return 0, false
+}
+
+func luhn(digits []int) bool {
+	if len(digits) < cardLeast || len(digits) > cardMost {
+		return false
+	}
+	sum := 0
+	for i, d := range digits {
+		if (len(digits)-i)%2 == 0 {
+			d = d*2%10 + d*2/10
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}

@@ -1,0 +1,121 @@
+// Package wire reads the JSON that others write: bodies of requests, messages, answers of neighbours, tokens. Names are
+// exact, and each stands once in its object: encoding/json also takes "Quantity" for "quantity" and the last of two, and
+// then two programs that read the same text may disagree about what it says (RFC 8259, 4). A text that is not Unicode is
+// refused as well, which includes half of a surrogate pair, in which encoding/json reads another character.
+package wire
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	v1 "github.com/go-json-experiment/json/v1"
+)
+
+// Misfit is an error about one member of a text that is JSON.
+type Misfit struct {
+	Field   string // such as lines[0].quantity; empty for the whole
+	Message string // "is a string, not a whole number"; it quotes no value
+}
+
+func (m *Misfit) Error() string { return strings.TrimPrefix(m.Field+": "+m.Message, ": ") }
+
+var (
+	known  = json.RejectUnknownMembers(true)
+	folded = json.JoinOptions(json.MatchCaseInsensitiveNames(true), v1.MatchCaseSensitiveDelimiter(true))
+)
+
+// ReadKnown reads a text of which every member has to be known: for requests, where one that is passed over is a mistake
+// that nobody notices.
+func ReadKnown(text []byte, v any) error { return misfit(json.Unmarshal(text, v, known)) }
+
+// Read reads a text whose writer may know more than we do: an older or newer release of ours, or somebody else. Members
+// that are not known are passed over, but not those whose names differ from known ones only in capital letters: a reader
+// that is less exact takes them for those, so the text is read both ways and has to say the same.
+func Read(text []byte, v any) error {
+	other := reflect.New(reflect.TypeOf(v).Elem())
+	other.Elem().Set(reflect.ValueOf(v).Elem())
+	if err := json.Unmarshal(text, v); err != nil {
+		return misfit(err)
+	}
+	if err := json.Unmarshal(text, other.Interface(), folded); err != nil {
+		return misfit(err)
+	}
+	if !reflect.DeepEqual(other.Interface(), v) {
+		return &Misfit{Message: "has a name in other capital letters than those that are known here"}
+	}
+	return nil
+}
+
+// Valid reports whether a text can be read by anybody who is as exact as we are.
+func Valid(text []byte) bool { return jsontext.Value(text).IsValid() }
+
+// misfit says about which member an error is. Another error stays what it is: the text is no JSON.
+func misfit(err error) error {
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if errors.Is(e, jsontext.ErrDuplicateName) {
+			return &Misfit{path(e.JSONPointer), "stands in its object more than once"}
+		}
+		return e.Err
+	}
+	e, ok := errors.AsType[*json.SemanticError](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(e.Err, json.ErrUnknownName):
+		return &Misfit{path(e.JSONPointer), "is not a field that is known here"}
+	case e.GoType == nil || e.JSONKind == 0:
+		return &Misfit{path(e.JSONPointer), "cannot be read"}
+	}
+	return &Misfit{path(e.JSONPointer), "is a " + kinds[e.JSONKind] + ", not a " + wanted(e)}
+}
+
+// path writes a JSON pointer as people do: lines[0].quantity.
+func path(p jsontext.Pointer) string {
+	var b strings.Builder
+	for name := range p.Tokens() {
+		switch {
+		case name != "" && strings.Trim(name, "0123456789") == "":
+			b.WriteString("[" + name + "]")
+		case b.Len() > 0:
+			b.WriteString("." + name)
+		default:
+			b.WriteString(name)
+		}
+	}
+	return b.String()
+}
+
+var kinds = map[jsontext.Kind]string{
+	jsontext.KindNull: "null", jsontext.KindFalse: "boolean", jsontext.KindTrue: "boolean", jsontext.KindString: "string",
+	jsontext.KindNumber: "number", jsontext.KindBeginObject: "object", jsontext.KindBeginArray: "list",
+}
+
+// wanted names what a member should have been.
+func wanted(e *json.SemanticError) string {
+	t := e.GoType
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Map:
+		return "object"
+	case reflect.Struct:
+		if e.JSONKind == jsontext.KindString { // a time, for example
+			return t.String()
+		}
+		return "object"
+	case reflect.Slice, reflect.Array:
+		return "list"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	default:
+		return "whole number that fits"
+	}
+}
