@@ -36,7 +36,7 @@ func FuzzJSON(f *testing.F) {
 		err := web.JSON(echo.New().NewContext(r, httptest.NewRecorder()), &v)
 		if err == nil {
 			for _, name := range []string{"count", "name"} {
-				if plain := !strings.Contains(body, `\`); plain && strings.Count(strings.ToLower(body), `"`+name+`":`) > 1 && strings.Count(body, `"`) <= 6 {
+				if plain := !strings.Contains(body, `\`); plain && strings.Count(strings.ToLower(body), `"`+name+`":`) > 1 {
 					t.Errorf("%q is %+v", body, v)
 				}
 			}

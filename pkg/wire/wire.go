@@ -69,7 +69,11 @@ func misfit(err error) error {
 	case e.GoType == nil || e.JSONKind == 0:
 		return &Misfit{path(e.JSONPointer), "cannot be read"}
 	}
-	return &Misfit{path(e.JSONPointer), "is a " + kinds[e.JSONKind] + ", not a " + wanted(e)}
+	what := wanted(e)
+	if what == "whole number" && e.JSONKind == jsontext.KindNumber {
+		return &Misfit{path(e.JSONPointer), "is not a whole number, or is too large"}
+	}
+	return &Misfit{path(e.JSONPointer), "is a " + kinds[e.JSONKind] + ", not a " + what}
 }
 
 // path writes a JSON pointer as people do: lines[0].quantity.
@@ -116,6 +120,6 @@ func wanted(e *json.SemanticError) string {
 	case reflect.Float32, reflect.Float64:
 		return "number"
 	default:
-		return "whole number that fits"
+		return "whole number"
 	}
 }

@@ -76,7 +76,8 @@ func readPlacing(body string) (p placing, err error) {
 	if err := web.JSON(echo.New().NewContext(r, httptest.NewRecorder()), &p); err != nil {
 		return p, err
 	}
-	return p, p.check()
+	err = p.check()
+	return p, err
 }
 
 // A page has from 1 to 100 orders and begins behind an id, whatever is asked for; a cursor of ours is that id.

@@ -24,7 +24,8 @@ const (
 	quantityMost = 10_000
 )
 
-// placing is the body of POST /api/orders. There are no prices in it: those are ours.
+// placing is the body of POST /api/orders. There are no prices in it: those are ours. A field that is added has to be omitted
+// from JSON when it was not sent (omitzero), because fingerprint goes by it.
 type placing struct {
 	Lines []struct {
 		SKU      string `json:"sku"`
@@ -35,27 +36,27 @@ type placing struct {
 	AllowBackorder  bool             `json:"allow_backorder"`
 }
 
-var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+var skuFormat = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
 
-// check looks at all that can be judged without the catalogue.
-func (p placing) check() error {
+// check looks at all that can be judged without the catalogue, and makes the texts normal.
+func (p *placing) check() error {
 	var fields fault.Fields
 	fields.Check(len(p.Lines) > 0, "lines", "must not be empty")
 	fields.Check(len(p.Lines) <= linesMost, "lines", "must be at most %d, are %d", linesMost, len(p.Lines))
 	seen := map[string]bool{}
 	for i, l := range p.Lines[:min(len(p.Lines), linesMost)] {
-		web.Text(&fields, fmt.Sprintf("lines[%d].sku", i), l.SKU, 1, 64)
+		fields.Check(skuFormat.MatchString(l.SKU), fmt.Sprintf("lines[%d].sku", i), "must be 1 to 64 capital letters, digits and hyphens, not a hyphen first")
 		fields.Check(!seen[l.SKU], fmt.Sprintf("lines[%d].sku", i), "stands in another line too")
 		fields.Check(l.Quantity >= 1 && l.Quantity <= quantityMost, fmt.Sprintf("lines[%d].quantity", i), "must be 1 to %d", quantityMost)
 		seen[l.SKU] = true
 	}
-	web.Text(&fields, "payment_method", p.PaymentMethod, 1, 64)
-	a := p.ShippingAddress
-	web.Text(&fields, "shipping_address.name", a.Name, 1, 100)
-	web.Text(&fields, "shipping_address.street", a.Street, 1, 200)
-	web.Text(&fields, "shipping_address.city", a.City, 1, 100)
-	web.Text(&fields, "shipping_address.postal_code", a.PostalCode, 1, 20)
-	fields.Check(countryCode.MatchString(a.Country), "shipping_address.country", "must be two capital letters (ISO 3166-1)")
+	p.PaymentMethod = web.Text(&fields, "payment_method", p.PaymentMethod, 1, 64)
+	a := &p.ShippingAddress
+	a.Name = web.Text(&fields, "shipping_address.name", a.Name, 1, 100)
+	a.Street = web.Text(&fields, "shipping_address.street", a.Street, 1, 200)
+	a.City = web.Text(&fields, "shipping_address.city", a.City, 1, 100)
+	a.PostalCode = web.Text(&fields, "shipping_address.postal_code", a.PostalCode, 1, 20)
+	fields.Check(messages.IsCountry(a.Country), "shipping_address.country", "must be the code of a country, two capital letters (ISO 3166-1)")
 	return fields.Err()
 }
 
@@ -70,7 +71,7 @@ func (p placing) priced(customer string, catalogue map[string]product) (order, e
 	for i, l := range p.Lines {
 		at := fmt.Sprintf("lines[%d].sku", i)
 		known, ok := catalogue[l.SKU]
-		if fields.Check(ok, at, "no product %q", l.SKU); !ok {
+		if fields.Check(ok, at, "there is no such product"); !ok {
 			continue
 		}
 		if o.Total.Currency == "" {
@@ -100,18 +101,19 @@ func (s *shop) postOrder(c echo.Context) error {
 	if err := web.JSON(c, &p); err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
-		return err
-	}
 	ctx := c.Request().Context()
 	customer := identity.From(ctx).ID
 	print, err := fingerprint(p)
 	if err != nil {
 		return err
 	}
-	// A repetition is answered before the catalogue is looked at: its products may be gone by now.
+	// A repetition is answered before anything is judged: its products may be gone by now, and a release may have come that
+	// would not accept it.
 	answer, err := recall(ctx, s.db, customer, key)
 	if err == nil && answer == nil {
+		if err := p.check(); err != nil {
+			return err
+		}
 		answer, err = s.place(ctx, customer, key, print, p)
 	}
 	if err != nil {
@@ -165,7 +167,8 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 	return answer, err
 }
 
-// fingerprint tells two requests apart, whatever their white space.
+// fingerprint tells two requests apart, whatever their white space. It is of what was sent, before it is made normal, and of
+// the same bytes in every release: a key that one release has kept is asked for again in the next one, and after a way back.
 func fingerprint(p placing) ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
