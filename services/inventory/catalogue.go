@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"example.com/orderflow/pkg/messages"
 	"github.com/jackc/pgx/v5"
@@ -24,6 +27,19 @@ type product struct {
 // changed is what others hear of a product.
 func (p product) changed() messages.Message {
 	return messages.ProductChanged{SKU: p.SKU, Version: p.Version, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price}
+}
+
+// edition names what an operator has decided about a product: the part of its tag that If-Match goes by. The rest changes with
+// each order, and an edit that had to be made between two of them would never be.
+func (p product) edition() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %s %d %d", p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity))
+	return hex.EncodeToString(sum[:8])
+}
+
+// matches reports whether a product's tag was given out for the edition that there is.
+func (p product) matches(tag string) bool {
+	edition, _, _ := strings.Cut(tag, "-")
+	return edition == p.edition()
 }
 
 var skuFormat = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
@@ -22,8 +20,6 @@ const (
 	unitsMost       = 1_000_000
 )
 
-var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
-
 // editing is the body of PUT /api/products/{sku}: the whole of what an operator decides about a product. The reorder
 // fields are pointers because leaving one out must not switch reordering off.
 type editing struct {
@@ -36,13 +32,12 @@ type editing struct {
 
 // product checks an edit and makes the product that it describes.
 func (e editing) product(sku string) (product, error) {
-	e.Name, e.Description = strings.TrimSpace(e.Name), strings.TrimSpace(e.Description)
 	var fields fault.Fields
 	fields.Check(skuFormat.MatchString(sku), "sku", "must be 1 to 64 capital letters, digits and hyphens, not a hyphen first")
-	web.Text(&fields, "name", e.Name, 1, nameMost)
-	web.Text(&fields, "description", e.Description, 1, descriptionMost)
+	e.Name = web.Text(&fields, "name", e.Name, 1, nameMost)
+	e.Description = web.Text(&fields, "description", e.Description, 1, descriptionMost)
 	fields.Check(e.Price.Amount >= 1 && e.Price.Amount <= priceMost, "price.amount", "must be 1 to %d, in the minor unit of the currency", priceMost)
-	fields.Check(currencyCode.MatchString(e.Price.Currency), "price.currency", "must be three capital letters (ISO 4217)")
+	fields.Check(messages.IsCurrency(e.Price.Currency), "price.currency", "must be the code of a currency, three capital letters (ISO 4217)")
 	units := func(field string, n *int) int {
 		fields.Check(n != nil && *n >= 0 && *n <= unitsMost, field, "must be 0 to %d", unitsMost)
 		if n == nil {
@@ -57,8 +52,8 @@ func (e editing) product(sku string) (product, error) {
 	}, fields.Err()
 }
 
-// putProduct adds a product, with nothing in stock, or changes one. Either way everybody is told how it looks now: a copy
-// that was lost is whole again after it.
+// putProduct adds a product, with nothing in stock, or changes one, on the conditions of If-Match and If-None-Match. Either
+// way everybody is told how it looks now: a copy that was lost is whole again after it.
 func (w *warehouse) putProduct(c echo.Context) error {
 	var e editing
 	if err := web.JSON(c, &e); err != nil {
@@ -77,6 +72,11 @@ func (w *warehouse) putProduct(c echo.Context) error {
 		}
 		if status = http.StatusCreated; !added {
 			status = http.StatusOK
+		}
+		if err := unchanged(ctx, tx, c.Request(), p.SKU, !added); err != nil {
+			return err
+		}
+		if !added {
 			if err := updateProduct(ctx, tx, p, w.now()); err != nil {
 				return err
 			}
@@ -97,6 +97,21 @@ func (w *warehouse) putProduct(c echo.Context) error {
 		c.Response().Header().Set("Location", "/api/products/"+p.SKU)
 	}
 	return c.JSON(status, bodyOf(p))
+}
+
+// unchanged judges the conditions of a request that changes a product, or adds it.
+func unchanged(ctx context.Context, tx pgx.Tx, r *http.Request, sku string, exists bool) error {
+	if !exists {
+		return web.Condition(r, false, nil)
+	}
+	if _, err := lockStock(ctx, tx, []string{sku}); err != nil {
+		return err
+	}
+	now, err := readProduct(ctx, tx, sku)
+	if err != nil {
+		return err
+	}
+	return web.Condition(r, true, now.matches)
 }
 
 // postStock adds units by hand. A request with an Idempotency-Key adds them once, however often it is sent.
@@ -129,8 +144,10 @@ func (w *warehouse) postStock(c echo.Context) error {
 		if err := w.add(ctx, tx, m, messages.Line{SKU: p.SKU, Quantity: adding.Add}); err != nil {
 			return err
 		}
-		p, err = readProduct(ctx, tx, p.SKU)
-		return err
+		if p, err = readProduct(ctx, tx, p.SKU); err != nil {
+			return err
+		}
+		return web.Condition(c.Request(), true, p.matches) // more units leave the edition as it is
 	})
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (w *warehouse) getProducts(c echo.Context) error {
 	for i, p := range products {
 		items[i] = bodyOf(p)
 	}
-	return tagged(c, catalogueFor, map[string]any{"items": items})
+	return tagged(c, catalogueFor, "", map[string]any{"items": items})
 }
 
 func (w *warehouse) getProduct(c echo.Context) error {
@@ -64,7 +64,7 @@ func (w *warehouse) getProduct(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return tagged(c, catalogueFor, bodyOf(p))
+	return tagged(c, catalogueFor, p.edition()+"-", bodyOf(p))
 }
 
 // productOf returns the product of the request's path.
@@ -87,7 +87,7 @@ func (w *warehouse) getImage(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // an SVG that is opened by itself is a document
 	h.Set("X-Content-Type-Options", "nosniff")
-	return blob(c, pictureFor, "image/svg+xml", svg)
+	return blob(c, pictureFor, "", "image/svg+xml", svg)
 }
 
 // stockBody is where a product's units are, for operators.
@@ -120,19 +120,20 @@ func (w *warehouse) getStock(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"items": items})
 }
 
-// tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same.
-func tagged(c echo.Context, keep string, body any) error {
+// tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same. Its tag
+// begins with edition.
+func tagged(c echo.Context, keep, edition string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	return blob(c, keep, echo.MIMEApplicationJSON, text)
+	return blob(c, keep, edition, echo.MIMEApplicationJSON, text)
 }
 
-func blob(c echo.Context, keep, media string, content []byte) error {
+func blob(c echo.Context, keep, edition, media string, content []byte) error {
 	c.Response().Header().Set("Cache-Control", keep)
 	sum := sha256.Sum256(content)
-	if fresh, err := web.ETag(c, hex.EncodeToString(sum[:16])); fresh {
+	if fresh, err := web.ETag(c, edition+hex.EncodeToString(sum[:16])); fresh {
 		return err
 	}
 	return c.Blob(http.StatusOK, media, content)
