@@ -42,18 +42,12 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // short is the end of an order's id: its beginning is a time, and all orders of a minute share it.
 func short(id string) string { return strings.ToUpper(id[max(0, len(id)-8):]) }
 
-// Currencies that have not two digits after the point (ISO 4217), and signs that everybody knows.
-var (
-	digits = map[string]int{"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
-	signs  = map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-)
+// signs are those that everybody knows.
+var signs = map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 // money is an amount as people write it: €1,234.50.
 func money(m messages.Money) string {
-	places, other := digits[m.Currency]
-	if !other {
-		places = 2
-	}
+	places := messages.Decimals(m.Currency)
 	text, minus := strings.CutPrefix(strconv.FormatInt(m.Amount, 10), "-")
 	text = strings.Repeat("0", max(0, places+1-len(text))) + text
 	whole, part := text[:len(text)-places], text[len(text)-places:]

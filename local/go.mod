@@ -2,9 +2,13 @@ module example.com/orderflow/local
 
 go 1.26.0
 
-require github.com/jackc/pgx/v5 v5.12.0
+require (
+	github.com/bojanz/currency v1.4.2
+	github.com/jackc/pgx/v5 v5.12.0
+)
 
 require (
+	github.com/cockroachdb/apd/v3 v3.2.1 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/stretchr/testify v1.12.1 // indirect

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/orderflow/local/money"
 )
 
 // Books are everything that is written down about orders, money, units and parcels, by the system and by the world around
@@ -47,9 +49,7 @@ type Money struct {
 	Currency string
 }
 
-func (m Money) String() string {
-	return fmt.Sprintf("%d.%02d %s", m.Amount/100, m.Amount%100, m.Currency)
-}
+func (m Money) String() string { return money.Text(m.Amount, m.Currency) }
 
 // Line is a number of units of a product.
 type Line struct {

@@ -90,7 +90,7 @@ type result struct {
 	chapter
 	orderID string
 	got     outcome
-	amount  money
+	amount  sum
 	began   time.Time
 	took    time.Duration
 	err     error

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/orderflow/local/direct"
+	"example.com/orderflow/local/money"
 )
 
 // shop is the public API as a customer's program sees it.
@@ -23,19 +24,17 @@ type shop struct {
 	token string // of the caller
 }
 
-type money struct {
+type sum struct {
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 }
 
-func (m money) String() string {
-	return fmt.Sprintf("%d.%02d %s", m.Amount/100, m.Amount%100, m.Currency)
-}
+func (m sum) String() string { return money.Text(m.Amount, m.Currency) }
 
 type product struct {
 	SKU             string `json:"sku"`
 	Name            string `json:"name"`
-	Price           money  `json:"price"`
+	Price           sum    `json:"price"`
 	Available       int    `json:"available"`
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
@@ -70,7 +69,7 @@ type tracking struct {
 	Timeline []entry `json:"timeline"`
 	Payment  struct {
 		Status string `json:"status"`
-		Amount money  `json:"amount"`
+		Amount sum    `json:"amount"`
 	} `json:"payment"`
 }
 
