@@ -50,6 +50,7 @@ func main() {
 		}
 		return
 	}
+	time.Local = time.UTC // of the log, whatever TZ says
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", "simulator")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

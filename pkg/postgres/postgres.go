@@ -13,6 +13,7 @@ import (
 	"example.com/orderflow/pkg/failpoint"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -24,6 +25,9 @@ const (
 	connLifeJitter  = 5 * time.Minute
 	txAttempts      = 3
 	startupInterval = 500 * time.Millisecond
+
+	// A time is UTC, whatever TZ, PGTZ and the database's own setting say. pgx reads it at the program's place unless it is told.
+	sessionTime = `SET timezone = 'UTC';`
 
 	// A client whose host vanishes tells nobody, and the server would keep his locks until TCP gives up on him, which takes two
 	// hours. A transaction waits for its client for longer than a relay holds its rows while it publishes (20 s).
@@ -55,10 +59,16 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 	}
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
+	settings := sessionTime
 	if _, ok := cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"]; !ok { // the URL has the last word
-		cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
-			return c.Exec(ctx, clientMissing).Close() // not in the startup message, which poolers refuse
-		}
+		settings += clientMissing
+	}
+	cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
+		return c.Exec(ctx, settings).Close() // not in the startup message, which poolers refuse
+	}
+	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
 	}
 	// A primary that was demoted keeps its connections open, and none of them can ever write again. Whoever notices it lets
 	// all of them go: with several hosts and target_session_attrs=read-write, the next one leads to the new primary.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -269,4 +270,30 @@ func TestRowsExpireAndYoungOnesStay(t *testing.T) {
 		var n int
 		return db.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&n) == nil && n == 7
 	})
+}
+
+func TestATimeIsReadAsUTCWhereverTheProgramRuns(t *testing.T) {
+	t.Parallel()
+	if _, here := time.Now().Zone(); here == 0 {
+		t.Fatal("the tests run at UTC: this one would prove nothing")
+	}
+	url := testkit.DatabaseURL(t)
+	if strings.Contains(url, "?") {
+		url += "&timezone=Asia/Tokyo"
+	} else {
+		url += "?timezone=Asia/Tokyo"
+	}
+	db, err := postgres.Open(t.Context(), url, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var at time.Time
+	var zone string
+	if err := db.QueryRow(t.Context(), `SELECT '2026-01-02 03:04:05+00'::timestamptz, current_setting('timezone')`).Scan(&at, &zone); err != nil {
+		t.Fatal(err)
+	}
+	if got := at.Format(time.RFC3339); got != "2026-01-02T03:04:05Z" || zone != "UTC" {
+		t.Errorf("it is %s, in a session at %s", got, zone)
+	}
 }

@@ -58,6 +58,7 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 		fmt.Fprint(os.Stderr, mistakes(name, cfg, err))
 		os.Exit(2)
 	}
+	time.Local = time.UTC // what is logged and sent can be compared, whatever TZ says
 	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
 	metrics, stop, err := telemetry.Start(name, version)
 	if err == nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,11 @@ func TestMain(m *testing.M) {
 		Some int    `env:"SOME"`
 		Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:9"` // the port of discard: nobody is there
 	}
+	time.Local = time.FixedZone("far away", -5*60*60) // as with TZ, on a machine that knows the zones of the world
 	Main("play", func(ctx context.Context, p *Program, cfg config) error {
+		if cfg.Must == "mistake" {
+			return errors.New("a mistake")
+		}
 		if cfg.Must == "start-up" { // is still under way when the signal comes
 			os.Stdout.WriteString("up\n") //nolint:errcheck // the test would notice
 			<-ctx.Done()
@@ -94,6 +99,20 @@ func TestAllMistakesInTheSettingsAreReportedAtOnce(t *testing.T) {
 		if !strings.Contains(string(out), name) {
 			t.Errorf("%s is not named in:\n%s", name, out)
 		}
+	}
+}
+
+func TestTheLogTellsUTC(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = []string{"PLAY=1", "MUST=mistake"}
+	out, err := cmd.CombinedOutput()
+	var line struct{ Time, Error string }
+	if err := json.Unmarshal(out, &line); err != nil || !strings.HasSuffix(line.Time, "Z") || line.Error != "a mistake" {
+		t.Errorf("it says %s, %v", out, err)
+	}
+	if err == nil {
+		t.Error("it ends well")
 	}
 }
 

@@ -20,8 +20,10 @@ import (
 )
 
 // Main runs a package's tests and stops the servers that they have started. With TEST_POSTGRES_URL, TEST_RABBITMQ_URL and
-// TEST_RABBITMQ_MANAGEMENT_URL set, as `make test` does, all packages share servers instead.
+// TEST_RABBITMQ_MANAGEMENT_URL set, as `make test` does, all packages share servers instead. The machine that they run on is
+// somewhere else than UTC, so that a time is seen that was left to it.
 func Main(m *testing.M) {
+	time.Local = time.FixedZone("far away", -5*60*60) //nolint:gosmopolitan // that is the point
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,6 +72,21 @@ func TestAHundredPostsWithOneKeyMakeOneOrder(t *testing.T) {
 	}
 	if orders != 1 || outbox != 1 || len(bodies) != 1 {
 		t.Errorf("%d orders, %d commands, answers %v", orders, outbox, bodies)
+	}
+}
+
+// Wherever the program runs, times are told in UTC: those of one order can be compared as texts.
+func TestTimesAreUTC(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	path := "/api/orders/" + f.place()
+	for _, path := range []string{path, path + "/tracking", "/api/orders"} {
+		a := f.call(http.MethodGet, path, "", f.as("alice"))
+		times := regexp.MustCompile(`"[0-9]{4}-[0-9]{2}-[0-9]{2}T[^"]*"`).FindAllString(string(a.body), -1)
+		if len(times) == 0 || slices.ContainsFunc(times, func(text string) bool { return !strings.HasSuffix(text, `Z"`) }) {
+			t.Errorf("%s tells %v", path, times)
+		}
 	}
 }
 
