@@ -11,6 +11,7 @@ func TestATextOfANeighboursIsMadeFit(t *testing.T) {
 		"fine":                     "fine",
 		"a\x00b\nc":                "a\uFFFDb\uFFFDc",
 		"\xff":                     "\uFFFD",
+		"a\u202eb":                 "a\uFFFDb",
 		strings.Repeat("x", 1_000): strings.Repeat("x", 500),
 	} {
 		if got := Clean(given); got != want {

@@ -19,6 +19,7 @@ import (
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
+	"example.com/orderflow/pkg/wire"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -63,7 +64,7 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 	}
 	put("m1", `{"n":1}`)
 	put("m2", "not \xff JSON")
-	put("", `"nameless"`)
+	put("", `{"n":1,"n":2}`) // the list has to be JSON for the most exact of its readers
 	testkit.Until(t, "three are dead", func() bool { return v.Depth("payments.commands.dead") == 3 })
 
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
@@ -116,6 +117,9 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 	}
 	if it := got.Items[0]; it.ID != "payments.m1" || it.Queue != "payments.commands" || it.Reason != "rejected" || it.Error != "a bug" || it.Attempts != 1 || string(it.Body) != `{"n":1}` {
 		t.Errorf("the first: %+v", it)
+	}
+	if !wire.Valid(body) {
+		t.Errorf("the list cannot be read: %s", body)
 	}
 	for _, c := range []struct {
 		who, method, path, body string

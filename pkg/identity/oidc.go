@@ -2,9 +2,11 @@ package identity
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 
+	"example.com/orderflow/pkg/wire"
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
@@ -41,7 +43,14 @@ func NewOIDCVerifier(issuer, audience string, log *slog.Logger) *Verifier {
 		var document struct {
 			Keys string `json:"jwks_uri"`
 		}
-		return document.Keys, provider.Claims(&document)
+		var text json.RawMessage
+		if err := provider.Claims(&text); err != nil {
+			return "", fmt.Errorf("discover: %w", err)
+		}
+		if err := wire.Read(text, &document); err != nil {
+			return "", fmt.Errorf("discover: %w", err)
+		}
+		return document.Keys, nil
 	}
 	return newVerifier(newRemoteKeys(discover, log), issuer, audience)
 }

@@ -77,6 +77,12 @@ func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
 		p[part] = base64.RawURLEncoding.EncodeToString([]byte(text))
 		return strings.Join(p, ".")
 	}
+	signed := func(header, claims string) string {
+		text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(issuer.private, []byte(text)))
+	}
+	header := `{"alg":"EdDSA","kid":"` + ours + `"}`
+	payload := `{"iss":"orderflow","aud":"orderflow","exp":9999999999,"sub":"alice"`
 	claims := func(replace map[string]any) string {
 		return token(t, ours, jwt.SigningMethodEdDSA, issuer.private, replace)
 	}
@@ -108,6 +114,13 @@ func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
 		"with other claims than were signed": {forged(1, `{"iss":"orderflow","aud":"orderflow","sub":"olga","exp":9999999999}`), "the token's signature"},
 		"with another algorithm than signed": {forged(0, `{"alg":"ES256","kid":"`+ours+`"}`), "the token's signature"},
 		"with an algorithm nobody knows":     {forged(0, `{"alg":"nOnE","kid":"`+ours+`"}`), "the token cannot be read"},
+		"with exact claims":                  {signed(header, payload+"}"), ""},
+		"with two subjects":                  {signed(header, payload+`,"sub":"olga"}`), "the token cannot be read"},
+		"with two scopes deep down":          {signed(header, payload+`,"more":{"a":1,"a":2}}`), "the token cannot be read"},
+		"with two keys":                      {signed(`{"alg":"EdDSA","kid":"x","kid":"`+ours+`"}`, payload+"}"), "the token cannot be read"},
+		"with half a surrogate pair":         {signed(header, payload+`,"name":"\ud800"}`), "the token cannot be read"},
+		"with a subject nobody sees":         {claims(map[string]any{"sub": "\u00a0\u200b"}), "the token's subject"},
+		"with a subject that turns round":    {claims(map[string]any{"sub": "ecila\u202e"}), "the token's subject"},
 		"with null claims":                   {forged(1, `null`), "the token's signature"},
 		"cut short":                          {good[:len(good)-10], "the token's signature"},
 		"without signature":                  {parts[0] + "." + parts[1] + ".", "the token's signature"},
@@ -199,6 +212,16 @@ func TestKeysThatAreNotGoodForTokensArePassedOver(t *testing.T) {
 	} {
 		if set, err := readKeys([]byte(`{"keys":[` + key + `,` + string(good) + `]}`)); err != nil || len(set) != 1 || set["x"] != nil {
 			t.Errorf("%s: the set has %d keys, error %v", name, len(set), err)
+		}
+	}
+}
+
+// Of a set that says two things nobody knows which its issuer meant.
+func TestASetOfKeysSaysOneThing(t *testing.T) {
+	t.Parallel()
+	for _, set := range []string{`{"keys":[],"keys":[]}`, `{"keys":[],"Keys":[{}]}`, `{"keys":[{"kid":"a","kid":"b"}]}`} {
+		if keys, err := readKeys([]byte(set)); err == nil {
+			t.Errorf("%s has %d keys", set, len(keys))
 		}
 	}
 }

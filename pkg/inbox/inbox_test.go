@@ -130,6 +130,12 @@ func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
 		{"no body", id, "inventory.reserve_stock", ""},
 		{"a body that is no JSON", id, "inventory.reserve_stock", "{"},
 		{"a field of another type", id, "inventory.reserve_stock", `{"order_id":7}`},
+		{"a quantity, and another in capitals", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":1,"Quantity":9}]}`},
+		{"a quantity twice", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":1,"quantity":9}]}`},
+		{"lines in capitals too", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":1}],"LINES":[{"sku":"A","quantity":9}]}`},
+		{"leave to wait in capitals", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":1}],"Allow_Backorder":true}`},
+		{"half a surrogate pair", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"\ud800","quantity":1}]}`},
+		{"no UTF-8", id, "inventory.reserve_stock", "{\"order_id\":\"o\xff\",\"lines\":[{\"sku\":\"A\",\"quantity\":1}]}"},
 		{"about nothing", id, "inventory.reserve_stock", `{"lines":[{"sku":"A","quantity":1}]}`},
 		{"a negative quantity", id, "inventory.reserve_stock", `{"order_id":"o","lines":[{"sku":"A","quantity":-1}]}`},
 	} {

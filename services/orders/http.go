@@ -62,6 +62,9 @@ func bodyOf(o order) orderBody {
 
 func pathOf(o order) string { return "/api/orders/" + o.ID }
 
+// tagOf names an order as it is now.
+func tagOf(o order) string { return o.ID + "-" + strconv.Itoa(o.Seq) }
+
 func (s *shop) getOrders(c echo.Context) error {
 	limit, before, err := page(c)
 	if err != nil {
@@ -112,7 +115,7 @@ func (s *shop) getOrder(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "private, no-cache")
-	if fresh, err := web.ETag(c, o.ID+"-"+strconv.Itoa(o.Seq)); fresh {
+	if fresh, err := web.ETag(c, tagOf(o)); fresh {
 		return err
 	}
 	return c.JSON(http.StatusOK, bodyOf(o))
@@ -165,6 +168,9 @@ func (s *shop) postCancellation(c echo.Context) error {
 	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
 		locked, err := lockOrder(ctx, tx, seen.ID)
 		if err != nil {
+			return err
+		}
+		if err := web.Condition(c.Request(), true, func(tag string) bool { return tag == tagOf(locked) }); err != nil {
 			return err
 		}
 		t, ok := locked.cancel(s.now(), s.patience)
