@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,7 +14,6 @@ import (
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestPlacingAnOrder(t *testing.T) {
@@ -87,90 +84,6 @@ func TestTimesAreUTC(t *testing.T) {
 		if len(times) == 0 || slices.ContainsFunc(times, func(text string) bool { return !strings.HasSuffix(text, `Z"`) }) {
 			t.Errorf("%s tells %v", path, times)
 		}
-	}
-}
-
-// What is sent is the same request again when the same is sent, whatever becomes of it here.
-func TestARequestIsKnownAgainAsItWasSent(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.stock("MUG-BLUE")
-	untidy := strings.NewReplacer("Alice", ` Zoe\u0308\u200b `, "Berlin", `\u00a0Köln`).Replace(goodOrder)
-	var first, again orderBody
-	f.call(http.MethodPost, "/api/orders", untidy, f.as("alice"), header("Idempotency-Key", "untidy")).into(t, &first)
-	a := f.call(http.MethodPost, "/api/orders", untidy, f.as("alice"), header("Idempotency-Key", "untidy"))
-	if a.into(t, &again); a.status != http.StatusAccepted || first.ID != again.ID {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-	if kept := first.ShippingAddress; kept.Name != "Zoë" || kept.City != "Köln" {
-		t.Errorf("kept as %+q", kept)
-	}
-}
-
-// fingerprinted is goodOrder as every release has fingerprinted it. A field that is not sent is not in it, however new.
-const fingerprinted = `{"lines":[{"sku":"MUG-BLUE","quantity":2}],"payment_method":"tok_visa",` +
-	`"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"},"allow_backorder":false}`
-
-func TestAKeyOfAnotherReleaseIsKnown(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.stock("MUG-BLUE")
-	p, err := readPlacing(goodOrder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := sha256.Sum256([]byte(fingerprinted))
-	if got, err := fingerprint(p); err != nil || !bytes.Equal(got, want[:]) {
-		t.Errorf("a release that runs beside this one does not know it: %v", err)
-	}
-	// One that an earlier release has kept, of an order that this one would not accept.
-	blank := strings.Replace(fingerprinted, "Alice", " ", 1)
-	sum := sha256.Sum256([]byte(blank))
-	answer := remembered{sum[:], uuid.NewString(), []byte(`{"id":"theirs"}`)}
-	if err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		_, err := remember(t.Context(), tx, "alice", "theirs", answer)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	a := f.call(http.MethodPost, "/api/orders", strings.Replace(goodOrder, "Alice", " ", 1), f.as("alice"), header("Idempotency-Key", "theirs"))
-	if a.status != http.StatusAccepted || string(a.body) != `{"id":"theirs"}` {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-}
-
-// Nothing keeps the number of a card, or tells it to anybody: no table, no message, no log, no answer.
-func TestANumberOfACardComesInNowhere(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.stock("MUG-BLUE")
-	for name, body := range map[string]string{
-		"as the method":        strings.Replace(goodOrder, "tok_visa", "4111111111111111", 1),
-		"with blanks":          strings.Replace(goodOrder, "tok_visa", "4111 1111 1111 1111", 1),
-		"with hyphens":         strings.Replace(goodOrder, "tok_visa", "4111-1111-1111-1111", 1),
-		"with what is unseen":  strings.Replace(goodOrder, "tok_visa", `4111\u200b111111111111`, 1),
-		"in wide digits":       strings.Replace(goodOrder, "tok_visa", "４１１１１１１１１１１１１１１１", 1),
-		"as a number":          strings.Replace(goodOrder, `"tok_visa"`, "4111111111111111", 1),
-		"in the street":        strings.Replace(goodOrder, "1 Main St", "1 Main St, 4111 1111 1111 1111", 1),
-		"in the name":          strings.Replace(goodOrder, "Alice", "Alice 4111111111111111", 1),
-		"as a SKU":             strings.Replace(goodOrder, "MUG-BLUE", "4111111111111111", 1),
-		"as a country":         strings.Replace(goodOrder, `"DE"`, `"4111111111111111"`, 1),
-		"as a quantity":        strings.Replace(goodOrder, `"quantity":2`, `"quantity":4111111111111111`, 1),
-		"as a member":          strings.Replace(goodOrder, `{"lines"`, `{"4111111111111111":1,"lines"`, 1),
-		"in what is no JSON":   strings.Replace(goodOrder, `"tok_visa"`, "4111111111111111x", 1),
-		"as a member, as text": strings.Replace(goodOrder, `"payment_method"`, `"card":"4111111111111111","payment_method"`, 1),
-	} {
-		a := f.call(http.MethodPost, "/api/orders", body, f.as("alice"), header("Idempotency-Key", "card"))
-		if a.status != http.StatusUnprocessableEntity && a.status != http.StatusBadRequest || strings.Contains(string(a.body), "4111") {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
-		}
-	}
-	var rows int
-	if err := f.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM idempotency_keys) + (SELECT count(*) FROM outbox)`).Scan(&rows); err != nil || rows != 0 {
-		t.Errorf("%d rows are kept, %v", rows, err)
-	}
-	if a := f.call(http.MethodPost, "/api/orders", strings.Replace(goodOrder, "1 Main St", "Postfach 12 34 56, 10115", 1), f.as("alice"), header("Idempotency-Key", "card")); a.status != http.StatusAccepted {
-		t.Errorf("digits of another kind: %d %s", a.status, a.body)
 	}
 }
 
@@ -333,6 +246,20 @@ func TestAListIsPagedNewestFirst(t *testing.T) {
 	}
 	if f.call(http.MethodGet, "/api/orders", "", f.as("bob")).into(t, &bobs); len(bobs.Items) != 0 {
 		t.Errorf("bob sees %v", bobs.Items)
+	}
+}
+
+func TestAnOrderIsCancelledAsItsCustomerSawIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	path := "/api/orders/" + f.place()
+	tag := f.call(http.MethodGet, path, "", f.as("alice")).header.Get("ETag")
+	if a := f.call(http.MethodPost, path+"/cancellation", "", f.as("alice"), header("If-Match", `"another"`)); a.status != http.StatusPreconditionFailed {
+		t.Errorf("as it was not: %d %s", a.status, a.body)
+	}
+	if a := f.call(http.MethodPost, path+"/cancellation", "", f.as("alice"), header("If-Match", tag)); a.status != http.StatusAccepted {
+		t.Errorf("as it was: %d %s", a.status, a.body)
 	}
 }
 
