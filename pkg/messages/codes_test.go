@@ -8,8 +8,10 @@ import (
 )
 
 // What CLDR knows as a country and ISO 3166-1 has not assigned: reserved, withdrawn or somebody's own.
-var noCountries = map[string]bool{"AC": true, "CP": true, "CQ": true, "DG": true, "EA": true, "IC": true, "EZ": true, "TA": true, "UN": true, "XK": true,
-	"AN": true, "CS": true, "FQ": true, "NT": true, "PC": true, "SU": true, "YU": true}
+var noCountries = map[string]bool{
+	"AC": true, "CP": true, "CQ": true, "DG": true, "EA": true, "EZ": true, "IC": true, "TA": true, "UN": true, "XK": true,
+	"AN": true, "CS": true, "FQ": true, "NT": true, "PC": true, "SU": true, "YU": true,
+}
 
 // The list is held against another, which somebody else has made.
 func TestCountriesAreThoseOfISO3166(t *testing.T) {
