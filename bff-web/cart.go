@@ -83,13 +83,7 @@ func (k cart) plus(name string, n int) (changed cart, ok bool) {
 	return k.with(name, min(n, quantityMost)+k.of(name)) // the sum of what somebody types in could be negative
 }
 
-func cartOf(r *http.Request) cart {
-	cookie, err := r.Cookie(cartCookie)
-	if err != nil {
-		return nil
-	}
-	return parseCart(cookie.Value)
-}
+func cartOf(c echo.Context) cart { return parseCart(cookieOf(c, cartCookie)) }
 
 // postCart adds to the cart, or with what=set says how much of a product is to be in it.
 func (s *site) postCart(c echo.Context) error {
@@ -98,7 +92,7 @@ func (s *site) postCart(c echo.Context) error {
 	if err != nil || n < 0 || !sku.MatchString(name) {
 		return fault.New(fault.Invalid, "the quantity must be a number from 0 to %d", quantityMost)
 	}
-	k, back := cartOf(c.Request()), "/cart"
+	k, back := cartOf(c), "/cart"
 	change := k.with
 	if c.FormValue("what") != "set" {
 		change, back = k.plus, withNotice("/", "added")
@@ -149,5 +143,5 @@ func (s *site) offer(c echo.Context, k cart) offer {
 }
 
 func (s *site) getCart(c echo.Context) error {
-	return s.pages.render(c, http.StatusOK, "cart.html", s.offer(c, cartOf(c.Request())))
+	return s.pages.render(c, http.StatusOK, "cart.html", s.offer(c, cartOf(c)))
 }

@@ -35,7 +35,7 @@ type checkout struct {
 }
 
 func (s *site) getCheckout(c echo.Context) error {
-	k := cartOf(c.Request())
+	k := cartOf(c)
 	if len(k) == 0 {
 		return seeOther(c, "/cart")
 	}

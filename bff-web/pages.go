@@ -79,7 +79,7 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	who := visitor(c)
 	var page bytes.Buffer
 	err := p.templates[name].Execute(&page, screen{
-		Who: who, Cart: cartOf(r).units(), Notice: notice(c), Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
+		Who: who, Cart: cartOf(c).units(), Notice: notice(c), Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
 	})
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-const sessionCookie = "orderflow_session"
+const sessionCookie = "orderflow_session" // see cookieName
 
 // session is who has signed in. It is kept by the browser, sealed, so that any replica can read it and no browser can.
 type session struct {
@@ -95,9 +94,7 @@ const visitorKey = "visitor"
 // session finds out who is asking for a page.
 func (s *site) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if cookie, err := c.Cookie(sessionCookie); err == nil {
-			c.Set(visitorKey, s.sealer.open(cookie.Value, time.Now()))
-		}
+		c.Set(visitorKey, s.sealer.open(cookieOf(c, sessionCookie), time.Now()))
 		return next(c)
 	}
 }
@@ -121,35 +118,5 @@ func (s *site) signedIn(scope string) echo.MiddlewareFunc {
 			}
 			return next(c)
 		}
-	}
-}
-
-// setCookie sets a cookie that scripts cannot read and other sites cannot send along with a form. The empty value
-// removes it.
-func setCookie(c echo.Context, name, value string, expires time.Time) {
-	cookie := &http.Cookie{ //nolint:gosec // G124: without TLS in front of us, as on a laptop, a secure cookie would not come back
-		Name: name, Value: value, Path: "/", Expires: expires,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.Request().Header.Get("X-Forwarded-Proto") == "https",
-	}
-	if value == "" {
-		cookie.MaxAge = -1
-	}
-	c.SetCookie(cookie)
-}
-
-// sameOrigin refuses forms that other sites send. The gateway in front of us has another name than we have: what the
-// browser calls us is in X-Forwarded-Host, which no other site can make a browser send.
-func (s *site) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
-	protection := http.NewCrossOriginProtection()
-	return func(c echo.Context) error {
-		r := c.Request()
-		if host := r.Header.Get("X-Forwarded-Host"); host != "" {
-			r = r.WithContext(r.Context())
-			r.Host = host
-		}
-		if err := protection.Check(r); err != nil {
-			return fault.New(fault.Forbidden, "another site has sent this form").Because(err)
-		}
-		return next(c)
 	}
 }

@@ -138,6 +138,14 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		{"ours", map[string]string{"Sec-Fetch-Site": "same-origin"}, 303},
 		{"ours, of an old browser behind a gateway", map[string]string{"Origin": "https://shop.example", "X-Forwarded-Host": "shop.example"}, 303},
 		{"no browser's", map[string]string{}, 303},
+		{"ours, behind TLS that writes the port", map[string]string{"Origin": "https://shop.example", "X-Forwarded-Host": "shop.example:443"}, 303},
+		{"ours, behind TLS that leaves it out", map[string]string{"Origin": "https://shop.example:443", "X-Forwarded-Host": "Shop.Example"}, 303},
+		{"ours, at port 80", map[string]string{"Origin": "http://shop.example", "X-Forwarded-Host": "shop.example:80"}, 303},
+		{"ours, by an address", map[string]string{"Origin": "http://[2001:db8::1]:8080", "X-Forwarded-Host": "[2001:DB8:0::1]:8080"}, 303},
+		{"another port's", map[string]string{"Origin": "https://shop.example:8443", "X-Forwarded-Host": "shop.example:443"}, 403},
+		{"another scheme's, at its port", map[string]string{"Origin": "http://shop.example", "X-Forwarded-Host": "shop.example:443"}, 403},
+		{"a page without an origin", map[string]string{"Origin": "null", "X-Forwarded-Host": "null"}, 403},
+		{"nonsense", map[string]string{"Origin": "https://", "X-Forwarded-Host": "/"}, 403},
 		{"another site's", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		{"a sister site's", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
 		{"another site's, of an old browser", map[string]string{"Origin": "https://evil.example", "X-Forwarded-Host": "shop.example"}, 403},
@@ -189,7 +197,7 @@ func TestATokenThatIsRefusedLeadsToTheSignIn(t *testing.T) {
 	f.answer("orders", says(401, `{}`))
 	b := f.as("alice")
 	answer, _ := b.send(http.MethodGet, "/orders", nil)
-	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/sign-in?next=%2Forders" || b.cookies[sessionCookie] != "" {
+	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/sign-in?next=%2Forders" || b.cookies[b.cookie(sessionCookie)] != "" {
 		t.Errorf("%s to %s", answer.Status, answer.Header.Get("Location"))
 	}
 }

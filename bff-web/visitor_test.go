@@ -17,6 +17,12 @@ type browser struct {
 	headers map[string]string
 }
 
+// cookie is what a browser knows a cookie of ours by.
+func (f *fixture) cookie(name string) string {
+	_, port, _ := strings.Cut(strings.TrimPrefix(f.url, "http://"), ":")
+	return name + "_" + port
+}
+
 func (f *fixture) stranger() *browser {
 	return &browser{f, map[string]string{}, map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
 }
@@ -37,7 +43,7 @@ func (f *fixture) as(who string) *browser {
 		f.Fatal(err)
 	}
 	b := f.stranger()
-	b.cookies[sessionCookie] = sealed
+	b.cookies[f.cookie(sessionCookie)] = sealed
 	return b
 }
 
