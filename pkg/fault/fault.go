@@ -13,23 +13,24 @@ type Kind string
 
 // The kinds, each with the HTTP status that it becomes.
 const (
-	Internal     Kind = "internal"       // 500
-	Malformed    Kind = "malformed"      // 400: the request cannot be read
-	Unauthorized Kind = "unauthorized"   // 401: no good token
-	Forbidden    Kind = "forbidden"      // 403: a good token without the scope
-	NotFound     Kind = "not-found"      // 404: unknown, or another caller's
-	NotAllowed   Kind = "not-allowed"    // 405: the path has other methods
-	Conflict     Kind = "conflict"       // 409: the state of the thing forbids it
-	Stale        Kind = "stale"          // 412: it has changed since the caller looked
-	TooLarge     Kind = "too-large"      // 413
-	Unsupported  Kind = "unsupported"    // 415: another media type is wanted
-	Invalid      Kind = "invalid"        // 422: readable, but its fields are not right
-	HeaderTooBig Kind = "header-too-big" // 431
-	TooMany      Kind = "too-many"       // 429: later
-	BadGateway   Kind = "bad-gateway"    // 502: a neighbour answered with nonsense
-	Unavailable  Kind = "unavailable"    // 503: later
-	Timeout      Kind = "timeout"        // 504: a neighbour did not answer in time
-	NotSupported Kind = "not-supported"  // 501
+	Internal      Kind = "internal"       // 500
+	Malformed     Kind = "malformed"      // 400: the request cannot be read
+	Unauthorized  Kind = "unauthorized"   // 401: no good token
+	Forbidden     Kind = "forbidden"      // 403: a good token without the scope
+	NotFound      Kind = "not-found"      // 404: unknown, or another caller's
+	NotAllowed    Kind = "not-allowed"    // 405: the path has other methods
+	NotAcceptable Kind = "not-acceptable" // 406: the client takes nothing of what there is
+	Conflict      Kind = "conflict"       // 409: the state of the thing forbids it
+	Stale         Kind = "stale"          // 412: it has changed since the caller looked
+	TooLarge      Kind = "too-large"      // 413
+	Unsupported   Kind = "unsupported"    // 415: another media type is wanted
+	Invalid       Kind = "invalid"        // 422: readable, but its fields are not right
+	HeaderTooBig  Kind = "header-too-big" // 431
+	TooMany       Kind = "too-many"       // 429: later
+	BadGateway    Kind = "bad-gateway"    // 502: a neighbour answered with nonsense
+	Unavailable   Kind = "unavailable"    // 503: later
+	Timeout       Kind = "timeout"        // 504: a neighbour did not answer in time
+	NotSupported  Kind = "not-supported"  // 501
 )
 
 // Field is one thing that is wrong with a request.

@@ -90,3 +90,13 @@ func headerSize(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
+// answerHead gives every path that has GET a HEAD, too, as RFC 9110, 9.1, wants. The server drops the body of its answer; a
+// handler that makes a stream has to end by itself.
+func answerHead(e *echo.Echo) func(string, echo.Route, echo.HandlerFunc, []echo.MiddlewareFunc) {
+	return func(_ string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
+		if route.Method == http.MethodGet {
+			e.HEAD(route.Path, handler, middleware...)
+		}
+	}
+}

@@ -29,22 +29,23 @@ const ProblemType = "application/problem+json"
 
 // statuses is the one place where a kind of fault becomes an HTTP status.
 var statuses = map[fault.Kind]int{
-	fault.Internal:     http.StatusInternalServerError,
-	fault.Malformed:    http.StatusBadRequest,
-	fault.Unauthorized: http.StatusUnauthorized,
-	fault.Forbidden:    http.StatusForbidden,
-	fault.NotFound:     http.StatusNotFound,
-	fault.NotAllowed:   http.StatusMethodNotAllowed,
-	fault.Conflict:     http.StatusConflict,
-	fault.Stale:        http.StatusPreconditionFailed,
-	fault.TooLarge:     http.StatusRequestEntityTooLarge,
-	fault.Unsupported:  http.StatusUnsupportedMediaType,
-	fault.Invalid:      http.StatusUnprocessableEntity,
-	fault.HeaderTooBig: http.StatusRequestHeaderFieldsTooLarge,
-	fault.TooMany:      http.StatusTooManyRequests,
-	fault.BadGateway:   http.StatusBadGateway,
-	fault.Unavailable:  http.StatusServiceUnavailable,
-	fault.Timeout:      http.StatusGatewayTimeout,
+	fault.Internal:      http.StatusInternalServerError,
+	fault.Malformed:     http.StatusBadRequest,
+	fault.Unauthorized:  http.StatusUnauthorized,
+	fault.Forbidden:     http.StatusForbidden,
+	fault.NotFound:      http.StatusNotFound,
+	fault.NotAllowed:    http.StatusMethodNotAllowed,
+	fault.NotAcceptable: http.StatusNotAcceptable,
+	fault.Conflict:      http.StatusConflict,
+	fault.Stale:         http.StatusPreconditionFailed,
+	fault.TooLarge:      http.StatusRequestEntityTooLarge,
+	fault.Unsupported:   http.StatusUnsupportedMediaType,
+	fault.Invalid:       http.StatusUnprocessableEntity,
+	fault.HeaderTooBig:  http.StatusRequestHeaderFieldsTooLarge,
+	fault.TooMany:       http.StatusTooManyRequests,
+	fault.BadGateway:    http.StatusBadGateway,
+	fault.Unavailable:   http.StatusServiceUnavailable,
+	fault.Timeout:       http.StatusGatewayTimeout,
 }
 
 const retryAfterDefault = 2 * time.Second
@@ -71,13 +72,7 @@ func (s *Server) problem(err error, c echo.Context) {
 		h.Set("WWW-Authenticate", `Bearer realm="orderflow"`)
 	}
 	h.Set("Cache-Control", "no-store")
-	h.Set(echo.HeaderContentType, ProblemType)
-	if c.Request().Method == http.MethodHead {
-		_ = c.NoContent(status) // the client has gone if this fails
-		return
-	}
-	c.Response().WriteHeader(status)
-	_ = c.Echo().JSONSerializer.Serialize(c, Problem{
+	p := Problem{
 		Type:      "urn:orderflow:problem:" + string(f.Kind),
 		Title:     http.StatusText(status),
 		Status:    status,
@@ -85,7 +80,17 @@ func (s *Server) problem(err error, c echo.Context) {
 		Instance:  c.Request().URL.Path,
 		RequestID: h.Get(echo.HeaderXRequestID),
 		Errors:    f.Fields,
-	}, "")
+	}
+	if s.cfg.Page != nil {
+		h.Add(echo.HeaderVary, echo.HeaderAccept)
+		if wantsPage(c.Request()) {
+			_ = s.cfg.Page(c, p, f.RetryAfter) // the client has gone if this fails
+			return
+		}
+	}
+	h.Set(echo.HeaderContentType, ProblemType)
+	c.Response().WriteHeader(status)
+	_ = c.Echo().JSONSerializer.Serialize(c, p, "") // likewise; and the server drops the body of an answer to HEAD
 }
 
 // faultOf says what an error means to the caller. The text of an error that nobody meant for the caller stays here.

@@ -47,3 +47,47 @@ func TestOnlyATrustedProxyIsBelievedAboutTheClient(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyTheOutermostTrustedProxyIsBelievedAboutTheHost(t *testing.T) {
+	t.Parallel()
+	var trusted web.Proxies
+	if err := trusted.UnmarshalText([]byte("10.0.0.0/8")); err != nil {
+		t.Fatal(err)
+	}
+	const client, inner = "203.0.113.9", "203.0.113.9, 10.0.0.1"
+	for name, test := range map[string]struct {
+		peer   string
+		via    string
+		hosts  []string
+		protos []string
+		host   string
+		secure bool
+	}{
+		"one proxy":                 {"10.0.0.1:1", client, []string{"shop.example"}, []string{"https"}, "shop.example", true},
+		"one that tells no address": {"10.0.0.1:1", "", []string{"shop.example"}, []string{"https"}, "shop.example", true},
+		"one that keeps the host":   {"10.0.0.1:1", client, nil, nil, "gateway:8080", false},
+		"a port":                    {"10.0.0.1:1", client, []string{"Shop.Example:8443"}, []string{"HTTPS"}, "Shop.Example:8443", true},
+		"IPv6":                      {"10.0.0.1:1", client, []string{"[2001:db8::1]:8080"}, []string{"http"}, "[2001:db8::1]:8080", false},
+		"nobody trusted":            {"198.51.100.1:1", client, []string{"shop.example"}, []string{"https"}, "gateway:8080", false},
+		"the client wrote one, the proxy another":  {"10.0.0.1:1", client, []string{"evil.example, shop.example"}, []string{"https, http"}, "shop.example", false},
+		"the same in two lines":                    {"10.0.0.1:1", client, []string{"evil.example", "shop.example"}, []string{"http", "https"}, "shop.example", true},
+		"two proxies, each adds one":               {"10.0.0.2:1", inner, []string{"shop.example, inner.example"}, []string{"https,http"}, "shop.example", true},
+		"two proxies, and the client wrote one":    {"10.0.0.2:1", inner, []string{"evil.example, shop.example, inner.example"}, []string{"http, https, http"}, "shop.example", true},
+		"two proxies, the outer one's is kept":     {"10.0.0.2:1", inner, []string{"shop.example"}, []string{"https"}, "shop.example", true},
+		"nonsense":                                 {"10.0.0.1:1", client, []string{"shop.example/path"}, []string{"httpss"}, "gateway:8080", false},
+		"a name with what ends a header or cookie": {"10.0.0.1:1", client, []string{"shop.example;x"}, []string{"https;"}, "gateway:8080", false},
+		"nothing in it":                            {"10.0.0.1:1", client, []string{""}, []string{""}, "gateway:8080", false},
+	} {
+		r := &http.Request{Host: "gateway:8080", RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-Host": test.hosts, "X-Forwarded-Proto": test.protos}}
+		if test.via != "" {
+			r.Header.Set("X-Forwarded-For", test.via)
+		}
+		r.Header.Set("Forwarded", "for=192.0.2.60;proto=https;host=evil.example")
+		if got := trusted.Host(r); got != test.host {
+			t.Errorf("%s: the host is %s", name, got)
+		}
+		if got := trusted.Secure(r); got != test.secure {
+			t.Errorf("%s: secure: %t", name, got)
+		}
+	}
+}

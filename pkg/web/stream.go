@@ -3,10 +3,9 @@ package web
 import (
 	"context"
 	"errors"
-	"mime"
-	"net/http"
-	"strings"
 
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
 	"github.com/labstack/echo/v4"
 )
 
@@ -17,36 +16,54 @@ const StreamType = "text/event-stream"
 // good-bye and return: the client comes back, to another replica.
 var ErrStopping = errors.New("the program is stopping")
 
-// WantsStream reports whether a request asks for server-sent events, which may last.
-func WantsStream(r *http.Request) bool {
-	for accepted := range strings.SplitSeq(r.Header.Get(echo.HeaderAccept), ",") {
-		if media, _, err := mime.ParseMediaType(accepted); err == nil && media == StreamType {
-			return true
-		}
-	}
-	return false
-}
-
-// deadline ends the context of a request that takes too long. A stream has none, but ends when the program stops: it would
-// hold up the shutdown and be cut off.
+// deadline ends the context of a request that takes too long, unless it asks for a stream.
 func deadline(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if !WantsStream(r) {
-			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-			defer cancel()
-			c.SetRequest(r.WithContext(ctx))
-			return next(c)
+		c.Set(lifeKey, r.Context())
+		if WantsStream(r) {
+			return Stream(next)(c)
 		}
-		ctx, cancel := context.WithCancelCause(r.Context())
-		defer cancel(nil)
-		if stopping, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
-			defer context.AfterFunc(stopping, func() { cancel(ErrStopping) })()
-		}
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
 		c.SetRequest(r.WithContext(ctx))
 		return next(c)
 	}
 }
+
+// Stream is for a handler whose answer is a stream, whatever was asked for: it has no deadline, but its context ends when
+// the program stops, for it would hold up the shutdown and be cut off. Who takes no stream gets 406.
+func Stream(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if !TakesStream(r) {
+			return fault.New(fault.NotAcceptable, "there is only a %s here", StreamType)
+		}
+		if IsStream(c) {
+			return next(c)
+		}
+		c.Set(streamKey, true)
+		life, _ := c.Get(lifeKey).(context.Context)
+		if life == nil {
+			life = r.Context()
+		}
+		ctx, cancel := context.WithCancelCause(life)
+		defer cancel(nil)
+		if stopping, ok := ctx.Value(stoppingKey{}).(context.Context); ok {
+			defer context.AfterFunc(stopping, func() { cancel(ErrStopping) })()
+		}
+		c.SetRequest(r.WithContext(identity.With(ctx, identity.From(r.Context()))))
+		return next(c)
+	}
+}
+
+// IsStream reports whether the handler was told that its answer may last.
+func IsStream(c echo.Context) bool { return c.Get(streamKey) != nil }
+
+const (
+	lifeKey   = "life"   // the context of a request without its deadline
+	streamKey = "stream" // set for one that has none
+)
 
 // stoppingKey is for the context that ends when the server has drained and is about to shut down.
 type stoppingKey struct{}

@@ -37,7 +37,12 @@ type Config struct {
 	Ready      func(context.Context) error // nil: ready as long as it is not draining
 	Report     func() map[string]any       // what /readyz tells besides, such as the state of the broker
 	Timeouts   Timeouts
-	Proxies    Proxies // whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's
+	Proxies    Proxies // whose X-Forwarded headers are believed; empty: nobody's
+
+	// Outer is what has to be in every answer, those included that refuse a request for its size.
+	Outer []echo.MiddlewareFunc
+	// Page shows a Problem to people; nil: they get it as JSON, too.
+	Page func(c echo.Context, p Problem, retryAfter time.Duration) error
 }
 
 // Timeouts are for clients that are slow, on purpose or not. What is zero has its default. The tags let a program embed it
@@ -63,7 +68,10 @@ func New(cfg Config) *Server {
 	s := &Server{Echo: e, cfg: cfg}
 	e.HTTPErrorHandler = s.problem
 	e.IPExtractor = cfg.Proxies.ClientIP
-	e.Use(requestID, s.accessLog, s.recovered, headerSize, middleware.BodyLimit(bodyLimit), deadline)
+	e.OnAddRouteHandler = answerHead(e)
+	e.Use(requestID, s.accessLog, s.recovered)
+	e.Use(cfg.Outer...)
+	e.Use(headerSize, middleware.BodyLimit(bodyLimit), deadline)
 	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
 	e.GET("/readyz", s.readyz)
 	if cfg.Metrics != nil {
@@ -75,7 +83,7 @@ func New(cfg Config) *Server {
 // Run serves until ctx ends. Then it answers "not ready" for DrainDelay, so that balancers turn away, and at last lets
 // the requests in hand finish.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
+	listeners, err := listen(ctx, s.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -94,9 +102,11 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    8 * headerLimit,                                         // refused in plain text, so headerSize refuses most before
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that hang up, mostly
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	s.cfg.Log.InfoContext(ctx, "serving", "addr", listener.Addr().String())
+	failed := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { failed <- server.Serve(listener) }()
+		s.cfg.Log.InfoContext(ctx, "serving", "addr", listener.Addr().String())
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

@@ -62,7 +62,7 @@ func TestEveryErrorIsAProblemAndTellsNoSecret(t *testing.T) {
 		{"GET", "/timeout", 503, "Retry-After", "2"},
 		{"GET", "/token", 401, "WWW-Authenticate", `Bearer realm="orderflow"`},
 		{"GET", "/nowhere", 404, "", ""},
-		{"PUT", "/missing", 405, "Allow", "OPTIONS, GET"},
+		{"PUT", "/missing", 405, "Allow", "OPTIONS, GET, HEAD"},
 	} {
 		w := call(t, s, c.method, c.path, "", "X-Request-Id", "r-1")
 		var p web.Problem

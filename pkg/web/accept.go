@@ -1,0 +1,58 @@
+package web
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Quality is the weight that a client gives to something in a header such as Accept-Encoding (RFC 9110, 12.4.2): that of the
+// first name that the header has. Names go from the exact one to the wildcard. named is false when it has none of them.
+func Quality(h http.Header, header string, names ...string) (q float64, named bool) {
+	list := strings.Join(h.Values(header), ",")
+	for _, name := range names {
+		for item := range strings.SplitSeq(list, ",") {
+			value, params, err := mime.ParseMediaType(item)
+			if err != nil || value != name {
+				continue
+			}
+			weight, given := params["q"]
+			if q, err = strconv.ParseFloat(weight, 64); err != nil && given || q < 0 || q > 1 {
+				return 0, true
+			}
+			if !given {
+				q = 1
+			}
+			return q, true
+		}
+	}
+	return 0, false
+}
+
+// accepts is the weight that a client gives to a media type. Without an Accept all are equal.
+func accepts(r *http.Request, media string) float64 {
+	if len(r.Header.Values(echo.HeaderAccept)) == 0 {
+		return 1
+	}
+	major, _, _ := strings.Cut(media, "/")
+	q, _ := Quality(r.Header, echo.HeaderAccept, media, major+"/*", "*/*")
+	return q
+}
+
+// wantsPage reports whether somebody would rather look at a page than read a Problem, as a browser's address bar does and no
+// script.
+func wantsPage(r *http.Request) bool {
+	return accepts(r, echo.MIMETextHTML) > max(accepts(r, ProblemType), accepts(r, echo.MIMEApplicationJSON))
+}
+
+// WantsStream reports whether a request asks for server-sent events by their name, and does not prefer JSON.
+func WantsStream(r *http.Request) bool {
+	q, named := Quality(r.Header, echo.HeaderAccept, StreamType)
+	return named && q > 0 && q >= accepts(r, echo.MIMEApplicationJSON)
+}
+
+// TakesStream reports whether server-sent events may be the answer to a request, for a path that has no other.
+func TakesStream(r *http.Request) bool { return accepts(r, StreamType) > 0 }
