@@ -15,7 +15,7 @@ import (
 func (s *site) routes(e *echo.Echo) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
-	e.GET("/api/orders/:id/tracking", s.getLive, shopper)
+	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
 
 	all := []echo.MiddlewareFunc{s.session, s.friendly, s.sameOrigin}
 	mine := slices.Concat(all, []echo.MiddlewareFunc{s.signedIn(identity.ScopeOrders)})
@@ -34,7 +34,7 @@ func (s *site) routes(e *echo.Echo) {
 	e.POST("/checkout", s.postCheckout, mine...)
 	e.GET("/orders", s.getOrders, mine...)
 	e.GET("/orders/:id", s.getOrder, mine...)
-	e.GET("/orders/:id/live", s.getPageLive, s.session)
+	e.GET("/orders/:id/live", s.getPageLive, web.Stream, s.session)
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
 
 	e.GET("/operations", s.getOperations, olgas...)

@@ -103,6 +103,9 @@ func (s *site) follow(c echo.Context, header http.Header, expires time.Time) err
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
+	if c.Request().Method == http.MethodHead { // that it is a stream is all that was asked for
+		return c.NoContent(http.StatusOK)
+	}
 	// The server's time limits are for requests that end. One for reading would end the context of this one.
 	if err := errors.Join(st.control.SetReadDeadline(time.Time{}), st.control.SetWriteDeadline(time.Time{})); err != nil {
 		return fmt.Errorf("lift the time limits: %w", err)

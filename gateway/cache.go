@@ -41,7 +41,8 @@ type copied struct {
 	status int
 	header http.Header
 	body   []byte
-	from   time.Time // when it was made or validated at its source
+	zipped func() []byte // the body in gzip, which is made once
+	from   time.Time     // when it was made or validated at its source
 	fresh  time.Duration
 }
 
@@ -59,7 +60,7 @@ func (k *cache) get(path string) *copied {
 func (k *cache) put(path string, a *copied) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.entries.put(path, a, len(path)+len(a.body)+1<<10) // a guess at its header
+	k.entries.put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // a guess at the body in gzip, and at its header
 }
 
 // expire makes paths be asked for again, because something there has changed. What was there can still stand in.
@@ -99,7 +100,7 @@ func read(answer *http.Response, now time.Time) (*copied, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &copied{status: answer.StatusCode, header: answer.Header.Clone(), body: body}
+	a := &copied{status: answer.StatusCode, header: answer.Header.Clone(), body: body, zipped: sync.OnceValue(func() []byte { return zipped(body) })}
 	a.from = now.Add(-time.Duration(seconds(a.header.Get("Age"))) * time.Second)
 	a.header.Del("Age")
 	a.fresh, _ = freshness(a.header)

@@ -105,9 +105,13 @@ func (g *gateway) fetch(ctx context.Context, to upstream, path, id string, old *
 
 // serveCopy answers with a copy, or 304 when the client has the same.
 func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
-	h := c.Response().Header()
+	r, h := c.Request(), c.Response().Header()
 	for name, values := range a.header {
-		if name != echo.HeaderContentLength && name != "Connection" && name != "Transfer-Encoding" && name != echo.HeaderSetCookie {
+		switch name {
+		case echo.HeaderContentLength, "Connection", "Transfer-Encoding", echo.HeaderSetCookie:
+		case echo.HeaderVary: // an answer to other origins has one already
+			h[name] = append(h[name], values...)
+		default:
 			h[name] = values
 		}
 	}
@@ -118,15 +122,22 @@ func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
 		h.Set("Age", strconv.Itoa(int(a.age(now).Seconds())))
 	}
 	h.Set("Cache-Status", status)
-	if a.status == http.StatusOK && a.has(c.Request().Header.Get("If-None-Match")) {
+	asked := http.Header{}
+	plainTags(r, asked)
+	if a.status == http.StatusOK && a.has(asked.Get("If-None-Match")) {
+		zipHeader(r, http.StatusNotModified, h, 0)
 		return c.NoContent(http.StatusNotModified)
 	}
-	h.Set(echo.HeaderContentLength, strconv.Itoa(len(a.body)))
+	body := a.body
+	if zipHeader(r, a.status, h, len(body)) {
+		body = a.zipped()
+	}
+	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	c.Response().WriteHeader(a.status)
-	if c.Request().Method == http.MethodHead {
+	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, _ = c.Response().Write(a.body) // the client has gone if this fails
+	_, _ = c.Response().Write(body) // the client has gone if this fails
 	return nil
 }
 

@@ -45,8 +45,13 @@ func (g *gateway) forward(to upstream) echo.HandlerFunc {
 			ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // clients that hang up, mostly
 			BufferPool:     buffers(32 << 10),
 		}
-		serve := func() error { proxy.ServeHTTP(c.Response(), r); return failed }
-		if web.WantsStream(r) {
+		serve := func() error {
+			w := zip(c.Response(), r)
+			proxy.ServeHTTP(w, r)
+			w.close()
+			return failed
+		}
+		if web.IsStream(c) {
 			proxy.BufferPool = buffers(4 << 10)
 			return g.bound(c, serve)
 		}
@@ -66,9 +71,10 @@ func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 			h.Del(header)
 		}
 	}
-	for _, header := range []string{"Connection", "Upgrade", "Te", "Expect", "Authorization"} {
+	for _, header := range []string{"Connection", "Upgrade", "Te", "Expect", "Authorization", "Accept-Encoding"} {
 		h.Del(header)
 	}
+	plainTags(p.In, h)
 	if identity.From(p.In.Context()).ID != "" { // the token has been verified
 		h["Authorization"] = p.In.Header["Authorization"][:1]
 	}
@@ -77,6 +83,7 @@ func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 	}
 	p.SetXForwarded()
 	h.Set("X-Forwarded-For", g.proxies.ClientIP(p.In))
+	h.Set("X-Forwarded-Host", g.proxies.Host(p.In))
 	if g.proxies.Secure(p.In) {
 		h.Set("X-Forwarded-Proto", "https")
 	}
@@ -86,11 +93,20 @@ func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 // answer passes an answer on. One that is a stream may last.
 func (g *gateway) answer(to upstream, c echo.Context, answer *http.Response) error {
 	if mediaOf(answer) == web.StreamType {
+		if c.Request().Method == http.MethodHead { // that it is one is all that was asked for
+			_ = answer.Body.Close()
+			answer.Body = http.NoBody
+			return to.reveal(answer)
+		}
 		response := http.NewResponseController(c.Response())
 		answer.Body = stream{answer.Body, c.Request().Context(), response, g.streamPatience}
 		if err := response.SetWriteDeadline(time.Time{}); err != nil {
 			return err
 		}
+	}
+	if to.pages && answer.StatusCode >= http.StatusBadRequest && mediaOf(answer) == web.ProblemType && web.WantsPage(c.Request()) {
+		_ = answer.Body.Close()
+		return echo.NewHTTPError(answer.StatusCode) // becomes our page with the same status
 	}
 	return to.reveal(answer)
 }

@@ -94,8 +94,7 @@ func FuzzPath(f *testing.F) {
 			behind.Add(method, echoPattern(res.pattern), func(echo.Context) error { return nil })
 		}
 	}
-	front := web.New(web.Config{Log: g.log})
-	g.mount(front.Echo)
+	front := g.server(web.Config{Log: g.log})
 	f.Fuzz(func(t *testing.T, path string) {
 		for _, method := range []string{"GET", "POST"} {
 			r := incoming(method, path)
@@ -151,8 +150,7 @@ func FuzzTokenForm(f *testing.F) {
 	f.Add("application/json", "", `{}`)
 	f.Add(echo.MIMEApplicationForm, "Basic !", "%zz;")
 	gateway := newFixture(f, unlimited).gateway
-	front := web.New(web.Config{Log: gateway.log})
-	gateway.mount(front.Echo)
+	front := gateway.server(web.Config{Log: gateway.log})
 	f.Fuzz(func(t *testing.T, media, authorization, body string) {
 		r := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader(body))
 		r.Header.Set("Content-Type", media)

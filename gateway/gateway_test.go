@@ -117,9 +117,7 @@ func (f *fixture) serve(cfg config) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler), Proxies: cfg.Proxies})
-	g.mount(server.Echo)
-	public := httptest.NewServer(server.Echo)
+	public := httptest.NewServer(g.server(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)}))
 	f.Cleanup(public.Close)
 	f.url = public.URL
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -40,17 +42,38 @@ func (g *gateway) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// crossOrigin lets scripts of other origins use the API with a token. The pages are not for them, and cookies stay out.
-func crossOrigin(origins []string) echo.MiddlewareFunc {
-	return middleware.CORSWithConfig(middleware.CORSConfig{
-		Skipper: func(c echo.Context) bool {
-			path := c.Request().URL.Path
-			return !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/oauth/") && !strings.HasPrefix(path, "/.well-known/")
-		},
-		AllowOrigins:  origins,
-		AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut},
-		AllowHeaders:  []string{"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-Id"},
-		ExposeHeaders: []string{"Location", "ETag", "Age", "Cache-Status", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
+// exposed are the headers of answers that scripts may read, beside those that they always may.
+var exposed = []string{
+	"Age", "Allow", "Cache-Status", "Content-Location", "Date", "Deprecation", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit",
+	"RateLimit-Policy", "Retry-After", "Sunset", "Traceparent", "Vary", "Warning", "WWW-Authenticate", "X-Request-Id",
+}
+
+// crossOrigin lets scripts of other origins use the API with a token. The pages are not for them, and cookies stay out. They
+// may send any header, as their libraries add some: what a program behind us gets to see is decided in forward.go.
+func (g *gateway) crossOrigin() echo.MiddlewareFunc {
+	used := map[string]bool{http.MethodHead: true}
+	for _, r := range g.table {
+		for method := range r.methods {
+			used[method] = true
+		}
+	}
+	cors := middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOrigins:  g.origins,
+		AllowMethods:  slices.Sorted(maps.Keys(used)),
+		AllowHeaders:  nil, // as it is asked for
+		ExposeHeaders: exposed,
 		MaxAge:        600,
 	})
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		inAPI := cors(next)
+		return func(c echo.Context) error {
+			r := c.Request()
+			path := r.URL.Path
+			ofAPI := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/oauth/") || strings.HasPrefix(path, "/.well-known/")
+			if !ofAPI || r.Method == http.MethodOptions && r.Header.Get(echo.HeaderOrigin) == "" { // the latter asks for methods
+				return next(c)
+			}
+			return inAPI(c)
+		}
+	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestEveryAnswerIsProtected(t *testing.T) {
@@ -45,7 +47,7 @@ func TestOtherOriginsGetIntoTheAPIOnlyWhenTheyAreNamed(t *testing.T) {
 		return f.call("OPTIONS", path, "", "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	}
 	closed := newFixture(t)
-	if a := preflight(closed, "/api/orders", "https://shop.example"); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Access-Control-Allow-Origin") != "" {
+	if a := preflight(closed, "/api/orders", "https://shop.example"); a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("by default: %s", a.Status)
 	}
 	f := newFixture(t, func(c *config) { c.Origins = []string{"https://shop.example"} })
@@ -68,5 +70,85 @@ func TestOtherOriginsGetIntoTheAPIOnlyWhenTheyAreNamed(t *testing.T) {
 	a := f.call("GET", "/api/products", "", "Origin", "https://shop.example")
 	if a.StatusCode != 200 || a.Header.Get("Access-Control-Allow-Origin") != "https://shop.example" || a.Header.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
 		t.Errorf("%s %v", a.Status, a.Header)
+	}
+}
+
+// A script that cannot read an answer learns only that something went wrong, whatever it was.
+func TestEveryAnswerToAnAllowedOriginCanBeRead(t *testing.T) {
+	t.Parallel()
+	const origin = "https://shop.example"
+	f := newFixture(t, func(c *config) { c.Origins = []string{origin}; c.Limits.PerCaller = 3 })
+	frozen := time.Now()
+	f.gateway.callers.now = func() time.Time { return frozen }
+	f.behind["payments"].Close()
+	f.behind["shipping"].answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	f.behind["bff"].answers(says(500, "text/html", "oops"))
+	f.behind["inventory"].answers(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept-Language") })
+	big := strings.Repeat("x", 2<<20)
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		headers            []string
+	}{
+		{"GET", "/api/orders", "", 200, []string{"Authorization", f.bearer("a", "orders")}},
+		{"GET", "/api/orders", "", 401, nil},
+		{"GET", "/api/stock", "", 403, []string{"Authorization", f.bearer("b", "orders")}},
+		{"GET", "/api/unknown", "", 404, nil},
+		{"DELETE", "/api/orders", "", 405, nil},
+		{"POST", "/api/orders", big, 413, []string{"Authorization", f.bearer("c", "orders")}},
+		{"GET", "/api/orders", "", 431, []string{"Accept-Language", big[:40<<10]}},
+		{"GET", "/api/operations/dead-letters", "", 502, []string{"Authorization", f.bearer("d", "operations")}},
+		{"GET", "/api/payments/1", "", 503, []string{"Authorization", f.bearer("e", "operations")}},
+		{"GET", "/api/shipments/1", "", 504, []string{"Authorization", f.bearer("f", "operations")}},
+		{"GET", "/api/products", "", 200, nil},
+		{"POST", "/oauth/token", "", 400, nil},
+		{"GET", "/.well-known/jwks.json", "", 200, nil},
+	} {
+		a := f.call(test.method, test.path, test.body, append(test.headers, "Origin", origin)...)
+		if a.StatusCode != test.status {
+			t.Errorf("%s %s: %s, not %d", test.method, test.path, a.Status, test.status)
+		}
+		readable(t, a, origin)
+	}
+	var a gotten
+	for range 8 {
+		a = f.call("GET", "/api/orders", "", "Origin", origin, "Authorization", f.bearer("often", "orders"))
+	}
+	if a.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the last of many: %s", a.Status)
+	}
+	readable(t, a, origin)
+	a = f.call("GET", "/api/orders", "", "Origin", "https://evil.example")
+	if a.Header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(strings.Join(a.Header.Values("Vary"), ","), "Origin") {
+		t.Errorf("another origin: %v", a.Header)
+	}
+}
+
+func readable(t *testing.T, a gotten, origin string) {
+	t.Helper()
+	show := strings.ToLower(a.Header.Get("Access-Control-Expose-Headers"))
+	vary := strings.Join(a.Header.Values("Vary"), ",")
+	if a.Header.Get("Access-Control-Allow-Origin") != origin || a.Header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || !strings.Contains(vary, "Origin") {
+		t.Errorf("%s %s, %s: %v", a.Request.Method, a.Request.URL.Path, a.Status, a.Header)
+	}
+	for _, name := range []string{"etag", "location", "retry-after", "ratelimit", "ratelimit-policy", "x-request-id", "idempotency-replayed", "www-authenticate", "allow"} {
+		if !strings.Contains(show, name) {
+			t.Errorf("%s %s, %s: %s is not exposed", a.Request.Method, a.Request.URL.Path, a.Status, name)
+		}
+	}
+}
+
+func TestAPreflightAllowsWhateverALibrarySends(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *config) { c.Origins = []string{"https://shop.example"} })
+	for _, header := range []string{"traceparent", "tracestate", "baggage", "if-match", "if-none-match", "last-event-id", "idempotency-key", "authorization,content-type", "x-request-id", "cache-control", "range"} {
+		for _, path := range []string{"/api/orders", "/api/products/PEN", "/oauth/token"} {
+			a := f.call("OPTIONS", path, "", "Origin", "https://shop.example", "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", header)
+			vary := strings.Join(a.Header.Values("Vary"), ",")
+			if a.StatusCode != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Headers") != header || !strings.Contains(a.Header.Get("Access-Control-Allow-Methods"), "PUT") ||
+				!strings.Contains(vary, "Access-Control-Request-Headers") || a.Header.Get("Access-Control-Allow-Origin") != "https://shop.example" {
+				t.Errorf("%s: %s for %s: %v", path, a.Status, header, a.Header)
+			}
+		}
 	}
 }

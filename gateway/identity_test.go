@@ -89,7 +89,7 @@ func TestTokenErrorsAreThoseOfOAuth(t *testing.T) {
 	if a := f.call("POST", "/oauth/token?"+with(), "", "Content-Type", formType); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("credentials in the URL: %s", a.Status)
 	}
-	if a := f.call("GET", "/oauth/token", ""); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "POST" {
+	if a := f.call("GET", "/oauth/token", ""); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "OPTIONS, POST" {
 		t.Errorf("GET: %s, Allow %q", a.Status, a.Header.Get("Allow"))
 	}
 }

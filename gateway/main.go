@@ -19,7 +19,7 @@ const name = "gateway"
 
 type config struct {
 	service.Settings
-	Addr      string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080"`  // the public port
+	Addr      string `env:"HTTP_ADDR" envDefault:"localhost:8080"`  // the public port
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // metrics, for the operators' network only
 
 	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
@@ -30,7 +30,7 @@ type config struct {
 	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
 
 	Timeouts       web.Timeouts
-	Proxies        web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For and -Proto are believed
+	Proxies        web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For, -Host and -Proto are believed
 	Origins        []string      `env:"CORS_ORIGINS"`                          // such as https://shop.example, whose scripts may use the API; empty: none
 	StreamPatience time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // with a client that does not read its stream
 	Limits         limits
@@ -52,9 +52,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	if err != nil {
 		return err
 	}
-	public := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Timeouts: cfg.Timeouts, Proxies: cfg.Proxies})
+	public := g.server(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Timeouts: cfg.Timeouts})
 	admin := web.New(web.Config{Name: name + " admin", Addr: cfg.AdminAddr, Log: p.Log, Metrics: p.Metrics})
-	g.mount(public.Echo)
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: public.Run},
 		service.Part{Name: "admin", Run: admin.Run},

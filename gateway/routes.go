@@ -59,7 +59,6 @@ func (g *gateway) routes() []resource {
 		{"/api/orders/{id}/tracking", methods{"GET": live(shopper(composed), shopper(orders))}},
 		{"/api/orders/{id}/cancellation", methods{"POST": shopper(orders)}},
 
-		{"/api/operations/overview", methods{"GET": operator(composed)}},
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
@@ -69,6 +68,7 @@ func (g *gateway) routes() []resource {
 		{"/api", nil},
 		{"/api/{unknown...}", nil},
 		{"/metrics", nil}, // the web pages' own are not for the public
+		{"/orders/{id}/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // a form's origin is for the pages to check
 	}
 }
@@ -105,15 +105,18 @@ func live(stream, once echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// mount puts the table behind everything that the server answers itself. It is not echo's router that reads the table: a
-// catch-all would take from echo the knowledge of which methods the other patterns have.
-func (g *gateway) mount(e *echo.Echo) {
-	e.Pre(g.protect)
+// server is the public port. The table is behind everything that the server answers itself. It is not echo's router that
+// reads the table: a catch-all would take from echo the knowledge of which methods the other patterns have.
+func (g *gateway) server(cfg web.Config) *web.Server {
+	cfg.Proxies, cfg.Page = g.proxies, g.page
 	if len(g.origins) > 0 {
-		e.Use(crossOrigin(g.origins))
+		cfg.Outer = append(cfg.Outer, g.crossOrigin())
 	}
-	e.Use(g.limitAddress)
-	e.RouteNotFound("/*", g.serve)
+	s := web.New(cfg)
+	s.Pre(g.protect)
+	s.Use(g.limitAddress)
+	s.RouteNotFound("/*", g.serve)
+	return s
 }
 
 func (g *gateway) serve(c echo.Context) error {
@@ -132,11 +135,14 @@ func (g *gateway) serve(c echo.Context) error {
 		method = http.MethodGet
 	}
 	handle, ok := found.methods[method]
-	if !ok {
-		c.Response().Header().Set(echo.HeaderAllow, allow(found.methods))
-		return echo.ErrMethodNotAllowed
+	if ok {
+		return handle(c)
 	}
-	return handle(c)
+	c.Response().Header().Set(echo.HeaderAllow, allow(found.methods))
+	if method == http.MethodOptions {
+		return c.NoContent(http.StatusNoContent)
+	}
+	return echo.ErrMethodNotAllowed
 }
 
 func fits(pattern, path string) bool {
@@ -163,7 +169,7 @@ func plain(u *url.URL) bool {
 }
 
 func allow(m methods) string {
-	names := slices.Collect(maps.Keys(m))
+	names := append(slices.Collect(maps.Keys(m)), http.MethodOptions)
 	if m[http.MethodGet] != nil {
 		names = append(names, http.MethodHead)
 	}

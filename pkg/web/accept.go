@@ -20,13 +20,13 @@ func Quality(h http.Header, header string, names ...string) (q float64, named bo
 				continue
 			}
 			weight, given := params["q"]
-			if q, err = strconv.ParseFloat(weight, 64); err != nil && given || q < 0 || q > 1 {
-				return 0, true
-			}
 			if !given {
-				q = 1
+				return 1, true
 			}
-			return q, true
+			if q, err = strconv.ParseFloat(weight, 64); err == nil && q >= 0 && q <= 1 {
+				return q, true
+			}
+			return 0, true
 		}
 	}
 	return 0, false
@@ -42,9 +42,9 @@ func accepts(r *http.Request, media string) float64 {
 	return q
 }
 
-// wantsPage reports whether somebody would rather look at a page than read a Problem, as a browser's address bar does and no
+// WantsPage reports whether somebody would rather look at a page than read a Problem, as a browser's address bar does and no
 // script.
-func wantsPage(r *http.Request) bool {
+func WantsPage(r *http.Request) bool {
 	return accepts(r, echo.MIMETextHTML) > max(accepts(r, ProblemType), accepts(r, echo.MIMEApplicationJSON))
 }
 

@@ -83,8 +83,8 @@ func (s *Server) problem(err error, c echo.Context) {
 	}
 	if s.cfg.Page != nil {
 		h.Add(echo.HeaderVary, echo.HeaderAccept)
-		if wantsPage(c.Request()) {
-			_ = s.cfg.Page(c, p, f.RetryAfter) // the client has gone if this fails
+		if WantsPage(c.Request()) {
+			_ = s.cfg.Page(c, p) // the client has gone if this fails
 			return
 		}
 	}

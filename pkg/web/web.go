@@ -41,8 +41,8 @@ type Config struct {
 
 	// Outer is what has to be in every answer, those included that refuse a request for its size.
 	Outer []echo.MiddlewareFunc
-	// Page shows a Problem to people; nil: they get it as JSON, too.
-	Page func(c echo.Context, p Problem, retryAfter time.Duration) error
+	// Page shows a Problem to a person, after its header was set; nil: they get it as JSON, too.
+	Page func(c echo.Context, p Problem) error
 }
 
 // Timeouts are for clients that are slow, on purpose or not. What is zero has its default. The tags let a program embed it
