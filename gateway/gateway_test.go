@@ -117,7 +117,7 @@ func (f *fixture) serve(cfg config) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	public := httptest.NewServer(g.server(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)}))
+	public := httptest.NewServer(g.server(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)}).Handler())
 	f.Cleanup(public.Close)
 	f.url = public.URL
 }

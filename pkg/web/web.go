@@ -94,7 +94,7 @@ func (s *Server) Run(ctx context.Context) error {
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, stopping)
 		},
-		Handler:           otelhttp.NewHandler(s.Echo, s.cfg.Name, otelhttp.WithFilter(notHealth)),
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: cmp.Or(limits.Header, 5*time.Second),
 		ReadTimeout:       cmp.Or(limits.Read, 15*time.Second),
 		WriteTimeout:      cmp.Or(limits.Write, 30*time.Second),
@@ -121,6 +121,11 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
+}
+
+// Handler is what Run serves: with a span for each request.
+func (s *Server) Handler() http.Handler {
+	return otelhttp.NewHandler(s.Echo, s.cfg.Name, otelhttp.WithFilter(notHealth))
 }
 
 // readyz answers 200 while the program can do its work by itself: its own database, if it has one, answers and it is not
