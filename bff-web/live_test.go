@@ -179,7 +179,9 @@ func TestStreamsAreForThoseWhoMaySeeTheOrder(t *testing.T) {
 			t.Errorf("orders says %d: %s", status, r.answer.Status)
 		}
 	}
-	if answer, _ := f.stranger().send(http.MethodGet, "/orders/o-1/live", nil); answer.StatusCode != http.StatusUnauthorized {
+	b := f.stranger()
+	b.headers["Accept"] = "text/event-stream"
+	if answer, _ := b.send(http.MethodGet, "/orders/o-1/live", nil); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger: %s", answer.Status)
 	}
 }
