@@ -50,7 +50,7 @@ func (c clocks) overlay(ctx context.Context) (overlay, error) {
 	}, err
 }
 
-// amend tells a replica where to read how wrong its clock is. It is known by its address.
+// amend tells a replica where to read how wrong its clock is. It is known by its port.
 func (c clocks) amend(env []string) []string {
 	for _, setting := range env {
 		if address, ok := strings.CutPrefix(setting, "HTTP_ADDR="); ok {
@@ -60,7 +60,9 @@ func (c clocks) amend(env []string) []string {
 	return env
 }
 
-func (c clocks) file(address string) string { return filepath.Join(c.dir, "clock-"+address) }
+func (c clocks) file(address string) string {
+	return filepath.Join(c.dir, "clock-"+address[strings.LastIndex(address, ":")+1:])
+}
 
 // move makes a part's clock wrong, or right again.
 func (c clocks) move(p *system.Part, by time.Duration) error {

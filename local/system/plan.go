@@ -53,6 +53,9 @@ func (p plan) env(r replica) []string {
 	// There is one simulator and, as far as tokens are concerned, one gateway.
 	simulator, gateway := p.urls("simulator"), p.urls("gateway")
 	env := []string{fmt.Sprintf("HTTP_ADDR=127.0.0.1:%d", r.port)}
+	if r.program == "gateway" { // people call it localhost, which a browser may take for ::1
+		env = []string{fmt.Sprintf("HTTP_ADDR=localhost:%d", r.port)}
+	}
 	neighbours := []string{
 		"ORDERS_URL=" + p.urls("orders"),
 		"PAYMENTS_URL=" + p.urls("payments"),

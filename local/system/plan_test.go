@@ -30,7 +30,7 @@ func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
 		want []string
 	}{
 		{p.replicas[0], []string{
-			"HTTP_ADDR=127.0.0.1:8080", "ADMIN_ADDR=127.0.0.1:9080", "DEMO_IDENTITY=true", "IDENTITY_KEY=key",
+			"HTTP_ADDR=localhost:8080", "ADMIN_ADDR=127.0.0.1:9080", "DEMO_IDENTITY=true", "IDENTITY_KEY=key",
 			"BFF_URL=http://127.0.0.1:21,http://127.0.0.1:22", "ORDERS_URL=http://127.0.0.1:31,http://127.0.0.1:32",
 			"PAYMENTS_URL=http://127.0.0.1:41", "INVENTORY_URL=http://127.0.0.1:51", "SHIPPING_URL=http://127.0.0.1:61",
 		}},

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"example.com/orderflow/local/servers"
 )
@@ -188,14 +189,35 @@ func (s *System) reserve(ctx context.Context) error {
 }
 
 func (s *System) listen(ctx context.Context, program string) (net.Listener, error) {
-	if program != "gateway" || s.options.GatewayPort == 0 {
+	switch {
+	case program != "gateway":
 		return servers.Reserve(ctx)
+	case s.options.GatewayPort == 0:
+		for {
+			listener, err := servers.Reserve(ctx)
+			if err != nil || !takenOnIPv6(ctx, servers.Port(listener)) {
+				return listener, err
+			}
+			_ = listener.Close() // nobody has used it
+		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", s.options.GatewayPort))
 	if err != nil {
 		return nil, errors.Join(PortTaken{Port: s.options.GatewayPort}, err)
 	}
+	if takenOnIPv6(ctx, s.options.GatewayPort) {
+		return nil, errors.Join(PortTaken{Port: s.options.GatewayPort}, listener.Close())
+	}
 	return listener, nil
+}
+
+// takenOnIPv6 is for the gateway, which listens at both addresses of localhost.
+func takenOnIPv6(ctx context.Context, port int) bool {
+	probe, err := (&net.ListenConfig{}).Listen(ctx, "tcp6", fmt.Sprintf("[::1]:%d", port))
+	if err == nil {
+		_ = probe.Close() // nothing came
+	}
+	return errors.Is(err, syscall.EADDRINUSE)
 }
 
 // startPrograms starts all programs at once: each waits by itself for what it needs.
