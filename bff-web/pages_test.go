@@ -90,13 +90,13 @@ func TestWithoutInventoryThePageAsksForPatience(t *testing.T) {
 		"gone":   func(f *fixture) { f.services["inventory"].Close() },
 		"broken": func(f *fixture) { f.answer("inventory", says(500, `{"stack":"trace"}`)) },
 		"silent": func(f *fixture) {
-			f.answer("inventory", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+			f.answer("inventory", silent)
 		},
 		"nonsense": func(f *fixture) { f.answer("inventory", says(200, `<h1>`)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t)
+			f := silentFixture(t)
 			broken(f)
 			answer, page := f.get("/")
 			if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || !strings.Contains(page, "We will be right back") {

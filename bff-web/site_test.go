@@ -29,6 +29,19 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	return newFixtureWith(t, time.Minute) // a machine can be slow for a second
+}
+
+// silentFixture is for tests of services that never answer: it does not wait for long.
+func silentFixture(t *testing.T) *fixture {
+	t.Helper()
+	return newFixtureWith(t, time.Second)
+}
+
+func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
+	t.Helper()
 	f := &fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, services: map[string]*httptest.Server{}}
 	at := func(name string) client.URLs {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +64,7 @@ func newFixture(t *testing.T) *fixture {
 	f.site, err = newSite(config{
 		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"),
 		GatewayURL: at("gateway"), DemoSecret: "demo", StreamsMost: 10,
-		Upstream: client.Config{Timeout: 300 * time.Millisecond, Total: time.Second},
+		Upstream: client.Config{Timeout: patience, Total: patience},
 	}, f.issuer.Verifier(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +121,7 @@ func (f *fixture) get(path string, headers ...string) (*http.Response, string) {
 
 func (f *fixture) bearer(scope string) string {
 	f.Helper()
-	token, err := f.issuer.Token("olga", []string{scope}, time.Minute)
+	token, err := f.issuer.Token("olga", []string{scope}, time.Hour)
 	if err != nil {
 		f.Fatal(err)
 	}

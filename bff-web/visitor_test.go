@@ -34,11 +34,11 @@ func (f *fixture) as(who string) *browser {
 	if who == "olga" {
 		scopes = append(scopes, identity.ScopeOperations)
 	}
-	token, err := f.issuer.Token(who, scopes, time.Minute)
+	token, err := f.issuer.Token(who, scopes, time.Hour)
 	if err != nil {
 		f.Fatal(err)
 	}
-	sealed, err := f.site.sealer.seal(session{token, identity.Caller{ID: who, Scopes: scopes}, time.Now().Add(time.Minute)})
+	sealed, err := f.site.sealer.seal(session{token, identity.Caller{ID: who, Scopes: scopes}, time.Now().Add(time.Hour)})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -150,7 +150,8 @@ func TestANeighbourThatIsAwayIsAProblem(t *testing.T) {
 	if p := a.problem(t); strings.Contains(p.Detail, "127.0.0.1") {
 		t.Errorf("the client learns an address: %s", p.Detail)
 	}
-	f.behind["orders"].answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	f = newFixture(t, hasty)
+	f.behind["orders"].answers(silent)
 	a = f.call("POST", "/api/orders", "{}", "Authorization", f.bearer("alice", "orders"))
 	if a.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("silent: %s", a.Status)
@@ -188,7 +189,7 @@ func TestOnlyWhatHonoursAKeyIsPostedAgain(t *testing.T) {
 
 func TestAStreamPassesAsItComes(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := newFixture(t, func(c *config) { c.Upstream.Timeout, c.Upstream.Total = 2*time.Second, 2*time.Second })
 	next, left := make(chan string), make(chan struct{})
 	f.behind["bff"].answers(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -216,7 +217,7 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 	}
 	lines := bufio.NewScanner(answer.Body)
 	for _, line := range []string{"one", "two"} {
-		time.Sleep(600 * time.Millisecond) // longer than an attempt may take
+		time.Sleep(2100 * time.Millisecond) // longer than an attempt may take
 		next <- line
 		if !lines.Scan() || lines.Text() != line {
 			t.Fatalf("got %q, error %v", lines.Text(), lines.Err())

@@ -82,6 +82,12 @@ func says(status int, media, body string) http.HandlerFunc {
 	}
 }
 
+// hasty is for tests of neighbours that never answer. All others are patient: a machine can be slow for a second.
+func hasty(c *config) { c.Upstream.Timeout, c.Upstream.Retries = 200*time.Millisecond, -1 }
+
+// silent never answers.
+func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
 // newFixture starts a gateway with the default settings and what adapt changes of them.
 func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 	t.Helper()
@@ -98,7 +104,7 @@ func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 		t.Fatal(err)
 	}
 	f.config.OrdersURL, f.config.PaymentsURL, f.config.InventoryURL, f.config.ShippingURL, f.config.BFFURL = at("orders"), at("payments"), at("inventory"), at("shipping"), at("bff")
-	f.config.Upstream, f.config.IdentityKey = client.Config{Timeout: 500 * time.Millisecond}, key
+	f.config.Upstream, f.config.IdentityKey = client.Config{Timeout: 20 * time.Second, Total: time.Minute}, key
 	for _, adapt := range adapt {
 		adapt(&f.config)
 	}
@@ -163,7 +169,7 @@ func (f *fixture) call(method, path, body string, headers ...string) gotten {
 
 func (f *fixture) bearer(sub string, scopes ...string) string {
 	f.Helper()
-	token, err := f.issuer.Token(sub, scopes, time.Minute)
+	token, err := f.issuer.Token(sub, scopes, time.Hour)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -158,10 +158,14 @@ func TestWhatANeighbourCannotDoIsShedBeforeItCollapses(t *testing.T) {
 	token := f.bearer("alice", "orders")
 	var served, shed atomic.Int32
 	var callers sync.WaitGroup
-	end := time.Now().Add(4 * time.Second)
+	begun := time.Now()
+	goOn := func() bool { // for a while, and until there is something to see
+		took := time.Since(begun)
+		return took < 4*time.Second || took < time.Minute && (served.Load() < 50 || shed.Load() == 0)
+	}
 	for range 60 {
 		callers.Go(func() {
-			for time.Now().Before(end) {
+			for goOn() {
 				switch a := f.call("GET", "/api/orders", "", "Authorization", token); {
 				case a.StatusCode == 200:
 					served.Add(1)
@@ -245,7 +249,7 @@ func TestOpenStreamsAreBoundedAndDoNotCountAsRequestsThatWait(t *testing.T) {
 	for _, s := range open {
 		s.Body.Close()
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		f.gateway.streams.mu.Lock()
 		all, from := f.gateway.streams.all, len(f.gateway.streams.from)
 		f.gateway.streams.mu.Unlock()
@@ -274,7 +278,7 @@ func TestAClientThatDoesNotReadItsStreamIsDropped(t *testing.T) {
 	f.stream() // and nothing is read
 	select {
 	case <-dropped:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("bff-web still writes")
 	}
 }

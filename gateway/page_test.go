@@ -48,9 +48,9 @@ func TestAPersonGetsAPageAndAProgramAProblem(t *testing.T) {
 
 func TestEveryErrorOfTheGatewayIsAPageForABrowser(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *config) { c.Limits.PerAddress = 20 })
+	f, late := newFixture(t), newFixture(t, hasty)
 	f.behind["payments"].Close()
-	f.behind["shipping"].answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	late.behind["shipping"].answers(silent)
 	f.behind["inventory"].answers(says(500, "text/html", "stack"))
 	f.behind["bff"].answers(says(404, web.ProblemType, `{"status":404}`))
 	olga := f.bearer("olga", "operations")
@@ -74,7 +74,11 @@ func TestEveryErrorOfTheGatewayIsAPageForABrowser(t *testing.T) {
 		{"GET", "/api/shipments/1", "", []string{"Authorization", olga}, 504, "Error 504"},
 		{"HEAD", "/metrics", "", nil, 404, ""},
 	} {
-		a := f.call(test.method, test.path, test.body, append(test.header, "Accept", chromium)...)
+		from := f
+		if test.status == http.StatusGatewayTimeout {
+			from = late
+		}
+		a := from.call(test.method, test.path, test.body, append(test.header, "Accept", chromium)...)
 		name := test.method + " " + test.path
 		if a.StatusCode != test.status || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s: %s %v %s", name, a.Status, a.Header, a.body)

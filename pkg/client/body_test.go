@@ -36,7 +36,7 @@ func TestAStreamOutlivesTheTimeLimits(t *testing.T) {
 			}
 		}
 	})
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: 50 * time.Millisecond, Total: 100 * time.Millisecond})
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Second, Total: 2 * time.Second})
 	ctx, leave := context.WithCancel(t.Context())
 	answer, err := c.Do(requestIn(ctx, "GET", "", ""))
 	if err != nil {
@@ -44,8 +44,8 @@ func TestAStreamOutlivesTheTimeLimits(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	lines := bufio.NewScanner(answer.Body)
+	time.Sleep(2100 * time.Millisecond) // longer than both
 	for i := range 3 {
-		time.Sleep(100 * time.Millisecond) // longer than both
 		next <- fmt.Sprint(i)
 		if !lines.Scan() || lines.Text() != fmt.Sprint(i) {
 			t.Fatalf("line %d is %q, error %v", i, lines.Text(), lines.Err())

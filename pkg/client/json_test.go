@@ -92,7 +92,7 @@ func TestWhatIsNoAnswerIsAFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := serve(t, test.script)
-			c := New(Config{Name: "provider", URLs: URLs{n.URL}, Timeout: 300 * time.Millisecond})
+			c := New(Config{Name: "provider", URLs: URLs{n.URL}, Timeout: 3 * time.Second})
 			var out charge
 			got, err := c.JSON(t.Context(), "POST", "/charges", nil, charge{}, &out)
 			wantKind(t, err, test.kind)
@@ -120,7 +120,7 @@ func stuck(w http.ResponseWriter, r *http.Request) {
 func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	n := serve(t, cutOff, stuck, answer(200, "application/json", `{"id":"c1"}`))
-	c := New(Config{Name: "provider", URLs: URLs{n.URL}, Timeout: 300 * time.Millisecond})
+	c := New(Config{Name: "provider", URLs: URLs{n.URL}, Timeout: 3 * time.Second})
 	var out charge
 	if status, err := c.JSON(t.Context(), "GET", "/charges", nil, nil, &out); status != 200 || out.ID != "c1" {
 		t.Errorf("status %d, %+v, error %v", status, out, err)

@@ -248,7 +248,7 @@ func TestTheLastGoodAnswerIsKeptWhenDNSIsAway(t *testing.T) {
 	until(t, "DNS has been silent", func() bool { get(t, c); return n.times() > asked })
 	begun := time.Now()
 	get(t, c)
-	if took := time.Since(begun); took > dnsPatience+time.Second {
+	if took := time.Since(begun); took > dnsPatience+3*time.Second {
 		t.Errorf("a call took %s", took)
 	}
 }
@@ -278,7 +278,7 @@ func TestANameThatIsNotKnownIsUnavailable(t *testing.T) {
 		begun := time.Now()
 		_, _, err := outcome(t, c, request(t, "POST", "x", ""))
 		wantKind(t, err, fault.Unavailable)
-		if Ambiguous(err) || time.Since(begun) > 2*time.Second {
+		if Ambiguous(err) || time.Since(begun) > 4*time.Second {
 			t.Errorf("ambiguous: %t, after %s", Ambiguous(err), time.Since(begun))
 		}
 	}

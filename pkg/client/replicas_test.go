@@ -61,7 +61,7 @@ func TestAReplicaWhoseBreakerIsOpenCostsNoAttempt(t *testing.T) {
 func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: 200 * time.Millisecond})
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Second})
 	ask := func() (int, error) {
 		got, _, err := outcome(t, c, request(t, "GET", "", ""))
 		return got, err
@@ -157,11 +157,17 @@ func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	n := serve(t, status(500))
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: 5, BreakerDelay: time.Hour})
 	c.replicas.known()[0].breaker.Open()
-	begun := time.Now()
-	_, _, err := outcome(t, c, request(t, "GET", "", ""))
-	wantKind(t, err, fault.Unavailable)
-	if took := time.Since(begun); took > minBackoff/2 || n.requests() != 0 {
-		t.Errorf("took %s and %d requests", took, n.requests())
+	fastest := time.Hour // of some calls: the machine may be slow for a while
+	for range 50 {
+		begun := time.Now()
+		_, _, err := outcome(t, c, request(t, "GET", "", ""))
+		wantKind(t, err, fault.Unavailable)
+		if fastest = min(fastest, time.Since(begun)); fastest < minBackoff/2 {
+			break
+		}
+	}
+	if fastest > minBackoff/2 || n.requests() != 0 {
+		t.Errorf("took %s and %d requests", fastest, n.requests())
 	}
 }
 

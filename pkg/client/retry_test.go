@@ -73,17 +73,21 @@ func TestWhatWasNeverSentGoesToAnotherReplicaAtOnce(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(201))
 	c := New(Config{Name: "neighbour", URLs: URLs{gone(t), n.URL, gone(t)}})
-	begun := time.Now()
-	for range 20 {
-		if got, _, err := outcome(t, c, request(t, "POST", "x", "")); got != 201 {
-			t.Fatalf("status %d, error %v", got, err)
+	fastest := time.Hour // of some rounds: the machine may be slow for a while
+	for round := 1; round <= 10 && fastest > 20*minBackoff/2; round++ {
+		begun := time.Now()
+		for range 20 {
+			if got, _, err := outcome(t, c, request(t, "POST", "x", "")); got != 201 {
+				t.Fatalf("status %d, error %v", got, err)
+			}
+		}
+		fastest = min(fastest, time.Since(begun))
+		if n.requests() != 20*round {
+			t.Errorf("%d requests arrived", n.requests())
 		}
 	}
-	if n.requests() != 20 {
-		t.Errorf("%d requests arrived", n.requests())
-	}
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("took %s: it has waited for the other replica", took)
+	if fastest > 20*minBackoff/2 {
+		t.Errorf("took %s: it has waited for the other replica", fastest)
 	}
 }
 
@@ -123,7 +127,7 @@ func TestALongRetryAfterIsNotWaitedFor(t *testing.T) {
 	if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 200 {
 		t.Errorf("status %d, error %v", got, err)
 	}
-	if took := time.Since(begun); took < retryAfterMax/2 || took > 3*time.Second {
+	if took := time.Since(begun); took < retryAfterMax/2 || took > 7*time.Second {
 		t.Errorf("came back after %s", took)
 	}
 }
@@ -151,7 +155,7 @@ func TestNothingElseRepeatsWhatMayHaveBeenDone(t *testing.T) {
 func TestASilentNeighbourIsATimeout(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: 50 * time.Millisecond})
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Second, Total: time.Minute})
 	_, _, err := outcome(t, c, request(t, "POST", "x", "k"))
 	wantKind(t, err, fault.Timeout)
 	if !Ambiguous(err) || n.requests() != 1 {
@@ -166,7 +170,7 @@ func TestASilentNeighbourIsATimeout(t *testing.T) {
 func TestAllAttemptsTogetherHaveALimit(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Minute, Total: 100 * time.Millisecond})
+	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Minute, Total: time.Second})
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
 	wantKind(t, err, fault.Timeout)
 	if !Ambiguous(err) || n.requests() != 1 {

@@ -56,7 +56,7 @@ func TestAStreamHasNoDeadlineAndEndsInOrderWhenTheProgramStops(t *testing.T) {
 	if !lines.Scan() || lines.Text() != "bye" || lines.Scan() || lines.Err() != nil {
 		t.Errorf("at the end: %q, error %v", lines.Text(), lines.Err())
 	}
-	if err := <-stopped; err != nil || time.Since(begun) > 5*time.Second {
+	if err := <-stopped; err != nil || time.Since(begun) > 9*time.Second {
 		t.Errorf("stopped after %s, error %v", time.Since(begun), err)
 	}
 }

@@ -134,7 +134,7 @@ func TestStoppingGoesUnreadyFirstAndLetsRequestsFinish(t *testing.T) {
 	}
 	addr := listener.Addr().String()
 	listener.Close() //nolint:errcheck // only its port was wanted
-	s := web.New(web.Config{Addr: addr, Log: quiet(), DrainDelay: time.Second})
+	s := web.New(web.Config{Addr: addr, Log: quiet(), DrainDelay: 5 * time.Second})
 	begun, finish := make(chan struct{}), make(chan struct{})
 	s.GET("/slow", func(c echo.Context) error {
 		close(begun)
