@@ -68,8 +68,10 @@ func run(m *testing.M) (code int, err error) {
 	world.System, err = system.Start(context.Background(), system.Options{
 		Dir: filepath.Join(dir, "system"), Binaries: binaries,
 		Replicas: system.Each(2),
-		// Slow enough to be watched.
-		Env: map[string][]string{"simulator": {"CARRIER_PACE=1500ms", "SUPPLIER_LEAD_TIME=2s"}},
+		Env: map[string][]string{
+			"simulator": {"CARRIER_PACE=1500ms", "SUPPLIER_LEAD_TIME=2s"}, // slow enough to be watched
+			"gateway":   {"TRUSTED_PROXIES=127.0.0.1"},
+		},
 	})
 	if err != nil {
 		return 1, err
@@ -100,6 +102,7 @@ func startBrowser(path, profile string) (context.Context, func(), error) {
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("host-resolver-rules", "MAP "+shopName+" 127.0.0.1"),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
 	)
 	browser, stopBrowser := chromedp.NewContext(allocator)
@@ -113,6 +116,8 @@ func startBrowser(path, profile string) (context.Context, func(), error) {
 	}
 	return browser, stop, nil
 }
+
+const shopName = "shop.test" // a name of this machine, for the browser
 
 const (
 	wide  = 1280
