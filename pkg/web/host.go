@@ -15,19 +15,17 @@ type Host struct {
 // ParseHost reads the value of a Host header, or of another header that stands for it. ok is false for what is none: such a
 // value must get into no link, no cookie and no log.
 func ParseHost(scheme, text string) (h Host, ok bool) {
-	name, port, rest := text, "", ""
+	name, port, _ := strings.Cut(text, ":")
 	if inner, found := strings.CutPrefix(text, "["); found {
+		var rest string
 		name, rest, found = strings.Cut(inner, "]")
 		a, err := netip.ParseAddr(name)
 		if err != nil || !found || !a.Is6() || a.Zone() != "" || rest != "" && rest[0] != ':' {
 			return Host{}, false
 		}
 		name, port = a.String(), strings.TrimPrefix(rest, ":")
-	} else {
-		name, port, _ = strings.Cut(text, ":")
-		if len(name) > 253 || name == "" || strings.ContainsFunc(name, noHostRune) {
-			return Host{}, false
-		}
+	} else if len(name) > 253 || name == "" || strings.ContainsFunc(name, noHostRune) {
+		return Host{}, false
 	}
 	if port == "" { // also after a colon (RFC 3986, 3.2.3)
 		port = map[string]string{"https": "443"}[scheme]
