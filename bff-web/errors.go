@@ -10,6 +10,7 @@ import (
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
 )
 
@@ -83,7 +84,7 @@ func (s *site) errorPage(c echo.Context, err error) error {
 
 // notFound is a page for browsers and a problem for everybody else.
 func (s *site) notFound(c echo.Context) error {
-	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+	if !web.WantsPage(c.Request()) {
 		return echo.ErrNotFound
 	}
 	return s.pages.render(c, http.StatusNotFound, "message.html", message{

@@ -47,7 +47,7 @@ func zipHeader(r *http.Request, status int, h http.Header, length int) bool {
 	media, _, _ := strings.Cut(h.Get(echo.HeaderContentType), ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	takes := takesZip(r)
-	if status == http.StatusNotModified && takes && slices.ContainsFunc(tags(r.Header, "If-None-Match"), func(t string) bool { return strings.HasSuffix(t, zipTag+`"`) }) {
+	if status == http.StatusNotModified && takes && strings.Contains(strings.Join(r.Header.Values("If-None-Match"), ", "), zipTag+`"`) {
 		suffixTag(h) // the client's copy is the one in gzip
 	}
 	if status == http.StatusNotModified || slices.Contains(zippable, media) {
@@ -76,25 +76,14 @@ func suffixTag(h http.Header) {
 // however it came; but a copy in gzip is no answer to who does not want one.
 func plainTags(r *http.Request, h http.Header) {
 	for _, name := range []string{"If-Match", "If-None-Match"} {
-		known := tags(r.Header, name)
-		for i, tag := range known {
-			if found, zipped := strings.CutSuffix(tag, zipTag+`"`); zipped && (name == "If-Match" || takesZip(r)) {
-				known[i] = found + `"`
-			}
+		known := strings.Join(r.Header.Values(name), ", ")
+		if name == "If-Match" || takesZip(r) {
+			known = strings.ReplaceAll(known, zipTag+`"`, `"`)
 		}
-		if len(known) > 0 {
-			h.Set(name, strings.Join(known, ", "))
+		if known != "" {
+			h.Set(name, known)
 		}
 	}
-}
-
-func tags(h http.Header, name string) (tags []string) {
-	for _, line := range h.Values(name) {
-		for tag := range strings.SplitSeq(line, ",") {
-			tags = append(tags, strings.TrimSpace(tag))
-		}
-	}
-	return tags
 }
 
 // zipper writes the answer to a request, in gzip when it is worth it.
