@@ -52,7 +52,9 @@ func (g *gateway) routes() []resource {
 		{"/api/products/{sku}/stock", methods{"POST": g.changing(operator(shelving))}},
 		{"/api/stock", methods{"GET": operator(inventory)}},
 		{"/api/payments/{order}", methods{"GET": operator(payments)}},
+		{"/api/payments/{order}/settlement", methods{"POST": operator(payments)}},
 		{"/api/shipments/{order}", methods{"GET": operator(shipping)}},
+		{"/api/shipments/{order}/settlement", methods{"POST": operator(shipping)}},
 
 		{"/api/orders", methods{"GET": shopper(orders), "POST": shopper(placing)}},
 		{"/api/orders/{id}", methods{"GET": shopper(orders)}},

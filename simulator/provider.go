@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,7 @@ type charge struct {
 	Status    string    `json:"status"` // succeeded or declined
 	Code      string    `json:"code,omitempty"`
 	Refunded  int64     `json:"refunded"`
+	Refunds   []refund  `json:"refunds"` // that the sum is of
 	CreatedAt time.Time `json:"created_at"`
 	chargeRequest
 }
@@ -169,13 +171,14 @@ func (p *provider) apply(e entry) {
 	p.ledger = append(p.ledger, e)
 	switch e.Kind {
 	case "charge":
-		p.charges[e.Key] = charge{e.ID, e.Key, "succeeded", "", 0, e.At, e.request()}
+		p.charges[e.Key] = charge{e.ID, e.Key, "succeeded", "", 0, []refund{}, e.At, e.request()}
 	case "decline":
-		p.charges[e.Key] = charge{e.ID, e.Key, "declined", e.Code, 0, e.At, e.request()}
+		p.charges[e.Key] = charge{e.ID, e.Key, "declined", e.Code, 0, []refund{}, e.At, e.request()}
 	case "refund":
 		p.refunds[e.Key] = refund{e.ID, e.Key, "succeeded", e.At, refundRequest{e.ChargeKey, e.Amount, e.Currency}}
 		c := p.charges[e.ChargeKey]
 		c.Refunded += e.Amount
+		c.Refunds = append(slices.Clip(c.Refunds), p.refunds[e.Key]) // what was given out stays as it was
 		p.charges[e.ChargeKey] = c
 	}
 }

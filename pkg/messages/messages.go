@@ -38,6 +38,12 @@ type Validator interface {
 	Validate() error
 }
 
+// Settlement says that what an event reports is the word of an operator, because the world outside has given none.
+type Settlement struct {
+	Operator string `json:"operator"`
+	Reason   string `json:"reason"`
+}
+
 // Line is a number of units of one product.
 type Line struct {
 	SKU      string `json:"sku"`

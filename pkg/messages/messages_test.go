@@ -47,14 +47,14 @@ var examples = []Message{
 	RefundPayment{id},
 	PaymentTaken{id, money},
 	PaymentDeclined{id, "card_declined"},
-	PaymentRefunded{id, money},
+	PaymentRefunded{id, money, nil},
 	ArrangeShipment{id, address, lines},
 	CancelShipment{id},
 	ShipmentArranged{id, "Swift Parcel", "SP123", at.Add(time.Hour), at},
 	ShipmentDispatched{id, "Swift Parcel", "SP123", at},
 	ShipmentInTransit{id, at},
-	ShipmentDelivered{id, at},
-	ShipmentFailed{id, "undeliverable", at},
+	ShipmentDelivered{id, at, nil},
+	ShipmentFailed{id, "undeliverable", at, nil},
 	ShipmentCancelled{id},
 	CancellationRefused{id},
 }
@@ -89,6 +89,19 @@ func TestEveryMessageLooksOnTheWireAsItAlwaysHas(t *testing.T) {
 		}
 		if !reflect.DeepEqual(back.Elem().Interface(), any(m)) {
 			t.Errorf("%s comes back as %+v", m.Kind(), back.Elem())
+		}
+	}
+}
+
+// What only some events have is in no golden file: there it is left out.
+func TestWhatAnOperatorHasSettledNamesThem(t *testing.T) {
+	t.Parallel()
+	by := Settlement{"olga", "repaid by bank transfer"}
+	const told = `,"settled":{"operator":"olga","reason":"repaid by bank transfer"}}`
+	for _, m := range []Message{PaymentRefunded{id, money, &by}, ShipmentDelivered{id, at, &by}, ShipmentFailed{id, "settled", at, &by}} {
+		text, err := json.Marshal(m)
+		if err != nil || !strings.HasSuffix(string(text), told) {
+			t.Errorf("%s ends %s, %v, want %s", m.Kind(), text, err, told)
 		}
 	}
 }

@@ -30,8 +30,9 @@ type PaymentDeclined struct {
 // PaymentRefunded reports that nothing is charged for an order, net. The amount is what was given back: zero when there
 // had been no charge.
 type PaymentRefunded struct {
-	OrderID string `json:"order_id"`
-	Amount  Money  `json:"amount"`
+	OrderID string      `json:"order_id"`
+	Amount  Money       `json:"amount"`
+	Settled *Settlement `json:"settled,omitempty"`
 }
 
 func (TakePayment) Kind() string     { return "payments.take_payment" }

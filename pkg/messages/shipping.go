@@ -39,15 +39,17 @@ type ShipmentInTransit struct {
 
 // ShipmentDelivered reports that the parcel has arrived.
 type ShipmentDelivered struct {
-	OrderID string    `json:"order_id"`
-	At      time.Time `json:"at"`
+	OrderID string      `json:"order_id"`
+	At      time.Time   `json:"at"`
+	Settled *Settlement `json:"settled,omitempty"`
 }
 
 // ShipmentFailed reports that the parcel will not arrive: the carrier refused it, or it is back with the sender.
 type ShipmentFailed struct {
-	OrderID string    `json:"order_id"`
-	Reason  string    `json:"reason"`
-	At      time.Time `json:"at"`
+	OrderID string      `json:"order_id"`
+	Reason  string      `json:"reason"`
+	At      time.Time   `json:"at"`
+	Settled *Settlement `json:"settled,omitempty"`
 }
 
 // ShipmentCancelled reports that nothing is or will be sent for an order.

@@ -22,11 +22,24 @@ func (c crash) charge(ctx context.Context, p payment) (deed, error) {
 	return deed{}, errCrash
 }
 
-func (c crash) refund(ctx context.Context, p payment) (deed, error) {
+func (c crash) refund(ctx context.Context, p payment, amount int64) (deed, error) {
 	if !c.before {
-		_, _ = c.ledger.refund(ctx, p)
+		_, _ = c.ledger.refund(ctx, p, amount)
 	}
 	return deed{}, errCrash
+}
+
+// overtaken is a provider at which a person gives some back between a question and a refund.
+type overtaken struct {
+	*ledger
+	part int64
+}
+
+func (o overtaken) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+	if _, err := o.giveBack(p.chargeKey(), "by hand", o.part); err != nil {
+		return deed{}, err
+	}
+	return o.ledger.refund(ctx, p, amount)
 }
 
 // die claims what is due and makes the call, and does not live to record what came of it.
@@ -69,7 +82,7 @@ func TestACrashBetweenCallAndRecordDoesNothingTwice(t *testing.T) {
 		f.pass(lease)
 		f.work()
 		f.want(order, refunded, "taken 2598, refunded 2598")
-		if l.charged[order] != 2598 || l.refunded[order] != 2598 || l.posts(order) != 1 || l.posts("refund-"+order) != 1 {
+		if c := l.charges[order]; c.Amount != 2598 || c.Refunded != 2598 || l.posts(order) != 1 || l.posts("refund-"+order) != 1 {
 			t.Errorf("crashed before the call: %t: %+v", before, l)
 		}
 	}

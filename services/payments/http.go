@@ -4,8 +4,12 @@ import (
 	"net/http"
 	"time"
 
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 )
 
@@ -13,6 +17,7 @@ import (
 // customer sees his payment in the tracking of his order; this is for operators.
 func (t *till) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
 	e.GET("/api/payments/:order_id", t.getPayment, operator)
+	e.POST("/api/payments/:order_id/settlement", t.postSettlement, operator)
 }
 
 // paymentBody is a payment as the API shows it.
@@ -29,6 +34,29 @@ type paymentBody struct {
 	Trouble       string         `json:"trouble,omitempty"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
+
+	Settlement *settlementBody `json:"settlement,omitempty"` // when the provider has not settled it
+}
+
+type settlementBody struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+func bodyOf(p payment) paymentBody {
+	body := paymentBody{
+		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
+		Attempts: p.Attempts, Trouble: p.Trouble, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+	}
+	if p.DueAt != nil {
+		due := p.DueAt.UTC()
+		body.NextAttemptAt = &due
+	}
+	if p.SettledAt != nil {
+		body.Settlement = &settlementBody{p.SettledBy, p.SettledWhy, p.SettledAt.UTC()}
+	}
+	return body
 }
 
 func (t *till) getPayment(c echo.Context) error {
@@ -40,14 +68,46 @@ func (t *till) getPayment(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body := paymentBody{
-		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
-		Attempts: p.Attempts, Trouble: p.Trouble, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, bodyOf(p))
+}
+
+// postSettlement takes an operator's word for it that the customer has their money, where the provider cannot be brought to
+// give it back. Orders hears of it as of any refund.
+func (t *till) postSettlement(c echo.Context) error {
+	id, err := uuid.Parse(c.Param("order_id"))
+	if err != nil {
+		return errNoPayment
 	}
-	if p.DueAt != nil {
-		due := p.DueAt.UTC()
-		body.NextAttemptAt = &due
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := web.JSON(c, &request); err != nil {
+		return err
+	}
+	var fields fault.Fields
+	web.Text(&fields, "reason", request.Reason, 1, 500)
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	ctx, now := c.Request().Context(), t.now()
+	word := settlement{identity.From(ctx).ID, request.Reason, &now}
+	var settled payment
+	err = t.db.Tx(ctx, func(tx pgx.Tx) error {
+		p, err := lockPayment(ctx, tx, id.String())
+		if err != nil {
+			return err
+		}
+		next, ok := p.settle(word, now)
+		if !ok {
+			return fault.New(fault.Conflict, "the payment is %s: only a refund that the provider has failed to make can be settled by hand", p.Status)
+		}
+		settled = next.payment
+		return save(p.Origin.Resume(ctx), tx, p, next)
+	})
+	if err != nil {
+		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, body)
+	return c.JSON(http.StatusOK, bodyOf(settled))
 }

@@ -13,12 +13,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// get calls the API with the scopes given, or without a token.
 func (f *fixture) get(method, path string, scopes ...string) (status int, header http.Header, body []byte) {
 	f.Helper()
-	r, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, nil)
+	return f.call(method, path, "", scopes...)
+}
+
+// call calls the API as olga with the scopes given, or without a token.
+func (f *fixture) call(method, path, request string, scopes ...string) (status int, header http.Header, body []byte) {
+	f.Helper()
+	r, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, strings.NewReader(request))
 	if err != nil {
 		f.Fatal(err)
+	}
+	if request != "" {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if len(scopes) > 0 {
 		token, err := f.issuer.Token("olga", scopes, time.Hour)
@@ -79,6 +87,7 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 	}
 	refused("no token", 401, http.MethodGet, "/api/payments/"+order)
 	refused("a customer", 403, http.MethodGet, "/api/payments/"+order, identity.ScopeOrders)
+	refused("a customer who settles", 403, http.MethodPost, "/api/payments/"+order+"/settlement", identity.ScopeOrders)
 	refused("no such order", 404, http.MethodGet, "/api/payments/"+uuid.NewString(), identity.ScopeOperations)
 	refused("no order at all", 404, http.MethodGet, "/api/payments/1'--", identity.ScopeOperations)
 	refused("another method", 405, http.MethodDelete, "/api/payments/"+order, identity.ScopeOperations)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -14,16 +15,14 @@ import (
 
 // ledger is a provider in memory. bank is the same behind HTTP, with an outside world's manners.
 type ledger struct {
-	mu       sync.Mutex
-	charges  map[string]deed
-	refunds  map[string]deed
-	charged  map[string]int64 // by the charge's key, as are the others
-	refunded map[string]int64
-	posted   map[string]int
+	mu      sync.Mutex
+	charges map[string]deed
+	refunds map[string][]deed // by the charge's key
+	posted  map[string]int
 }
 
 func newLedger() *ledger {
-	return &ledger{charges: map[string]deed{}, refunds: map[string]deed{}, charged: map[string]int64{}, refunded: map[string]int64{}, posted: map[string]int{}}
+	return &ledger{charges: map[string]deed{}, refunds: map[string][]deed{}, posted: map[string]int{}}
 }
 
 func (l *ledger) charge(_ context.Context, p payment) (deed, error) {
@@ -31,52 +30,60 @@ func (l *ledger) charge(_ context.Context, p payment) (deed, error) {
 	defer l.mu.Unlock()
 	key := p.chargeKey()
 	l.posted[key]++
-	if d, done := l.charges[key]; done {
-		return d, nil
+	if _, done := l.charges[key]; !done {
+		d := deed{ID: "charge-" + key, Key: key, Status: deedSucceeded, Amount: p.Amount.Amount}
+		if p.Method == "tok_declined" {
+			d = deed{Key: key, Status: deedDeclined, Code: "card_declined"}
+		}
+		l.charges[key] = d
 	}
-	d := deed{ID: "charge-" + key, Key: key, Status: deedSucceeded}
-	if p.Method == "tok_declined" {
-		d = deed{Key: key, Status: deedDeclined, Code: "card_declined"}
-	} else {
-		l.charged[key] += p.Amount.Amount
+	return l.charges[key], nil
+}
+
+func (l *ledger) refund(_ context.Context, p payment, amount int64) (deed, error) {
+	return l.giveBack(p.chargeKey(), p.refundKey(amount), amount)
+}
+
+// giveBack is also what a person does at the provider, under a key of their own.
+func (l *ledger) giveBack(charge, key string, amount int64) (deed, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posted[key]++
+	if i := slices.IndexFunc(l.refunds[charge], func(d deed) bool { return d.Key == key }); i >= 0 {
+		return l.refunds[charge][i], nil
 	}
-	l.charges[key] = d
+	c := l.charges[charge]
+	if c.Status != deedSucceeded {
+		return deed{}, errors.New("there is no such charge")
+	}
+	if amount > c.left() {
+		return deed{}, errTooMuch
+	}
+	d := deed{ID: "refund-" + key, Key: key, Status: deedSucceeded, Amount: amount}
+	c.Refunded += amount
+	l.charges[charge], l.refunds[charge] = c, append(l.refunds[charge], d)
 	return d, nil
 }
 
-func (l *ledger) refund(_ context.Context, p payment) (deed, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := p.refundKey()
-	l.posted[key]++
-	if d, done := l.refunds[key]; done {
-		return d, nil
-	}
-	if l.charges[p.chargeKey()].Status != deedSucceeded {
-		return deed{}, errors.New("there is no such charge")
-	}
-	l.refunded[p.chargeKey()] += p.Amount.Amount
-	l.refunds[key] = deed{ID: "refund-" + key, Key: key, Status: deedSucceeded}
-	return l.refunds[key], nil
-}
+var errTooMuch = errors.New("so much is not left of the charge")
 
 func (l *ledger) findCharge(_ context.Context, p payment) (deed, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.charges[p.chargeKey()], nil
-}
-
-func (l *ledger) findRefund(_ context.Context, p payment) (deed, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.refunds[p.refundKey()], nil
+	d := l.charges[p.chargeKey()]
+	for _, r := range l.refunds[p.chargeKey()] {
+		if p.asked(r.Key) {
+			d.RefundID = r.ID
+		}
+	}
+	return d, nil
 }
 
 // balance is what an order has cost in the end.
 func (l *ledger) balance(order string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.charged[order] - l.refunded[order]
+	return l.charges[order].left()
 }
 
 // posts is how often something was asked for under a key.
@@ -106,13 +113,11 @@ func newBank(t *testing.T) *bank {
 	mux.HandleFunc("POST /provider/charges", b.postCharge)
 	mux.HandleFunc("POST /provider/refunds", b.postRefund)
 	mux.HandleFunc("GET /provider/charges", func(w http.ResponseWriter, r *http.Request) {
-		found, _ := b.findCharge(r.Context(), payment{OrderID: r.FormValue("key")})
-		list(w, found)
-	})
-	mux.HandleFunc("GET /provider/refunds", func(w http.ResponseWriter, r *http.Request) {
+		key := r.FormValue("key")
+		found, _ := b.findCharge(r.Context(), payment{OrderID: key})
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		list(w, b.refunds[r.FormValue("key")])
+		list(w, found, b.refunds[key])
 	})
 	b.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
@@ -166,7 +171,11 @@ func (b *bank) postRefund(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	d, err := b.refund(r.Context(), payment{OrderID: body.ChargeKey, Amount: body.Money})
+	d, err := b.giveBack(body.ChargeKey, r.Header.Get("Idempotency-Key"), body.Amount)
+	if errors.Is(err, errTooMuch) {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -187,10 +196,13 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func list(w http.ResponseWriter, d deed) {
-	items := []deed{}
+func list(w http.ResponseWriter, d deed, refunds []deed) {
+	items := []any{}
 	if d != (deed{}) {
-		items = append(items, d)
+		items = append(items, struct {
+			deed
+			Refunds []deed `json:"refunds"`
+		}{d, refunds})
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"items": items})
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/messages"
@@ -44,11 +46,35 @@ type payment struct {
 	Origin    outbox.Origin // the command that brought it where it is
 	CreatedAt time.Time
 	UpdatedAt time.Time // of the status
+	settlement
+}
+
+// settlement is an operator's word that a customer has what is theirs, where the provider gives none. The zero settlement
+// is none.
+type settlement struct {
+	SettledBy  string
+	SettledWhy string
+	SettledAt  *time.Time
 }
 
 // The provider does once what it is asked twice with one key.
 func (p payment) chargeKey() string { return p.OrderID }
-func (p payment) refundKey() string { return "refund-" + p.OrderID }
+
+// refundKey is another one for each amount: a provider may remember under a key that it has refused.
+func (p payment) refundKey(amount int64) string {
+	if amount == p.Amount.Amount {
+		return refundPrefix + p.OrderID
+	}
+	return fmt.Sprintf("%s%s-%d", refundPrefix, p.OrderID, amount)
+}
+
+const refundPrefix = "refund-"
+
+// asked reports whether a refund was asked for by payments, and not by a person at the provider.
+func (p payment) asked(key string) bool {
+	rest, ours := strings.CutPrefix(key, refundPrefix+p.OrderID)
+	return ours && (rest == "" || rest[0] == '-')
+}
 
 // claim is a payment that a worker has leased, as it was then. It has an AskedAt.
 type claim struct {
@@ -114,6 +140,10 @@ func (p payment) charged(d deed, now time.Time) turn {
 	switch p.Status {
 	case requested:
 		p.ChargeID = d.ID
+		if d.Amount > 0 && d.left() <= 0 { // somebody was faster at the provider
+			p.RefundID = d.RefundID
+			return p.enter(refunded, now)
+		}
 		return p.enter(taken, now)
 	case declined, withdrawing, withdrawn: // nobody waits for this charge any more
 		p.ChargeID = d.ID
@@ -139,11 +169,31 @@ func (p payment) refused(d deed, now time.Time) turn {
 }
 
 func (p payment) returned(d deed, now time.Time) turn {
-	if p.Status != refunding {
-		return turn{payment: p}
+	switch {
+	case p.Status == refunding:
+		p.RefundID = d.ID
+		return p.enter(refunded, now)
+	case p.Status == refunded && p.RefundID == "": // settled meanwhile: for the books
+		p.RefundID = d.ID
 	}
-	p.RefundID = d.ID
-	return p.enter(refunded, now)
+	return turn{payment: p}
+}
+
+// settle is the turn that an operator's word brings. It ends what the provider has failed to end, and nothing else: ok is
+// false for a payment that nobody gives back, or that may still be given back without anybody's help.
+func (p payment) settle(s settlement, now time.Time) (t turn, ok bool) {
+	switch {
+	case p.SettledAt != nil && p.Status.settled(): // asked again
+		return turn{payment: p}, true
+	case p.Status != refunding && p.Status != withdrawing, p.Trouble == "":
+		return turn{payment: p}, false
+	}
+	to := refunded
+	if p.Status == withdrawing {
+		to = withdrawn
+	}
+	p.settlement = s
+	return p.enter(to, now), true
 }
 
 // failed is the turn of a claim that has brought no answer. idle says that the provider has certainly done nothing because
@@ -188,7 +238,7 @@ func (p payment) answer() []messages.Message {
 	case declined:
 		return []messages.Message{messages.PaymentDeclined{OrderID: p.OrderID, Code: p.Code}}
 	case refunded:
-		return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: p.Amount}}
+		return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: p.Amount, Settled: p.word()}}
 	case withdrawn:
 		return p.free()
 	default:
@@ -198,5 +248,13 @@ func (p payment) answer() []messages.Message {
 
 // free says that there was nothing to give back.
 func (p payment) free() []messages.Message {
-	return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: messages.Money{Currency: p.Amount.Currency}}}
+	return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: messages.Money{Currency: p.Amount.Currency}, Settled: p.word()}}
+}
+
+// word is who has settled it and why, as an event tells it.
+func (s settlement) word() *messages.Settlement {
+	if s.SettledAt == nil {
+		return nil
+	}
+	return &messages.Settlement{Operator: s.SettledBy, Reason: s.SettledWhy}
 }

@@ -40,7 +40,11 @@ func said(msgs []messages.Message) string {
 		case messages.PaymentDeclined:
 			all = append(all, "declined "+m.Code)
 		case messages.PaymentRefunded:
-			all = append(all, fmt.Sprintf("refunded %d", m.Amount.Amount))
+			text := fmt.Sprintf("refunded %d", m.Amount.Amount)
+			if s := m.Settled; s != nil {
+				text += " by " + s.Operator + ": " + s.Reason
+			}
+			all = append(all, text)
 		}
 	}
 	return strings.Join(all, ", ")
@@ -120,7 +124,9 @@ func TestASecondCommandWithAnotherAmountContradicts(t *testing.T) {
 
 func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 	t.Parallel()
-	charge := deed{ID: "ch", Status: deedSucceeded}
+	charge := deed{ID: "ch", Status: deedSucceeded, Amount: 2598}
+	rebate, spent := charge, charge
+	rebate.Refunded, spent.Refunded = 600, 2598
 	refusal := deed{Status: deedDeclined, Code: "no_funds"}
 	repayment := deed{ID: "re", Status: deedSucceeded}
 	nothing := deed{}
@@ -136,6 +142,8 @@ func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 		say   string
 	}{
 		{"charged", charging, charge, charging.payment, taken, "taken 2598"},
+		{"charged, and a part was given back by hand", charging, rebate, charging.payment, taken, "taken 2598"},
+		{"charged, and all was given back by hand", charging, spent, charging.payment, refunded, "refunded 2598"},
 		{"declined", charging, refusal, charging.payment, declined, "declined no_funds"},
 		{"charged after it was given up: given back", charging, charge, looking.payment, refunding, ""},
 		{"declined after it was given up", charging, refusal, looking.payment, declined, "refunded 0"},
@@ -207,6 +215,42 @@ func TestWhatNoAnswerMakesOfAPayment(t *testing.T) {
 		if postponed := row.due == &again; postponed != (got.payment.Trouble == "no luck") {
 			t.Errorf("%s: trouble %q", row.what, got.payment.Trouble)
 		}
+	}
+}
+
+func TestWhatAnOperatorsWordMakesOfAPayment(t *testing.T) {
+	t.Parallel()
+	word := settlement{"olga", "repaid", &later}
+	troubled := func(p payment) payment {
+		p.Trouble = "no luck"
+		return p
+	}
+	settled := paymentIn(refunded)
+	settled.settlement = settlement{"oscar", "repaid before", &noon}
+	for _, row := range []struct {
+		what string
+		in   payment
+		to   status
+		say  string
+		ok   bool
+	}{
+		{"a refund that fails", troubled(paymentIn(refunding)), refunded, "refunded 2598 by olga: repaid", true},
+		{"a charge that cannot be asked about", troubled(claimed(withdrawing, &noon).payment), withdrawn, "refunded 0 by olga: repaid", true},
+		{"a refund that has not failed", paymentIn(refunding), refunding, "", false},
+		{"a charge that fails, which orders will give up", troubled(paymentIn(requested)), requested, "", false},
+		{"a payment", paymentIn(taken), taken, "", false},
+		{"a refund", paymentIn(refunded), refunded, "", false},
+		{"nobody's payment", payment{}, "", "", false},
+		{"what another has settled", settled, refunded, "", true},
+	} {
+		got, ok := row.in.settle(word, later)
+		if ok != row.ok || got.payment.Status != row.to || said(got.send) != row.say {
+			t.Errorf("%s: %t, %s and %q, want %t, %s and %q", row.what, ok, got.payment.Status, said(got.send), row.ok, row.to, row.say)
+		}
+	}
+	late := settled.hear(claimed(refunding, nil), deed{ID: "re", Status: deedSucceeded}, later)
+	if late.payment.RefundID != "re" || len(late.send) > 0 {
+		t.Errorf("the provider has given it back after all: %+v", late)
 	}
 }
 

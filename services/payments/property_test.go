@@ -24,6 +24,7 @@ type world struct {
 	said    []messages.Message
 
 	took, gaveUp bool
+	byHand       int64 // given back by a person at the provider
 	hands        []*hand
 	late         []straggler // charges that are still on their way
 }
@@ -63,6 +64,12 @@ func (w *world) anything() {
 		do   func()
 	}
 	can := []event{{"take", w.takes}, {"refund", w.givesUp}}
+	if w.charges["o"].left() > 0 {
+		can = append(can, event{"a person gives some back at the provider", w.givesBack})
+	}
+	if w.payment.Trouble != "" {
+		can = append(can, event{"an operator settles it", w.settles})
+	}
 	if due := w.payment.DueAt; due != nil && !due.After(w.clock) {
 		can = append(can, event{"claim", w.claims})
 	} else {
@@ -98,6 +105,25 @@ func (w *world) takes() {
 func (w *world) givesUp() {
 	w.turn(w.payment.refund(w.clock))
 	w.gaveUp = true
+}
+
+func (w *world) givesBack() {
+	part := rapid.Int64Range(1, w.charges["o"].left()).Draw(w.t, "by hand")
+	if rapid.Bool().Draw(w.t, "all of it") {
+		part = w.charges["o"].left()
+	}
+	if _, err := w.giveBack("o", fmt.Sprintf("by hand %d", w.byHand), part); err != nil {
+		w.t.Fatal(err)
+	}
+	w.byHand += part
+}
+
+func (w *world) settles() {
+	t, ok := w.payment.settle(settlement{"olga", "repaid", &w.clock}, w.clock)
+	if gives := w.payment.Status == refunding || w.payment.Status == withdrawing; ok != gives {
+		w.t.Fatalf("%s: settled %t", w.payment.Status, ok)
+	}
+	w.turn(t)
 }
 
 // claims is claimPayments.
@@ -174,12 +200,17 @@ func (w *world) judge() {
 	}
 	want, answer := int64(0), "refunded 0"
 	switch {
-	case !w.gaveUp:
-		want, answer = amount.Amount, "taken 2598"
-	case w.charged["o"] > 0:
+	case w.payment.SettledAt != nil: // what the provider has of it is between the operator and the customer
+		want, answer = w.balance("o"), said(w.payment.answer())
+	case !w.gaveUp && (w.payment.Status == taken || w.byHand < amount.Amount):
+		want, answer = amount.Amount-w.byHand, "taken 2598"
+	case w.charges["o"].Amount > 0:
 		answer = "refunded 2598"
 	}
 	said := said(w.said)
+	if n := len(w.refunds["o"]); w.byHand == 0 && n > 1 {
+		w.t.Fatalf("%d refunds", n)
+	}
 	if cost := w.balance("o"); cost != want || !w.payment.Status.settled() {
 		w.t.Fatalf("%s, costs %d, want %d; said %s", w.payment.Status, cost, want, said)
 	}
@@ -214,15 +245,18 @@ func (f fickle) charge(ctx context.Context, p payment) (deed, error) {
 	}
 }
 
-func (f fickle) refund(ctx context.Context, p payment) (deed, error) {
-	switch rapid.IntRange(0, 3).Draw(f.t, "refund") {
+func (f fickle) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+	switch rapid.IntRange(0, 4).Draw(f.t, "refund") {
 	case 0:
 		return deed{}, fmt.Errorf("refused: %w", errIdle)
 	case 1:
-		_, _ = f.ledger.refund(ctx, p)
+		_, _ = f.ledger.refund(ctx, p, amount)
 		return deed{}, errNoAnswer
+	case 2:
+		f.givesBack() // faster than this call
+		return f.ledger.refund(ctx, p, amount)
 	default:
-		return f.ledger.refund(ctx, p)
+		return f.ledger.refund(ctx, p, amount)
 	}
 }
 
@@ -231,11 +265,4 @@ func (f fickle) findCharge(ctx context.Context, p payment) (deed, error) {
 		return deed{}, fmt.Errorf("refused: %w", errIdle)
 	}
 	return f.ledger.findCharge(ctx, p)
-}
-
-func (f fickle) findRefund(ctx context.Context, p payment) (deed, error) {
-	if rapid.IntRange(0, 3).Draw(f.t, "find refund") == 0 {
-		return deed{}, fmt.Errorf("refused: %w", errIdle)
-	}
-	return f.ledger.findRefund(ctx, p)
 }

@@ -22,8 +22,7 @@ import (
 type provider interface {
 	charge(ctx context.Context, p payment) (deed, error)
 	findCharge(ctx context.Context, p payment) (deed, error) // the zero deed when there is none
-	refund(ctx context.Context, p payment) (deed, error)
-	findRefund(ctx context.Context, p payment) (deed, error) // likewise
+	refund(ctx context.Context, p payment, amount int64) (deed, error)
 }
 
 var errIdle = errors.New("the provider has done nothing")
@@ -34,7 +33,15 @@ type deed struct {
 	Key    string `json:"key"`
 	Status string `json:"status"`
 	Code   string `json:"code"` // why it was declined
+
+	// Of a charge:
+	Amount   int64  `json:"amount"`
+	Refunded int64  `json:"refunded"` // of it, by whomever: also by hand, at the provider
+	RefundID string `json:"-"`        // of the refund that payments has asked for, if there is one
 }
+
+// left is what has not been given back of a charge.
+func (d deed) left() int64 { return d.Amount - d.Refunded }
 
 const (
 	deedSucceeded = "succeeded"
@@ -75,21 +82,40 @@ func (h *httpProvider) charge(ctx context.Context, p payment) (deed, error) {
 	return d, err
 }
 
-func (h *httpProvider) refund(ctx context.Context, p payment) (deed, error) {
-	d, err := h.do(ctx, "refund", "/refunds", p.refundKey(), struct {
+func (h *httpProvider) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+	d, err := h.do(ctx, "refund", "/refunds", p.refundKey(amount), struct {
 		ChargeKey string `json:"charge_key"`
 		messages.Money
-	}{p.chargeKey(), p.Amount})
+	}{p.chargeKey(), messages.Money{Amount: amount, Currency: p.Amount.Currency}})
 	failpoint.At("payments.refunded")
 	return d, err
 }
 
-func (h *httpProvider) findCharge(ctx context.Context, p payment) (deed, error) {
-	return h.find(ctx, "find_charge", "/charges", p.chargeKey())
-}
-
-func (h *httpProvider) findRefund(ctx context.Context, p payment) (deed, error) {
-	return h.find(ctx, "find_refund", "/refunds", p.refundKey())
+func (h *httpProvider) findCharge(ctx context.Context, p payment) (d deed, err error) {
+	defer func() { h.count(ctx, "find_charge", d, err) }()
+	type charge struct {
+		deed
+		Refunds []deed `json:"refunds"`
+	}
+	var found struct {
+		Items []charge `json:"items"`
+	}
+	key := p.chargeKey()
+	_, err = h.client.JSON(ctx, http.MethodGet, "/charges?key="+url.QueryEscape(key), nil, nil, &found)
+	if err != nil {
+		return deed{}, fmt.Errorf("find_charge %s: %w: %w", key, errIdle, err)
+	}
+	i := slices.IndexFunc(found.Items, func(c charge) bool { return c.Key == key })
+	if i < 0 {
+		return deed{}, nil
+	}
+	d = found.Items[i].deed
+	for _, r := range found.Items[i].Refunds {
+		if p.asked(r.Key) {
+			d.RefundID = client.Clean(r.ID)
+		}
+	}
+	return d.readable()
 }
 
 func (h *httpProvider) do(ctx context.Context, call, path, key string, body any) (d deed, err error) {
@@ -105,22 +131,6 @@ func (h *httpProvider) do(ctx context.Context, call, path, key string, body any)
 		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)
 	}
 	return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
-}
-
-func (h *httpProvider) find(ctx context.Context, call, path, key string) (d deed, err error) {
-	defer func() { h.count(ctx, call, d, err) }()
-	var found struct {
-		Items []deed `json:"items"`
-	}
-	_, err = h.client.JSON(ctx, http.MethodGet, path+"?key="+url.QueryEscape(key), nil, nil, &found)
-	if err != nil {
-		return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
-	}
-	i := slices.IndexFunc(found.Items, func(d deed) bool { return d.Key == key })
-	if i < 0 {
-		return deed{}, nil
-	}
-	return found.Items[i].readable()
 }
 
 // readable refuses a deed that is neither done nor declined: the provider must be asked again what has become of it.

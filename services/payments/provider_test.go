@@ -21,7 +21,12 @@ func httpProviderAt(t *testing.T, url string) *httpProvider {
 // What payments relies on. The fake must do it as the real client with a provider does.
 func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 	t.Parallel()
-	for what, p := range map[string]provider{"in memory": newLedger(), "over HTTP": httpProviderAt(t, newBank(t).URL+"/provider")} {
+	memory, b := newLedger(), newBank(t)
+	for what, p := range map[string]provider{"in memory": memory, "over HTTP": httpProviderAt(t, b.URL+"/provider")} {
+		giveBack := memory.giveBack
+		if p != provider(memory) {
+			giveBack = b.giveBack
+		}
 		good := payment{OrderID: "good", Amount: amount, Method: "tok_visa"}
 		bad := payment{OrderID: "bad", Amount: amount, Method: "tok_declined"}
 		call := func(call string, want deed, f func(context.Context, payment) (deed, error), of payment) {
@@ -30,21 +35,32 @@ func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 				t.Errorf("%s, %s of %s: %+v, %v, want %+v", what, call, of.OrderID, got, err, want)
 			}
 		}
-		charged := deed{ID: "charge-good", Key: "good", Status: deedSucceeded}
-		repaid := deed{ID: "refund-refund-good", Key: "refund-good", Status: deedSucceeded}
+		charged := deed{ID: "charge-good", Key: "good", Status: deedSucceeded, Amount: 2598}
+		byHand := charged
+		byHand.Refunded = 600
+		spent := charged
+		spent.Refunded, spent.RefundID = 2598, "refund-refund-good-1998"
+		repaid := deed{ID: "refund-refund-good-1998", Key: "refund-good-1998", Status: deedSucceeded, Amount: 1998}
 		refused := deed{Key: "bad", Status: deedDeclined, Code: "card_declined"}
 		call("find no charge", deed{}, p.findCharge, good)
 		call("charge", charged, p.charge, good)
 		call("charge again", charged, p.charge, good)
 		call("find the charge", charged, p.findCharge, good)
-		call("find no refund", deed{}, p.findRefund, good)
-		call("refund", repaid, p.refund, good)
-		call("refund again", repaid, p.refund, good)
-		call("find the refund", repaid, p.findRefund, good)
+		if _, err := giveBack("good", "by hand", 600); err != nil {
+			t.Fatal(err)
+		}
+		call("find it, with what was given back by hand", byHand, p.findCharge, good)
+		if _, err := p.refund(t.Context(), good, 1999); err == nil {
+			t.Errorf("%s: more is given back than is left", what)
+		}
+		rest := func(ctx context.Context, of payment) (deed, error) { return p.refund(ctx, of, 1998) }
+		call("refund the rest", repaid, rest, good)
+		call("refund it again", repaid, rest, good)
+		call("find it, given back", spent, p.findCharge, good)
 		call("charge in vain", refused, p.charge, bad)
 		call("charge in vain again", refused, p.charge, bad)
 		call("find the refusal", refused, p.findCharge, bad)
-		if _, err := p.refund(t.Context(), bad); err == nil {
+		if _, err := p.refund(t.Context(), bad, 2598); err == nil {
 			t.Errorf("%s: what was not charged is given back", what)
 		}
 	}
@@ -58,11 +74,15 @@ func TestWhatTheProviderIsSent(t *testing.T) {
 		_ = r.Write(&body)
 		_, text, _ := strings.Cut(body.String(), "\r\n\r\n")
 		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("Idempotency-Key")+" "+text)
-		_, _ = w.Write([]byte(`{"id":"1","status":"succeeded","items":[{"id":"2","key":"o","status":"succeeded"},{"id":"3","key":"refund-o","status":"succeeded"}]}`))
+		_, _ = w.Write([]byte(`{"id":"1","status":"succeeded","items":[{"id":"2","key":"p"},{"id":"3","key":"o","status":"succeeded","amount":2598,"refunded":2598,
+			"refunds":[{"id":"4","key":"by hand","amount":600},{"id":"5","key":"refund-o-1998","amount":1998},{"id":"6","key":"refund-oo"}]}]}`))
 	}))
 	defer server.Close()
 	p, of := httpProviderAt(t, server.URL), payment{OrderID: "o", Amount: amount, Method: "tok_visa"}
-	for _, f := range []func(context.Context, payment) (deed, error){p.charge, p.findCharge, p.refund, p.findRefund} {
+	refund := func(amount int64) func(context.Context, payment) (deed, error) {
+		return func(ctx context.Context, of payment) (deed, error) { return p.refund(ctx, of, amount) }
+	}
+	for _, f := range []func(context.Context, payment) (deed, error){p.charge, p.findCharge, refund(2598), refund(1998)} {
 		if _, err := f(t.Context(), of); err != nil {
 			t.Error(err)
 		}
@@ -71,15 +91,15 @@ func TestWhatTheProviderIsSent(t *testing.T) {
 		`POST /charges o {"amount":2598,"currency":"EUR","method":"tok_visa","reference":"o"}`,
 		`GET /charges?key=o  `,
 		`POST /refunds refund-o {"charge_key":"o","amount":2598,"currency":"EUR"}`,
-		`GET /refunds?key=refund-o  `,
+		`POST /refunds refund-o-1998 {"charge_key":"o","amount":1998,"currency":"EUR"}`,
 	}
 	for i := range want {
 		if strings.TrimSpace(got[i]) != strings.TrimSpace(want[i]) {
 			t.Errorf("sent %s\nwant %s", got[i], want[i])
 		}
 	}
-	if d, _ := p.findRefund(t.Context(), of); d.ID != "3" {
-		t.Errorf("found %+v, which has another key", d)
+	if d, _ := p.findCharge(t.Context(), of); d.ID != "3" || d.RefundID != "5" || d.left() != 0 {
+		t.Errorf("found %+v", d)
 	}
 }
 

@@ -17,13 +17,14 @@ type querier interface {
 
 const paymentColumns = `
 	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, trouble, origin,
-	created_at, updated_at`
+	created_at, updated_at, settled_by, settled_why, settled_at`
 
 // fields are where paymentColumns go to.
 func (p *payment) fields() []any {
 	return []any{
 		&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
 		&p.DueAt, &p.Attempts, &p.AskedAt, &p.Trouble, &p.Origin, &p.CreatedAt, &p.UpdatedAt,
+		&p.SettledBy, &p.SettledWhy, &p.SettledAt,
 	}
 }
 
@@ -66,7 +67,7 @@ func lockPayment(ctx context.Context, tx pgx.Tx, orderID string) (payment, error
 func insertPayment(ctx context.Context, tx pgx.Tx, p payment) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO payments (`+paymentColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, p.fields()...)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, p.fields()...)
 	if err != nil {
 		return fmt.Errorf("insert payment: %w", err)
 	}
@@ -77,7 +78,8 @@ func updatePayment(ctx context.Context, tx pgx.Tx, p payment) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE payments
 		SET amount = $2, currency = $3, method = $4, status = $5, code = $6, charge_id = $7, refund_id = $8,
-			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, created_at = $14, updated_at = $15
+			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, created_at = $14, updated_at = $15,
+			settled_by = $16, settled_why = $17, settled_at = $18
 		WHERE order_id = $1`, p.fields()...)
 	if err != nil {
 		return fmt.Errorf("update payment: %w", err)

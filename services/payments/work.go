@@ -61,13 +61,20 @@ func (t *till) ask(ctx context.Context, c claim) (deed, error) {
 	return deed{}, nil
 }
 
+// askRefund gives back what is left of a charge. What was given back before, by a worker that has died or by hand at the
+// provider, is not left any more. If somebody else gives some back at the same moment, the provider refuses one of the two:
+// then it is asked again what is left.
 func (t *till) askRefund(ctx context.Context, c claim) (d deed, err error) {
-	if c.Before != nil {
-		d, err = t.provider.findRefund(ctx, c.payment)
+	charge, err := t.provider.findCharge(ctx, c.payment)
+	switch {
+	case err != nil:
+		return deed{}, err
+	case charge.Status != deedSucceeded || charge.Amount <= 0:
+		return deed{}, fmt.Errorf("refund order %s: %w: it does not know the charge", c.OrderID, errIdle)
+	case charge.left() <= 0:
+		return deed{ID: charge.RefundID, Status: deedSucceeded}, nil
 	}
-	if err == nil && d == (deed{}) {
-		d, err = t.provider.refund(ctx, c.payment)
-	}
+	d, err = t.provider.refund(ctx, c.payment, charge.left())
 	if err == nil && d.Status != deedSucceeded {
 		err = fmt.Errorf("refund of order %s is %s (%s)", c.OrderID, d.Status, d.Code)
 	}

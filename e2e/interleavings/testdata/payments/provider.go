@@ -50,7 +50,11 @@ var errNoAnswer = errors.New("no answer")
 
 func (w *World) charge(key, verdict string) deed {
 	if _, done := w.Charges[key]; !done {
-		w.Charges[key] = deed{Key: key, Status: verdict}
+		d := deed{Key: key, Status: verdict}
+		if verdict == deedSucceeded {
+			d.Amount = price
+		}
+		w.Charges[key] = d
 	}
 	return w.Charges[key]
 }
@@ -76,23 +80,26 @@ func (f *fickle) findCharge(_ context.Context, p payment) (deed, error) {
 	return f.Charges[p.chargeKey()], nil
 }
 
-func (f *fickle) refund(_ context.Context, p payment) (deed, error) {
+func (f *fickle) refund(_ context.Context, p payment, amount int64) (deed, error) {
 	if f.fate.call == "not sent" {
 		return deed{}, fmt.Errorf("not sent: %w", errIdle)
 	}
-	if f.Charges[p.chargeKey()].Status != deedSucceeded {
-		return deed{}, errors.New("there is nothing to refund")
-	}
-	f.Refunds[p.refundKey()] = deed{Key: p.refundKey(), Status: deedSucceeded}
-	if f.fate.call == "unanswered" {
+	d, err := f.giveBack(p.chargeKey(), p.refundKey(amount), amount)
+	if err == nil && f.fate.call == "unanswered" {
 		return deed{}, errors.New("refunded, and the answer is lost")
 	}
-	return f.Refunds[p.refundKey()], nil
+	return d, err
 }
 
-func (f *fickle) findRefund(_ context.Context, p payment) (deed, error) {
-	if !f.fate.find {
-		return deed{}, fmt.Errorf("unreachable: %w", errIdle)
+func (w *World) giveBack(charge, key string, amount int64) (deed, error) {
+	if d, done := w.Refunds[key]; done {
+		return d, nil
 	}
-	return f.Refunds[p.refundKey()], nil
+	c := w.Charges[charge]
+	if amount > c.left() {
+		return deed{}, errors.New("so much is not left")
+	}
+	c.Refunded += amount
+	w.Charges[charge], w.Refunds[key] = c, deed{Key: key, Status: deedSucceeded, Amount: amount}
+	return w.Refunds[key], nil
 }

@@ -14,6 +14,9 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
+// price is what the order costs.
+const price = 500
+
 // World is the payment of one order.
 type World struct {
 	interleavings.Outbox
@@ -77,6 +80,14 @@ func (w *World) Moves() (moves []interleavings.Move) {
 		}
 		if !w.Calm {
 			can(func() (string, error) { w.drop(i); return "a worker dies", nil })
+		}
+	}
+	if c := w.Charges[w.Row.OrderID]; !w.Calm && w.Row.Status == refunding && c.left() == price {
+		for _, part := range []int64{price / 2, price} {
+			can(func() (string, error) {
+				_, err := w.giveBack(c.Key, "by hand", part)
+				return fmt.Sprintf("a person gives back %d of %d at the provider", part, price), err
+			})
 		}
 	}
 	if w.Late != "" {
@@ -148,8 +159,10 @@ func (w *World) Tell(_ string, f *interleavings.Facts) {
 		if d.Status == deedSucceeded {
 			f.Charged++
 		}
+		if d.Refunded > 0 && d.left() == 0 {
+			f.Refunded++
+		}
 	}
-	f.Refunded = len(w.Refunds)
 	f.Busy = w.Row.DueAt != nil
 	if net := f.Charged - f.Refunded; w.Row.Status.settled() && (net == 1) != (w.Row.Status == taken) {
 		f.Wrong = fmt.Sprintf("payments and the provider's ledger agree: %s, and the ledger says %d", w.Row.Status, net)
