@@ -150,8 +150,9 @@ func TestRefundsGiveBackAtMostWhatWasTaken(t *testing.T) {
 	if len(found) != 1 || found[0] != read[refund](t, again) || found[0].ChargeKey != "c" || found[0].Status != "succeeded" {
 		t.Errorf("by its key: %+v", found)
 	}
-	if c := items[charge](t, s.get("/provider/charges?key=c")); c[0].Refunded != 100 {
-		t.Errorf("refunded: %+v", c)
+	c := items[charge](t, s.get("/provider/charges?key=c"))[0]
+	if c.Refunded != 100 || len(c.Refunds) != 2 || c.Refunds[0] != found[0] || c.Refunds[1].Key != "r2" {
+		t.Errorf("the charge: %+v", c)
 	}
 	kinds := []string{}
 	for _, e := range items[entry](t, s.get("/provider/ledger")) {

@@ -39,7 +39,7 @@ var mutants = []mutant{
 		name:   "refund",
 		what:   "payments: refunded is what was not even asked for",
 		file:   "services/payments/work.go",
-		old:    "d, err = t.provider.refund(ctx, c.payment)",
+		old:    "d, err = t.provider.refund(ctx, c.payment, charge.left())",
 		new:    `d = deed{ID: "refunded", Status: deedSucceeded}`,
 		breach: "a cancelled order costs nothing",
 	},

@@ -42,7 +42,7 @@ var parts = map[string]map[string][]string{
 		"payment.go":  nil,
 		"consume.go":  nil,
 		"work.go":     {"lease", "ask", "askRefund", "record"},
-		"provider.go": {"provider", "errIdle", "deed", "deedSucceeded"},
+		"provider.go": {"provider", "errIdle", "deed", "left", "deedSucceeded"},
 	},
 	"shipping": {
 		"shipment.go": nil,

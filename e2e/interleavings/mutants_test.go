@@ -175,6 +175,14 @@ var mutants = []mutant{
 		breach: "stranded",
 	},
 	{
+		what:   "payments: what a person has given back at the provider is to be given back again",
+		file:   "payments/work.go",
+		old:    "t.provider.refund(ctx, c.payment, charge.left())",
+		new:    "t.provider.refund(ctx, c.payment, charge.Amount)",
+		flags:  providerFails,
+		breach: "stranded",
+	},
+	{
 		what:   "shipping: a shipment that was cancelled before it came is arranged all the same",
 		file:   "shipping/shipment.go",
 		old:    "	if s.Status != \"\" {\n		return turn{s, s.announced(0)}",

@@ -29,6 +29,7 @@ type Report struct {
 	Needy    int              `json:"need_attention"` // orders that wait for a person, and are not at their end
 	Rules    []Result         `json:"rules"`
 	Breaches []Breach         `json:"breaches"`
+	ByHand   []Deed           `json:"by_hand"`
 	Stories  map[string]Story `json:"stories"` // of what breaches are about
 }
 
@@ -43,6 +44,12 @@ type Result struct {
 type Breach struct {
 	Rule    string `json:"rule"`
 	Subject string `json:"subject"` // an order's id, a SKU, or the name of a queue
+	What    string `json:"what"`
+}
+
+// Deed is what a person did past the system. It is no breach, but somebody should be able to say why.
+type Deed struct {
+	Subject string `json:"subject"` // an order's id
 	What    string `json:"what"`
 }
 
@@ -97,7 +104,7 @@ func unless(holds bool, format string, args ...any) string {
 // Check holds the books against the rules.
 func Check(books Books, expected Expectations) Report {
 	b := index(books, expected)
-	report := Report{Orders: len(b.Orders), Breaches: []Breach{}, Stories: map[string]Story{}}
+	report := Report{Orders: len(b.Orders), Breaches: []Breach{}, ByHand: append([]Deed{}, b.byHand()...), Stories: map[string]Story{}}
 	for _, o := range b.Orders {
 		if o.AttentionSince != nil && !b.Saga.final(o.Status) {
 			report.Needy++

@@ -108,10 +108,41 @@ func sound(t *testing.T) Books {
 // pay writes an entry into the provider's ledger.
 func (b *Books) pay(kind, id, order string, amount int64) {
 	e := Entry{Seq: len(b.Ledger) + 1, Kind: kind, ID: id, Key: order, Reference: order, Amount: amount, Currency: "EUR", At: began}
-	if kind == "decline" {
+	switch kind {
+	case "decline":
 		e.Code = "card_declined"
+	case "refund":
+		e.Key = "refund-" + order
 	}
 	b.Ledger = append(b.Ledger, e)
+}
+
+// giveBack is what a person does at the provider.
+func (b *Books) giveBack(order string, amount int64) {
+	b.pay("refund", "re9", order, amount)
+	b.Ledger[len(b.Ledger)-1].Key = "by hand"
+}
+
+func TestWhatPeopleDidPastTheSystemIsListed(t *testing.T) {
+	t.Parallel()
+	b := sound(t)
+	if r := Check(b, Expectations{}); len(r.ByHand) != 0 {
+		t.Errorf("%+v", r.ByHand)
+	}
+	b.giveBack("delivered", 600)
+	b.Ledger = slices.Delete(b.Ledger, 2, 3)
+	b.Payments[1].RefundID, b.Payments[1].SettledBy, b.Payments[1].SettledWhy = "", "olga", "repaid by bank transfer"
+	var out strings.Builder
+	Check(b, Expectations{}).Print(&out)
+	for _, want := range []string{
+		"delivered  6.00 EUR were given back at the provider (re9, key by hand) for an order that is delivered\n",
+		"cancelled  olga has settled the payment: repaid by bank transfer; 20.00 EUR are with the provider\n",
+		"no breach\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("nothing of %q in\n%s", want, out.String())
+		}
+	}
 }
 
 func TestSoundBooksHaveNoBreach(t *testing.T) {
@@ -139,6 +170,27 @@ func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
 		},
 		"a supplier order that was not placed yet": func(b *Books, _ *Expectations) {
 			b.Supplies[1].Status, b.Deliveries = "requested", b.Deliveries[:1]
+		},
+		"given back by hand, and the rest by payments": func(b *Books, _ *Expectations) {
+			b.Ledger[2].Amount, b.Ledger[2].Key = 1400, "refund-cancelled-1400"
+			b.giveBack("cancelled", 600)
+		},
+		"all given back by hand": func(b *Books, _ *Expectations) {
+			b.Ledger = slices.Delete(b.Ledger, 2, 3)
+			b.giveBack("cancelled", 600)
+			b.giveBack("cancelled", 1400)
+			b.Payments[1].RefundID = ""
+		},
+		"a rebate for what was delivered":       func(b *Books, _ *Expectations) { b.giveBack("delivered", 600) },
+		"all given back for what was delivered": func(b *Books, _ *Expectations) { b.giveBack("delivered", 2000) },
+		"an operator has settled the refund": func(b *Books, _ *Expectations) {
+			b.Ledger = slices.Delete(b.Ledger, 2, 3)
+			b.Payments[1].RefundID, b.Payments[1].SettledBy, b.Payments[1].SettledWhy = "", "olga", "repaid by bank transfer"
+		},
+		"an operator has settled what the provider could not tell": func(b *Books, _ *Expectations) {
+			b.Ledger = slices.Delete(b.Ledger, 2, 3)
+			b.Payments[1].Status, b.Payments[1].ChargeID, b.Payments[1].RefundID, b.Payments[1].SettledBy = "withdrawn", "", "", "olga"
+			b.Orders[cancelled].PaymentStatus = ""
 		},
 		"a dead letter that was expected": func(b *Books, e *Expectations) {
 			b.DeadLetters, e.Dead = []Message{{Where: "orders.events.dead", ID: "m7"}}, []string{"m7"}

@@ -137,6 +137,7 @@ type Payment struct {
 	Code, ChargeID, RefundID string
 	Trouble                  string
 	DueAt                    *time.Time // nil: it is settled
+	SettledBy, SettledWhy    string     // an operator, if the provider did not
 }
 
 // Entry is a line of the provider's ledger.

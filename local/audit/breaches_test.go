@@ -90,6 +90,10 @@ var moneyBreaches = []spoiled{
 		b.Payments[0].DueAt = &late
 	}},
 	{"another charge than payments knows", agreed, "delivered", func(b *Books, _ *Expectations) { b.Payments[0].ChargeID = "ch9" }},
+	{"the rest was given back by a refund that payments does not know", agreed, "cancelled", func(b *Books, _ *Expectations) {
+		b.Ledger[2].Amount, b.Ledger[2].ID = 1300, "re8"
+		b.giveBack("cancelled", 700)
+	}},
 	{"a decline that the provider never said", agreed, "declined", func(b *Books, _ *Expectations) {
 		b.Ledger = append(b.Ledger[:3:3], b.Ledger[4:]...)
 	}},

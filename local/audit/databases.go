@@ -53,9 +53,9 @@ func readOrders(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
 
 func readPayments(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
 	b.Payments, err = collect(ctx, tx, func(p *Payment) []any {
-		return []any{&p.OrderID, &p.Status, &p.Amount.Amount, &p.Amount.Currency, &p.Code, &p.ChargeID, &p.RefundID, &p.Trouble, &p.DueAt}
+		return []any{&p.OrderID, &p.Status, &p.Amount.Amount, &p.Amount.Currency, &p.Code, &p.ChargeID, &p.RefundID, &p.Trouble, &p.DueAt, &p.SettledBy, &p.SettledWhy}
 	}, `
-		SELECT order_id::text, status, amount, currency, code, charge_id, refund_id, trouble, due_at
+		SELECT order_id::text, status, amount, currency, code, charge_id, refund_id, trouble, due_at, settled_by, settled_why
 		FROM payments
 		ORDER BY order_id`)
 	return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 var moneyRules = []rule{
@@ -15,14 +16,17 @@ var moneyRules = []rule{
 	}},
 	{"a delivered order is charged its price", func(b *indexed, see func(string, string)) {
 		b.ended("delivered", func(o Order) {
+			// What a person has given back of it is theirs to account for: it is listed, see byHand.
 			net := balance(b.entries[o.ID])
+			net.Amount += byHand(b.entries[o.ID])
 			see(o.ID, unless(net == o.Total, "it is delivered for %s, and its price is %s", net, o.Total))
 		})
 	}},
 	{"a cancelled order costs nothing", func(b *indexed, see func(string, string)) {
 		b.ended("cancelled", func(o Order) {
-			net := balance(b.entries[o.ID])
-			see(o.ID, unless(net.Amount == 0, "it is cancelled and costs %s", net))
+			net, p := balance(b.entries[o.ID]), b.payment[o.ID]
+			settled := p != nil && p.SettledBy != ""
+			see(o.ID, unless(net.Amount == 0 || settled, "it is cancelled and costs %s", net))
 		})
 	}},
 	{"the payment of an order at its end is settled", func(b *indexed, see func(string, string)) {
@@ -70,16 +74,26 @@ func balance(entries []Entry) (net Money) {
 	return net
 }
 
-// differs says how a payment that is settled differs from the provider's entries about it.
+// differs says how a payment that is settled differs from the provider's entries about it. What people gave back there is
+// not payments' doing, but there is so much less for payments to give back.
 func (p Payment) differs(entries []Entry) string {
+	if p.Status == "withdrawn" && p.SettledBy != "" {
+		return "" // somebody knew better than the provider could say
+	}
+	rest := p
+	rest.Amount.Amount -= byHand(entries)
 	wanted := map[string][]string{
 		"taken":    {p.line("charge", p.ChargeID)},
-		"refunded": {p.line("charge", p.ChargeID), p.line("refund", p.RefundID)},
+		"refunded": {p.line("charge", p.ChargeID), rest.line("refund", p.RefundID)},
 		"declined": {"decline " + p.Code},
 	}[p.Status]
+	if nothing := rest.Amount.Amount == 0 || p.SettledBy != ""; p.Status == "refunded" && p.RefundID == "" && nothing {
+		wanted = wanted[:1]
+	}
 	var found []string
 	for _, e := range entries {
 		switch {
+		case e.byHand():
 		case e.Kind != "decline":
 			found = append(found, fmt.Sprintf("%s of %s (%s)", e.Kind, e.money(), e.ID))
 		case p.Status != "withdrawn": // there, it may have been declined before anybody knew
@@ -87,6 +101,39 @@ func (p Payment) differs(entries []Entry) string {
 		}
 	}
 	return unless(slices.Equal(wanted, found), "payments has it %s and expects %q of the provider, whose ledger has %q", p.Status, wanted, found)
+}
+
+// byHand reports whether a person gave that back at the provider: the keys of payments are made of the order's id.
+func (e Entry) byHand() bool {
+	ours, own := strings.CutPrefix(e.Key, "refund-"+e.Reference)
+	return e.Kind == "refund" && !(own && (ours == "" || ours[0] == '-'))
+}
+
+// byHand is what people gave back of an order's money at the provider.
+func byHand(entries []Entry) (sum int64) {
+	for _, e := range entries {
+		if e.byHand() {
+			sum += e.Amount
+		}
+	}
+	return sum
+}
+
+// byHand lists what people did with money and parcels past the system. It is no breach: what was paid is with the customer, or is for what
+// was delivered. But the books of the system cannot say why, and somebody has to.
+func (b *indexed) byHand() (deeds []Deed) {
+	for _, o := range b.Orders {
+		add := func(what string, args ...any) { deeds = append(deeds, Deed{o.ID, fmt.Sprintf(what, args...)}) }
+		for _, e := range b.entries[o.ID] {
+			if e.byHand() {
+				add("%s were given back at the provider (%s, key %s) for an order that is %s", e.money(), e.ID, e.Key, o.Status)
+			}
+		}
+		if p := b.payment[o.ID]; p != nil && p.SettledBy != "" {
+			add("%s has settled the payment: %s; %s are with the provider", p.SettledBy, p.SettledWhy, balance(b.entries[o.ID]))
+		}
+	}
+	return deeds
 }
 
 // line is the entry that a payment expects.

@@ -9,6 +9,9 @@ import (
 // storiesMost is how many stories are printed. A mistake that hits thousands of orders is understood from a few of them.
 const storiesMost = 20
 
+// byHandMost is how many deeds of people are printed.
+const byHandMost = 100
+
 // Print writes the report for people: each rule and how often it was checked, then each breach with its story.
 func (r Report) Print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -38,6 +41,16 @@ func (r Report) Print(out io.Writer) {
 	}
 	if told > storiesMost {
 		fmt.Fprintf(out, "\nand %s more with breaches: -json has all of them\n", count(told-storiesMost, "thing", "things"))
+	}
+	if len(r.ByHand) > 0 {
+		fmt.Fprintf(out, "\nby hand, which is no breach, but somebody should be able to say why:\n")
+	}
+	for i, deed := range r.ByHand {
+		if i == byHandMost {
+			fmt.Fprintf(out, "and %s more: -json has all of them\n", count(len(r.ByHand)-i, "deed", "deeds"))
+			break
+		}
+		fmt.Fprintf(out, "%s  %s\n", deed.Subject, deed.What)
 	}
 	if r.Needy > 0 {
 		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/operations.md\n", count(r.Needy, "order needs", "orders need"))

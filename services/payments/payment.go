@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/messages"
@@ -69,12 +68,6 @@ func (p payment) refundKey(amount int64) string {
 }
 
 const refundPrefix = "refund-"
-
-// asked reports whether a refund was asked for by payments, and not by a person at the provider.
-func (p payment) asked(key string) bool {
-	rest, ours := strings.CutPrefix(key, refundPrefix+p.OrderID)
-	return ours && (rest == "" || rest[0] == '-')
-}
 
 // claim is a payment that a worker has leased, as it was then. It has an AskedAt.
 type claim struct {

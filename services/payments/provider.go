@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/client"
@@ -131,6 +132,12 @@ func (h *httpProvider) do(ctx context.Context, call, path, key string, body any)
 		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)
 	}
 	return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
+}
+
+// asked reports whether a refund was asked for by payments, and not by a person at the provider.
+func (p payment) asked(key string) bool {
+	rest, ours := strings.CutPrefix(key, refundPrefix+p.OrderID)
+	return ours && (rest == "" || rest[0] == '-')
 }
 
 // readable refuses a deed that is neither done nor declined: the provider must be asked again what has become of it.
