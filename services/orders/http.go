@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -141,6 +142,11 @@ func (s *shop) getTracking(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if !identity.From(c.Request().Context()).Has(identity.ScopeOperations) {
+		for i := range timeline {
+			timeline[i].hand = hand{}
+		}
+	}
 	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline}
 	if o.Payment.Status != "" {
 		t.Payment = &o.Payment
@@ -163,6 +169,10 @@ func (s *shop) postCancellation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	by, err := cancelling(c, seen)
+	if err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
 	var o order
 	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
@@ -173,7 +183,7 @@ func (s *shop) postCancellation(c echo.Context) error {
 		if err := web.Condition(c.Request(), true, func(tag string) bool { return tag == tagOf(locked) }); err != nil {
 			return err
 		}
-		t, ok := locked.cancel(s.now(), s.patience)
+		t, ok := locked.cancel(by, s.now(), s.patience)
 		if !ok {
 			return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", locked.Status)
 		}
@@ -185,6 +195,28 @@ func (s *shop) postCancellation(c echo.Context) error {
 	}
 	c.Response().Header().Set("Location", pathOf(o))
 	return c.JSON(http.StatusAccepted, bodyOf(o))
+}
+
+// cancelling reads who asks for a cancellation, and why. The body may be left out; only an operator is named.
+func cancelling(c echo.Context, o order) (by hand, err error) {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if c.Request().ContentLength != 0 {
+		if err := web.JSON(c, &request); err != nil {
+			return hand{}, err
+		}
+		var fields fault.Fields
+		web.Text(&fields, "reason", request.Reason, 0, 500)
+		if err := fields.Err(); err != nil {
+			return hand{}, err
+		}
+	}
+	by.Why = request.Reason
+	if who := identity.From(c.Request().Context()).ID; who != o.CustomerID {
+		by.Operator = who
+	}
+	return by, nil
 }
 
 // visible returns the order of the request's path, if the caller may see it: a customer his own, an operator any. To
@@ -219,11 +251,15 @@ func (s *shop) getAttention(c echo.Context) error {
 		Reason     reason    `json:"reason,omitempty"`
 		Since      time.Time `json:"since"`
 		WaitsFor   string    `json:"waits_for"` // the command that has had no answer
-		Links      any       `json:"links"`
+		advice
+		Links map[string]string `json:"links"`
 	}
 	items := make([]item, len(orders))
 	for i, o := range orders {
-		items[i] = item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), steps[o.Status].asks(o).Kind(), bodyOf(o).Links}
+		waits, links := steps[o.Status].asks(o).Kind(), bodyOf(o).Links
+		todo := adviceOn(waits)
+		maps.Copy(links, todo.links(o))
+		items[i] = item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), waits, todo, links}
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, map[string]any{"items": items})

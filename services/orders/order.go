@@ -62,6 +62,13 @@ type entry struct {
 	At     time.Time `json:"at"`
 	Status status    `json:"status"`
 	What   string    `json:"what"`
+	hand
+}
+
+// hand is the operator whose doing an entry is, and why they did it; empty: nobody's. Customers are not told.
+type hand struct {
+	Operator string `json:"operator,omitempty"`
+	Why      string `json:"why,omitempty"`
 }
 
 // turn is what an event makes of an order.
@@ -99,6 +106,10 @@ func (o order) hear(m messages.Message, now time.Time, p patience) (t turn, move
 		return turn{order: o}, false
 	}
 	r := moves[i]
+	by := settledBy(m)
+	if by != (hand{}) {
+		r.what = "settled by the shop: " + r.what
+	}
 	switch {
 	case !r.to.backward():
 		o.Reason = "" // on its way again, or still
@@ -106,36 +117,59 @@ func (o order) hear(m messages.Message, now time.Time, p patience) (t turn, move
 		o.Reason = r.why
 	}
 	if r.to == o.Status {
-		return o.note(r.what, now), true
+		return o.note(r.what, now).by(by), true
 	}
-	return o.enter(r.to, r.what, now, p), true
+	return o.enter(r.to, r.what, now, p).by(by), true
 }
 
-// cancel is the turn that a customer's request brings. ok is false once the parcel has left.
-func (o order) cancel(now time.Time, p patience) (t turn, ok bool) {
+// settledBy is whose word an event is, if nobody outside would give one.
+func settledBy(m messages.Message) hand {
+	var s *messages.Settlement
+	switch m := m.(type) {
+	case messages.PaymentRefunded:
+		s = m.Settled
+	case messages.ShipmentDelivered:
+		s = m.Settled
+	case messages.ShipmentFailed:
+		s = m.Settled
+	}
+	if s == nil {
+		return hand{}
+	}
+	return hand{s.Operator, s.Reason}
+}
+
+// cancel is the turn that a request brings: the customer's own, or an operator's, who is then named. ok is false once the
+// parcel has left.
+func (o order) cancel(by hand, now time.Time, p patience) (t turn, ok bool) {
 	switch back := steps[o.Status].back; {
 	case o.Status.backward(): // it is on its way there, or there
 		return turn{order: o}, true
 	case back == "":
 		return turn{order: o}, false
 	default:
+		what := "cancellation requested"
 		o.Reason = customerRequest
-		return o.enter(back, "cancellation requested", now, p), true
+		if by.Operator != "" {
+			what += " by the shop"
+			o.Reason = operatorRequest
+		}
+		return o.enter(back, what, now, p).by(by), true
 	}
 }
 
 // check is the turn that a deadline brings. moved is false when the order has gone on since the deadline was set.
 func (o order) check(c messages.CheckProgress, now time.Time, p patience) (t turn, moved bool) {
 	s := steps[o.Status]
-	passed := c.Attempt + 1
+	passed, tries := c.Attempt+1, p.tries(o.Status)
 	switch {
 	case c.Step != o.Step || o.Status.final():
 		return turn{order: o}, false
-	case passed > p.Tries && s.back != "":
+	case passed > tries && s.back != "":
 		o.Reason = expired
 		return o.enter(s.back, "took too long, turning back", now, p), true
 	}
-	if passed > p.Tries && o.AttentionSince == nil {
+	if passed > tries && o.AttentionSince == nil {
 		o.AttentionSince = &now
 		t = o.note("takes longer than it should, a person has been told", now)
 	} else {
@@ -179,6 +213,12 @@ func (o order) write(what string, entered bool, now time.Time) turn {
 		OrderID: o.ID, CustomerID: o.CustomerID, Seq: e.Seq, Status: string(e.Status), Entered: entered,
 		Reason: string(o.Reason), What: what, At: now,
 	}}}
+}
+
+// by names in the timeline whose doing the turn is.
+func (t turn) by(h hand) turn {
+	t.entry.hand = h
+	return t
 }
 
 func (t *turn) await(passed int, now time.Time, p patience) {

@@ -110,7 +110,7 @@ func (w *world) anything() {
 		w.restock()
 	case "cancel":
 		before := w.order.Status
-		turn, ok := w.order.cancel(w.now, testPatience)
+		turn, ok := w.order.cancel(hand{}, w.now, testPatience)
 		if ok == (before == shipped || before == delivered) {
 			w.t.Fatalf("cancellation while %s: %t", before, ok)
 		}
@@ -218,9 +218,14 @@ func (w *world) restock() {
 func (w *world) outside() bool {
 	switch {
 	case w.charge == "requested":
-		if rapid.IntRange(0, 3).Draw(w.t, "card") == 0 {
+		switch rapid.IntRange(0, 4).Draw(w.t, "card") {
+		case 0:
 			w.charge = "declined"
-		} else {
+		case 1: // and a person gives it back at once
+			w.charge = "refunded"
+			w.charges++
+			w.refunds++
+		default:
 			w.charge = "taken"
 			w.charges++
 		}
@@ -254,6 +259,8 @@ func (w *world) sayCharge() {
 		w.say(messages.PaymentTaken{OrderID: "o", Amount: messages.Money{Amount: 500, Currency: "EUR"}})
 	case "declined":
 		w.say(messages.PaymentDeclined{OrderID: "o"})
+	case "refunded":
+		w.say(messages.PaymentRefunded{OrderID: "o", Amount: messages.Money{Amount: 500, Currency: "EUR"}})
 	}
 }
 

@@ -30,8 +30,10 @@ type reason string
 const (
 	outOfStock      reason = "out_of_stock"
 	paymentDeclined reason = "payment_declined"
+	paymentReturned reason = "payment_returned" // a person gave it back at the provider before anything was shipped
 	undeliverable   reason = "undeliverable"
 	customerRequest reason = "customer_request"
+	operatorRequest reason = "operator_request"
 	expired         reason = "expired"
 )
 
@@ -40,7 +42,7 @@ type step struct {
 	asks  func(order) messages.Message   // sent on entering the status, and again whenever its patience is over
 	quiet bool                           // not on entering: the answer is on its way, as an answer to an earlier step
 	waits func(patience) time.Duration   // until it asks again; doubled each time
-	back  status                         // where a customer's cancellation, or running out of patience, turns it
+	back  status                         // where a cancellation, or running out of patience, turns it
 	tells func(order) []messages.Message // events on entering
 }
 
@@ -79,6 +81,7 @@ var moves = []move{
 
 	{in: reserved, on: kind[messages.PaymentTaken](), to: paid, what: "paid, arranging shipment"},
 	{in: reserved, on: kind[messages.PaymentDeclined](), to: releasing, why: paymentDeclined, what: "payment declined, giving the stock back"},
+	{in: reserved, on: kind[messages.PaymentRefunded](), to: releasing, why: paymentReturned, what: "payment given back at the provider, giving the stock back"},
 
 	{in: paid, on: kind[messages.ShipmentArranged](), to: paid, what: "shipment arranged with the carrier"},
 	{in: paid, on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"},
@@ -92,7 +95,7 @@ var moves = []move{
 	{in: shipped, on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "could not be delivered, refunding"},
 
 	{in: withdrawing, on: kind[messages.ShipmentCancelled](), to: refunding, what: "shipment called back, refunding"},
-	{in: withdrawing, on: kind[messages.ShipmentFailed](), to: refunding, what: "not shipped, refunding"},
+	{in: withdrawing, on: kind[messages.ShipmentFailed](), to: refunding, what: "will not arrive, refunding"},
 	{in: withdrawing, on: kind[messages.CancellationRefused](), to: shipped, what: "too late to cancel: already dispatched"},
 	{in: withdrawing, on: kind[messages.ShipmentDispatched](), to: shipped, what: "too late to cancel: dispatched"},
 	{in: withdrawing, on: kind[messages.ShipmentInTransit](), to: shipped, what: "too late to cancel: in transit"},
@@ -122,7 +125,18 @@ type patience struct {
 	Dispatch  time.Duration `env:"DISPATCH_PATIENCE" envDefault:"1h"`   // for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_PATIENCE" envDefault:"72h"`  // for the parcel to arrive
 	Longest   time.Duration `env:"LONGEST_PATIENCE" envDefault:"24h"`
-	Tries     int           `env:"PATIENCE_TRIES" envDefault:"5"` // deadlines in one status before it turns back or a person should look
+	Tries     int           `env:"PATIENCE_TRIES" envDefault:"5"` // deadlines in one status before it turns back or a person should look; in a step back 2, or fewer
+}
+
+// backTries is how many deadlines pass in a step back before a person should look. It takes a second when all is well, and
+// nothing but its answer ends it.
+const backTries = 2
+
+func (p patience) tries(s status) int {
+	if s.backward() {
+		return min(p.Tries, backTries)
+	}
+	return p.Tries
 }
 
 func (p patience) step() time.Duration      { return p.Step }

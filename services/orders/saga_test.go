@@ -43,6 +43,9 @@ func TestSagaScripts(t *testing.T) {
 		calledBack       = messages.ShipmentCancelled{OrderID: id}
 		refused          = messages.CancellationRefused{OrderID: id}
 		cancel           = customerCancels{}
+		operatorCancels  = customerCancels{Operator: "olga", Why: "the shelf is broken"}
+		settled          = messages.PaymentRefunded{OrderID: id, Settled: &messages.Settlement{Operator: "olga", Reason: "repaid"}}
+		lost             = messages.ShipmentFailed{OrderID: id, At: at, Settled: &messages.Settlement{Operator: "olga", Reason: "it is lost"}}
 		tooLong          = outOfPatience{}
 	)
 	for _, s := range []struct {
@@ -69,6 +72,10 @@ func TestSagaScripts(t *testing.T) {
 		{"cancelled too late by a moment", []any{stockReserved, paymentTaken, arranged, cancel, refused, dispatched, arrived}, delivered, "", "reserve_stock take_payment arrange_shipment cancel_shipment order_completed"},
 		{"the dispatch overtakes the refusal", []any{stockReserved, paymentTaken, cancel, dispatched, refused, arrived}, delivered, "", "reserve_stock take_payment arrange_shipment cancel_shipment order_completed"},
 		{"cancelled, and the parcel fails by itself", []any{stockReserved, paymentTaken, cancel, failed, refunded, stockReleased}, cancelled, customerRequest, "reserve_stock take_payment arrange_shipment cancel_shipment refund_payment release_stock order_cancelled"},
+		{"cancelled by an operator", []any{stockReserved, operatorCancels, nothingToRefund, stockReleased}, cancelled, operatorRequest, "reserve_stock take_payment refund_payment release_stock order_cancelled"},
+		{"given back at the provider before it was known to be charged", []any{stockReserved, refunded, stockReleased}, cancelled, paymentReturned, "reserve_stock take_payment release_stock order_cancelled"},
+		{"an operator settles the refund", []any{stockReserved, cancel, settled, stockReleased}, cancelled, customerRequest, "reserve_stock take_payment refund_payment release_stock order_cancelled"},
+		{"an operator settles the parcel, and the refund", []any{stockReserved, paymentTaken, dispatched, lost, settled, stockReleased}, cancelled, undeliverable, "reserve_stock take_payment arrange_shipment refund_payment release_stock order_cancelled"},
 		{"no answer about the stock", []any{tooLong, stockReleased}, cancelled, expired, "reserve_stock reserve_stock reserve_stock release_stock order_cancelled"},
 		{"no answer about the payment", []any{stockReserved, tooLong, nothingToRefund, stockReleased}, cancelled, expired, "reserve_stock take_payment take_payment take_payment refund_payment release_stock order_cancelled"},
 		{"never dispatched", []any{stockReserved, paymentTaken, tooLong, calledBack, refunded, stockReleased}, cancelled, expired, "reserve_stock take_payment arrange_shipment arrange_shipment arrange_shipment cancel_shipment refund_payment release_stock order_cancelled"},
@@ -96,11 +103,33 @@ func TestSagaScripts(t *testing.T) {
 	}
 }
 
+// Nothing but its answer ends a step back: a person is told sooner than of what turns back by itself.
+func TestAStepBackIsSoonShownToAPerson(t *testing.T) {
+	t.Parallel()
+	p := patience{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 5}
+	told := func(o order) (after time.Duration) {
+		begun := o.UpdatedAt
+		c, now := messages.CheckProgress{OrderID: o.ID, Step: o.Step}, begun.Add(p.until(o.Status, 0))
+		for o.AttentionSince == nil && after < 100*time.Hour {
+			t, _ := o.check(c, now, p)
+			o, c, after = t.order, *t.check, now.Sub(begun)
+			now = t.due
+		}
+		return after
+	}
+	at := time.Unix(0, 0)
+	for s, want := range map[status]time.Duration{withdrawing: 7 * time.Minute, refunding: 7 * time.Minute, releasing: 7 * time.Minute, shipped: 55 * time.Hour} {
+		if got := told(order{ID: "o"}.enter(s, "", at, p).order); got != want {
+			t.Errorf("%s: a person is told after %s, want %s", s, got, want)
+		}
+	}
+}
+
 const paymentDeclined_ = paymentDeclined // the scripts use the name for the event
 
 // Events of a script that are no messages.
 type (
-	customerCancels struct{}
+	customerCancels hand     // or an operator
 	outOfPatience   struct{} // all the deadlines of the status, one after another
 )
 
@@ -129,7 +158,7 @@ func (l *life) hear(event any) {
 	l.now = l.now.Add(time.Second)
 	switch event := event.(type) {
 	case customerCancels:
-		t, _ := l.order.cancel(l.now, testPatience)
+		t, _ := l.order.cancel(hand(event), l.now, testPatience)
 		l.take(t)
 	case outOfPatience:
 		for range testPatience.Tries + 1 {

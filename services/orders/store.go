@@ -91,7 +91,7 @@ func ordersInNeed(ctx context.Context, q querier, limit int) ([]order, error) {
 // timelineOf returns an order's timeline, oldest first.
 func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
 	rows, err := q.Query(ctx, `
-		SELECT seq, at, status, what
+		SELECT seq, at, status, what, operator, why
 		FROM timeline
 		WHERE order_id = $1
 		ORDER BY seq`, id)
@@ -126,8 +126,9 @@ func write(ctx context.Context, tx pgx.Tx, t turn, order string, args ...any) er
 	batch.Queue(order, args...)
 	if t.entry != nil {
 		batch.Queue(`
-			INSERT INTO timeline (order_id, seq, at, status, what)
-			VALUES ($1, $2, $3, $4, $5)`, t.order.ID, t.entry.Seq, t.entry.At, t.entry.Status, t.entry.What)
+			INSERT INTO timeline (order_id, seq, at, status, what, operator, why)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			t.order.ID, t.entry.Seq, t.entry.At, t.entry.Status, t.entry.What, t.entry.Operator, t.entry.Why)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write order %s: %w", t.order.ID, err)

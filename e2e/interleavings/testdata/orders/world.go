@@ -61,7 +61,7 @@ func (w *World) Moves() []interleavings.Move {
 			return "takes the order of a customer", updateOrder(nil, w, w.Order.place(interleavings.Now, patient))
 		}}}
 	}
-	t, ok := w.Order.cancel(interleavings.Now, patient)
+	t, ok := w.Order.cancel(hand{}, interleavings.Now, patient)
 	if !ok {
 		return nil
 	}

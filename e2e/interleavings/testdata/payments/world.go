@@ -82,7 +82,8 @@ func (w *World) Moves() (moves []interleavings.Move) {
 			can(func() (string, error) { w.drop(i); return "a worker dies", nil })
 		}
 	}
-	if c := w.Charges[w.Row.OrderID]; !w.Calm && w.Row.Status == refunding && c.left() == price {
+	// While an order is charged, nobody may know of it yet: when it is known, a person who gives it back gives goods away.
+	if c := w.Charges[w.Row.OrderID]; !w.Calm && (w.Row.Status == refunding || w.Row.Status == requested && len(w.Workers) == 0) && c.left() == price {
 		for _, part := range []int64{price / 2, price} {
 			can(func() (string, error) {
 				_, err := w.giveBack(c.Key, "by hand", part)
