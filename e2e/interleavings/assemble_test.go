@@ -45,10 +45,11 @@ var parts = map[string]map[string][]string{
 		"provider.go": {"provider", "errIdle", "deed", "left", "deedSucceeded"},
 	},
 	"shipping": {
-		"shipment.go": nil,
-		"consume.go":  nil,
-		"work.go":     {"lease", "pace", "ask", "record"},
-		"carrier.go":  {"carrier", "errIdle", "parcel", "alive"},
+		"shipment.go":   nil,
+		"settlement.go": nil,
+		"consume.go":    nil,
+		"work.go":       {"lease", "pace", "ask", "record"},
+		"carrier.go":    {"carrier", "errIdle", "parcel", "alive"},
 	},
 }
 

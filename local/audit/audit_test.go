@@ -20,7 +20,7 @@ func way(id, reason string, units int, statuses ...string) Order {
 		Total: Money{int64(units) * 1000, "EUR"}, Seq: len(statuses), PlacedAt: began,
 	}
 	for i, s := range statuses {
-		o.Timeline = append(o.Timeline, TimelineEntry{id, i + 1, began.Add(time.Duration(i) * time.Second), s, "now " + s})
+		o.Timeline = append(o.Timeline, TimelineEntry{id, i + 1, began.Add(time.Duration(i) * time.Second), s, "now " + s, "", ""})
 	}
 	return o
 }
@@ -132,9 +132,11 @@ func TestWhatPeopleDidPastTheSystemIsListed(t *testing.T) {
 	b.giveBack("delivered", 600)
 	b.Ledger = slices.Delete(b.Ledger, 2, 3)
 	b.Payments[1].RefundID, b.Payments[1].SettledBy, b.Payments[1].SettledWhy = "", "olga", "repaid by bank transfer"
+	b.Shipments[0].SettledBy, b.Shipments[0].SettledWhy = "oscar", "the neighbour has it"
 	var out strings.Builder
 	Check(b, Expectations{}).Print(&out)
 	for _, want := range []string{
+		"delivered  oscar has settled the shipment as delivered: the neighbour has it\n",
 		"delivered  6.00 EUR were given back at the provider (re9, key by hand) for an order that is delivered\n",
 		"cancelled  olga has settled the payment: repaid by bank transfer; 20.00 EUR are with the provider\n",
 		"no breach\n",
@@ -191,6 +193,12 @@ func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
 			b.Ledger = slices.Delete(b.Ledger, 2, 3)
 			b.Payments[1].Status, b.Payments[1].ChargeID, b.Payments[1].RefundID, b.Payments[1].SettledBy = "withdrawn", "", "", "olga"
 			b.Orders[cancelled].PaymentStatus = ""
+		},
+		"an operator has settled a parcel that the carrier lost": func(b *Books, _ *Expectations) {
+			b.Parcels, b.Shipments[0].SettledBy = b.Parcels[1:], "olga"
+		},
+		"an operator has settled a parcel that the carrier has on its way for ever": func(b *Books, _ *Expectations) {
+			b.Parcels[1].Status, b.Shipments[1].Status, b.Shipments[1].SettledBy = "in_transit", "failed", "olga"
 		},
 		"a dead letter that was expected": func(b *Books, e *Expectations) {
 			b.DeadLetters, e.Dead = []Message{{Where: "orders.events.dead", ID: "m7"}}, []string{"m7"}

@@ -86,10 +86,11 @@ type Order struct {
 
 // TimelineEntry is a line of an order's timeline.
 type TimelineEntry struct {
-	OrderID      string
-	Seq          int
-	At           time.Time
-	Status, What string
+	OrderID       string
+	Seq           int
+	At            time.Time
+	Status, What  string
+	Operator, Why string // whose doing it is, if somebody's
 }
 
 // Promise is an order's id that a customer was answered with under an Idempotency-Key.
@@ -166,6 +167,7 @@ type Shipment struct {
 	Stages                  []Stage
 	Trouble                 string
 	DueAt                   *time.Time // nil: there is nothing to do
+	SettledBy, SettledWhy   string     // an operator, if the carrier could not say
 }
 
 // Parcel is the same, in the carrier's books.

@@ -35,7 +35,7 @@ var orderBreaches = []spoiled{
 	}},
 	{"a way that the saga has not", timeline, "sold out", func(b *Books, _ *Expectations) {
 		o := way("sold out", "out_of_stock", 99, "placed", "shipped", "delivered")
-		b.Orders[soldOut].Timeline = append(o.Timeline[:2:2], TimelineEntry{"sold out", 3, late, "cancelled", "cancelled"})
+		b.Orders[soldOut].Timeline = append(o.Timeline[:2:2], TimelineEntry{"sold out", 3, late, "cancelled", "cancelled", "", ""})
 		b.Orders[soldOut].Seq = 3
 	}},
 	{"a timeline that begins in the middle", timeline, "declined", func(b *Books, _ *Expectations) {
@@ -49,11 +49,11 @@ var orderBreaches = []spoiled{
 	{"no timeline", timeline, "declined", func(b *Books, _ *Expectations) { b.Orders[declined].Timeline = nil }},
 	{"an event that was heard twice", timeline, "waiting", func(b *Books, _ *Expectations) {
 		o := &b.Orders[waiting]
-		o.Timeline, o.Seq = append(o.Timeline, TimelineEntry{"waiting", 3, late, "backordered", o.Timeline[1].What}), 3
+		o.Timeline, o.Seq = append(o.Timeline, TimelineEntry{"waiting", 3, late, "backordered", o.Timeline[1].What, "", ""}), 3
 	}},
 	{"an entry after the end", timeline, "delivered", func(b *Books, _ *Expectations) {
 		o := &b.Orders[delivered]
-		o.Timeline, o.Seq = append(o.Timeline, TimelineEntry{"delivered", 6, late, "delivered", "again"}), 6
+		o.Timeline, o.Seq = append(o.Timeline, TimelineEntry{"delivered", 6, late, "delivered", "again", "", ""}), 6
 	}},
 	{"a delivered order with a reason", "a cancelled order has a reason, a delivered one has none", "delivered", func(b *Books, _ *Expectations) {
 		b.Orders[delivered].Reason = "expired"

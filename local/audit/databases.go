@@ -23,9 +23,9 @@ func readOrders(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
 		return fmt.Errorf("orders: %w", err)
 	}
 	timeline, err := collect(ctx, tx, func(e *TimelineEntry) []any {
-		return []any{&e.OrderID, &e.Seq, &e.At, &e.Status, &e.What}
+		return []any{&e.OrderID, &e.Seq, &e.At, &e.Status, &e.What, &e.Operator, &e.Why}
 	}, `
-		SELECT order_id::text, seq, at, status, what
+		SELECT order_id::text, seq, at, status, what, operator, why
 		FROM timeline
 		ORDER BY order_id, seq`)
 	if err != nil {
@@ -102,9 +102,9 @@ func readInventory(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
 
 func readShipping(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
 	b.Shipments, err = collect(ctx, tx, func(s *Shipment) []any {
-		return []any{&s.OrderID, &s.Status, &s.Reason, &s.TrackingNumber, &s.Lines, &s.Stages, &s.Trouble, &s.DueAt}
+		return []any{&s.OrderID, &s.Status, &s.Reason, &s.TrackingNumber, &s.Lines, &s.Stages, &s.Trouble, &s.DueAt, &s.SettledBy, &s.SettledWhy}
 	}, `
-		SELECT order_id::text, status, reason, tracking_number, lines, stages, trouble, due_at
+		SELECT order_id::text, status, reason, tracking_number, lines, stages, trouble, due_at, settled_by, settled_why
 		FROM shipments
 		ORDER BY order_id`)
 	return err

@@ -132,6 +132,9 @@ func (b *indexed) byHand() (deeds []Deed) {
 		if p := b.payment[o.ID]; p != nil && p.SettledBy != "" {
 			add("%s has settled the payment: %s; %s are with the provider", p.SettledBy, p.SettledWhy, balance(b.entries[o.ID]))
 		}
+		if s := b.shipment[o.ID]; s.settled() {
+			add("%s has settled the shipment as %s: %s", s.SettledBy, s.Status, s.SettledWhy)
+		}
 	}
 	return deeds
 }

@@ -10,6 +10,10 @@ var parcelRules = []rule{
 	{"a delivered order was shipped once", func(b *indexed, see func(string, string)) {
 		b.ended("delivered", func(o Order) {
 			parcels := b.parcels[o.ID]
+			if b.shipment[o.ID].settled() {
+				see(o.ID, "")
+				return
+			}
 			if len(parcels) != 1 {
 				see(o.ID, fmt.Sprintf("it is delivered, and the carrier has %s of it", count(len(parcels), "parcel", "parcels")))
 				return
@@ -22,7 +26,7 @@ var parcelRules = []rule{
 	{"a cancelled order has no parcel on its way", func(b *indexed, see func(string, string)) {
 		b.ended("cancelled", func(o Order) {
 			on := slices.IndexFunc(b.parcels[o.ID], func(p Parcel) bool { return p.Status != "cancelled" && p.Status != "failed" })
-			if on < 0 {
+			if on < 0 || b.shipment[o.ID].settled() {
 				see(o.ID, "")
 				return
 			}
@@ -39,7 +43,7 @@ var parcelRules = []rule{
 	}},
 	{"shipping and the carrier agree", func(b *indexed, see func(string, string)) {
 		for _, s := range b.Shipments {
-			if s.DueAt == nil {
+			if s.DueAt == nil && !s.settled() {
 				see(s.OrderID, s.differs(b.parcels[s.OrderID]))
 			}
 		}
@@ -50,6 +54,9 @@ var parcelRules = []rule{
 		}
 	}},
 }
+
+// settled reports whether it is an operator's word, because the carrier could not give account of the parcel.
+func (s *Shipment) settled() bool { return s != nil && s.SettledBy != "" }
 
 // differs says how a shipment at its end differs from the carrier's parcels of it. One that the carrier gave up by itself
 // has failed in the eyes of shipping.

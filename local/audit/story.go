@@ -56,7 +56,11 @@ func (s *Story) order(o Order) {
 		s.add("orders", "a person has been told %s", at(*o.AttentionSince))
 	}
 	for _, e := range o.Timeline {
-		s.add("timeline", "%2d  %s  %-11s  %s", e.Seq, at(e.At), e.Status, e.What)
+		what := e.What
+		if e.Operator+e.Why != "" {
+			what += ": " + spaced(e.Operator, e.Why)
+		}
+		s.add("timeline", "%2d  %s  %-11s  %s", e.Seq, at(e.At), e.Status, what)
 	}
 }
 

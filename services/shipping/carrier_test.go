@@ -125,6 +125,13 @@ func (f *fakeCarrier) carry(orderID string, stages ...status) {
 	f.move(f.parcels[orderID], stages...)
 }
 
+// forget makes the carrier lose all that it knows of an order.
+func (f *fakeCarrier) forget(orderID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.parcels, orderID)
+}
+
 // goes wrong from now on as fault says; nil: no more.
 func (f *fakeCarrier) goes(fault func(call string, act func()) int) {
 	f.mu.Lock()

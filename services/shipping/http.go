@@ -4,8 +4,12 @@ import (
 	"net/http"
 	"time"
 
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 )
 
@@ -13,6 +17,7 @@ import (
 // customer sees his parcel in the tracking of his order; this is for operators.
 func (d *dock) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
 	e.GET("/api/shipments/:order_id", d.getShipment, operator)
+	e.POST("/api/shipments/:order_id/settlement", d.postSettlement, operator)
 }
 
 // shipmentBody is a shipment as the API shows it.
@@ -32,6 +37,27 @@ type shipmentBody struct {
 	Trouble           string           `json:"trouble,omitempty"`
 	CreatedAt         time.Time        `json:"created_at"`
 	UpdatedAt         time.Time        `json:"updated_at"` // of the last news
+
+	Settlement *settlementBody `json:"settlement,omitempty"` // when the carrier could not say what has become of it
+}
+
+type settlementBody struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+func bodyOf(s shipment) shipmentBody {
+	body := shipmentBody{
+		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
+		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: utc(s.EstimatedDelivery), Stages: s.Stages,
+		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: utc(s.DueAt), Trouble: s.Trouble,
+		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+	}
+	if s.SettledAt != nil {
+		body.Settlement = &settlementBody{s.SettledBy, s.SettledWhy, s.SettledAt.UTC()}
+	}
+	return body
 }
 
 func (d *dock) getShipment(c echo.Context) error {
@@ -44,12 +70,49 @@ func (d *dock) getShipment(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, shipmentBody{
-		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
-		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: utc(s.EstimatedDelivery), Stages: s.Stages,
-		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: utc(s.DueAt), Trouble: s.Trouble,
-		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+	return c.JSON(http.StatusOK, bodyOf(s))
+}
+
+// postSettlement takes an operator's word for what has become of a parcel, where the carrier cannot be brought to say. Orders
+// hears of it as of any other end.
+func (d *dock) postSettlement(c echo.Context) error {
+	id, err := uuid.Parse(c.Param("order_id"))
+	if err != nil {
+		return errNoShipment
+	}
+	var request struct {
+		Outcome status `json:"outcome"`
+		Reason  string `json:"reason"`
+	}
+	if err := web.JSON(c, &request); err != nil {
+		return err
+	}
+	var fields fault.Fields
+	fields.Check(request.Outcome == delivered || request.Outcome == failed, "outcome", "must be delivered or failed")
+	web.Text(&fields, "reason", request.Reason, 1, 500)
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	ctx, now := c.Request().Context(), d.now()
+	word := settlement{identity.From(ctx).ID, request.Reason, &now}
+	var settled shipment
+	err = d.db.Tx(ctx, func(tx pgx.Tx) error {
+		s, err := lockShipment(ctx, tx, id.String())
+		if err != nil {
+			return err
+		}
+		next, ok := s.settle(request.Outcome, word, now)
+		if !ok {
+			return fault.New(fault.Conflict, "the shipment is %s and cannot be settled as %s by hand", s.Status, request.Outcome)
+		}
+		settled = next.shipment
+		return save(s.Origin.Resume(ctx), tx, s, next)
 	})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, bodyOf(settled))
 }
 
 func utc(t *time.Time) *time.Time {

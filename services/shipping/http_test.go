@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +19,22 @@ import (
 // call makes a request with a token, or without when it is empty.
 func (f *fixture) call(method, path, token string) (*http.Response, []byte) {
 	f.Helper()
-	r, err := http.NewRequestWithContext(context.Background(), method, f.server.URL+path, nil)
+	return f.send(method, path, token, "")
+}
+
+func (f *fixture) post(path, token, request string) (*http.Response, []byte) {
+	f.Helper()
+	return f.send(http.MethodPost, path, token, request)
+}
+
+func (f *fixture) send(method, path, token, request string) (*http.Response, []byte) {
+	f.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, f.server.URL+path, strings.NewReader(request))
 	if err != nil {
 		f.Fatal(err)
+	}
+	if request != "" {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)

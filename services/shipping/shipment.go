@@ -41,6 +41,7 @@ const (
 	addressRefused     reason = "address_refused" // nothing was shipped
 	parcelRefused      reason = "parcel_refused"  // nothing was shipped, for another reason than the address
 	cancelledByCarrier reason = "cancelled_by_carrier"
+	settledByHand      reason = "settled_by_hand" // an operator says so
 )
 
 // stage is a step on a parcel's way, and when it was taken.
@@ -69,6 +70,7 @@ type shipment struct {
 	Origin            outbox.Origin // the command that brought it where it is
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // of the last news
+	settlement
 }
 
 // claim is a shipment that a worker has leased, as it was then.
@@ -259,9 +261,9 @@ func (s shipment) event(st stage) messages.Message {
 	case inTransit:
 		return messages.ShipmentInTransit{OrderID: s.OrderID, At: st.At}
 	case delivered:
-		return messages.ShipmentDelivered{OrderID: s.OrderID, At: st.At}
+		return messages.ShipmentDelivered{OrderID: s.OrderID, At: st.At, Settled: s.word()}
 	case failed:
-		return messages.ShipmentFailed{OrderID: s.OrderID, Reason: string(s.Reason), At: st.At}
+		return messages.ShipmentFailed{OrderID: s.OrderID, Reason: string(s.Reason), At: st.At, Settled: s.word()}
 	default:
 		return messages.ShipmentCancelled{OrderID: s.OrderID}
 	}

@@ -17,13 +17,14 @@ type querier interface {
 
 const shipmentColumns = `
 	order_id, address, lines, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted,
-	due_at, attempts, asked_at, trouble, origin, created_at, updated_at`
+	due_at, attempts, asked_at, trouble, origin, created_at, updated_at, settled_by, settled_why, settled_at`
 
 // fields are where shipmentColumns go to.
 func (s *shipment) fields() []any {
 	return []any{
 		&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
 		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.CreatedAt, &s.UpdatedAt,
+		&s.SettledBy, &s.SettledWhy, &s.SettledAt,
 	}
 }
 
@@ -67,7 +68,7 @@ func lockShipment(ctx context.Context, tx pgx.Tx, orderID string) (shipment, err
 func insertShipment(ctx context.Context, tx pgx.Tx, s shipment) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO shipments (`+shipmentColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, s.fields()...)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`, s.fields()...)
 	if err != nil {
 		return fmt.Errorf("insert shipment: %w", err)
 	}
@@ -79,10 +80,12 @@ func updateShipment(ctx context.Context, tx pgx.Tx, s shipment) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE shipments
 		SET status = $2, reason = $3, carrier = $4, tracking_number = $5, estimated_delivery = $6, stages = $7, cancel_wanted = $8,
-			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, updated_at = $14
+			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, updated_at = $14,
+			settled_by = $15, settled_why = $16, settled_at = $17
 		WHERE order_id = $1`,
 		s.OrderID, s.Status, s.Reason, s.Carrier, s.TrackingNumber, s.EstimatedDelivery, s.Stages, s.CancelWanted,
-		s.DueAt, s.Attempts, s.AskedAt, s.Trouble, s.Origin, s.UpdatedAt)
+		s.DueAt, s.Attempts, s.AskedAt, s.Trouble, s.Origin, s.UpdatedAt,
+		s.SettledBy, s.SettledWhy, s.SettledAt)
 	if err != nil {
 		return fmt.Errorf("update shipment: %w", err)
 	}

@@ -82,13 +82,19 @@ func (w *World) Moves() (moves []interleavings.Move) {
 			can(func() (string, error) { w.drop(i); return "a worker dies", nil })
 		}
 	}
-	// While an order is charged, nobody may know of it yet: when it is known, a person who gives it back gives goods away.
-	if c := w.Charges[w.Row.OrderID]; !w.Calm && (w.Row.Status == refunding || w.Row.Status == requested && len(w.Workers) == 0) && c.left() == price {
-		for _, part := range []int64{price / 2, price} {
+	if c := w.Charges[w.Row.OrderID]; !w.Calm && c.left() == price {
+		byHand := func(part int64) {
 			can(func() (string, error) {
 				_, err := w.giveBack(c.Key, "by hand", part)
 				return fmt.Sprintf("a person gives back %d of %d at the provider", part, price), err
 			})
+		}
+		switch {
+		case w.Row.Status == refunding:
+			byHand(price)
+			byHand(price / 2)
+		case w.Row.Status == requested && len(w.Workers) == 0: // once it is known to be charged, it would be a present
+			byHand(price)
 		}
 	}
 	if w.Late != "" {
