@@ -115,11 +115,12 @@ func sentence(s string) string {
 var notices = map[string]string{
 	"added":      "It is in your cart.",
 	"full":       "The cart is full: no more products fit in.",
-	"cancelled":  "Your order is being cancelled. What was charged is given back.",
+	"cancelled":  "The cancellation is on its way. This page shows what becomes of it.",
 	"late":       "It is too late to cancel: the parcel has left already.",
 	"replayed":   "The message is back in its queue.",
 	"discarded":  "The message was thrown away. Who did it and why was written down.",
 	"gone":       "Somebody else was faster: that message is no longer here.",
+	"settled":    "It is settled by your word. Who did it and why was written down.",
 	"stocked":    "The units are on the shelf.",
 	"signed-out": "You have signed out.",
 }

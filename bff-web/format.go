@@ -11,7 +11,7 @@ import (
 // labels are what people call the status of an order, the state of a payment, and the stages of a parcel.
 var labels = map[string]string{
 	"placed": "Placed", "backordered": "Waiting for stock", "reserved": "Reserved", "paid": "Paid", "shipped": "On its way", "delivered": "Delivered",
-	"withdrawing": "Calling the parcel back", "refunding": "Refunding", "releasing": "Giving the stock back", "cancelled": "Cancelled",
+	"withdrawing": "Calling the parcel back", "refunding": "Undoing the payment", "releasing": "Closing the order", "cancelled": "Cancelled",
 	"requested": "Asked for", "taken": "Paid", "declined": "Declined", "refunded": "Refunded",
 	"arranged": "Arranged with the carrier", "dispatched": "Handed over", "in_transit": "In transit", "failed": "Could not be delivered",
 }
@@ -22,17 +22,6 @@ func label(word string) string {
 	}
 	return strings.ReplaceAll(word, "_", " ")
 }
-
-// reasons are why an order was turned back, as a sentence.
-var reasons = map[string]string{
-	"out_of_stock":     "There was not enough in stock. Nothing was charged.",
-	"payment_declined": "The card was declined. Nothing was charged.",
-	"undeliverable":    "It cannot be delivered to this address. What was charged is given back.",
-	"customer_request": "You asked for it. What was charged is given back.",
-	"expired":          "It took too long. What was charged is given back.",
-}
-
-func why(reason string) string { return reasons[reason] }
 
 // moment is a time for people, stamp the same for machines.
 func moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }

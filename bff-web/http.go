@@ -36,6 +36,7 @@ func (s *site) routes(e *echo.Echo) {
 	e.GET("/orders/:id", s.getOrder, mine...)
 	e.GET("/orders/:id/live", s.getPageLive, web.Stream, s.session)
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
+	e.POST("/orders/:id/settlement", s.postSettlement, olgas...)
 
 	e.GET("/operations", s.getOperations, olgas...)
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)

@@ -32,6 +32,8 @@ type attention struct {
 		Reason   string    `json:"reason"` // why it was turned back; empty when it was not
 		Since    time.Time `json:"since"`
 		WaitsFor string    `json:"waits_for"`
+		Todo     string    `json:"todo"`
+		Advice   string    `json:"advice"`
 	} `json:"items"`
 }
 

@@ -59,6 +59,9 @@ type entry struct {
 	At     time.Time `json:"at"`
 	Status string    `json:"status"`
 	What   string    `json:"what"`
+
+	Operator string `json:"operator,omitempty"` // whose doing it is, and why: only operators are told
+	Why      string `json:"why,omitempty"`
 }
 
 // final reports whether nothing comes after a status.
@@ -107,15 +110,28 @@ type orderScreen struct {
 	Pictures map[string]product
 	Payment  *backstage // for operators only
 	Shipment *backstage
+	Account  string // why it was turned back, and what has become of the money
 	Final    bool
+	Back     bool // it was turned back: what was not done by now never will be
 }
 
 // backstage is what payments and shipping tell operators about an order.
 type backstage struct {
+	Tracking      string     `json:"tracking_number"`
 	Status        string     `json:"status"`
 	Attempts      int        `json:"attempts"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	Trouble       string     `json:"trouble"`
+}
+
+// Fails reports whether a payment that is to be given back is not: only then can an operator settle it.
+func (b backstage) Fails() bool {
+	return b.Trouble != "" && (b.Status == "refunding" || b.Status == "withdrawing")
+}
+
+// UnderWay reports whether an operator can say what has become of a parcel.
+func (b backstage) UnderWay() bool {
+	return b.NextAttemptAt != nil && (b.Tracking != "" || b.Trouble != "") && b.Status != "cancelled"
 }
 
 // getOrder asks everybody at once. Only the order itself is needed; what else does not come in time is a gap on the page.
@@ -144,6 +160,8 @@ func (s *site) getOrder(c echo.Context) error {
 		screen.Order.Status, screen.Order.Reason = status, screen.Tracking.Reason
 	}
 	screen.Stages, screen.Final = stages(status, timeline), final(status)
+	screen.Back = status != "backordered" && !slices.Contains(way, status)
+	screen.Account = account(screen.Order, screen.Tracking, visitor(c).Caller.ID)
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }
 
@@ -178,16 +196,4 @@ func (s *site) getOrders(c echo.Context) error {
 	}
 	list.Pictures = all.bySKU()
 	return s.pages.render(c, http.StatusOK, "orders.html", list)
-}
-
-func (s *site) postCancellation(c echo.Context) error {
-	id := url.PathEscape(c.Param("id"))
-	err := tell(c, s.orders, "/api/orders/"+id+"/cancellation", "", nil, nil)
-	switch {
-	case err == nil:
-		return seeOther(c, withNotice("/orders/"+id, "cancelled"))
-	case statusOf(err) == http.StatusConflict:
-		return seeOther(c, withNotice("/orders/"+id, "late"))
-	}
-	return err
 }

@@ -94,7 +94,7 @@ func TestTheStagesOfAnOrder(t *testing.T) {
 		{"placed backordered reserved paid", "Placed:done Reserved:done Paid:now On its way:todo Delivered:todo"},
 		{"placed reserved paid shipped delivered", "Placed:done Reserved:done Paid:done On its way:done Delivered:done"},
 		{"placed cancelled", "Placed:done Cancelled:stopped"},
-		{"placed reserved releasing", "Placed:done Reserved:done Giving the stock back:stopped"},
+		{"placed reserved releasing", "Placed:done Reserved:done Closing the order:stopped"},
 		{"placed reserved paid withdrawing refunding releasing cancelled", "Placed:done Reserved:done Paid:done Cancelled:stopped"},
 		{"placed reserved paid withdrawing shipped", "Placed:done Reserved:done Paid:done On its way:now Delivered:todo"},
 	} {

@@ -44,7 +44,7 @@ func parsePages() (*pages, error) {
 	p := &pages{templates: map[string]*template.Template{}, version: version}
 	functions := template.FuncMap{
 		"static": func(file string) string { return "/static/" + file + "?v=" + version },
-		"money":  money, "label": label, "why": why, "moment": moment, "stamp": stamp, "short": short,
+		"money":  money, "label": label, "moment": moment, "stamp": stamp, "short": short,
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {

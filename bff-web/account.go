@@ -1,0 +1,90 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// reasons are why an order was turned back, as a sentence for its customer. What became of the money is for whatMoney.
+var reasons = map[string]string{
+	"out_of_stock":     "There was not enough in stock.",
+	"payment_declined": "The card was declined.",
+	"payment_returned": "The payment was reversed.",
+	"undeliverable":    "The parcel could not be delivered.",
+	"customer_request": "You asked for it.",
+	"operator_request": "The shop has cancelled it.",
+	"expired":          "It took too long.",
+}
+
+// account is why an order was turned back and what has become of its money. It says no more than is known: without the
+// tracking nothing is known of the money.
+func account(o order, t *tracking, who string) string {
+	why := reasons[o.Reason]
+	if o.Reason == "customer_request" && o.CustomerID != who {
+		why = "The customer asked for it."
+	}
+	if o.Reason != "" && t != nil {
+		why += " " + whatMoney(t)
+	}
+	return strings.TrimSpace(why)
+}
+
+// whatMoney is what has become of the money of an order that was turned back.
+func whatMoney(t *tracking) string {
+	paid := ""
+	if t.Payment != nil {
+		paid = t.Payment.Status
+	}
+	switch {
+	case paid == "refunded":
+		return "What was charged has been given back."
+	case paid == "taken" && t.Status == "withdrawing":
+		return "What was charged is given back once the parcel has been called back."
+	case paid == "taken" && !final(t.Status):
+		return "What was charged is being given back."
+	case paid == "requested" && !final(t.Status):
+		return "If anything is charged, it is given back."
+	case paid == "", paid == "declined":
+		return "Nothing was charged."
+	}
+	return ""
+}
+
+// postSettlement sends an operator's word for what the provider or the carrier does not say to the service that asks them.
+func (s *site) postSettlement(c echo.Context) error {
+	id, reason := url.PathEscape(c.Param("id")), c.FormValue("reason")
+	var err error
+	switch c.FormValue("what") {
+	case "payment":
+		err = tell(c, s.payments, "/api/payments/"+id+"/settlement", "", map[string]string{"reason": reason}, nil)
+	case "shipment":
+		err = tell(c, s.shipping, "/api/shipments/"+id+"/settlement", "", map[string]string{"outcome": c.FormValue("outcome"), "reason": reason}, nil)
+	default:
+		err = fault.New(fault.Invalid, "what is to be settled was not said")
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(c, withNotice("/orders/"+id, "settled"))
+}
+
+// postCancellation cancels an order: the visitor's own, or with a reason an operator's whoever it belongs to.
+func (s *site) postCancellation(c echo.Context) error {
+	id := url.PathEscape(c.Param("id"))
+	var body any
+	if reason := c.FormValue("reason"); reason != "" {
+		body = map[string]string{"reason": reason}
+	}
+	err := tell(c, s.orders, "/api/orders/"+id+"/cancellation", "", body, nil)
+	switch {
+	case err == nil:
+		return seeOther(c, withNotice("/orders/"+id, "cancelled"))
+	case statusOf(err) == http.StatusConflict:
+		return seeOther(c, withNotice("/orders/"+id, "late"))
+	}
+	return err
+}
