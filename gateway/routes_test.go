@@ -33,6 +33,8 @@ func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
 		{"GET", "/api/operations/dead-letters/orders.1.2", "operations", "orders"},
 		{"GET", "/api/payments/1", "operations", "payments"},
 		{"GET", "/api/shipments/1", "operations", "shipping"},
+		{"POST", "/api/payments/1/settlement", "operations", "payments"},
+		{"POST", "/api/shipments/1/settlement", "operations", "shipping"},
 		{"GET", "/", "", "bff"},
 		{"POST", "/cart", "", "bff"},
 		{"POST", "/orders/1/cancel", "", "bff"},

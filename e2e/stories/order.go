@@ -60,8 +60,9 @@ type Tracking struct {
 		Amount struct{ Amount int64 }
 	}
 	Shipment *struct {
-		Carrier, TrackingNumber string
-		Stages                  []struct{ Stage string }
+		Carrier        string
+		TrackingNumber string `json:"tracking_number"`
+		Stages         []struct{ Stage string }
 	}
 }
 
