@@ -22,7 +22,7 @@ var reasons = map[string]string{
 
 // account is why an order was turned back and what has become of its money. It says no more than is known: without the
 // tracking nothing is known of the money.
-func account(o order, t *tracking, who string) string {
+func account(o order, t *insight, who string) string {
 	why := reasons[o.Reason]
 	if o.Reason == "customer_request" && o.CustomerID != who {
 		why = "The customer asked for it."
@@ -34,7 +34,7 @@ func account(o order, t *tracking, who string) string {
 }
 
 // whatMoney is what has become of the money of an order that was turned back.
-func whatMoney(t *tracking) string {
+func whatMoney(t *insight) string {
 	paid := ""
 	if t.Payment != nil {
 		paid = t.Payment.Status

@@ -32,7 +32,7 @@ func TestAPageSaysNoMoreOfTheMoneyThanIsKnown(t *testing.T) {
 		{"paid", "", "taken", ""},
 		{"delivered", "", "taken", ""},
 	} {
-		at := tracking{Status: row.status, Reason: row.reason}
+		at := insight{tracking: tracking{Status: row.status, Reason: row.reason}}
 		if row.payment != "" {
 			at.Payment = &struct {
 				Status string         `json:"status"`

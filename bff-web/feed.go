@@ -71,7 +71,7 @@ func (f *feed) hear(batch []bus.Delivery) {
 		}
 		for w := range f.watchers[m.OrderID] {
 			select {
-			case w.news <- entry{Seq: m.Seq, At: m.At, Status: m.Status, What: m.What}:
+			case w.news <- entry{m.Seq, m.At, m.Status, m.What}:
 			default:
 				f.forget(w)
 				close(w.news)

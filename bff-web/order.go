@@ -59,9 +59,27 @@ type entry struct {
 	At     time.Time `json:"at"`
 	Status string    `json:"status"`
 	What   string    `json:"what"`
+}
 
-	Operator string `json:"operator,omitempty"` // whose doing it is, and why: only operators are told
-	Why      string `json:"why,omitempty"`
+// insight is tracking as a page shows it: operators are told whose doing an entry is, and why. A stream tells nobody.
+type insight struct {
+	tracking
+	Timeline []deed `json:"timeline"`
+}
+
+type deed struct {
+	entry
+	Operator string `json:"operator"`
+	Why      string `json:"why"`
+}
+
+// entries is the timeline without them.
+func (i *insight) entries() []entry {
+	all := make([]entry, len(i.Timeline))
+	for n, d := range i.Timeline {
+		all[n] = d.entry
+	}
+	return all
 }
 
 // final reports whether nothing comes after a status.
@@ -105,7 +123,7 @@ func stages(status string, timeline []entry) []stage {
 // orderScreen is an order's page. What is nil could not be had.
 type orderScreen struct {
 	Order    order
-	Tracking *tracking
+	Tracking *insight
 	Stages   []stage
 	Pictures map[string]product
 	Payment  *backstage // for operators only
@@ -142,7 +160,7 @@ func (s *site) getOrder(c echo.Context) error {
 	var missing error
 	var asking sync.WaitGroup
 	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
-	asking.Go(func() { screen.Tracking = orGap[tracking](s, c, s.orders, at+"/tracking") })
+	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, at+"/tracking") })
 	asking.Go(func() { all, _ = s.products(c) }) // names and pictures are not needed
 	if visitor(c).Operator() {
 		id := url.PathEscape(c.Param("id"))
@@ -156,7 +174,7 @@ func (s *site) getOrder(c echo.Context) error {
 	screen.Pictures = all.bySKU()
 	status, timeline := screen.Order.Status, []entry(nil)
 	if screen.Tracking != nil { // it may have been read a moment later
-		status, timeline = screen.Tracking.Status, screen.Tracking.Timeline
+		status, timeline = screen.Tracking.Status, screen.Tracking.entries()
 		screen.Order.Status, screen.Order.Reason = status, screen.Tracking.Reason
 	}
 	screen.Stages, screen.Final = stages(status, timeline), final(status)
