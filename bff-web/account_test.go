@@ -64,13 +64,13 @@ func TestAnOperatorSeesWhoDidWhatAndSettles(t *testing.T) {
 	f.answer("payments", says(200, `{"status":"refunding","attempts":9,"trouble":"it does not know the charge","next_attempt_at":"2026-01-01T10:00:01Z"}`))
 	f.answer("shipping", says(200, `{"status":"arranged","tracking_number":"S1","attempts":9,"next_attempt_at":"2026-01-01T10:00:01Z"}`))
 	olga := f.as("olga")
-	page := olga.loads(200, "/orders/1", "The shop has cancelled it. What was charged is being given back.", "by oscar: the shelf is broken",
+	olga.loads(200, "/orders/1", "The shop has cancelled it. What was charged is being given back.", "by oscar: the shelf is broken",
 		"Settle the payment", "Settle the shipment", `<option value="delivered">`, "Reason, for operators", "<dt>Parcel</dt><dd>None</dd>")
 	if page := f.as("alice").loads(200, "/orders/1"); strings.Contains(page, "Settle") || strings.Contains(page, "Reason, for") {
 		t.Errorf("alice sees\n%s", page)
 	}
 	f.answer("payments", says(200, `{"status":"refunding","attempts":0}`))
-	if page = olga.loads(200, "/orders/1"); strings.Contains(page, "Settle the payment") {
+	if page := olga.loads(200, "/orders/1"); strings.Contains(page, "Settle the payment") {
 		t.Error("what has not failed can be settled")
 	}
 
