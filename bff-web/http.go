@@ -12,8 +12,9 @@ import (
 
 // routes are the pages, and the part of the API that no service can answer alone. The API believes bearer tokens, the
 // pages believe the session cookie, and neither believes the other's.
-func (s *site) routes(e *echo.Echo) {
+func (s *site) routes(e *web.Server) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
+	e.Takes("/api/operations/dead-letters", "limit")
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
 

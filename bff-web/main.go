@@ -58,7 +58,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		parts = append(parts, service.Part{Name: "news", Run: news.Run})
 	}
 	server := web.New(serving)
-	s.routes(server.Echo)
+	s.routes(server)
 	// Streams go on while balancers are told to turn away, and end when requests in hand have to.
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(p.DrainDelay, s.streams.end) })()
 	return p.Run(ctx, append([]service.Part{{Name: "http", Run: server.Run}}, parts...)...)

@@ -70,7 +70,7 @@ func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
 		t.Fatal(err)
 	}
 	server := web.New(web.Config{Name: name, Log: slog.New(slog.DiscardHandler)})
-	f.site.routes(server.Echo)
+	f.site.routes(server)
 	public := httptest.NewServer(server.Echo)
 	t.Cleanup(public.Close)
 	f.url = public.URL

@@ -51,7 +51,8 @@ func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operation
 
 // Register adds the routes behind the middleware operator, which lets operators pass only. (It is given to each route and
 // not to a group: a group of echo with middleware answers 404 where 405 is right.)
-func (o *Operations) Register(e *echo.Echo, operator echo.MiddlewareFunc) {
+func (o *Operations) Register(e *web.Server, operator echo.MiddlewareFunc) {
+	e.Takes("/api/operations/dead-letters", "limit")
 	e.GET("/api/operations/dead-letters", o.list, operator)
 	e.GET("/api/operations/dead-letters/:id", o.get, operator)
 	e.POST("/api/operations/dead-letters/:id/replay", o.replay, operator)

@@ -72,7 +72,7 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := web.New(web.Config{Log: testkit.Log(t)})
-	deadletters.New("payments", db, broker.NewDeadLetters(queue)).Register(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	deadletters.New("payments", db, broker.NewDeadLetters(queue)).Register(s, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
 	server := httptest.NewServer(s.Echo)
 	defer server.Close()
 	call := func(who, method, path, body string) (int, []byte) {

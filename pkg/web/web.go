@@ -58,6 +58,7 @@ type Timeouts struct {
 type Server struct {
 	*echo.Echo
 	cfg      Config
+	queries  map[string][]string // see Takes
 	draining atomic.Bool
 }
 
@@ -65,13 +66,13 @@ type Server struct {
 func New(cfg Config) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	s := &Server{Echo: e, cfg: cfg}
+	s := &Server{Echo: e, cfg: cfg, queries: map[string][]string{}}
 	e.HTTPErrorHandler = s.problem
 	e.IPExtractor = cfg.Proxies.ClientIP
 	e.OnAddRouteHandler = answerHead(e)
 	e.Use(requestID, s.accessLog, s.recovered)
 	e.Use(cfg.Outer...)
-	e.Use(headerSize, middleware.BodyLimit(bodyLimit), deadline)
+	e.Use(headerSize, middleware.BodyLimit(bodyLimit), s.query, deadline)
 	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
 	e.GET("/readyz", s.readyz)
 	if cfg.Metrics != nil {

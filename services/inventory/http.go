@@ -19,7 +19,7 @@ const (
 
 // routes are the API of inventory. Their paths are the public ones: the gateway adds nothing and takes nothing away. What
 // changes the catalogue is in edit.go.
-func (w *warehouse) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
+func (w *warehouse) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/products", w.getProducts)
 	e.GET("/api/products/:sku", w.getProduct)
 	e.GET("/api/products/:sku/image", w.getImage)

@@ -68,8 +68,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
 	operator := web.Authenticate(cfg.Verifier(p.Log), identity.ScopeOperations)
-	w.routes(server.Echo, operator)
-	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)
+	w.routes(server, operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server, operator)
 
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: server.Run},

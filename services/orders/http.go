@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"maps"
 	"net/http"
 	"strconv"
@@ -19,17 +18,19 @@ import (
 const (
 	pageDefault   = 20
 	pageMost      = 100
-	attentionMost = 200
+	attentionMost = 200 // also what a page has when nobody says otherwise
 )
 
 // routes are the API of orders. Their paths are the public ones: the gateway adds nothing and takes nothing away.
-func (s *shop) routes(e *echo.Echo, customer, operator echo.MiddlewareFunc) {
+func (s *shop) routes(e *web.Server, customer, operator echo.MiddlewareFunc) {
+	e.Takes("/api/orders", "limit", "cursor")
 	e.POST("/api/orders", s.postOrder, customer)
 	e.GET("/api/orders", s.getOrders, customer)
 	e.GET("/api/orders/:id", s.getOrder, customer)
 	e.GET("/api/orders/:id/tracking", s.getTracking, customer)
 	e.POST("/api/orders/:id/cancellation", s.postCancellation, customer)
 
+	e.Takes("/api/operations/attention", "limit", "cursor")
 	e.GET("/api/operations/attention", s.getAttention, operator)
 }
 
@@ -76,39 +77,28 @@ func (s *shop) getOrders(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	next := ""
-	if len(orders) > limit {
-		orders = orders[:limit]
-		next = cursorAfter(orders[limit-1].ID)
-	}
-	items := make([]orderBody, len(orders))
-	for i, o := range orders {
-		items[i] = bodyOf(o)
+	list, err := web.NewPage(orders, limit, func(o order) any { return bodyOf(o) }, func(o order) string { return web.Cursor(o.ID) })
+	if err != nil {
+		return err
 	}
 	c.Response().Header().Set("Cache-Control", "private, no-cache")
-	return c.JSON(http.StatusOK, map[string]any{"items": items, "next_cursor": next})
+	return c.JSON(http.StatusOK, list)
 }
 
-// page reads limit and cursor. A cursor is the id of the last order of the page before, made opaque.
+// page reads limit and cursor. A cursor is made of the id of the last order of the page before.
 func page(c echo.Context) (limit int, before string, err error) {
-	limit = pageDefault
-	if q := c.QueryParam("limit"); q != "" {
-		if limit, err = strconv.Atoi(q); err != nil || limit < 1 || limit > pageMost {
-			return 0, "", fault.New(fault.Malformed, "limit must be a number from 1 to %d", pageMost)
-		}
+	if limit, err = web.Limit(c, pageDefault, pageMost); err != nil {
+		return 0, "", err
 	}
-	if q := c.QueryParam("cursor"); q != "" {
-		raw, _ := base64.RawURLEncoding.DecodeString(q) // what is none is no id, either
-		id, err := uuid.ParseBytes(raw)
-		if err != nil || q != cursorAfter(id.String()) {
-			return 0, "", fault.New(fault.Malformed, "cursor is not one that was given out here")
-		}
-		before = id.String()
+	after, err := web.After(c, 1)
+	if err != nil || after == nil {
+		return limit, "", err
 	}
-	return limit, before, nil
+	if id, err := uuid.Parse(after[0]); err != nil || id.String() != after[0] {
+		return 0, "", web.ErrCursor
+	}
+	return limit, after[0], nil
 }
-
-func cursorAfter(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
 func (s *shop) getOrder(c echo.Context) error {
 	o, err := s.visible(c)
@@ -240,10 +230,18 @@ func (s *shop) visible(c echo.Context) (order, error) {
 	return o, nil
 }
 
-// getAttention lists the orders that a person should look at.
+// getAttention lists the orders that a person should look at, the longest in need first.
 func (s *shop) getAttention(c echo.Context) error {
+	limit, err := web.Limit(c, attentionMost, attentionMost)
+	if err != nil {
+		return err
+	}
+	since, id, err := needyAfter(c)
+	if err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
-	orders, err := ordersInNeed(ctx, s.db, attentionMost)
+	orders, err := ordersInNeed(ctx, s.db, since, id, limit+1)
 	if err != nil {
 		return err
 	}
@@ -257,13 +255,28 @@ func (s *shop) getAttention(c echo.Context) error {
 		advice
 		Links map[string]string `json:"links"`
 	}
-	items := make([]item, len(orders))
-	for i, o := range orders {
+	list, err := web.NewPage(orders, limit, func(o order) any {
 		waits, links := steps[o.Status].asks(o).Kind(), bodyOf(o).Links
 		todo := adviceOn(waits)
 		maps.Copy(links, todo.links(o))
-		items[i] = item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), waits, todo, links}
+		return item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), waits, todo, links}
+	}, func(o order) string { return web.Cursor(o.AttentionSince.UTC().Format(time.RFC3339Nano), o.ID) })
+	if err != nil {
+		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, map[string]any{"items": items})
+	return c.JSON(http.StatusOK, list)
+}
+
+// needyAfter reads the cursor of the attention list: it is made of the time and the id of the last order that was shown.
+func needyAfter(c echo.Context) (since time.Time, id string, err error) {
+	after, err := web.After(c, 2)
+	if err != nil || after == nil {
+		return time.Time{}, uuid.Nil.String(), err
+	}
+	since, err = time.Parse(time.RFC3339Nano, after[0])
+	if err != nil || uuid.Validate(after[1]) != nil {
+		return time.Time{}, "", web.ErrCursor
+	}
+	return since, after[1], nil
 }

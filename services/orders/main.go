@@ -60,8 +60,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: s.ready, Report: broker.Report})
 	verifier := cfg.Verifier(p.Log)
 	operator := web.Authenticate(verifier, identity.ScopeOperations)
-	s.routes(server.Echo, web.Authenticate(verifier, identity.ScopeOrders), operator)
-	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server.Echo, operator)
+	s.routes(server, web.Authenticate(verifier, identity.ScopeOrders), operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server, operator)
 
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: server.Run},

@@ -47,7 +47,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f.issuer = issuer
 	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: f.shop.ready})
-	f.shop.routes(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOrders), web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.shop.routes(s, web.Authenticate(issuer.Verifier(), identity.ScopeOrders), web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
 	f.server = httptest.NewServer(s.Echo)
 	t.Cleanup(f.server.Close)
 	return f

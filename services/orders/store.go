@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
@@ -74,14 +75,14 @@ func ordersOf(ctx context.Context, q querier, customer, before string, limit int
 	return pgx.CollectRows(rows, scanOrder)
 }
 
-// ordersInNeed returns the orders that a person should look at, the longest in need first.
-func ordersInNeed(ctx context.Context, q querier, limit int) ([]order, error) {
+// ordersInNeed returns the orders that a person should look at and that come after one, the longest in need first.
+func ordersInNeed(ctx context.Context, q querier, since time.Time, id string, limit int) ([]order, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+orderColumns+`
 		FROM orders
-		WHERE attention_since IS NOT NULL
-		ORDER BY attention_since
-		LIMIT $1`, limit)
+		WHERE attention_since >= $1 AND (attention_since, id) > ($1, $2)
+		ORDER BY attention_since, id
+		LIMIT $3`, since, id, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read orders in need: %w", err)
 	}

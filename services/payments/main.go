@@ -61,7 +61,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	verifier := cfg.Verifier(p.Log)
 	operator := web.Authenticate(verifier, identity.ScopeOperations)
 	t.routes(server.Echo, operator)
-	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server.Echo, operator)
+	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server, operator)
 
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: server.Run},
