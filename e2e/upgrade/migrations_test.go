@@ -100,6 +100,9 @@ func TestAMigrationThatTheReleaseBeforeCannotLiveWithIsRefused(t *testing.T) {
 		{`SELECT E'\'; DROP TABLE payments; --'`, "does not know"},
 		{`DO $do$ BEGIN DROP TABLE payments; END $do$`, "does not know"},
 		{`COMMENT ON TABLE payments IS 'money`, "no end"},
+		{`COMMENT ON TABLE "payments IS 'money'`, "no end"},
+		{`COMMENT ON COLUMN payments."a""; --" IS ''; DROP TABLE payments`, unknown},
+		{`ALTER TABLE "payments" ADD COLUMN note text`, unknown},
 
 		{`CREATE INDEX payments_code ON payments (code)`, "CONCURRENTLY"},
 		{`CREATE UNIQUE INDEX payments_code ON payments (code)`, "may write what it forbids"},

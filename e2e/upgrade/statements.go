@@ -6,7 +6,7 @@ import (
 )
 
 // statement is one of a migration, as simple as the reader wants it: lower case, one space between words, nothing in its
-// strings, no comments.
+// strings and quoted names, no comments.
 type statement struct {
 	text     string
 	contract string // the comment before it that begins with "contract:"
@@ -14,9 +14,9 @@ type statement struct {
 
 // split reads the statements of a migration.
 func split(file string) ([]statement, error) {
-	if strings.Contains(file, "/*") || strings.ContainsAny(file, "\\$\"") {
+	if strings.Contains(file, "/*") || strings.ContainsAny(file, "\\$") {
 		// Each is another way to write a string, a name or a comment, behind which a statement could hide.
-		return nil, errors.New(`it has one of /* \ $ ", which the reader of migrations does not know`)
+		return nil, errors.New(`it has one of /* \ $, which the reader of migrations does not know`)
 	}
 	var all []statement
 	var s statement
@@ -31,7 +31,7 @@ func split(file string) ([]statement, error) {
 		text.Reset()
 	}
 	for rest := file; rest != ""; {
-		i := strings.IndexAny(rest, "';-")
+		i := strings.IndexAny(rest, "'\";-")
 		if i < 0 {
 			text.WriteString(rest)
 			break
@@ -46,14 +46,15 @@ func split(file string) ([]statement, error) {
 				s.contract = said
 			}
 			text.WriteByte('\n')
-		case rest[0] == '\'':
-			for strings.HasPrefix(rest, "'") { // again at a quote in the string, which is two
+		case rest[0] == '\'' || rest[0] == '"':
+			quote := rest[:1]
+			for strings.HasPrefix(rest, quote) { // again at a quote in the string, which is two
 				var closed bool
-				if _, rest, closed = strings.Cut(rest[1:], "'"); !closed {
-					return nil, errors.New("a string in it has no end")
+				if _, rest, closed = strings.Cut(rest[1:], quote); !closed {
+					return nil, errors.New("a string or a name in it has no end")
 				}
 			}
-			text.WriteString("''")
+			text.WriteString(quote + quote)
 		case rest[0] == ';':
 			end()
 			rest = rest[1:]

@@ -18,8 +18,10 @@ const (
 )
 
 // routes are the API of inventory. Their paths are the public ones: the gateway adds nothing and takes nothing away. What
-// changes the catalogue is in edit.go.
+// changes the catalogue is in edit.go, what lists it in lists.go.
 func (w *warehouse) routes(e *web.Server, operator echo.MiddlewareFunc) {
+	e.Takes("/api/products", "limit", "cursor", "sort", "q", "sku*")
+	e.Takes("/api/stock", "limit", "cursor", "sort", "q")
 	e.GET("/api/products", w.getProducts)
 	e.GET("/api/products/:sku", w.getProduct)
 	e.GET("/api/products/:sku/image", w.getImage)
@@ -45,18 +47,6 @@ func bodyOf(p product) productBody {
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
 		Available: p.Stock.free(), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
 	}
-}
-
-func (w *warehouse) getProducts(c echo.Context) error {
-	products, err := readProducts(c.Request().Context(), w.db)
-	if err != nil {
-		return err
-	}
-	items := make([]productBody, len(products))
-	for i, p := range products {
-		items[i] = bodyOf(p)
-	}
-	return tagged(c, catalogueFor, "", map[string]any{"items": items})
 }
 
 func (w *warehouse) getProduct(c echo.Context) error {
@@ -105,19 +95,6 @@ type stockBody struct {
 func stockOf(p product) stockBody {
 	s := p.Stock
 	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.ReorderPoint, s.ReorderQuantity}
-}
-
-func (w *warehouse) getStock(c echo.Context) error {
-	products, err := readProducts(c.Request().Context(), w.db)
-	if err != nil {
-		return err
-	}
-	items := make([]stockBody, len(products))
-	for i, p := range products {
-		items[i] = stockOf(p)
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, map[string]any{"items": items})
 }
 
 // tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same. Its tag

@@ -22,22 +22,20 @@ func newMeters(db *postgres.DB) (m meters) {
 	meter := otel.Meter("orderflow/inventory")
 	m.lateTotal, _ = meter.Int64Counter("inventory_late_messages", metric.WithDescription("Messages that changed nothing: late, or heard before."))
 	m.supplierCalls, _ = meter.Int64Counter("inventory_supplier_calls", metric.WithDescription("Calls to the supplier, by outcome."))
-	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of each product: available, reserved, backordered and on order."))
+	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of all products together: available, reserved, backordered and on order."))
+	kinds, _ := meter.Int64ObservableGauge("inventory_products", metric.WithDescription("Products: all, those that are sold out, and those that somebody waits for."))
 	open, _ := meter.Int64ObservableGauge("inventory_supplier_orders_open", metric.WithDescription("Supplier orders that have not arrived, by status."))
 	failing, _ := meter.Int64ObservableGauge("inventory_supplier_orders_failing", metric.WithDescription("Of them, those whose last attempt failed."))
 	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		products, err := readProducts(ctx, db)
+		all, err := sumStock(ctx, db)
 		if err != nil {
 			return err
 		}
-		for _, p := range products {
-			observe := func(state string, n int) {
-				o.ObserveInt64(units, int64(n), metric.WithAttributes(attribute.String("sku", p.SKU), attribute.String("state", state)))
-			}
-			observe("available", p.Stock.Available)
-			observe("reserved", p.Stock.Reserved)
-			observe("backordered", p.Stock.Backordered)
-			observe("on_order", p.Stock.OnOrder)
+		for state, n := range map[string]int64{"available": all.Available, "reserved": all.Reserved, "backordered": all.Backordered, "on_order": all.OnOrder} {
+			o.ObserveInt64(units, n, metric.WithAttributes(attribute.String("state", state)))
+		}
+		for state, n := range map[string]int64{"all": all.Products, "sold_out": all.SoldOut, "waited_for": all.WaitedFor} {
+			o.ObserveInt64(kinds, n, metric.WithAttributes(attribute.String("state", state)))
 		}
 		counts, err := countSupplierOrders(ctx, db)
 		if err != nil {
@@ -49,7 +47,7 @@ func newMeters(db *postgres.DB) (m meters) {
 			o.ObserveInt64(failing, c.Failing, status)
 		}
 		return nil
-	}, units, open, failing)
+	}, units, kinds, open, failing)
 	return m
 }
 

@@ -43,18 +43,6 @@ func readProduct(ctx context.Context, q querier, sku string) (product, error) {
 	return p, nil
 }
 
-// readProducts returns all products.
-func readProducts(ctx context.Context, q querier) ([]product, error) {
-	rows, err := q.Query(ctx, `
-		SELECT `+productColumns+`
-		FROM products
-		ORDER BY sku COLLATE "C"`)
-	if err != nil {
-		return nil, fmt.Errorf("read products: %w", err)
-	}
-	return pgx.CollectRows(rows, scanProduct)
-}
-
 // insertProduct adds a product with the units that it begins with. added is false when there is one of that SKU already,
 // which also means waiting for a transaction that is about to add it.
 func insertProduct(ctx context.Context, tx pgx.Tx, p product, now time.Time) (added bool, err error) {

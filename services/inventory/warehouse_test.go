@@ -195,7 +195,7 @@ func (f *fixture) audit() {
 		f.Fatal(err)
 	}
 	err = pgx.BeginFunc(context.Background(), f.db.Pool, func(tx pgx.Tx) error {
-		all, err := readProducts(context.Background(), tx)
+		all, err := readProducts(context.Background(), tx, listing{Limit: 1_000_000})
 		if err != nil {
 			return err
 		}

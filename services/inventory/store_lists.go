@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// listing says which part of the catalogue a page is about.
+type listing struct {
+	Words string // that name and SKU must have, or begin with; empty: any product
+	Sort  string // one of sorts
+	Key   string // of the last product of the page before: see sortKey
+	SKU   string // and its SKU
+	Limit int
+}
+
+// listedProduct is a product in a list, with what it is sorted by.
+type listedProduct struct {
+	product
+	Key string
+}
+
+func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
+	s := &l.Stock
+	err = row.Scan(&l.SKU, &l.Name, &l.Description, &l.Image, &l.Price.Amount, &l.Price.Currency, &l.Version,
+		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
+	s.SKU = l.SKU
+	return l, err
+}
+
+var sorts = []string{"sku", "name", "price", "-price", "newest"}
+
+// sortKey is the text that a list is sorted by, upwards. Each has an index of just this expression, and because a statement is
+// planned for its arguments (see planned), the server sees one of them only.
+const sortKey = `
+	CASE $1
+		WHEN 'name' THEN lower(name)
+		WHEN 'price' THEN price_currency || lpad(price_amount::text, 18, '0')
+		WHEN '-price' THEN price_currency || lpad((999999999999999999 - price_amount)::text, 18, '0')
+		WHEN 'newest' THEN lpad((99999999999 - extract(epoch FROM created_at AT TIME ZONE 'UTC')::bigint)::text, 11, '0')
+		ELSE sku
+	END COLLATE "C"`
+
+// planned makes the server plan a statement for its arguments each time, which takes it a fraction of a millisecond.
+const planned = pgx.QueryExecModeCacheDescribe
+
+// readProducts returns the products of a page, by an index: it takes as long in a large catalogue as in a small one.
+func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
+	if l.Words != "" {
+		return findProducts(ctx, q, l)
+	}
+	rows, err := q.Query(ctx, `
+		SELECT `+productColumns+`, `+sortKey+`
+		FROM products
+		WHERE (`+sortKey+`, sku COLLATE "C") > ($2, $3)
+		ORDER BY `+sortKey+`, sku COLLATE "C"
+		LIMIT $4`, planned, l.Sort, l.Key, l.SKU, l.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("read products: %w", err)
+	}
+	return pgx.CollectRows(rows, scanListedProduct)
+}
+
+// findProducts is readProducts for a search. It always goes by the index of words: the planner cannot know how rare one is,
+// and would now and then look at each product in the order of the list.
+func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
+	rows, err := q.Query(ctx, `
+		WITH found AS MATERIALIZED (
+			SELECT sku, `+sortKey+` AS key
+			FROM products
+			WHERE array_to_tsvector(array_remove(regexp_split_to_array(lower((name || ' ' || sku) COLLATE "und-x-icu"), '[^[:alnum:]]+'), ''))
+				@@ replace('''' || nullif(trim(regexp_replace(lower($5 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery),
+		page AS (
+			SELECT sku, key
+			FROM found
+			WHERE (key COLLATE "C", sku COLLATE "C") > ($2, $3)
+			ORDER BY key COLLATE "C", sku COLLATE "C"
+			LIMIT $4)
+		SELECT `+productColumns+`, key
+		FROM page
+		JOIN products USING (sku)
+		ORDER BY key COLLATE "C", sku COLLATE "C"`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words)
+	if err != nil {
+		return nil, fmt.Errorf("find products: %w", err)
+	}
+	return pgx.CollectRows(rows, scanListedProduct)
+}
+
+// readProductsOf returns those of skus that there are, after one of them.
+func readProductsOf(ctx context.Context, q querier, skus []string, after string) ([]listedProduct, error) {
+	rows, err := q.Query(ctx, `
+		SELECT `+productColumns+`, sku
+		FROM products
+		WHERE sku = ANY($1) AND sku COLLATE "C" > $2
+		ORDER BY sku COLLATE "C"`, skus, after)
+	if err != nil {
+		return nil, fmt.Errorf("read products: %w", err)
+	}
+	return pgx.CollectRows(rows, scanListedProduct)
+}
+
+// stockInAll is the numbers of all products together: metrics with a series for each product would grow with the catalogue.
+type stockInAll struct {
+	Products, SoldOut, WaitedFor              int64
+	Available, Reserved, Backordered, OnOrder int64
+}
+
+// sumStock reads the whole table, on the server.
+func sumStock(ctx context.Context, q querier) (stockInAll, error) {
+	rows, err := q.Query(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE available <= backordered), count(*) FILTER (WHERE backordered > 0),
+			coalesce(sum(available), 0)::bigint, coalesce(sum(reserved), 0)::bigint, coalesce(sum(backordered), 0)::bigint, coalesce(sum(on_order), 0)::bigint
+		FROM products`)
+	if err != nil {
+		return stockInAll{}, fmt.Errorf("sum stock: %w", err)
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[stockInAll])
+}
