@@ -55,6 +55,14 @@ func (k cart) units() (n int) {
 	return n
 }
 
+func (k cart) skus() []string {
+	skus := make([]string, len(k))
+	for i, l := range k {
+		skus[i] = l.SKU
+	}
+	return skus
+}
+
 func (k cart) of(name string) int {
 	if i := slices.IndexFunc(k, func(l messages.Line) bool { return l.SKU == name }); i >= 0 {
 		return k[i].Quantity
@@ -125,7 +133,7 @@ type offered struct {
 // which orders accepts the order, here it is only shown.
 func (s *site) offer(c echo.Context, k cart) offer {
 	o := offer{Text: k.String()}
-	all, err := s.products(c)
+	all, err := s.productsOf(c, k.skus())
 	o.Blind = err != nil
 	known := all.bySKU()
 	for _, l := range k {

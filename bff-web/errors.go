@@ -127,4 +127,10 @@ var notices = map[string]string{
 
 func notice(c echo.Context) string { return notices[c.QueryParam("notice")] }
 
-func withNotice(path, name string) string { return path + "?notice=" + url.QueryEscape(name) }
+func withNotice(path, name string) string {
+	mark := "?"
+	if strings.Contains(path, mark) {
+		mark = "&"
+	}
+	return path + mark + "notice=" + url.QueryEscape(name)
+}

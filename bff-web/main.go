@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -79,7 +78,7 @@ type site struct {
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
-	shelf    atomic.Pointer[catalogue] // the last one that inventory told
+	shelf    *shelf
 }
 
 type neighbour struct {
@@ -110,6 +109,7 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		inventory: connect("inventory", cfg.InventoryURL), shipping: connect("shipping", cfg.ShippingURL),
 		gateway: connect("gateway", cfg.GatewayURL),
 		feed:    newFeed(),
+		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost),
 	}
 	s.services = []neighbour{{"inventory", s.inventory}, {"orders", s.orders}, {"payments", s.payments}, {"shipping", s.shipping}}

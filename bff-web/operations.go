@@ -2,15 +2,12 @@ package main
 
 import (
 	"cmp"
-	"crypto/rand"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
-	"example.com/orderflow/pkg/fault"
 	"github.com/labstack/echo/v4"
 )
 
@@ -139,42 +136,4 @@ func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept [
 	}
 	slices.SortStableFunc(kept, func(a, b queue) int { return cmp.Compare(b.Ready, a.Ready) })
 	return kept, dead
-}
-
-// holding is a product as inventory shows it to operators.
-type holding struct {
-	SKU             string `json:"sku"`
-	Name            string `json:"name"`
-	Available       int    `json:"available"`
-	Reserved        int    `json:"reserved"`
-	Backordered     int    `json:"backordered"`
-	OnOrder         int    `json:"on_order"`
-	ReorderPoint    int    `json:"reorder_point"`
-	ReorderQuantity int    `json:"reorder_quantity"`
-}
-
-// Low reports whether it is time to order.
-func (h holding) Low() bool { return h.Available <= h.ReorderPoint }
-
-func (s *site) getStockPage(c echo.Context) error {
-	all, err := read[struct {
-		Items []holding `json:"items"`
-	}](c, s.inventory, "/api/stock")
-	if err != nil {
-		return err
-	}
-	return s.pages.render(c, http.StatusOK, "stock.html", map[string]any{"Items": all.Items, "Key": rand.Text()})
-}
-
-// postStock puts units on the shelf, once, however often the button is pressed.
-func (s *site) postStock(c echo.Context) error {
-	add, err := strconv.Atoi(c.FormValue("add"))
-	name := c.FormValue("sku")
-	if err != nil || !sku.MatchString(name) {
-		return fault.New(fault.Invalid, "how many is not a number")
-	}
-	if err := tell(c, s.inventory, "/api/products/"+name+"/stock", c.FormValue("key"), map[string]int{"add": add}, nil); err != nil {
-		return err
-	}
-	return seeOther(c, withNotice("/operations/stock", "stocked"))
 }

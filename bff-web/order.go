@@ -32,6 +32,19 @@ type orderLine struct {
 	UnitPrice messages.Money `json:"unit_price"`
 }
 
+const (
+	linesMost    = 100 // of an order
+	picturesMost = 5   // of an order in a list
+)
+
+// skus are of the first lines of an order.
+func (o order) skus(most int) (skus []string) {
+	for _, l := range o.Lines[:min(len(o.Lines), most)] {
+		skus = append(skus, l.SKU)
+	}
+	return skus
+}
+
 // tracking is how far an order has come.
 type tracking struct {
 	OrderID  string  `json:"order_id"`
@@ -159,9 +172,12 @@ func (s *site) getOrder(c echo.Context) error {
 	var all catalogue
 	var missing error
 	var asking sync.WaitGroup
-	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
+	asking.Go(func() {
+		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
+			all, _ = s.productsOf(c, screen.Order.skus(linesMost)) // names and pictures are not needed
+		}
+	})
 	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, at+"/tracking") })
-	asking.Go(func() { all, _ = s.products(c) }) // names and pictures are not needed
 	if visitor(c).Operator() {
 		id := url.PathEscape(c.Param("id"))
 		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "/api/payments/"+id) })
@@ -201,17 +217,14 @@ func (s *site) getOrders(c echo.Context) error {
 		Pictures map[string]product
 	}
 	path := "/api/orders?limit=20&cursor=" + url.QueryEscape(c.QueryParam("cursor"))
-	var all catalogue
-	var missing error
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		_, missing = s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list)
-	})
-	asking.Go(func() { all, _ = s.products(c) }) // names and pictures are not needed
-	asking.Wait()
-	if missing != nil {
-		return missing
+	if _, err := s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list); err != nil {
+		return err
 	}
+	var skus []string
+	for _, o := range list.Items {
+		skus = append(skus, o.skus(picturesMost)...)
+	}
+	all, _ := s.productsOf(c, skus) // pictures are not needed
 	list.Pictures = all.bySKU()
 	return s.pages.render(c, http.StatusOK, "orders.html", list)
 }

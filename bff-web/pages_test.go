@@ -126,10 +126,13 @@ func TestTheShopStaysOpenWithTheLastCatalogueForAnHour(t *testing.T) {
 		t.Error("there are pictures, and the page says that there are not")
 	}
 
-	old := *f.site.shelf.Load()
-	old.AsOf = old.AsOf.Add(-staleFor)
-	f.site.shelf.Store(&old)
+	b.loads(200, "/?utm_source=friends", "Inventory does not answer", "Pen")
+	b.loads(503, "/?q=pen", "We will be right back")
+	b.loads(503, "/?sort=price", "We will be right back")
+
+	f.site.shelf.age(staleFor)
 	b.loads(503, "/", "We will be right back")
+	b.loads(200, "/cart", "Names and prices cannot be shown")
 }
 
 func TestAnEmptyCatalogueIsAPage(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/orderflow/pkg/lru"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -32,7 +33,7 @@ type cache struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	entries *lru[*copied]
+	entries *lru.Map[*copied]
 	flights singleflight.Group // of requests for the same path, by path
 }
 
@@ -47,20 +48,20 @@ type copied struct {
 }
 
 func newCache(s cacheSettings) *cache {
-	return &cache{cacheSettings: s, now: time.Now, entries: newLRU[*copied](s.Entries, s.Bytes)}
+	return &cache{cacheSettings: s, now: time.Now, entries: lru.New[*copied](s.Entries, s.Bytes)}
 }
 
 func (k *cache) get(path string) *copied {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	found, _ := k.entries.get(path)
+	found, _ := k.entries.Get(path)
 	return found
 }
 
 func (k *cache) put(path string, a *copied) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.entries.put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // a guess at the body in gzip, and at its header
+	k.entries.Put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // a guess at the body in gzip, and at its header
 }
 
 // expire makes paths be asked for again, because something there has changed. What was there can still stand in.

@@ -239,7 +239,7 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 func (l *limiter) known(client string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, ok := l.buckets.get(client)
+	b, ok := l.buckets.Get(client)
 	if !ok {
 		return 0
 	}
@@ -274,7 +274,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 			s.call("GET", fmt.Sprintf("/api/products/P%d", i), "")
 			s.call("GET", "/api/products", "") // used, and therefore kept
 		}
-		if got := len(s.gateway.cache.entries.all); got != 3 || s.gateway.cache.get("/api/products") == nil {
+		if got := s.gateway.cache.entries.Len(); got != 3 || s.gateway.cache.get("/api/products") == nil {
 			t.Errorf("%s: %d entries", name, got)
 		}
 	}

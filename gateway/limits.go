@@ -9,6 +9,7 @@ import (
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/lru"
 	"github.com/labstack/echo/v4"
 )
 
@@ -38,7 +39,7 @@ type limiter struct {
 	now         func() time.Time
 
 	mu      sync.Mutex
-	buckets *lru[bucket]
+	buckets *lru.Map[bucket]
 }
 
 type bucket struct {
@@ -47,7 +48,7 @@ type bucket struct {
 }
 
 func newLimiter(name string, rate float64) *limiter {
-	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: newLRU[bucket](clientsMost, 0)}
+	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[bucket](clientsMost, 0)}
 }
 
 // take takes one token of a client. Without any, wait is how long until there is one.
@@ -55,7 +56,7 @@ func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	b, known := l.buckets.get(client)
+	b, known := l.buckets.Get(client)
 	if !known {
 		b = bucket{l.burst, now}
 	}
@@ -66,7 +67,7 @@ func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	} else {
 		wait = time.Duration((1 - b.tokens) / l.rate * float64(time.Second))
 	}
-	l.buckets.put(client, b, 1)
+	l.buckets.Put(client, b, 1)
 	return int(b.tokens), wait, ok
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/orderflow/pkg/lru"
 )
 
 func TestACallerAndAnAddressHaveTheirRate(t *testing.T) {
@@ -103,13 +105,13 @@ func TestAddressesAreThoseOfTheClientsBehindATrustedProxy(t *testing.T) {
 func TestALimiterRemembersABoundedNumberOfClients(t *testing.T) {
 	t.Parallel()
 	l := newLimiter("address", 1)
-	l.buckets = newLRU[bucket](100, 0)
+	l.buckets = lru.New[bucket](100, 0)
 	for i := range 1000 {
 		l.take("busy")
 		l.take(fmt.Sprint(i))
 	}
-	if len(l.buckets.all) != 100 || l.buckets.used.Len() != 100 {
-		t.Errorf("%d clients", len(l.buckets.all))
+	if l.buckets.Len() != 100 {
+		t.Errorf("%d clients", l.buckets.Len())
 	}
 	if _, _, ok := l.take("busy"); ok {
 		t.Error("who comes all the time was forgotten")

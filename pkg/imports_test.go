@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"wire":        {},
 	"text":        {},
 	"identity":    {"fault", "outgoing", "text", "wire"},
+	"lru":         {},
 	"postgres":    {"failpoint"},
 	"worker":      {"failpoint"},
 	"service":     {"outgoing", "telemetry"},

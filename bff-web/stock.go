@@ -1,0 +1,68 @@
+package main
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// holding is a product as inventory shows it to operators.
+type holding struct {
+	SKU             string `json:"sku"`
+	Name            string `json:"name"`
+	Available       int    `json:"available"`
+	Reserved        int    `json:"reserved"`
+	Backordered     int    `json:"backordered"`
+	OnOrder         int    `json:"on_order"`
+	ReorderPoint    int    `json:"reorder_point"`
+	ReorderQuantity int    `json:"reorder_quantity"`
+}
+
+// Low reports whether it is time to order.
+func (h holding) Low() bool { return h.Available <= h.ReorderPoint }
+
+// stockScreen is a page of the stock.
+type stockScreen struct {
+	Items       []holding `json:"items"`
+	Next        string    `json:"next_cursor"`
+	Words       string
+	Key         string // Idempotency-Key of what is put on the shelf
+	Here        string // the address of this page, to come back to
+	First, More string // addresses; empty: there is no such page
+}
+
+func (s *site) getStockPage(c echo.Context) error {
+	const path = "/operations/stock"
+	q := questionOf(c)
+	q.Sort = "" // by SKU
+	ask := q.address()
+	ask.Set("limit", strconv.Itoa(pageOfStock))
+	screen, err := read[stockScreen](c, s.inventory, "/api/stock?"+ask.Encode())
+	if err != nil {
+		return err
+	}
+	screen.Words, screen.Key, screen.Here = q.Words, rand.Text(), q.at(path, q.Cursor)
+	screen.First, screen.More = around(q, path, screen.Next)
+	return s.pages.render(c, http.StatusOK, "stock.html", screen)
+}
+
+// postStock puts units on the shelf, once, however often the button is pressed.
+func (s *site) postStock(c echo.Context) error {
+	add, err := strconv.Atoi(c.FormValue("add"))
+	name := c.FormValue("sku")
+	if err != nil || !sku.MatchString(name) {
+		return fault.New(fault.Invalid, "how many is not a number")
+	}
+	if err := tell(c, s.inventory, "/api/products/"+name+"/stock", c.FormValue("key"), map[string]int{"add": add}, nil); err != nil {
+		return err
+	}
+	back := "/operations/stock"
+	if _, query, more := strings.Cut(c.FormValue("back"), "?"); more && !strings.ContainsAny(query, "#\r\n") {
+		back += "?" + query
+	}
+	return seeOther(c, withNotice(back, "stocked"))
+}
