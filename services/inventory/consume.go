@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/inbox"
@@ -177,6 +178,33 @@ func (w *warehouse) serve(ctx context.Context, tx pgx.Tx, b *pgx.Batch, s shelf)
 	}
 	updateReservations(b, reserved, w.now(), ids...)
 	return answers, nil
+}
+
+// turnAway rejects those who wait for more of a product than will ever come, because it is not reordered any more, serves
+// those who came after them, and returns what to tell them. The caller has locked what lockWaiting locks.
+func (w *warehouse) turnAway(ctx context.Context, tx pgx.Tx, b *pgx.Batch, s shelf, sku string) (answers []messages.Message, err error) {
+	if s[sku].comes(0) {
+		return nil, nil
+	}
+	queue, err := waitingFor(ctx, tx, sku)
+	if err != nil {
+		return nil, err
+	}
+	var skus, ids []string
+	for _, r := range queue {
+		skus = append(skus, skusOf(r.Lines)...)
+	}
+	others, err := lockStock(ctx, tx, slices.DeleteFunc(skus, func(other string) bool { return other == sku }))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(s, others)
+	for _, r := range s.turnAway(sku, queue) {
+		ids, answers = append(ids, r.OrderID), append(answers, r.answer())
+	}
+	updateReservations(b, rejected, w.now(), ids...)
+	served, err := w.serve(ctx, tx, b, s)
+	return append(answers, served...), err
 }
 
 // keep writes a shelf back, records what to order from the supplier where it runs low, and sends messages about it.

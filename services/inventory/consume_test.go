@@ -49,6 +49,7 @@ func TestEachMessageTwiceUnderItsOwnIDAndUnderANewOne(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, goods("A", 5))
+			f.coming("A", 2)
 			o := newOrder()
 			for _, m := range c.hear {
 				m = about(o, m)
@@ -86,6 +87,7 @@ func TestInWhicheverOrderReserveAndReleaseComeTheyEndTheSame(t *testing.T) {
 	t.Parallel()
 	for _, wish := range []messages.ReserveStock{reserve("", "A", 3), reserve("", "A", 9), backorder("", "A", 9), backorder("", "X", 1)} {
 		f := newFixture(t, goods("A", 5))
+		f.coming("A", 4)
 		do, undo := newOrder(), newOrder()
 		release := messages.ReleaseStock{}
 		f.receive(about(do, wish), about(do, release))
@@ -93,7 +95,7 @@ func TestInWhicheverOrderReserveAndReleaseComeTheyEndTheSame(t *testing.T) {
 		if f.status(do) != released || f.status(undo) != released {
 			t.Errorf("%v: %s and %s", wish, f.status(do), f.status(undo))
 		}
-		f.want("A", 5, 0, 0, 0)
+		f.want("A", 5, 0, 0, 4)
 	}
 }
 
@@ -138,6 +140,8 @@ func TestWhatCannotBeIsDeadLettered(t *testing.T) {
 func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 4), goods("B", 1), goods("C", 9))
+	f.coming("A", 6)
+	f.coming("B", 1)
 	holds, first, second, third, late := newOrder(), newOrder(), newOrder(), newOrder(), newOrder()
 	f.receive(
 		reserve(holds, "A", 4),
@@ -153,14 +157,14 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	f.want("A", 4, 0, 6, 0)
+	f.want("A", 4, 0, 6, 6)
 	f.want("C", 9, 0, 1, 0)
 	f.receive(messages.ReleaseStock{OrderID: first}) // who waits can give up: its claim on A is free
 	if f.status(second) != reserved || f.status(third) != reserved || f.sent(second) != `stock_backordered[{"sku":"A","quantity":2}] stock_reserved` {
 		t.Errorf("%s, %s, sent %s", f.status(second), f.status(third), f.sent(second))
 	}
-	f.want("A", 1, 3, 0, 0)
-	f.want("B", 1, 0, 0, 0)
+	f.want("A", 1, 3, 0, 6)
+	f.want("B", 1, 0, 0, 1)
 	f.want("C", 8, 1, 0, 0)
 }
 

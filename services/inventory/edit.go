@@ -66,6 +66,9 @@ func (w *warehouse) putProduct(c echo.Context) error {
 	ctx := c.Request().Context()
 	status := http.StatusOK
 	err = w.db.Tx(ctx, func(tx pgx.Tx) error {
+		if err := lockWaiting(ctx, tx, p.SKU); err != nil {
+			return err
+		}
 		added, err := insertProduct(ctx, tx, p, w.now())
 		if err != nil {
 			return err
@@ -85,10 +88,16 @@ func (w *warehouse) putProduct(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		var b pgx.Batch
+		answers, err := w.turnAway(ctx, tx, &b, s, p.SKU)
+		if err != nil {
+			return err
+		}
 		if p, err = readProduct(ctx, tx, p.SKU); err != nil {
 			return err
 		}
-		return w.keep(ctx, tx, &pgx.Batch{}, s, p.changed())
+		p.Stock = *s[p.SKU]
+		return w.keep(ctx, tx, &b, s, append(answers, p.changed())...)
 	})
 	if err != nil {
 		return err

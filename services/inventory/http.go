@@ -37,7 +37,8 @@ type productBody struct {
 	Description     string         `json:"description"`
 	Image           string         `json:"image"`
 	Price           messages.Money `json:"price"`
-	Available       int            `json:"available"` // what can still be ordered
+	Available       int            `json:"available"`     // what can still be ordered
+	Backorderable   bool           `json:"backorderable"` // an order can wait for it when it is sold out: more will come
 	ReorderPoint    int            `json:"reorder_point"`
 	ReorderQuantity int            `json:"reorder_quantity"`
 }
@@ -45,7 +46,7 @@ type productBody struct {
 func bodyOf(p product) productBody {
 	return productBody{
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
-		Available: p.Stock.free(), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
+		Available: p.Stock.free(), Backorderable: p.Stock.comes(1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
 	}
 }
 
@@ -84,17 +85,18 @@ func (w *warehouse) getImage(c echo.Context) error {
 type stockBody struct {
 	SKU             string `json:"sku"`
 	Name            string `json:"name"`
-	Available       int    `json:"available"`   // on hand and not reserved; those who wait come first
+	Available       int    `json:"available"`   // on hand and not reserved
 	Reserved        int    `json:"reserved"`    // held for orders that are not delivered yet
 	Backordered     int    `json:"backordered"` // wanted by orders that wait
 	OnOrder         int    `json:"on_order"`    // from the supplier
+	Kept            int    `json:"kept"`        // of those available, for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
 }
 
 func stockOf(p product) stockBody {
 	s := p.Stock
-	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.ReorderPoint, s.ReorderQuantity}
+	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.Kept, s.ReorderPoint, s.ReorderQuantity}
 }
 
 // tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same. Its tag

@@ -54,6 +54,7 @@ func TestTheCatalogueIsPublicAndCanBeKept(t *testing.T) {
 func TestWhatIsWaitedForCannotBeOrdered(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5), goods("B", 0))
+	f.coming("B", 1)
 	f.receive(backorder(newOrder(), "A", 4, "B", 1))
 	for sku, want := range map[string]int{"A": 1, "B": 0} {
 		var p productBody
@@ -101,7 +102,7 @@ func TestAnOperatorAddsAndChangesAProduct(t *testing.T) {
 	a := f.call(http.MethodPut, "/api/products/CUP", goodProduct, f.as("olga"))
 	var p productBody
 	a.into(t, &p)
-	want := productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, 2, 10}
+	want := productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, true, 2, 10}
 	if a.status != http.StatusCreated || a.header.Get("Location") != "/api/products/CUP" || p != want {
 		t.Errorf("%d %s %+v", a.status, a.header.Get("Location"), p)
 	}
@@ -154,6 +155,7 @@ func TestAddingAProductAtOnceAddsOne(t *testing.T) {
 func TestAnOperatorAddsStock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 1))
+	f.coming("A", 3)
 	o := newOrder()
 	f.receive(backorder(o, "A", 4))
 	add := func(n int, options ...option) answer {
@@ -161,7 +163,7 @@ func TestAnOperatorAddsStock(t *testing.T) {
 	}
 	a := add(5, f.as("olga"))
 	var s stockBody
-	if a.into(t, &s); a.status != http.StatusOK || s != (stockBody{SKU: "A", Name: "A", Available: 2, Reserved: 4}) {
+	if a.into(t, &s); a.status != http.StatusOK || s != (stockBody{SKU: "A", Name: "A", Available: 2, Reserved: 4, OnOrder: 3}) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if f.status(o) != reserved || f.sent("A") != "stock_replenished" {
@@ -176,7 +178,7 @@ func TestAnOperatorAddsStock(t *testing.T) {
 		})
 	}
 	all.Wait()
-	f.want("A", 5, 4, 0, 0)
+	f.want("A", 5, 4, 0, 3)
 	if a := add(4, f.as("olga"), header("Idempotency-Key", "delivery-7")); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("%d for the same key and another number", a.status)
 	}
@@ -186,17 +188,18 @@ func TestAnOperatorAddsStock(t *testing.T) {
 	if add(1, f.as("olga")); add(1, f.as("olga")).status != http.StatusOK {
 		t.Error("without a key each request counts")
 	}
-	f.want("A", 10, 4, 0, 0)
+	f.want("A", 10, 4, 0, 3)
 }
 
 func TestTheOperatorSeesWhereTheUnitsAre(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(5), goods("B", 2))
+	f.coming("B", 1)
 	f.receive(reserve(newOrder(), "LAMP", 4), backorder(newOrder(), "B", 3))
 	a := f.call(http.MethodGet, "/api/stock", "", f.as("olga"))
 	var list struct{ Items []stockBody }
 	a.into(t, &list)
-	want := []stockBody{{"B", "B", 2, 0, 3, 0, 0, 0}, {"LAMP", "Lamp", 1, 4, 0, 10, 3, 10}}
+	want := []stockBody{{"B", "B", 2, 0, 3, 1, 2, 0, 0}, {"LAMP", "Lamp", 1, 4, 0, 10, 0, 3, 10}}
 	if a.status != http.StatusOK || !slices.Equal(list.Items, want) || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -86,7 +86,7 @@ func (w *warehouse) arrive(ctx context.Context, o supplierOrder) error {
 func (w *warehouse) shelve(ctx context.Context, tx pgx.Tx, s shelf, m movement, units messages.Line) error {
 	var b pgx.Batch
 	enterMovement(&b, m, w.now(), units)
-	s[units.SKU].Available += units.Quantity
+	s[units.SKU].shelve(units.Quantity)
 	served, err := w.serve(ctx, tx, &b, s)
 	if err != nil {
 		return err

@@ -35,12 +35,18 @@ func lamp(units int) product { return seed("LAMP", "Lamp", 6900, units, 3, 10, "
 
 func TestStockThatRunsLowIsReplenishedAndServesThoseWhoWait(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, lamp(12), goods("B", 5))
+	f := newFixture(t, lamp(12), goods("B", 0))
+	f.coming("B", 2)
 	some, many, rest := newOrder(), newOrder(), newOrder()
 	f.receive(reserve(some, "LAMP", 8))
 	f.want("LAMP", 4, 8, 0, 0)
 	f.receive(backorder(many, "LAMP", 15, "B", 1), backorder(rest, "LAMP", 2))
-	f.want("LAMP", 4, 8, 17, 20) // 4 - 15 + 2×10 is above the reorder point, and so it is less another 2
+	if f.want("LAMP", 2, 10, 15, 20); f.status(rest) != reserved { // 4 - 15 + 2×10 is above the reorder point, and so it is less another 2
+		t.Error("20 are on order for 15 that are waited for, and of 4 on the shelf nobody is given 2")
+	}
+	if a := f.call(http.MethodPost, "/api/products/B/stock", `{"add":1}`, f.as("olga")); a.status != http.StatusOK || f.status(many) != backordered {
+		t.Errorf("%d, %s", a.status, f.status(many))
+	}
 	w := f.warehouse.replenishment()
 	f.db.OnCommit(w.Wake)
 	testkit.Go(t, w.Run)
@@ -48,10 +54,10 @@ func TestStockThatRunsLowIsReplenishedAndServesThoseWhoWait(t *testing.T) {
 	f.factory.deliver()
 	testkit.Until(t, "what was ordered is here", func() bool {
 		f.hurry()
-		return f.status(rest) == reserved
+		return f.status(many) == reserved
 	})
 	f.want("LAMP", 7, 25, 0, 0)
-	f.want("B", 4, 1, 0, 0)
+	f.want("B", 0, 1, 0, 2)
 	if f.status(many) != reserved || f.sent("LAMP") != "stock_replenished" {
 		t.Errorf("%s, sent %s", f.status(many), f.sent("LAMP"))
 	}

@@ -93,6 +93,9 @@ func TestFiftyOrdersOnAStockOfTenEndInTenReserved(t *testing.T) {
 func TestReplicasThatWorkOnTheSameProductsNeverDeadlock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 40), goods("B", 40), goods("C", 40), goods("D", 4))
+	for _, sku := range []string{"A", "B", "C", "D"} {
+		f.coming(sku, 1000)
+	}
 	replicas := []*replica{f.replica, f.another(), f.another(), f.another()}
 	skus := []string{"A", "B", "C", "D"}
 	lines := func() (all []any) {

@@ -14,12 +14,32 @@ type stock struct {
 	Reserved        int // on hand, held for orders that are not delivered yet
 	Backordered     int // wanted by reservations that wait
 	OnOrder         int // on their way from the supplier, or soon
+	Kept            int // of those available, for reservations that wait: see kept
 	ReorderPoint    int
 	ReorderQuantity int // 0: never reordered
 }
 
-// free is what a new order can have: those who wait come first.
-func (s stock) free() int { return max(0, s.Available-s.Backordered) }
+// kept is how many of the units on the shelf are kept for those who wait. What is on order comes to them first, so only what
+// is missing there is kept for them from the beginning; of what comes later everything is, until they have enough. So others
+// can have what nobody would gain from, and nobody waits for longer than until all has come that was on order, for
+// him as well, when he began to wait: docs/adr/0036.
+func (s stock) kept() int {
+	return min(max(s.Kept, s.Backordered-s.OnOrder), s.Available, s.Backordered)
+}
+
+// free is what a new order can have.
+func (s stock) free() int { return s.Available - s.kept() }
+
+// comes reports whether an order can wait for so many units.
+func (s stock) comes(quantity int) bool {
+	return s.ReorderQuantity > 0 || s.Available+s.OnOrder-s.Backordered >= quantity
+}
+
+// shelve adds units that have come, or come back.
+func (s *stock) shelve(quantity int) {
+	s.Available += quantity
+	s.Kept += quantity
+}
 
 // supplyMost is how many units are ordered at once. If more are wanted, the rest is with the next change.
 const supplyMost = 1_000_000
@@ -80,9 +100,10 @@ func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) rese
 		switch have, known := s[l.SKU]; {
 		case !known:
 			r.Missing = append(r.Missing, l)
-			mayWait = false // for what never comes
+			mayWait = false
 		case have.free() < l.Quantity:
 			r.Missing = append(r.Missing, messages.Line{SKU: l.SKU, Quantity: l.Quantity - have.free()})
+			mayWait = mayWait && have.comes(l.Quantity)
 		}
 	}
 	switch {
@@ -121,7 +142,7 @@ func (s shelf) release(r reservation) reservation {
 		switch r.Status {
 		case reserved:
 			s[l.SKU].Reserved -= l.Quantity
-			s[l.SKU].Available += l.Quantity
+			s[l.SKU].shelve(l.Quantity)
 		case backordered:
 			s[l.SKU].Backordered -= l.Quantity
 		}
@@ -188,13 +209,43 @@ func (s shelf) contended() (available []messages.Line) {
 	return available
 }
 
-// restock lists what to order from the supplier, and counts it as ordered.
+// restock lists what to order from the supplier, and counts it as ordered. With that it is known what has to be kept.
 func (s shelf) restock() (wanted []messages.Line) {
 	for _, sku := range slices.Sorted(maps.Keys(s)) {
 		if n := s[sku].shortage(); n > 0 {
 			s[sku].OnOrder += n
 			wanted = append(wanted, messages.Line{SKU: sku, Quantity: n})
 		}
+		s[sku].Kept = s[sku].kept()
 	}
 	return wanted
+}
+
+// turnAway takes those out of the queues of a product who wait for more of it than will ever come. queue is who waits for it,
+// first come first. Whoever comes after one who is turned away may still be served.
+func (s shelf) turnAway(sku string, queue []reservation) (turned []reservation) {
+	ahead := 0
+	for _, r := range queue {
+		wanted := r.of(sku)
+		if s[sku].ReorderQuantity > 0 || ahead+wanted <= s[sku].Available+s[sku].OnOrder {
+			ahead += wanted
+			continue
+		}
+		for _, l := range r.Lines {
+			s[l.SKU].Backordered -= l.Quantity
+		}
+		r.Status = rejected
+		turned = append(turned, r)
+	}
+	return turned
+}
+
+// of is how many units of a product a reservation is about.
+func (r reservation) of(sku string) (quantity int) {
+	for _, l := range r.Lines {
+		if l.SKU == sku {
+			quantity += l.Quantity
+		}
+	}
+	return quantity
 }

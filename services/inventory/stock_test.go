@@ -36,31 +36,73 @@ func TestReservingIsAllOrNothing(t *testing.T) {
 		},
 		{
 			"one that may wait claims all that it wants",
-			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 1}},
+			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 1, ReorderQuantity: 10}},
 			backorder("o", "A", 2, "B", 3),
 			backordered, "2 B",
-			[]stock{{SKU: "A", Available: 5, Backordered: 2}, {SKU: "B", Available: 1, Backordered: 3}},
+			[]stock{{SKU: "A", Available: 5, Backordered: 2}, {SKU: "B", Available: 1, Backordered: 3, ReorderQuantity: 10}},
 		},
 		{
-			"those who wait come first",
-			[]stock{{SKU: "A", Available: 5, Backordered: 4}},
+			"what is not on order for those who wait is kept for them",
+			[]stock{{SKU: "A", Available: 5, Backordered: 10, OnOrder: 6}},
 			reserve("o", "A", 2),
 			rejected, "1 A",
-			[]stock{{SKU: "A", Available: 5, Backordered: 4}},
+			[]stock{{SKU: "A", Available: 5, Backordered: 10, OnOrder: 6}},
 		},
 		{
 			"what they leave can be had",
-			[]stock{{SKU: "A", Available: 5, Backordered: 4}},
+			[]stock{{SKU: "A", Available: 5, Backordered: 10, OnOrder: 6}},
 			reserve("o", "A", 1),
 			reserved, "",
-			[]stock{{SKU: "A", Available: 4, Reserved: 1, Backordered: 4}},
+			[]stock{{SKU: "A", Available: 4, Reserved: 1, Backordered: 10, OnOrder: 6}},
 		},
 		{
-			"more wanted than there is counts as none free",
-			[]stock{{SKU: "A", Available: 5, Backordered: 9}},
+			"while enough is on order for those who wait, others can have what is there",
+			[]stock{{SKU: "A", Available: 5, Backordered: 10, OnOrder: 10}},
+			reserve("o", "A", 5),
+			reserved, "",
+			[]stock{{SKU: "A", Reserved: 5, Backordered: 10, OnOrder: 10}},
+		},
+		{
+			"what has come for those who wait is kept for them, whatever is on order",
+			[]stock{{SKU: "A", Available: 5, Kept: 4, Backordered: 10, OnOrder: 100}},
+			reserve("o", "A", 2),
+			rejected, "1 A",
+			[]stock{{SKU: "A", Available: 5, Kept: 4, Backordered: 10, OnOrder: 100}},
+		},
+		{
+			"the release before may have taken what was kept",
+			[]stock{{SKU: "A", Available: 5, Kept: 9, Backordered: 2, OnOrder: 100}},
+			reserve("o", "A", 3),
+			reserved, "",
+			[]stock{{SKU: "A", Available: 2, Reserved: 3, Kept: 9, Backordered: 2, OnOrder: 100}},
+		},
+		{
+			"more wanted than there is and is on order counts as none free",
+			[]stock{{SKU: "A", Available: 5, Backordered: 9, ReorderQuantity: 1}},
 			backorder("o", "A", 2),
 			backordered, "2 A",
-			[]stock{{SKU: "A", Available: 5, Backordered: 11}},
+			[]stock{{SKU: "A", Available: 5, Backordered: 11, ReorderQuantity: 1}},
+		},
+		{
+			"what is never reordered is not waited for",
+			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 9}},
+			backorder("o", "A", 10, "B", 1),
+			rejected, "5 A",
+			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 9}},
+		},
+		{
+			"unless it is on order already, and nobody waits for that",
+			[]stock{{SKU: "A", Available: 5, OnOrder: 7, Backordered: 2}},
+			backorder("o", "A", 10),
+			backordered, "5 A",
+			[]stock{{SKU: "A", Available: 5, OnOrder: 7, Backordered: 12}},
+		},
+		{
+			"but not when somebody does",
+			[]stock{{SKU: "A", Available: 5, OnOrder: 7, Backordered: 3}},
+			backorder("o", "A", 10),
+			rejected, "5 A",
+			[]stock{{SKU: "A", Available: 5, OnOrder: 7, Backordered: 3}},
 		},
 		{
 			"an unknown product is not waited for",
@@ -111,7 +153,7 @@ func TestReleasingAndTaking(t *testing.T) {
 	}{
 		{"what was reserved is available again", func(s shelf) bool {
 			return s.release(reservation{Status: reserved, Lines: two}).Status == released
-		}, stock{SKU: "A", Available: 7, Reserved: 1, Backordered: 4}},
+		}, stock{SKU: "A", Available: 7, Reserved: 1, Backordered: 4, Kept: 2}},
 		{"who has waited wants nothing any more", func(s shelf) bool {
 			return s.release(reservation{Status: backordered, Lines: two}).Status == released
 		}, stock{SKU: "A", Available: 5, Reserved: 3, Backordered: 2}},
@@ -164,100 +206,178 @@ func TestWhatRunsLowIsReordered(t *testing.T) {
 	}
 }
 
-// TestNobodyIsOvertakenAndNothingIsLost runs any history of a shop with three products against a list of who waits.
+// store is a shop with three products, all that has ever happened in it, and what it has promised.
+type store struct {
+	*rapid.T
+	shelf  shelf
+	onHand map[string]int
+	held   []reservation
+	queue  []queued // first come first
+	supply []supply // on its way
+	placed int      // supplier orders so far
+}
+
+// queued is somebody who waits. What was on order when he began to has a number up to last.
+type queued struct {
+	reservation
+	last int
+}
+
+type supply struct {
+	messages.Line
+	number int
+}
+
+// settle is what warehouse.keep does in the end.
+func (s *store) settle() {
+	for _, l := range s.shelf.restock() {
+		s.placed++
+		s.supply = append(s.supply, supply{l, s.placed})
+	}
+}
+
+func (s *store) order(n int) {
+	var lines []messages.Line
+	for _, sku := range []string{"A", "B", "C"} {
+		if q := rapid.IntRange(0, 6).Draw(s.T, "of "+sku); q > 0 {
+			lines = append(lines, messages.Line{SKU: sku, Quantity: q})
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	switch r := s.shelf.reserve(fmt.Sprint(n), lines, rapid.Bool().Draw(s.T, "may wait")); r.Status {
+	case reserved:
+		s.held = append(s.held, r)
+	case backordered:
+		s.settle()
+		s.queue = append(s.queue, queued{r, s.placed})
+	}
+}
+
+func (s *store) fill() {
+	var waiters []waiting
+	ahead := map[string]int{}
+	for _, r := range s.queue {
+		w := waiting{OrderID: r.OrderID}
+		for _, l := range r.Lines {
+			w.Lines = append(w.Lines, claim{l, ahead[l.SKU]})
+			ahead[l.SKU] += l.Quantity
+		}
+		waiters = append(waiters, w)
+	}
+	for _, r := range s.shelf.serve(waiters) {
+		s.held = append(s.held, r)
+		s.queue = slices.DeleteFunc(s.queue, func(q queued) bool { return q.OrderID == r.OrderID })
+	}
+}
+
+// check holds the numbers against the history. Nobody waits for what is there, and everybody has it at the latest when all has
+// come that was on order when he began to wait.
+func (s *store) check() {
+	claimed := map[string]int{}
+	for _, r := range s.queue {
+		enough := true
+		for _, l := range r.Lines {
+			claimed[l.SKU] += l.Quantity
+			here, promised := s.shelf[l.SKU].Available, 0
+			for _, on := range s.supply {
+				if on.SKU == l.SKU && on.number <= r.last {
+					promised += on.Quantity
+				}
+			}
+			enough = enough && claimed[l.SKU] <= here
+			if claimed[l.SKU] > here+promised {
+				s.Fatalf("order %s and those before it want %d of %s, there are %d, and of what was on order then %d are to come", r.OrderID, claimed[l.SKU], l.SKU, here, promised)
+			}
+		}
+		if enough {
+			s.Fatalf("order %s waits for what is there: %s", r.OrderID, s.shelf)
+		}
+	}
+	onOrder := map[string]int{}
+	for _, on := range s.supply {
+		onOrder[on.SKU] += on.Quantity
+	}
+	for sku, one := range s.shelf {
+		if one.Available < 0 || one.Reserved < 0 || one.Kept < 0 || one.Kept > one.Available || one.Kept > one.Backordered ||
+			one.Backordered != claimed[sku] || one.OnOrder != onOrder[sku] || one.Available+one.Reserved != s.onHand[sku] {
+			s.Fatalf("%s: %+v, on hand %d, claimed %d, on order %d", sku, *one, s.onHand[sku], claimed[sku], onOrder[sku])
+		}
+	}
+}
+
+// TestNobodyIsOvertakenAndNothingIsLost runs any history.
 func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		skus := []string{"A", "B", "C"}
-		s := shelf{}
-		onHand := map[string]int{}
-		for _, sku := range skus {
-			onHand[sku] = rapid.IntRange(0, 8).Draw(t, "units of "+sku)
-			s[sku] = &stock{SKU: sku, Available: onHand[sku]}
+		s := &store{T: t, shelf: shelf{}, onHand: map[string]int{}}
+		for _, sku := range []string{"A", "B", "C"} {
+			s.onHand[sku] = rapid.IntRange(0, 8).Draw(t, "units of "+sku)
+			s.shelf[sku] = &stock{SKU: sku, Available: s.onHand[sku], ReorderPoint: rapid.IntRange(0, 3).Draw(t, "point"), ReorderQuantity: rapid.IntRange(0, 4).Draw(t, "quantity")}
 		}
-		var held, queue []reservation // queue: first come first
-		fill := func() {
-			var waiters []waiting
-			ahead := map[string]int{}
-			for _, r := range queue {
-				w := waiting{OrderID: r.OrderID}
-				for _, l := range r.Lines {
-					w.Lines = append(w.Lines, claim{l, ahead[l.SKU]})
-					ahead[l.SKU] += l.Quantity
-				}
-				waiters = append(waiters, w)
-			}
-			for _, r := range s.serve(waiters) {
-				held = append(held, r)
-				queue = slices.DeleteFunc(queue, func(q reservation) bool { return q.OrderID == r.OrderID })
-			}
-		}
-		pick := func(from *[]reservation) reservation {
-			i := rapid.IntRange(0, len(*from)-1).Draw(t, "which")
-			r := (*from)[i]
-			*from = slices.Delete(*from, i, i+1)
-			return r
-		}
-		for n := range rapid.IntRange(1, 40).Draw(t, "events") {
-			switch what := rapid.SampledFrom([]string{"order", "order", "order", "release", "give up", "deliver", "arrive"}).Draw(t, "event"); {
+		for n := range rapid.IntRange(1, 60).Draw(t, "events") {
+			switch what := rapid.SampledFrom([]string{"order", "order", "order", "release", "give up", "deliver", "arrive", "arrive", "add", "reorder"}).Draw(t, "event"); {
 			case what == "order":
-				var lines []messages.Line
-				for _, sku := range skus {
-					if q := rapid.IntRange(0, 4).Draw(t, "of "+sku); q > 0 {
-						lines = append(lines, messages.Line{SKU: sku, Quantity: q})
-					}
-				}
-				if len(lines) == 0 {
-					continue
-				}
-				switch r := s.reserve(fmt.Sprint(n), lines, rapid.Bool().Draw(t, "may wait")); r.Status {
-				case reserved:
-					held = append(held, r)
-					for _, l := range lines {
-						for _, q := range queue {
-							if i := slices.IndexFunc(q.Lines, func(w messages.Line) bool { return w.SKU == l.SKU }); i >= 0 && s[l.SKU].Available < q.Lines[i].Quantity {
-								t.Fatalf("order %d was given what order %s waits for", n, q.OrderID)
-							}
-						}
-					}
-				case backordered:
-					queue = append(queue, r)
-				}
-			case what == "release" && len(held) > 0:
-				s.release(pick(&held))
-				fill()
-			case what == "give up" && len(queue) > 0:
-				s.release(pick(&queue))
-				fill()
-			case what == "deliver" && len(held) > 0:
-				r, _ := s.take(pick(&held))
+				s.order(n)
+			case what == "release" && len(s.held) > 0:
+				s.shelf.release(pick(t, &s.held))
+				s.fill()
+			case what == "give up" && len(s.queue) > 0:
+				s.shelf.release(pick(t, &s.queue).reservation)
+				s.fill()
+			case what == "deliver" && len(s.held) > 0:
+				r, _ := s.shelf.take(pick(t, &s.held))
 				for _, l := range r.Lines {
-					onHand[l.SKU] -= l.Quantity
+					s.onHand[l.SKU] -= l.Quantity
 				}
-			case what == "arrive":
-				sku, q := rapid.SampledFrom(skus).Draw(t, "product"), rapid.IntRange(1, 6).Draw(t, "units")
-				s[sku].Available += q
-				onHand[sku] += q
-				fill()
+			case what == "arrive" && len(s.supply) > 0:
+				l := pick(t, &s.supply)
+				s.shelf[l.SKU].OnOrder -= l.Quantity
+				s.shelf[l.SKU].shelve(l.Quantity)
+				s.onHand[l.SKU] += l.Quantity
+				s.fill()
+			case what == "add":
+				sku, q := rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product"), rapid.IntRange(1, 6).Draw(t, "units")
+				s.shelf[sku].shelve(q)
+				s.onHand[sku] += q
+				s.fill()
+			case what == "reorder": // an operator changes it, also to never
+				s.shelf[rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product")].ReorderQuantity = rapid.IntRange(0, 4).Draw(t, "quantity")
 			}
-			claimed := map[string]int{}
-			for _, r := range queue {
-				enough := true
-				for _, l := range r.Lines {
-					claimed[l.SKU] += l.Quantity
-					enough = enough && claimed[l.SKU] <= s[l.SKU].Available
-				}
-				if enough {
-					t.Fatalf("order %s waits for what is there: %s", r.OrderID, s)
-				}
-			}
-			for sku, one := range s {
-				if one.Available < 0 || one.Reserved < 0 || one.Backordered != claimed[sku] || one.Available+one.Reserved != onHand[sku] {
-					t.Fatalf("%s: %+v, on hand %d, claimed %d", sku, *one, onHand[sku], claimed[sku])
-				}
-			}
+			s.settle()
+			s.check()
 		}
 	})
+}
+
+func pick[T any](t *rapid.T, from *[]T) T {
+	i := rapid.IntRange(0, len(*from)-1).Draw(t, "which")
+	one := (*from)[i]
+	*from = slices.Delete(*from, i, i+1)
+	return one
+}
+
+func TestWhoeverWaitsForWhatWillNeverComeIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	wait := func(id string, n int) reservation {
+		return reservation{OrderID: id, Status: backordered, Lines: []messages.Line{{SKU: "A", Quantity: n}, {SKU: "B", Quantity: 1}}}
+	}
+	queue := []reservation{wait("first", 4), wait("second", 20), wait("third", 3), wait("fourth", 1)}
+	s := shelfOf(stock{SKU: "A", Available: 2, OnOrder: 5, Backordered: 28}, stock{SKU: "B", Backordered: 4, ReorderQuantity: 1})
+	var turned []string
+	for _, r := range s.turnAway("A", queue) {
+		if turned = append(turned, r.OrderID); r.Status != rejected || r.answer().Kind() != (messages.StockRejected{}).Kind() {
+			t.Errorf("%s is %s", r.OrderID, r.Status)
+		}
+	}
+	if got := strings.Join(turned, " "); got != "second fourth" || s["A"].Backordered != 7 || s["B"].Backordered != 2 {
+		t.Errorf("turned away: %s, then %s", got, s)
+	}
+	s["A"].ReorderQuantity = 1
+	if turned := s.turnAway("A", queue); len(turned) > 0 {
+		t.Errorf("turned away although more will come: %v", turned)
+	}
 }
 
 func shelfOf(stocks ...stock) shelf {

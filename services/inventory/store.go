@@ -40,7 +40,7 @@ func lockOrders(ctx context.Context, tx pgx.Tx, ids []string) error {
 // lockStock returns the stock of the products that there are among skus. Nobody else changes it until tx has ended.
 func lockStock(ctx context.Context, tx pgx.Tx, skus []string) (shelf, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT sku, available, reserved, backordered, on_order, reorder_point, reorder_quantity
+		SELECT sku, available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity
 		FROM products
 		WHERE sku = ANY($1)
 		ORDER BY sku
@@ -57,6 +57,16 @@ func lockStock(ctx context.Context, tx pgx.Tx, skus []string) (shelf, error) {
 		s[one.SKU] = one
 	}
 	return s, nil
+}
+
+// lockWaiting locks a product, those of all who wait for it, and what serving others may change once some of them are
+// turned away.
+func lockWaiting(ctx context.Context, tx pgx.Tx, sku string) error {
+	others, err := queuedWith(ctx, tx, []string{sku})
+	if err != nil {
+		return err
+	}
+	return lockQueues(ctx, tx, append(others, sku))
 }
 
 var errQueueGrew = errors.New("somebody has begun to wait")
@@ -108,18 +118,19 @@ func saveStock(b *pgx.Batch, s shelf) {
 	if len(s) == 0 {
 		return
 	}
-	var available, reserved, backordered, onOrder []int
+	var available, reserved, backordered, onOrder, kept []int
 	skus := slices.Sorted(maps.Keys(s))
 	for _, sku := range skus {
 		available, reserved = append(available, s[sku].Available), append(reserved, s[sku].Reserved)
 		backordered, onOrder = append(backordered, s[sku].Backordered), append(onOrder, s[sku].OnOrder)
+		kept = append(kept, s[sku].Kept)
 	}
 	b.Queue(`
 		UPDATE products AS p
-		SET available = s.available, reserved = s.reserved, backordered = s.backordered, on_order = s.on_order
-		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-			AS s (sku, available, reserved, backordered, on_order)
-		WHERE p.sku = s.sku`, skus, available, reserved, backordered, onOrder)
+		SET available = s.available, reserved = s.reserved, backordered = s.backordered, on_order = s.on_order, kept = s.kept
+		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+			AS s (sku, available, reserved, backordered, on_order, kept)
+		WHERE p.sku = s.sku`, skus, available, reserved, backordered, onOrder, kept)
 }
 
 // movement is why units came, or left for good.

@@ -25,7 +25,7 @@ type listedProduct struct {
 func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
 	s := &l.Stock
 	err = row.Scan(&l.SKU, &l.Name, &l.Description, &l.Image, &l.Price.Amount, &l.Price.Currency, &l.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
+		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
 	s.SKU = l.SKU
 	return l, err
 }
@@ -110,7 +110,7 @@ type stockInAll struct {
 // sumStock reads the whole table, on the server.
 func sumStock(ctx context.Context, q querier) (stockInAll, error) {
 	rows, err := q.Query(ctx, `
-		SELECT count(*), count(*) FILTER (WHERE available <= backordered), count(*) FILTER (WHERE backordered > 0),
+		SELECT count(*), count(*) FILTER (WHERE available <= kept), count(*) FILTER (WHERE backordered > 0),
 			coalesce(sum(available), 0)::bigint, coalesce(sum(reserved), 0)::bigint, coalesce(sum(backordered), 0)::bigint, coalesce(sum(on_order), 0)::bigint
 		FROM products`)
 	if err != nil {

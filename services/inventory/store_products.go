@@ -12,12 +12,12 @@ import (
 
 const productColumns = `
 	sku, name, description, image, price_amount, price_currency, version,
-	available, reserved, backordered, on_order, reorder_point, reorder_quantity`
+	available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity`
 
 func scanProduct(row pgx.CollectableRow) (p product, err error) {
 	s := &p.Stock
 	err = row.Scan(&p.SKU, &p.Name, &p.Description, &p.Image, &p.Price.Amount, &p.Price.Currency, &p.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.ReorderPoint, &s.ReorderQuantity)
+		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity)
 	s.SKU = p.SKU
 	return p, err
 }

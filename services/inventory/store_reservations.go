@@ -77,6 +77,22 @@ func queuedWith(ctx context.Context, q querier, skus []string) ([]string, error)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// waitingFor returns all who wait for a product, first come first.
+func waitingFor(ctx context.Context, q querier, sku string) ([]reservation, error) {
+	rows, err := q.Query(ctx, `
+		SELECT r.order_id, r.status, json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity) ORDER BY l.sku), r.missing
+		FROM reservation_lines AS queued
+		JOIN reservations AS r USING (order_id)
+		JOIN reservation_lines AS l USING (order_id)
+		WHERE queued.sku = $1 AND queued.place IS NOT NULL
+		GROUP BY r.order_id, queued.place
+		ORDER BY queued.place`, sku)
+	if err != nil {
+		return nil, fmt.Errorf("read queue: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[reservation])
+}
+
 // readQueues returns those who wait for one of skus and may have got to the front of its queue, first come first. Each
 // wants at least one unit, so there are no more of them than units: the length of the queue does not matter.
 func readQueues(ctx context.Context, q querier, available []messages.Line) ([]waiting, error) {

@@ -85,6 +85,21 @@ func (f *fixture) another() *replica {
 // goods makes a product that is not reordered.
 func goods(sku string, units int) product { return seed(sku, sku, 100, units, 0, 0, "for a test") }
 
+// coming lets units of a product be on order, so that orders can wait for them.
+func (f *fixture) coming(sku string, units int) {
+	f.Helper()
+	_, err := f.db.Exec(f.Context(), `
+		WITH placed AS (
+			INSERT INTO supplier_orders (id, sku, quantity, status, due_at, created_at, updated_at)
+			VALUES (gen_random_uuid(), $1, $2, 'ordered', 'infinity', now(), now()))
+		UPDATE products
+		SET on_order = on_order + $2
+		WHERE sku = $1`, sku, units)
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
 // receive hands messages over as the bus would, each under a new id, and wants them handled.
 func (f *fixture) receive(msgs ...messages.Message) {
 	f.Helper()

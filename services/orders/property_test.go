@@ -206,10 +206,11 @@ func (w *world) deliver(i int, again bool) {
 	}
 }
 
+// restock brings new stock, or the news that none will come any more.
 func (w *world) restock() {
 	w.room = true
 	if w.stock == "backordered" {
-		w.stock = "reserved"
+		w.stock = rapid.SampledFrom([]string{"reserved", "reserved", "rejected"}).Draw(w.t, "what came")
 		w.sayStock()
 	}
 }

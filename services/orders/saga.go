@@ -78,6 +78,7 @@ var moves = []move{
 	{in: placed, on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock"},
 
 	{in: backordered, on: kind[messages.StockReserved](), to: reserved, what: "new stock reserved, asking for payment"},
+	{in: backordered, on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock: no more will come"},
 
 	{in: reserved, on: kind[messages.PaymentTaken](), to: paid, what: "paid, arranging shipment"},
 	{in: reserved, on: kind[messages.PaymentDeclined](), to: releasing, why: paymentDeclined, what: "payment declined, giving the stock back"},

@@ -14,7 +14,10 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-const sku = "MUG"
+const (
+	sku     = "MUG"
+	onOrder = 1000 // of a supplier from whom nothing comes, so that orders may wait
+)
 
 // World is one product and the orders that want it.
 type World struct {
@@ -29,7 +32,7 @@ type World struct {
 // New returns a product with units in stock, and units that may come.
 func New(units, toCome int) *World {
 	return &World{
-		Product:      stock{SKU: sku, Available: units},
+		Product:      stock{SKU: sku, Available: units, OnOrder: onOrder},
 		Reservations: map[string]reservation{},
 		Movements:    map[string]int{"initial": units},
 		ToCome:       toCome,
