@@ -169,11 +169,7 @@ func TestEveryListIsReadByItsIndex(t *testing.T) {
 	for sort, index := range map[string]string{
 		"sku": "products_by_sku", "name": "products_by_name", "price": "products_by_price", "-price": "products_by_price_falling", "newest": "products_by_age",
 	} {
-		for _, words := range []string{"", "lamp 17"} {
-			want := index
-			if words != "" {
-				want = "products_by_word"
-			}
+		for words, want := range map[string]string{"": index, "p": index, "lamp 17": "products_by_word"} {
 			plan := &explained{f: f}
 			if _, err := readProducts(t.Context(), plan, listing{Sort: sort, Words: words, Key: "EUR", SKU: "P", Limit: 25}); err != nil {
 				t.Fatal(err)

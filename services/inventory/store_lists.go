@@ -63,15 +63,36 @@ func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// findProducts is readProducts for a search. It always goes by the index of words: the planner cannot know how rare one is,
-// and would now and then look at each product in the order of the list.
+// hasWords is whether the words of a product's name and SKU begin with each word of $5. The left side is that of an index.
+const hasWords = `
+	array_to_tsvector(array_remove(regexp_split_to_array(lower((name || ' ' || sku) COLLATE "und-x-icu"), '[^[:alnum:]]+'), ''))
+	@@ replace('''' || nullif(trim(regexp_replace(lower($5 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery`
+
+// nearBy is how many products of the list are looked at before the index of words is: a common word is found among them.
+const nearBy = "500"
+
+// findProducts is readProducts for a search. The index of words knows where a word is, but not in which order, so all that is
+// found there has to be sorted: for a word that is everywhere that would be the whole catalogue.
 func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
-	rows, err := q.Query(ctx, `
+	near, err := searched(q.Query(ctx, `
+		SELECT *
+		FROM (
+			SELECT `+productColumns+`, `+sortKey+` AS key
+			FROM products
+			WHERE (`+sortKey+`, sku COLLATE "C") > ($2, $3)
+			ORDER BY `+sortKey+`, sku COLLATE "C"
+			LIMIT `+nearBy+`) AS near
+		WHERE `+hasWords+`
+		ORDER BY key COLLATE "C", sku COLLATE "C"
+		LIMIT $4`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+	if err != nil || len(near) == l.Limit {
+		return near, err
+	}
+	return searched(q.Query(ctx, `
 		WITH found AS MATERIALIZED (
 			SELECT sku, `+sortKey+` AS key
 			FROM products
-			WHERE array_to_tsvector(array_remove(regexp_split_to_array(lower((name || ' ' || sku) COLLATE "und-x-icu"), '[^[:alnum:]]+'), ''))
-				@@ replace('''' || nullif(trim(regexp_replace(lower($5 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery),
+			WHERE `+hasWords+`),
 		page AS (
 			SELECT sku, key
 			FROM found
@@ -81,7 +102,10 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key COLLATE "C", sku COLLATE "C"`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words)
+		ORDER BY key COLLATE "C", sku COLLATE "C"`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+}
+
+func searched(rows pgx.Rows, err error) ([]listedProduct, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find products: %w", err)
 	}
