@@ -18,6 +18,7 @@ type holding struct {
 	Reserved        int    `json:"reserved"`
 	Backordered     int    `json:"backordered"`
 	OnOrder         int    `json:"on_order"`
+	Kept            int    `json:"kept"` // of those available, for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
 }

@@ -58,6 +58,19 @@ func TestTheConsoleShowsWhatRuns(t *testing.T) {
 	p.sees("The units are on the shelf.")
 }
 
+func TestStockCanBeAddedOnAPhone(t *testing.T) {
+	t.Parallel()
+	p := open(t, phone)
+	p.signIn("Olga", "/operations/stock?q=pencils")
+	p.sees("PENCILS-12")
+	if hidden := get(p, chromedp.Evaluate[int](`[...document.querySelectorAll("main :is(input, button, td)")].filter(e => e.getBoundingClientRect().right > innerWidth).length`)); hidden > 0 {
+		t.Errorf("%d parts of the page are beside the screen", hidden)
+	}
+	p.press("Add")
+	p.sees("The units are on the shelf.")
+	p.sees("Products with “pencils”.")
+}
+
 func TestTheConsoleIsNotForShoppers(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
