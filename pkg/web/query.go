@@ -51,7 +51,9 @@ func checkQuery(raw string, names []string) error {
 	return nil
 }
 
-func unreadable(value string) bool { return !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) }
+func unreadable(value string) bool {
+	return !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl)
+}
 
 // Limit reads how many items a page is to have at most.
 func Limit(c echo.Context, preset, most int) (int, error) {
