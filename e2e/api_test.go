@@ -57,6 +57,8 @@ func TestBadInputGetsAClearProblemThroughTheGateway(t *testing.T) {
 		{"a wrong method", "alice", "DELETE", "/api/orders/" + id, "", nil, 405},
 		{"a bad cursor", "alice", "GET", "/api/orders?cursor=%00", "", nil, 400},
 		{"a bad limit", "alice", "GET", "/api/orders?limit=-1", "", nil, 400},
+		{"a parameter that is not known", "alice", "GET", "/api/orders?status=paid", "", nil, 400},
+		{"a parameter given twice", "", "GET", "/api/products?sort=name&sort=price", "", nil, 400},
 		{"stock below nothing", "olga", "POST", "/api/products/MUG-BLUE/stock", `{"add":-1}`, nil, 422},
 		{"a dead letter of nobody", "olga", "GET", "/api/operations/dead-letters/nobody.1", "", nil, 404},
 		{"a dead letter that is not there", "olga", "POST", "/api/operations/dead-letters/orders.1/replay", "", nil, 404},
