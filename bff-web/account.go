@@ -69,7 +69,7 @@ func (s *site) postSettlement(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return seeOther(c, withNotice("/orders/"+id, "settled"))
+	return seeOther(c, withNotice(c, "/orders/"+id, "settled"))
 }
 
 // postCancellation cancels an order: the visitor's own, or with a reason an operator's whoever it belongs to.
@@ -82,9 +82,9 @@ func (s *site) postCancellation(c echo.Context) error {
 	err := tell(c, s.orders, "/api/orders/"+id+"/cancellation", "", body, nil)
 	switch {
 	case err == nil:
-		return seeOther(c, withNotice("/orders/"+id, "cancelled"))
+		return seeOther(c, withNotice(c, "/orders/"+id, "cancelled"))
 	case statusOf(err) == http.StatusConflict:
-		return seeOther(c, withNotice("/orders/"+id, "late"))
+		return seeOther(c, withNotice(c, "/orders/"+id, "late"))
 	}
 	return err
 }

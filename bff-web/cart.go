@@ -103,11 +103,11 @@ func (s *site) postCart(c echo.Context) error {
 	k, back := cartOf(c), "/cart"
 	change := k.with
 	if c.FormValue("what") != "set" {
-		change, back = k.plus, withNotice("/", "added")
+		change, back = k.plus, withNotice(c, "/", "added")
 	}
 	k, ok := change(name, n)
 	if !ok {
-		return seeOther(c, withNotice("/", "full"))
+		return seeOther(c, withNotice(c, "/", "full"))
 	}
 	setCookie(c, cartCookie, k.String(), time.Now().Add(cartKept))
 	return seeOther(c, back)

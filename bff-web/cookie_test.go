@@ -16,7 +16,7 @@ func TestTwoCopiesAtTwoPortsOfAHostDoNotShareTheirCookies(t *testing.T) {
 	there.cookies = b.cookies
 	there.loads(200, "/", "Sign in")
 	there.posts("/cart", "/cart", "sku", "MUG-BLUE", "quantity", "7", "what", "set")
-	there.posts("/sign-out", "/?notice=signed-out")
+	there.posts("/sign-out", "/")
 	if b.loads(200, "/", "Alice"); b.cookies[one.cookie(cartCookie)] != "PEN:2" || b.cookies[other.cookie(cartCookie)] != "MUG-BLUE:7" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
@@ -49,11 +49,11 @@ func TestCookiesOfReleasesThatKnewNoPortsAreReadAndThenGoAway(t *testing.T) {
 	b := f.as("alice")
 	b.cookies = map[string]string{sessionCookie: b.cookies[f.cookie(sessionCookie)], cartCookie: "PEN:1"}
 	b.loads(200, "/", "Alice")
-	b.posts("/cart", "/?notice=added", "sku", "PEN", "quantity", "1")
+	b.posts("/cart", "/", "sku", "PEN", "quantity", "1")
 	if _, old := b.cookies[cartCookie]; old || b.cookies[f.cookie(cartCookie)] != "PEN:2" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
-	b.posts("/sign-out", "/?notice=signed-out")
+	b.posts("/sign-out", "/")
 	if b.loads(200, "/", "Sign in"); b.cookies[sessionCookie] != "" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}

@@ -141,10 +141,10 @@ func (s *site) settle(c echo.Context, deed string, in any, done string) error {
 	}
 	err := tell(c, s.services[i].client, "/api"+list+"/"+url.PathEscape(id)+"/"+deed, "", in, nil)
 	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusNotFound {
-		return seeOther(c, withNotice(list, "gone"))
+		return seeOther(c, withNotice(c, list, "gone"))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(c, withNotice(list, done))
+	return seeOther(c, withNotice(c, list, done))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -109,28 +108,4 @@ func sentence(s string) string {
 		return ""
 	}
 	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
-}
-
-// notices are what a page may say about the form that led to it. Only their names travel in the address.
-var notices = map[string]string{
-	"added":      "It is in your cart.",
-	"full":       "The cart is full: no more products fit in.",
-	"cancelled":  "The cancellation is on its way. This page shows what becomes of it.",
-	"late":       "It is too late to cancel: the parcel has left already.",
-	"replayed":   "The message is back in its queue.",
-	"discarded":  "The message was thrown away. Who did it and why was written down.",
-	"gone":       "Somebody else was faster: that message is no longer here.",
-	"settled":    "It is settled by your word. Who did it and why was written down.",
-	"stocked":    "The units are on the shelf.",
-	"signed-out": "You have signed out.",
-}
-
-func notice(c echo.Context) string { return notices[c.QueryParam("notice")] }
-
-func withNotice(path, name string) string {
-	mark := "?"
-	if strings.Contains(path, mark) {
-		mark = "&"
-	}
-	return path + mark + "notice=" + url.QueryEscape(name)
 }

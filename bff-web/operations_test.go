@@ -107,16 +107,16 @@ func TestADeadLetterIsShownReplayedAndDiscarded(t *testing.T) {
 		body <- r.Method + " " + r.URL.Path + " " + string(text)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters?notice=replayed")
+	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters")
 	if got := <-body; got != "POST /api/operations/dead-letters/payments.1/replay " {
 		t.Error(got)
 	}
-	b.posts("/operations/dead-letters/payments.1/discard", "/operations/dead-letters?notice=discarded", "reason", " no use ")
+	b.posts("/operations/dead-letters/payments.1/discard", "/operations/dead-letters", "reason", " no use ")
 	if got := <-body; got != `POST /api/operations/dead-letters/payments.1/discard {"reason":"no use"}` {
 		t.Error(got)
 	}
 	f.answer("payments", says(404, `{}`))
-	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters?notice=gone")
+	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters")
 	if answer, _ := b.send(http.MethodPost, "/operations/dead-letters/nobody.1/replay", url.Values{}); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("of nobody: %s", answer.Status)
 	}
@@ -134,7 +134,7 @@ func TestStockIsShownAndReplenishedOnce(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	})
 	key := keyOf.FindStringSubmatch(page)[1]
-	b.posts("/operations/stock", "/operations/stock?notice=stocked", "sku", "PEN", "add", "12", "key", key)
+	b.posts("/operations/stock", "/operations/stock", "sku", "PEN", "add", "12", "key", key)
 	if seen := f.asked("inventory"); got.Add != 12 || seen.URL.Path != "/api/products/PEN/stock" || seen.Header.Get("Idempotency-Key") != key {
 		t.Errorf("%+v, %s", got, seen.URL)
 	}

@@ -78,12 +78,12 @@ func TestCancellingInTimeAndTooLate(t *testing.T) {
 	f := newFixture(t)
 	b := f.as("alice")
 	f.answer("orders", says(202, oneOrder))
-	b.posts("/orders/7/cancellation", "/orders/7?notice=cancelled")
+	b.posts("/orders/7/cancellation", "/orders/7")
 	if seen := f.asked("orders"); seen.Method != http.MethodPost || seen.URL.Path != "/api/orders/7/cancellation" {
 		t.Errorf("orders was asked for %s %s", seen.Method, seen.URL)
 	}
 	f.answer("orders", says(409, `{}`))
-	b.posts("/orders/7/cancellation", "/orders/7?notice=late")
+	b.posts("/orders/7/cancellation", "/orders/7")
 }
 
 func TestTheStagesOfAnOrder(t *testing.T) {
@@ -119,7 +119,7 @@ func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
 	b := f.as("alice")
-	b.posts("/cart", "/?notice=added", "sku", "MUG-BLUE", "quantity", "1")
+	b.posts("/cart", "/", "sku", "MUG-BLUE", "quantity", "1")
 	page := b.loads(200, "/checkout", `value="tok_declined"`, `value="Alice"`, "€1,299.50", `name="cart" value="MUG-BLUE:1"`)
 	key := keyOf.FindStringSubmatch(page)[1]
 	if other := keyOf.FindStringSubmatch(b.loads(200, "/checkout"))[1]; other == key {

@@ -30,10 +30,17 @@ type pages struct {
 type screen struct {
 	Who    *session // nil for a stranger
 	Cart   int      // units in it
-	Notice string
+	Notice *notice
 	Here   string // path and query, to come back to
 	Path   string
 	Data   any
+}
+
+// confirm is a button that asks before it does what cannot be undone. It needs no script.
+type confirm struct{ Action, Deed, Question, Yes string }
+
+func newConfirm(action, deed, question, yes string) confirm {
+	return confirm{action, deed, question, yes}
 }
 
 func parsePages() (*pages, error) {
@@ -44,7 +51,7 @@ func parsePages() (*pages, error) {
 	p := &pages{templates: map[string]*template.Template{}, version: version}
 	functions := template.FuncMap{
 		"static": func(file string) string { return "/static/" + file + "?v=" + version },
-		"money":  money, "label": label, "moment": moment, "stamp": stamp, "short": short,
+		"money":  money, "label": label, "moment": moment, "stamp": stamp, "short": short, "confirm": newConfirm,
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
@@ -76,10 +83,10 @@ func hashOf(folder string) (string, error) {
 // render answers with a page. It is complete before the first byte goes out, so a mistake in a template is a clean error.
 func (p *pages) render(c echo.Context, status int, name string, data any) error {
 	r := c.Request()
-	who := visitor(c)
+	who, told := visitor(c), noticeOf(c)
 	var page bytes.Buffer
 	err := p.templates[name].Execute(&page, screen{
-		Who: who, Cart: cartOf(c).units(), Notice: notice(c), Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
+		Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
 	})
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
@@ -89,7 +96,7 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "private, no-cache")
-	if who != nil { // the back button shows nothing of somebody who has signed out
+	if who != nil || told != nil { // the back button shows nothing of somebody who has signed out, and no news of before
 		h.Set("Cache-Control", "no-store")
 	}
 	return c.HTMLBlob(status, page.Bytes())

@@ -66,7 +66,7 @@ func (s *site) postSignIn(c echo.Context) error {
 
 func (s *site) postSignOut(c echo.Context) error {
 	setCookie(c, sessionCookie, "", time.Time{})
-	return seeOther(c, withNotice("/", "signed-out"))
+	return seeOther(c, withNotice(c, "/", "signed-out"))
 }
 
 // grant asks the gateway for a token, like any other client (RFC 6749, 4.4).

@@ -65,5 +65,5 @@ func (s *site) postStock(c echo.Context) error {
 	if _, query, more := strings.Cut(c.FormValue("back"), "?"); more && !strings.ContainsAny(query, "#\r\n") {
 		back += "?" + query
 	}
-	return seeOther(c, withNotice(back, "stocked"))
+	return seeOther(c, withNotice(c, back, "stocked"))
 }

@@ -2,6 +2,7 @@
 // A page says with data-live where its stream is, or with data-every how many seconds it stays fresh; its elements with
 // data-part are what a fresh copy replaces.
 
+const reachable = "a, button, input, summary, [tabindex]";
 let loading = null;
 
 async function load() {
@@ -12,9 +13,11 @@ async function load() {
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = fresh.getElementById(part.id);
     if (!now || now.innerHTML === part.innerHTML) continue;
-    const at = [...part.querySelectorAll("a, button, input, [tabindex]")].indexOf(document.activeElement);
+    const at = [...part.querySelectorAll(reachable)].indexOf(document.activeElement);
+    const open = [...part.querySelectorAll("details")].map((d) => d.open);
     part.replaceChildren(...now.childNodes);
-    if (at >= 0) part.querySelectorAll("a, button, input, [tabindex]")[at]?.focus();
+    part.querySelectorAll("details").forEach((d, i) => { d.open = open[i] ?? d.open; });
+    if (at >= 0) part.querySelectorAll(reachable)[at]?.focus();
   }
   return fresh;
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	noticeCookie = "orderflow_notice"
+	noticeKept   = time.Minute // the page that shows it is loaded at once
+)
+
+// notice is what a page says about the form that led to it.
+type notice struct {
+	Text       string
+	Link, Name string // where to go from here, if anywhere
+}
+
+// notices are all that there are. %s is what a notice is about.
+var notices = map[string]notice{
+	"added":      {"%s is in your cart.", "/cart", "To the cart"},
+	"full":       {"The cart is full: no more products fit in.", "/cart", "To the cart"},
+	"most":       {"There cannot be more of %s in a cart than are in yours.", "/cart", "To the cart"},
+	"cancelled":  {Text: "The cancellation is on its way. This page shows what becomes of it."},
+	"late":       {Text: "It is too late to cancel: the parcel has left already."},
+	"replayed":   {Text: "The message is back in its queue."},
+	"discarded":  {Text: "The message was thrown away. Who did it and why was written down."},
+	"gone":       {Text: "Somebody else was faster: that message is no longer here."},
+	"settled":    {Text: "It is settled by your word. Who did it and why was written down."},
+	"stocked":    {Text: "The units are on the shelf."},
+	"signed-out": {Text: "You have signed out."},
+	"ended":      {Text: "Your session has ended. Nothing was done: please sign in and try again."},
+	"kept":       {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},
+}
+
+// withNotice makes the page at path say something when it is loaded next, and only then: a notice in its address would be
+// there again whenever the page is loaded again.
+func withNotice(c echo.Context, path, name string, about ...string) string {
+	at, _, _ := strings.Cut(path, "?")
+	at, _, _ = strings.Cut(at, "#")
+	value := url.Values{"at": {at}, "say": {name}, "about": about}
+	setCookie(c, noticeCookie, value.Encode(), time.Now().Add(noticeKept))
+	return path
+}
+
+// noticeOf takes the notice that is for this page, if there is one. Other pages leave it alone: a page that is open in
+// another tab may be loaded first.
+func noticeOf(c echo.Context) *notice {
+	value, err := url.ParseQuery(cookieOf(c, noticeCookie))
+	if err != nil || value.Get("at") != c.Request().URL.Path {
+		return nil
+	}
+	setCookie(c, noticeCookie, "", time.Time{})
+	n, ok := notices[value.Get("say")]
+	if !ok {
+		return nil
+	}
+	n.Text = strings.ReplaceAll(n.Text, "%s", value.Get("about"))
+	return &n
+}
