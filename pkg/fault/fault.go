@@ -42,15 +42,32 @@ type Field struct {
 // Error is an error whose text is meant for the caller.
 type Error struct {
 	Kind       Kind
+	Name       string // tells programs this problem from others of its kind; empty: the kind does
 	Detail     string
 	Fields     []Field
-	RetryAfter time.Duration // zero when there is nothing to say about it
+	More       map[string]any // what else programs need to know, by the names of its members
+	RetryAfter time.Duration  // zero when there is nothing to say about it
 	cause      error
 }
 
 // New returns an error of a kind with a text that the caller reads.
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Named gives the problem a name of its own, for programs that do something about it.
+func (e *Error) Named(name string) *Error {
+	e.Name = name
+	return e
+}
+
+// With adds a member to the problem.
+func (e *Error) With(member string, value any) *Error {
+	if e.More == nil {
+		e.More = map[string]any{}
+	}
+	e.More[member] = value
+	return e
 }
 
 // Because keeps err as the cause: it is for errors.Is and our logs, the caller does not see it.

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -15,13 +17,29 @@ import (
 
 // Problem is the body of every error (RFC 9457).
 type Problem struct {
-	Type      string        `json:"type"` // "urn:orderflow:problem:" and the fault's kind
+	Type      string        `json:"type"` // "urn:orderflow:problem:" and the fault's name or kind
 	Title     string        `json:"title"`
 	Status    int           `json:"status"`
 	Detail    string        `json:"detail"`
 	Instance  string        `json:"instance"`
 	RequestID string        `json:"request_id"`
 	Errors    []fault.Field `json:"errors,omitempty"`
+
+	More map[string]any `json:"-"` // extension members (RFC 9457, 3.2)
+}
+
+// MarshalJSON puts the extension members behind the others.
+func (p Problem) MarshalJSON() ([]byte, error) {
+	type plain Problem
+	body, err := json.Marshal(plain(p))
+	if err != nil || len(p.More) == 0 {
+		return body, err
+	}
+	more, err := json.Marshal(p.More)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(body[:len(body)-1], ','), more[1:]...), nil
 }
 
 // ProblemType is the media type of a Problem.
@@ -73,13 +91,14 @@ func (s *Server) problem(err error, c echo.Context) {
 	}
 	h.Set("Cache-Control", "no-store")
 	p := Problem{
-		Type:      "urn:orderflow:problem:" + string(f.Kind),
+		Type:      "urn:orderflow:problem:" + cmp.Or(f.Name, string(f.Kind)),
 		Title:     http.StatusText(status),
 		Status:    status,
 		Detail:    f.Detail,
 		Instance:  c.Request().URL.Path,
 		RequestID: h.Get(echo.HeaderXRequestID),
 		Errors:    f.Fields,
+		More:      f.More,
 	}
 	if s.cfg.Page != nil {
 		h.Add(echo.HeaderVary, echo.HeaderAccept)

@@ -84,6 +84,19 @@ func TestEveryErrorIsAProblemAndTellsNoSecret(t *testing.T) {
 	}
 }
 
+func TestAProblemTellsProgramsWhatTheyNeedToGoOn(t *testing.T) {
+	t.Parallel()
+	s := web.New(web.Config{Log: quiet()})
+	s.GET("/", func(echo.Context) error {
+		return fault.New(fault.Conflict, "it is no longer so").Named("changed").With("now", map[string]int{"size": 7})
+	})
+	w := call(t, s, "GET", "/", "", "X-Request-Id", "r-1")
+	const want = `{"type":"urn:orderflow:problem:changed","title":"Conflict","status":409,"detail":"it is no longer so","instance":"/","request_id":"r-1","now":{"size":7}}`
+	if got := strings.TrimSpace(w.Body.String()); got != want {
+		t.Errorf("the problem is\n%s, want\n%s", got, want)
+	}
+}
+
 func TestARequestIDIsTakenOverOnlyWhenItIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := web.New(web.Config{Log: quiet()})

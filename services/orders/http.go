@@ -50,7 +50,7 @@ type orderBody struct {
 }
 
 func bodyOf(o order) orderBody {
-	self := pathOf(o)
+	self := pathOf(o.ID)
 	links := map[string]string{"self": self, "tracking": self + "/tracking"}
 	if steps[o.Status].back != "" {
 		links["cancellation"] = self + "/cancellation"
@@ -62,7 +62,7 @@ func bodyOf(o order) orderBody {
 	}
 }
 
-func pathOf(o order) string { return "/api/orders/" + o.ID }
+func pathOf(id string) string { return "/api/orders/" + id }
 
 // tagOf names an order as it is now.
 func tagOf(o order) string { return o.ID + "-" + strconv.Itoa(o.Seq) }
@@ -186,7 +186,7 @@ func (s *shop) postCancellation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Location", pathOf(o))
+	c.Response().Header().Set("Location", pathOf(o.ID))
 	return c.JSON(http.StatusAccepted, bodyOf(o))
 }
 

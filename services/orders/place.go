@@ -101,6 +101,10 @@ func (s *shop) postOrder(c echo.Context) error {
 	if err := web.JSON(c, &p); err != nil {
 		return err
 	}
+	expected, err := expectedTotal(c.Request())
+	if err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
 	customer := identity.From(ctx).ID
 	print, err := fingerprint(p)
@@ -114,20 +118,22 @@ func (s *shop) postOrder(c echo.Context) error {
 		if err := p.check(); err != nil {
 			return err
 		}
-		answer, err = s.place(ctx, customer, key, print, p)
+		answer, err = s.place(ctx, customer, key, print, p, expected)
 	}
 	if err != nil {
 		return err
 	}
+	made := pathOf(answer.OrderID)
+	c.Response().Header().Set("Location", made)
 	if !bytes.Equal(answer.Fingerprint, print) {
-		return fault.New(fault.Invalid, "this Idempotency-Key was used for another order")
+		return fault.New(fault.Invalid, "this Idempotency-Key was used for another order").
+			Named("key-reused").With("links", map[string]string{"order": made})
 	}
-	c.Response().Header().Set("Location", "/api/orders/"+answer.OrderID)
 	return c.JSONBlob(http.StatusAccepted, answer.Answer)
 }
 
 // place makes an order, or returns the answer that the key was given by somebody who was faster.
-func (s *shop) place(ctx context.Context, customer, key string, print []byte, p placing) (*remembered, error) {
+func (s *shop) place(ctx context.Context, customer, key string, print []byte, p placing, expected *messages.Money) (*remembered, error) {
 	skus := make([]string, len(p.Lines))
 	for i, l := range p.Lines {
 		skus[i] = l.SKU
@@ -141,6 +147,9 @@ func (s *shop) place(ctx context.Context, customer, key string, print []byte, p 
 	}
 	o, err := p.priced(customer, catalogue)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.costs(expected); err != nil {
 		return nil, err
 	}
 	t := o.place(s.now(), s.patience)
