@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
@@ -15,16 +15,14 @@ import (
 )
 
 const (
-	cartCookie   = "orderflow_cart"
-	cartKept     = 30 * 24 * time.Hour
-	cartMost     = 30 // products: the cookie stays below 2.5 kB
+	cartMost     = 30 // products: their cookies stay below 10 kB, of the 32 kB that a header may have
 	quantityMost = 99
 )
 
 var sku = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
 
-// cart is what somebody is about to order. It lives in a cookie as "MUG-BLUE:2/PEN:1": there is nothing secret in it, and
-// whoever changes it by hand only changes what he orders.
+// cart is what somebody is about to order. A form has it as "MUG-BLUE:2/PEN:1": there is nothing secret in it, and changing it
+// by hand only changes what is ordered.
 type cart []messages.Line
 
 // parseCart reads a cart and leaves out whatever is not right.
@@ -91,34 +89,51 @@ func (k cart) plus(name string, n int) (changed cart, ok bool) {
 	return k.with(name, min(n, quantityMost)+k.of(name)) // the sum of what somebody types in could be negative
 }
 
-func cartOf(c echo.Context) cart { return parseCart(cookieOf(c, cartCookie)) }
-
-// postCart adds to the cart, or with what=set says how much of a product is to be in it.
+// postCart adds to the cart, or with what=set says how much of a product is to be in it. It leads back to where the product
+// was seen, which the form says, as it says how the product is called.
 func (s *site) postCart(c echo.Context) error {
 	name := c.FormValue("sku")
 	n, err := strconv.Atoi(c.FormValue("quantity"))
 	if err != nil || n < 0 || !sku.MatchString(name) {
 		return fault.New(fault.Invalid, "the quantity must be a number from 0 to %d", quantityMost)
 	}
-	k, back := cartOf(c), "/cart"
-	change := k.with
-	if c.FormValue("what") != "set" {
-		change, back = k.plus, withNotice(c, "/", "added")
+	k, b := cartOf(c), basketOf(c)
+	if c.FormValue("what") == "set" {
+		changed, ok := k.with(name, n)
+		if !ok {
+			return seeOther(c, withNotice(c, "/cart", "full"))
+		}
+		b.set(name, changed.of(name))
+		return seeOther(c, "/cart")
 	}
-	k, ok := change(name, n)
-	if !ok {
-		return seeOther(c, withNotice(c, "/", "full"))
+	back := local(c.FormValue("back"))
+	told := clip(cmp.Or(strings.TrimSpace(c.FormValue("name")), name))
+	changed, ok := k.plus(name, n)
+	more := changed.of(name) - k.of(name)
+	switch {
+	case !ok:
+		return seeOther(c, withNotice(c, back, "full"))
+	case more == 0:
+		return seeOther(c, withNotice(c, back, "most", told))
 	}
-	setCookie(c, cartCookie, k.String(), time.Now().Add(cartKept))
-	return seeOther(c, back)
+	b.add(name, more)
+	return seeOther(c, withNotice(c, back, "added", told)+"#"+name)
+}
+
+// clip keeps the name of a product short enough for a cookie.
+func clip(name string) string {
+	const most = 120
+	if letters := []rune(name); len(letters) > most {
+		return string(letters[:most-1]) + "…"
+	}
+	return name
 }
 
 // offer is a cart with what the catalogue says about it.
 type offer struct {
-	Lines []offered
-	Total messages.Money
-	Text  string // of the cart, as the form sends it back
-	Blind bool   // the catalogue cannot be asked: there are no names and prices
+	Lines  []offered
+	Totals []messages.Money // one for each currency: an order has only one
+	Blind  bool             // the catalogue cannot be asked, and not all names and prices are known from before
 }
 
 type offered struct {
@@ -129,23 +144,64 @@ type offered struct {
 	Sum     messages.Money
 }
 
+// Never reports whether waiting for more would be in vain: it is not reordered.
+func (o offered) Never() bool { return o.Short && !o.Product.Coming() }
+
+// Text is the cart as a form sends it back.
+func (o offer) Text() string {
+	var k cart
+	for _, l := range o.Lines {
+		k = append(k, l.Line)
+	}
+	return k.String()
+}
+
+// in is the part of the cart that has its price in a currency.
+func (o offer) in(currency string) offer {
+	other := func(m messages.Money) bool { return m.Currency != currency }
+	o.Lines = slices.DeleteFunc(o.Lines, func(l offered) bool { return other(l.Sum) })
+	o.Totals = slices.DeleteFunc(o.Totals, other)
+	return o
+}
+
+// price is what the whole costs, as far as the catalogue tells; without currency when it does not.
+func (o offer) price() (total messages.Money) {
+	if len(o.Totals) == 1 && !slices.ContainsFunc(o.Lines, func(l offered) bool { return l.Gone }) {
+		return o.Totals[0]
+	}
+	return total
+}
+
+func (o *offer) add(sum messages.Money) {
+	for i := range o.Totals {
+		if o.Totals[i].Currency == sum.Currency {
+			o.Totals[i].Amount += sum.Amount
+			return
+		}
+	}
+	o.Totals = append(o.Totals, sum)
+}
+
 // offer composes a cart with names, pictures and prices. Without inventory it is still a cart: the price is the one at
 // which orders accepts the order, here it is only shown.
 func (s *site) offer(c echo.Context, k cart) offer {
-	o := offer{Text: k.String()}
+	var o offer
 	all, err := s.productsOf(c, k.skus())
-	o.Blind = err != nil
+	o.Blind = err != nil || all.Old && len(all.Items) < len(k)
 	known := all.bySKU()
 	for _, l := range k {
 		p, ok := known[l.SKU]
 		line := offered{Line: l, Product: p, Gone: !ok && !o.Blind, Short: ok && p.Available < l.Quantity}
 		if line.Sum = p.Price; ok {
 			line.Sum.Amount *= int64(l.Quantity)
-			o.Total = messages.Money{Amount: o.Total.Amount + line.Sum.Amount, Currency: p.Price.Currency}
+			o.add(line.Sum)
 		} else {
 			line.Product.Name = l.SKU
 		}
 		o.Lines = append(o.Lines, line)
+	}
+	if o.Blind { // what is known of a part is no total
+		o.Totals = nil
 	}
 	return o
 }

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
-	"example.com/orderflow/pkg/client"
-	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
 	"github.com/labstack/echo/v4"
 )
@@ -26,70 +28,140 @@ var cards = []card{
 type checkout struct {
 	Offer     offer
 	Cards     []card
-	Key       string // Idempotency-Key of the order: a form makes one order, however often its button is pressed
+	Key       string // Idempotency-Key of the order
 	Method    string
 	Address   messages.Address
 	Backorder bool
-	Trouble   string
-	Errors    map[string]string // by the names that orders gives its fields
+
+	Price messages.Money // what the order costs as far as the page knows; without currency: it does not
+	Was   messages.Money // what the page before said, if that is something else
+
+	Made  string // the page of the order that was made of this form already; empty: none is known
+	Again bool   // the customer wants another one
+	Kept  bool   // what was typed is from before the session ended
+
+	Trouble string
+	Errors  map[string]string // by the names that orders gives its fields
+	Others  []string          // what is wrong with the order and with no field of the form
 }
 
+// keyCookie has the Idempotency-Key of the order that comes next. It belongs to the cart and not to a page, and goes when its
+// order is known to be made: whatever page the customer comes by after an answer was lost, the cart is ordered once.
+const keyCookie = "orderflow_key"
+
+var keyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // as rand.Text makes it
+
 func (s *site) getCheckout(c echo.Context) error {
-	k := cartOf(c)
-	if len(k) == 0 {
+	o := s.offer(c, cartOf(c))
+	if currency := c.QueryParam("currency"); currency != "" {
+		o = o.in(currency)
+	}
+	if len(o.Lines) == 0 || len(o.Totals) > 1 { // the cart tells how to order it in parts
 		return seeOther(c, "/cart")
 	}
-	return s.pages.render(c, http.StatusOK, "checkout.html", checkout{
-		Offer: s.offer(c, k), Cards: cards, Key: rand.Text(), Method: cards[0].Token,
-		Address: messages.Address{Name: visitor(c).Name(), Street: "1 Main St", City: "Berlin", PostalCode: "10115", Country: "DE"},
-	})
+	form := s.draft(c)
+	if form.Key = cookieOf(c, keyCookie); !keyForm.MatchString(form.Key) {
+		form.Key = newKey(c)
+	}
+	form.Price = o.price()
+	return s.show(c, http.StatusOK, form, o)
+}
+
+func newKey(c echo.Context) string {
+	key := rand.Text()
+	setCookie(c, keyCookie, key, time.Now().Add(cartKept))
+	return key
+}
+
+// typed is what a form of the checkout says.
+func typed(value func(string) string) checkout {
+	return checkout{
+		Method: value("payment_method"), Backorder: value("allow_backorder") != "",
+		Address: messages.Address{
+			Name: value("name"), Street: value("street"), City: value("city"), PostalCode: value("postal_code"), Country: value("country"),
+		},
+	}
 }
 
 func (s *site) postCheckout(c echo.Context) error {
-	form := checkout{
-		Cards: cards, Key: c.FormValue("key"), Method: c.FormValue("payment_method"), Backorder: c.FormValue("allow_backorder") != "",
-		Address: messages.Address{
-			Name: c.FormValue("name"), Street: c.FormValue("street"), City: c.FormValue("city"),
-			PostalCode: c.FormValue("postal_code"), Country: c.FormValue("country"),
-		},
+	form := typed(c.FormValue)
+	form.Key, form.Again = c.FormValue("key"), c.FormValue("again") != ""
+	if made := c.FormValue("made"); made != "" {
+		form.Made = local(made)
 	}
-	k := parseCart(c.FormValue("cart")) // what the form showed, not what another tab has made of the cookie since
+	shown := readTotal(c.FormValue("total"))
+	k := parseCart(c.FormValue("cart")) // what the form showed, not what another tab has made of the cookies since
+	switch {
+	case len(k) == 0:
+		return seeOther(c, "/cart")
+	case !keyForm.MatchString(form.Key):
+		form.Key, form.Trouble = newKey(c), "The form was not complete. Nothing has been ordered: please look at it and place the order."
+	case form.Made != "" && !form.Again:
+		form.Trouble = "Nothing has been ordered a second time."
+		form.Errors = map[string]string{"again": "Tick this if you really want a second order."}
+	}
+	if form.Trouble != "" {
+		form.Price = shown
+		return s.show(c, http.StatusUnprocessableEntity, form, s.offer(c, k))
+	}
+	id, err := s.order(c, form, k, shown)
+	if err == nil {
+		if cookieOf(c, keyCookie) == form.Key { // the first time that we see it made
+			basketOf(c).takeOut(k)
+			setCookie(c, keyCookie, "", time.Time{})
+			setCookie(c, draftCookie, "", time.Time{})
+		}
+		return seeOther(c, "/orders/"+id)
+	}
+	o := s.offer(c, k)
+	status, err := form.explain(c, err, o)
+	if err != nil {
+		return err
+	}
+	form.Price = cmp.Or(form.Price, o.price(), shown)
+	if shown.Currency != "" && shown != form.Price {
+		form.Was = shown
+	}
+	return s.show(c, status, form, o)
+}
+
+// order places the order, at the price that the form showed. One that showed none asks by a price that none can have: nobody is
+// charged what they have not seen.
+func (s *site) order(c echo.Context, form checkout, k cart, shown messages.Money) (id string, err error) {
+	h := asVisitor(c)
+	h.Set("Idempotency-Key", form.Key)
+	h.Set("Expected-Total", fmt.Sprintf("%d %s", shown.Amount, cmp.Or(shown.Currency, "XXX"))) // ISO 4217: no currency
 	wish := map[string]any{
 		"lines": k, "payment_method": form.Method, "shipping_address": form.Address, "allow_backorder": form.Backorder,
 	}
 	var placed struct {
 		ID string `json:"id"`
 	}
-	err := tell(c, s.orders, "/api/orders", form.Key, wish, &placed)
-	if err == nil {
-		setCookie(c, cartCookie, "", time.Time{})
-		return seeOther(c, "/orders/"+placed.ID)
-	}
-	status, err := form.explain(err)
-	if err != nil {
-		return err
-	}
-	form.Offer = s.offer(c, k)
+	_, err = s.orders.JSON(c.Request().Context(), http.MethodPost, "/api/orders", h, wish, &placed)
+	return placed.ID, err
+}
+
+func (s *site) show(c echo.Context, status int, form checkout, o offer) error {
+	form.Offer, form.Cards = o, cards
+	form.Method = cmp.Or(form.Method, cards[0].Token)
 	return s.pages.render(c, status, "checkout.html", form)
 }
 
-// explain puts an error beside the fields that it is about. After a refusal the form is a new one. When nobody knows what
-// became of it, it stays the same: sent again, it makes no second order.
-func (f *checkout) explain(err error) (int, error) {
-	refused, ok := errors.AsType[*client.Problem](err)
-	switch {
-	case !ok && fault.KindOf(err) != fault.Internal:
-		f.Trouble = "The shop cannot take the order at the moment. Please try again: it will not be ordered twice."
-		return http.StatusServiceUnavailable, nil
-	case !ok, refused.Status == http.StatusUnauthorized, refused.Status == http.StatusForbidden:
-		return 0, err
+// Total is the price as the form sends it back.
+func (f checkout) Total() string {
+	if f.Price.Currency == "" {
+		return ""
 	}
-	f.Key, f.Errors = rand.Text(), map[string]string{}
-	for _, e := range refused.Errors {
-		f.Errors[e.Field] = e.Message
+	return fmt.Sprintf("%d %s", f.Price.Amount, f.Price.Currency)
+}
+
+var totalForm = regexp.MustCompile(`^[0-9]{1,18} [A-Z]{3}$`)
+
+func readTotal(text string) (m messages.Money) {
+	if totalForm.MatchString(text) {
+		amount, currency, _ := strings.Cut(text, " ")
+		m.Currency = currency
+		m.Amount, _ = strconv.ParseInt(amount, 10, 64) // 18 digits fit
 	}
-	if f.Trouble = "Please have a look at the fields that are marked."; len(f.Errors) == 0 {
-		f.Trouble = sentence(refused.Detail)
-	}
-	return http.StatusUnprocessableEntity, nil
+	return m
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -13,11 +16,14 @@ func TestTwoCopiesAtTwoPortsOfAHostDoNotShareTheirCookies(t *testing.T) {
 	b := one.as("alice")
 	b.posts("/cart", "/cart", "sku", "PEN", "quantity", "2", "what", "set")
 	there := other.stranger()
-	there.cookies = b.cookies
+	there.cookies = b.cookies // the same browser
 	there.loads(200, "/", "Sign in")
 	there.posts("/cart", "/cart", "sku", "MUG-BLUE", "quantity", "7", "what", "set")
+	if there.cart() != "MUG-BLUE:7" {
+		t.Errorf("the cookies are %v", b.cookies)
+	}
 	there.posts("/sign-out", "/")
-	if b.loads(200, "/", "Alice"); b.cookies[one.cookie(cartCookie)] != "PEN:2" || b.cookies[other.cookie(cartCookie)] != "MUG-BLUE:7" {
+	if b.loads(200, "/", "Alice"); b.cart() != "PEN:2" || there.cart() != "" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
 }
@@ -37,8 +43,14 @@ func TestACookieIsNamedForWhatTheBrowserCallsUs(t *testing.T) {
 		b := f.as("alice")
 		b.headers["X-Forwarded-Host"], b.headers["X-Forwarded-Proto"] = test.host, test.proto
 		b.send(http.MethodPost, "/cart", url.Values{"sku": {"PEN"}, "quantity": {"1"}})
-		if want := test.prefix + cartCookie + test.suffix; b.cookies[want] != "PEN:1" {
-			t.Errorf("%s: no %s in %v", name, want, b.cookies)
+		named := func(cookie string) bool {
+			return strings.HasPrefix(cookie, test.prefix+cartCookie+".PEN.") && strings.HasSuffix(cookie, test.suffix)
+		}
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(b.cookies)), named) {
+			t.Errorf("%s: no cookie of the cart in %v", name, b.cookies)
+		}
+		if page := b.loads(200, "/cart"); !strings.Contains(page, `value="PEN"`) {
+			t.Errorf("%s: the cart is empty", name)
 		}
 	}
 }
@@ -49,8 +61,8 @@ func TestCookiesOfReleasesThatKnewNoPortsAreReadAndThenGoAway(t *testing.T) {
 	b := f.as("alice")
 	b.cookies = map[string]string{sessionCookie: b.cookies[f.cookie(sessionCookie)], cartCookie: "PEN:1"}
 	b.loads(200, "/", "Alice")
-	b.posts("/cart", "/", "sku", "PEN", "quantity", "1")
-	if _, old := b.cookies[cartCookie]; old || b.cookies[f.cookie(cartCookie)] != "PEN:2" {
+	b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "1")
+	if _, old := b.cookies[cartCookie]; old || b.cart() != "PEN:2" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
 	b.posts("/sign-out", "/")

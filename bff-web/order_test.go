@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,7 +51,7 @@ func TestWhatIsMissingFromAPageIsAGap(t *testing.T) {
 	f.as("alice").loads(200, "/orders/1", "The timeline cannot be shown", "Payment and parcel cannot be shown", "Pictures cannot be shown", "2 × Blue mug", "€25.98")
 
 	b := f.as("alice")
-	b.cookies[b.cookie(cartCookie)] = "MUG-BLUE:2"
+	b.posts("/cart", "/#MUG-BLUE", "sku", "MUG-BLUE", "quantity", "2")
 	b.loads(200, "/cart", "Names and prices cannot be shown", "MUG-BLUE", `value="2"`)
 	b.loads(200, "/checkout", "Names and prices cannot be shown", "Place the order")
 
@@ -109,88 +107,5 @@ func TestTheStagesOfAnOrder(t *testing.T) {
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s:\n %s, want\n %s", test.path, strings.Join(got, " "), test.want)
 		}
-	}
-}
-
-var keyOf = regexp.MustCompile(`name="key" value="([^"]+)"`)
-
-func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.answer("inventory", says(200, shelves))
-	b := f.as("alice")
-	b.posts("/cart", "/", "sku", "MUG-BLUE", "quantity", "1")
-	page := b.loads(200, "/checkout", `value="tok_declined"`, `value="Alice"`, "€1,299.50", `name="cart" value="MUG-BLUE:1"`)
-	key := keyOf.FindStringSubmatch(page)[1]
-	if other := keyOf.FindStringSubmatch(b.loads(200, "/checkout"))[1]; other == key {
-		t.Error("two forms have one key")
-	}
-	form := []string{"key", key, "cart", "MUG-BLUE:1", "payment_method", "tok_visa", "name", "Alice", "street", "S", "city", "C", "postal_code", "1", "country", "DE", "allow_backorder", "yes"}
-	f.answer("orders", says(202, oneOrder))
-	for range 2 { // the cookie of the cart is gone at the second
-		b.posts("/checkout", "/orders/0190-abcdef12", form...)
-		if seen := f.asked("orders"); seen.Header.Get("Idempotency-Key") != key {
-			t.Errorf("the key is %q", seen.Header.Get("Idempotency-Key"))
-		}
-	}
-	if b.cookies[b.cookie(cartCookie)] != "" {
-		t.Error("the cart is still full")
-	}
-	if answer, _ := b.send(http.MethodGet, "/checkout", nil); answer.Header.Get("Location") != "/cart" {
-		t.Error("there is a checkout of nothing")
-	}
-}
-
-func TestACheckoutThatGoesWrongKeepsWhatWasTyped(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.answer("inventory", says(200, shelves))
-	b := f.as("alice")
-	form := url.Values{"key": {"a-key"}, "cart": {"PEN:3"}, "payment_method": {"tok_flaky"}, "name": {"Al"}, "street": {"Elm"}, "city": {"C"}, "postal_code": {"1"}, "country": {"XX"}, "allow_backorder": {"yes"}}
-	f.answer("orders", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(422)
-		_, _ = w.Write([]byte(`{"detail":"2 fields","errors":[{"field":"shipping_address.country","message":"is nowhere"},{"field":"lines[0].sku","message":"no product PEN"}]}`))
-	})
-	answer, page := b.send(http.MethodPost, "/checkout", form)
-	for _, want := range []string{"is nowhere", "no product PEN", `value="Elm"`, `value="tok_flaky" checked`, `value="yes" checked`, "3 × Pen"} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %q", want)
-		}
-	}
-	if answer.StatusCode != 422 || keyOf.FindStringSubmatch(page)[1] == "a-key" {
-		t.Errorf("%s, and the key is the same", answer.Status)
-	}
-	// Nobody knows whether it was ordered, so sending it again must not be another order.
-	f.services["orders"].Close()
-	answer, page = b.send(http.MethodPost, "/checkout", form)
-	if answer.StatusCode != 503 || keyOf.FindStringSubmatch(page)[1] != "a-key" || !strings.Contains(page, "not be ordered twice") {
-		t.Errorf("%s: %s", answer.Status, page)
-	}
-}
-
-func TestACartHoldsWhatFitsAndNothingElse(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"PEN:2/INK:1": "PEN:2/INK:1", "": "", "PEN": "", "PEN:0": "", "PEN:-1": "", "PEN:100": "", "pen:1": "", "PEN:1/PEN:2": "PEN:1", "<b>:1/INK:1": "INK:1", "PEN:1:2": "",
-	} {
-		if got := parseCart(text).String(); got != want {
-			t.Errorf("%q is %q", text, got)
-		}
-	}
-	var k cart
-	ok := true
-	for i := range cartMost + 1 {
-		var next cart
-		if next, ok = k.with("SKU-"+string(rune('A'+i%26))+string(rune('A'+i/26)), 1000); ok {
-			k = next
-		}
-	}
-	if ok || len(k) != cartMost || k.units() != cartMost*quantityMost || len(parseCart(k.String())) != cartMost {
-		t.Errorf("%d products, %d units", len(k), k.units())
-	}
-	k, _ = k.with(k[3].SKU, 0)
-	if len(k) != cartMost-1 {
-		t.Error("nothing was removed")
 	}
 }

@@ -118,7 +118,7 @@ func TestTheShopStaysOpenWithTheLastCatalogueForAnHour(t *testing.T) {
 	if page := b.loads(200, "/", "Pen", "€1.00"); strings.Contains(page, "does not answer") {
 		t.Error("inventory answers, and the page says that it does not")
 	}
-	b.posts("/cart", "/", "sku", "PEN", "quantity", "2")
+	b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "2")
 	f.services["inventory"].Close()
 	b.loads(200, "/", "Inventory does not answer", "Pen", "€1.00")
 	b.loads(200, "/cart", "Pen", "€2.00")

@@ -63,27 +63,32 @@ func newSealer(key sealKey, log *slog.Logger) (sealer, error) {
 	return sealer{aead}, err
 }
 
-func (s sealer) seal(v session) (string, error) {
+// wrap seals a value for a cookie. With another cookie's name it cannot be opened.
+func (s sealer) wrap(cookie string, v any) (string, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return "", fmt.Errorf("seal session: %w", err)
+		return "", fmt.Errorf("seal %s: %w", cookie, err)
 	}
-	sealed := s.aead.Seal(nil, nil, text, []byte(sessionCookie)) //nolint:gosec // G407: this AEAD makes its nonces itself
+	sealed := s.aead.Seal(nil, nil, text, []byte(cookie)) //nolint:gosec // G407: this AEAD makes its nonces itself
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// open returns the session in a cookie, or nil: it was made with another key, tampered with, or is over.
+// unwrap reads what was sealed for a cookie into v. ok is false when it was sealed with another key, or tampered with.
+func (s sealer) unwrap(cookie, value string, v any) (ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return false
+	}
+	text, err := s.aead.Open(nil, nil, sealed, []byte(cookie))
+	return err == nil && json.Unmarshal(text, v) == nil
+}
+
+func (s sealer) seal(v session) (string, error) { return s.wrap(sessionCookie, v) }
+
+// open returns the session in a cookie, or nil: it is none of ours, or is over.
 func (s sealer) open(cookie string, now time.Time) *session {
-	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
-	if err != nil {
-		return nil
-	}
-	text, err := s.aead.Open(nil, nil, sealed, []byte(sessionCookie))
-	if err != nil {
-		return nil
-	}
 	var v session
-	if json.Unmarshal(text, &v) != nil || v.Caller.ID == "" || !now.Before(v.Expires) {
+	if !s.unwrap(sessionCookie, cookie, &v) || v.Caller.ID == "" || !now.Before(v.Expires) {
 		return nil
 	}
 	return &v

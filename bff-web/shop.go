@@ -46,11 +46,14 @@ func (p product) State() string {
 		return "plenty"
 	case p.Available > 0:
 		return "few"
-	case p.Backorderable || p.ReorderQuantity > 0:
+	case p.Coming():
 		return "coming"
 	}
 	return "none"
 }
+
+// Coming reports whether more of it will come, so that an order may wait for it.
+func (p product) Coming() bool { return p.Backorderable || p.ReorderQuantity > 0 }
 
 // Wanted reports whether it can be put into a cart: it is there, or will be again.
 func (p product) Wanted() bool { return p.State() != "none" }

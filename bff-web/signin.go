@@ -32,15 +32,25 @@ func (s *site) getSignIn(c echo.Context) error {
 	})
 }
 
-// askToSignIn leads to the sign-in page and from there back to what was asked for, unless that was a form.
+// askToSignIn leads to the sign-in page and from there back to what was asked for, or to the page that a form was on. What was
+// typed at the checkout is kept.
 func (s *site) askToSignIn(c echo.Context) error {
 	setCookie(c, sessionCookie, "", time.Time{})
-	next := c.Request().URL.RequestURI()
-	if c.Request().Method != http.MethodGet {
-		next = "/"
+	r := c.Request()
+	if r.Method == http.MethodGet {
+		return seeOther(c, signInFor(r.URL.RequestURI()))
 	}
-	return seeOther(c, "/sign-in?next="+url.QueryEscape(next))
+	say, next := "ended", "/"
+	if from, err := url.Parse(r.Referer()); err == nil { // of this site, or the form was refused
+		next = local(from.RequestURI())
+	}
+	if c.Path() == "/checkout" && s.keepDraft(c) {
+		say, next = "kept", "/checkout"
+	}
+	return seeOther(c, withNotice(c, signInFor(next), say))
 }
+
+func signInFor(next string) string { return "/sign-in?next=" + url.QueryEscape(next) }
 
 func (s *site) postSignIn(c echo.Context) error {
 	who := c.FormValue("who")
@@ -61,12 +71,38 @@ func (s *site) postSignIn(c echo.Context) error {
 		return err
 	}
 	setCookie(c, sessionCookie, sealed, signed.Expires)
+	s.claim(c, caller.ID)
 	return seeOther(c, local(c.FormValue("next")))
 }
 
 func (s *site) postSignOut(c echo.Context) error {
 	setCookie(c, sessionCookie, "", time.Time{})
+	forget(c)
 	return seeOther(c, withNotice(c, "/", "signed-out"))
+}
+
+// ownerCookie tells whose cart this browser has, also after the session has ended by itself.
+const ownerCookie = "orderflow_owner"
+
+// claim gives the cart to somebody who signs in. A stranger's cart comes along; what somebody else has left does not.
+func (s *site) claim(c echo.Context, id string) {
+	var owner string
+	if value := cookieOf(c, ownerCookie); value != "" && (!s.sealer.unwrap(ownerCookie, value, &owner) || owner != id) {
+		forget(c)
+	}
+	if sealed, err := s.sealer.wrap(ownerCookie, id); err == nil {
+		setCookie(c, ownerCookie, sealed, time.Now().Add(cartKept))
+	}
+}
+
+// forget removes from a browser all that somebody has left there besides the session.
+func forget(c echo.Context) {
+	basketOf(c).empty()
+	for _, name := range []string{keyCookie, draftCookie, ownerCookie} {
+		if cookieOf(c, name) != "" {
+			setCookie(c, name, "", time.Time{})
+		}
+	}
 }
 
 // grant asks the gateway for a token, like any other client (RFC 6749, 4.4).

@@ -2,12 +2,17 @@ package main
 
 import (
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/messages"
+	"github.com/labstack/echo/v4"
 )
 
 // browser is one without a window.
@@ -60,8 +65,8 @@ func (b *browser) send(method, path string, form url.Values) (*http.Response, st
 	for name, value := range b.headers {
 		r.Header.Set(name, value)
 	}
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	for _, name := range slices.Sorted(maps.Keys(b.cookies)) {
+		r.AddCookie(&http.Cookie{Name: name, Value: b.cookies[name]})
 	}
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -105,5 +110,34 @@ func (b *browser) posts(path, to string, fields ...string) {
 	answer, page := b.send(http.MethodPost, path, form)
 	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != to {
 		b.Fatalf("%s: %s to %q, want %q: %s", path, answer.Status, answer.Header.Get("Location"), to, page)
+	}
+}
+
+// cart is what is in the browser's cart, as a form has it, in the order of the SKUs.
+func (b *browser) cart() string {
+	b.Helper()
+	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, b.url, nil), nil)
+	for name, value := range b.cookies {
+		c.Request().AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	k := cartOf(c)
+	slices.SortFunc(k, func(x, y messages.Line) int { return strings.Compare(x.SKU, y.SKU) })
+	return k.String()
+}
+
+// copied is the same browser at another moment: what one of the two is told the other does not know.
+func (b *browser) copied() *browser { return &browser{b.fixture, maps.Clone(b.cookies), b.headers} }
+
+// hears takes over the cookies that another tab has been sent since a moment.
+func (b *browser) hears(tab, since *browser) {
+	for name, value := range tab.cookies {
+		if since.cookies[name] != value {
+			b.cookies[name] = value
+		}
+	}
+	for name := range since.cookies {
+		if _, ok := tab.cookies[name]; !ok {
+			delete(b.cookies, name)
+		}
 	}
 }

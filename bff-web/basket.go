@@ -1,0 +1,141 @@
+package main
+
+import (
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	cartCookie = "orderflow_cart"
+	cartKept   = 30 * 24 * time.Hour
+	spread     = 3 // cookies of one product: browsers keep some 150 for a site
+)
+
+// addition is one time that something was put into the cart. Each is a cookie of its own, "orderflow_cart.MUG-BLUE.k3f9=2":
+// in one cookie for all, two tabs that add at the same time would each write a cart without what the other has added.
+type addition struct {
+	cookie string
+	messages.Line
+}
+
+// additions are what is in the cart, in the order in which the browser tells it: the oldest first.
+func additions(c echo.Context) (all []addition) {
+	const prefix = cartCookie + "."
+	before, after, _ := strings.Cut(cookieName(c, prefix), prefix)
+	for _, cookie := range c.Cookies() {
+		name, ours := strings.CutPrefix(cookie.Name, before)
+		name, here := strings.CutSuffix(name, after)
+		product, marked := strings.CutPrefix(name, prefix)
+		product, _, _ = strings.Cut(product, ".")
+		n, err := strconv.Atoi(cookie.Value)
+		if ours && here && marked && err == nil && sku.MatchString(product) && n > 0 && n <= quantityMost {
+			all = append(all, addition{name, messages.Line{SKU: product, Quantity: n}})
+		}
+	}
+	for _, l := range parseCart(cookieOf(c, cartCookie)) { // of a release that had one cookie for all
+		name := prefix + l.SKU + ".old"
+		if !slices.ContainsFunc(all, func(a addition) bool { return a.cookie == name }) {
+			all = append(all, addition{name, l})
+		}
+	}
+	return all
+}
+
+func cartOf(c echo.Context) (k cart) {
+	for _, a := range additions(c) {
+		if more, ok := k.plus(a.SKU, a.Quantity); ok {
+			k = more
+		}
+	}
+	return k
+}
+
+// basket changes the cart that a request has brought. It touches only cookies that it has seen, so that what another tab
+// does meanwhile stays done.
+type basket struct {
+	c   echo.Context
+	all []addition
+}
+
+func basketOf(c echo.Context) basket {
+	b := basket{c, additions(c)}
+	if cookieOf(c, cartCookie) != "" {
+		setCookie(c, cartCookie, "", time.Time{})
+		for _, a := range b.all {
+			if strings.HasSuffix(a.cookie, ".old") {
+				b.write(a.cookie, a.Quantity)
+			}
+		}
+	}
+	return b
+}
+
+func (b basket) write(cookie string, n int) {
+	if n == 0 {
+		setCookie(b.c, cookie, "", time.Time{})
+		return
+	}
+	setCookie(b.c, cookie, strconv.Itoa(n), time.Now().Add(cartKept))
+}
+
+func (b basket) of(product string) (own []addition) {
+	for _, a := range b.all {
+		if a.SKU == product {
+			own = append(own, a)
+		}
+	}
+	return own
+}
+
+func freshCookie(product string) string {
+	return cartCookie + "." + product + "." + strings.ToLower(rand.Text()[:4])
+}
+
+// add puts n more units of a product in.
+func (b basket) add(product string, n int) {
+	if own := b.of(product); len(own) >= spread {
+		last := own[len(own)-1]
+		b.write(last.cookie, min(last.Quantity+n, quantityMost))
+		return
+	}
+	b.write(freshCookie(product), n)
+}
+
+// set says how much of a product is in.
+func (b basket) set(product string, n int) {
+	own := b.of(product)
+	for i, a := range own {
+		if i > 0 || n == 0 {
+			b.write(a.cookie, 0)
+		}
+	}
+	switch {
+	case n > 0 && len(own) > 0:
+		b.write(own[0].cookie, n)
+	case n > 0:
+		b.write(freshCookie(product), n)
+	}
+}
+
+// takeOut removes what has been ordered, and nothing else.
+func (b basket) takeOut(ordered cart) {
+	k := cartOf(b.c)
+	for _, l := range ordered {
+		if n := k.of(l.SKU); n > 0 {
+			b.set(l.SKU, max(0, n-l.Quantity))
+		}
+	}
+}
+
+// empty removes everything.
+func (b basket) empty() {
+	for _, a := range b.all {
+		b.write(a.cookie, 0)
+	}
+}

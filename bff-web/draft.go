@@ -1,0 +1,45 @@
+package main
+
+import (
+	"net/url"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	draftCookie = "orderflow_draft"
+	draftKept   = time.Hour
+	draftMost   = 3500 // bytes: browsers take 4096 with the name and the rest
+)
+
+// keepDraft keeps what was typed at the checkout while its customer signs in again. It is an address, so it is sealed, and
+// neither somebody else who signs in nor a sign-out leaves it there.
+func (s *site) keepDraft(c echo.Context) bool {
+	form, err := c.FormParams()
+	if err != nil {
+		return false
+	}
+	kept := url.Values{}
+	for _, name := range []string{"name", "street", "city", "postal_code", "country", "payment_method", "allow_backorder"} {
+		kept.Set(name, form.Get(name))
+	}
+	sealed, err := s.sealer.wrap(draftCookie, kept)
+	if err != nil || len(sealed) > draftMost {
+		return false
+	}
+	setCookie(c, draftCookie, sealed, time.Now().Add(draftKept))
+	return true
+}
+
+// draft is the form as it was kept, or a new one.
+func (s *site) draft(c echo.Context) checkout {
+	var kept url.Values
+	if s.sealer.unwrap(draftCookie, cookieOf(c, draftCookie), &kept) {
+		form := typed(kept.Get)
+		form.Kept = true
+		return form
+	}
+	return checkout{Address: messages.Address{Name: visitor(c).Name(), Street: "1 Main St", City: "Berlin", PostalCode: "10115", Country: "DE"}}
+}
