@@ -108,7 +108,7 @@ func (p *tab) buy(product, card string) {
 	p.Helper()
 	p.visit("/")
 	p.press("Add " + product)
-	p.sees("It is in your cart.")
+	p.sees("is in your cart")
 	p.visit("/checkout")
 	p.do(chromedp.Click(chromedp.CSS(`input[value="` + card + `"]`)))
 	p.press("Place the order")
