@@ -27,15 +27,11 @@ type addition struct {
 // additions are what is in the cart, in the order in which the browser tells it: the oldest first.
 func additions(c echo.Context) (all []addition) {
 	const prefix = cartCookie + "."
-	before, after, _ := strings.Cut(cookieName(c, prefix), prefix)
-	for _, cookie := range c.Cookies() {
-		name, ours := strings.CutPrefix(cookie.Name, before)
-		name, here := strings.CutSuffix(name, after)
-		product, marked := strings.CutPrefix(name, prefix)
-		product, _, _ = strings.Cut(product, ".")
-		n, err := strconv.Atoi(cookie.Value)
-		if ours && here && marked && err == nil && sku.MatchString(product) && n > 0 && n <= quantityMost {
-			all = append(all, addition{name, messages.Line{SKU: product, Quantity: n}})
+	for name, value := range cookiesOf(c, prefix) {
+		product, _, marked := strings.Cut(name, ".")
+		n, err := strconv.Atoi(value)
+		if marked && err == nil && sku.MatchString(product) && n > 0 && n <= quantityMost {
+			all = append(all, addition{prefix + name, messages.Line{SKU: product, Quantity: n}})
 		}
 	}
 	for _, l := range parseCart(cookieOf(c, cartCookie)) { // of a release that had one cookie for all

@@ -2,9 +2,13 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/labstack/echo/v4"
 )
 
 func TestACartHoldsWhatFitsAndNothingElse(t *testing.T) {
@@ -156,11 +160,20 @@ func TestACartOfTwoCurrenciesIsOrderedInParts(t *testing.T) {
 	if strings.Contains(page, "Ink") {
 		t.Errorf("the part has the other currency: %s", page)
 	}
+	dollars := b.loads(200, "/checkout?currency=USD", `name="cart" value="INK:1"`) // in another tab
+	if found(keyOf, dollars) == found(keyOf, page) {
+		t.Error("two orders have one key")
+	}
 	b.send(http.MethodPost, "/checkout", filled(page, "CAP:1/PEN:1"))
 	if b.cart() != "INK:1" {
 		t.Errorf("the rest is %q", b.cart())
 	}
-	b.loads(200, "/checkout", "$20.00")
+	if rest := b.loads(200, "/checkout", "$20.00"); found(keyOf, rest) != found(keyOf, dollars) {
+		t.Error("the rest would be ordered twice")
+	}
+	if b.send(http.MethodPost, "/checkout", filled(dollars, "INK:1")); b.cart() != "" {
+		t.Errorf("left over is %q", b.cart())
+	}
 }
 
 func TestACartAdvisesWhatHelps(t *testing.T) {
@@ -193,4 +206,48 @@ func TestAddingLeadsBackToTheProductAndNamesIt(t *testing.T) {
 			t.Errorf("the cookie %s has %d bytes", c.Name, len(c.Value))
 		}
 	}
+}
+
+// Whatever cookies a browser sends, the cart is one that can be ordered, and to take it out leaves nothing.
+func FuzzBasket(f *testing.F) {
+	f.Add("orderflow_cart.PEN.a_80=2; orderflow_cart.PEN.b_80=99; orderflow_cart.INK_80=1; orderflow_cart.pen.c_80=1")
+	f.Add("orderflow_cart.PEN.a_80=+2; orderflow_cart.A.B.C_80=3; orderflow_cart_80=PEN:2/INK:7; orderflow_cart=CAP:1; orderflow_cart._80=1")
+	f.Add("orderflow_cart.PEN.old_80=2; orderflow_cart_80=PEN:2; orderflow_cart.PEN.old_80=3")
+	f.Fuzz(func(t *testing.T, cookies string) {
+		r := httptest.NewRequest(http.MethodGet, "http://shop/", nil)
+		r.Header.Set("Cookie", cookies)
+		w := httptest.NewRecorder()
+		c := echo.New().NewContext(r, w)
+		k := cartOf(c)
+		if !slices.Equal(parseCart(k.String()), k) {
+			t.Fatalf("%q is %q", cookies, k)
+		}
+		basketOf(c).takeOut(k)
+		after := httptest.NewRequest(http.MethodGet, "http://shop/", nil)
+		now := map[string]*http.Cookie{}
+		for _, cookie := range append(r.Cookies(), w.Result().Cookies()...) {
+			now[cookie.Name] = cookie
+		}
+		for _, cookie := range now {
+			if cookie.MaxAge >= 0 {
+				after.AddCookie(cookie)
+			}
+		}
+		if left := cartOf(echo.New().NewContext(after, nil)); len(left) != 0 && len(k) < cartMost {
+			t.Errorf("%q leaves %q", cookies, left)
+		}
+	})
+}
+
+// A total is read as it was written, or not at all.
+func FuzzTotal(f *testing.F) {
+	for _, text := range []string{"1500 EUR", "", "0 XXX", "-1 EUR", "999999999999999999 EUR", "1500 EUR EUR"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := readTotal(text)
+		if written := (checkout{Price: m}).Total(); m.Amount < 0 || readTotal(written) != m || m.Currency != "" && strings.TrimLeft(text, "0") != strings.TrimLeft(written, "0") {
+			t.Errorf("%q is read as %+v", text, m)
+		}
+	})
 }

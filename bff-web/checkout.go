@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -45,12 +44,6 @@ type checkout struct {
 	Others  []string          // what is wrong with the order and with no field of the form
 }
 
-// keyCookie has the Idempotency-Key of the order that comes next. It belongs to the cart and not to a page, and goes when its
-// order is known to be made: whatever page the customer comes by after an answer was lost, the cart is ordered once.
-const keyCookie = "orderflow_key"
-
-var keyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // as rand.Text makes it
-
 func (s *site) getCheckout(c echo.Context) error {
 	o := s.offer(c, cartOf(c))
 	if currency := c.QueryParam("currency"); currency != "" {
@@ -60,17 +53,9 @@ func (s *site) getCheckout(c echo.Context) error {
 		return seeOther(c, "/cart")
 	}
 	form := s.draft(c)
-	if form.Key = cookieOf(c, keyCookie); !keyForm.MatchString(form.Key) {
-		form.Key = newKey(c)
-	}
 	form.Price = o.price()
+	form.Key = keyFor(c, form.Price.Currency)
 	return s.show(c, http.StatusOK, form, o)
-}
-
-func newKey(c echo.Context) string {
-	key := rand.Text()
-	setCookie(c, keyCookie, key, time.Now().Add(cartKept))
-	return key
 }
 
 // typed is what a form of the checkout says.
@@ -95,7 +80,7 @@ func (s *site) postCheckout(c echo.Context) error {
 	case len(k) == 0:
 		return seeOther(c, "/cart")
 	case !keyForm.MatchString(form.Key):
-		form.Key, form.Trouble = newKey(c), "The form was not complete. Nothing has been ordered: please look at it and place the order."
+		form.Key, form.Trouble = keyFor(c, shown.Currency), "The form was not complete. Nothing has been ordered: please look at it and place the order."
 	case form.Made != "" && !form.Again:
 		form.Trouble = "Nothing has been ordered a second time."
 		form.Errors = map[string]string{"again": "Tick this if you really want a second order."}
@@ -106,15 +91,14 @@ func (s *site) postCheckout(c echo.Context) error {
 	}
 	id, err := s.order(c, form, k, shown)
 	if err == nil {
-		if cookieOf(c, keyCookie) == form.Key { // the first time that we see it made
+		if used(c, form.Key) { // seen again, it takes nothing out of the next cart
 			basketOf(c).takeOut(k)
-			setCookie(c, keyCookie, "", time.Time{})
 			setCookie(c, draftCookie, "", time.Time{})
 		}
 		return seeOther(c, "/orders/"+id)
 	}
 	o := s.offer(c, k)
-	status, err := form.explain(c, err, o)
+	status, err := form.explain(err, o)
 	if err != nil {
 		return err
 	}
@@ -130,7 +114,7 @@ func (s *site) postCheckout(c echo.Context) error {
 func (s *site) order(c echo.Context, form checkout, k cart, shown messages.Money) (id string, err error) {
 	h := asVisitor(c)
 	h.Set("Idempotency-Key", form.Key)
-	h.Set("Expected-Total", fmt.Sprintf("%d %s", shown.Amount, cmp.Or(shown.Currency, "XXX"))) // ISO 4217: no currency
+	h.Set("Expected-Total", fmt.Sprintf("%d %s", shown.Amount, cmp.Or(shown.Currency, noCurrency)))
 	wish := map[string]any{
 		"lines": k, "payment_method": form.Method, "shipping_address": form.Address, "allow_backorder": form.Backorder,
 	}

@@ -121,6 +121,11 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 		}
 	}
 
+	// Nor is to press Back and to begin anew.
+	if _, page := b.send(http.MethodPost, "/checkout", filled(b.loads(200, "/checkout"), "PEN:1", "payment_method", "tok_flaky")); found(keyOf, page) != second {
+		t.Errorf("after the back button the key is %q: %s", found(keyOf, page), page)
+	}
+
 	// One more press is not enough: the customer has to say that they want another.
 	f.answer("orders", func(http.ResponseWriter, *http.Request) { t.Error("it is ordered again") })
 	form := filled(page, "PEN:1", "made", "/orders/0190-abcdef12")
@@ -131,6 +136,24 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 	form.Set("again", "yes")
 	if answer, _ = b.send(http.MethodPost, "/checkout", form); answer.StatusCode != http.StatusSeeOther || f.asked("orders").Header.Get("Idempotency-Key") != second || b.cart() != "" {
 		t.Errorf("%s, and the cart is %q", answer.Status, b.cart())
+	}
+}
+
+// The page knows the price at one time, and not at the other: the cart is the same.
+func TestACartKeepsItsKeyWhenTheCatalogueGoesAndComes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	down := says(500, `{}`)
+	for name, answers := range map[string][2]http.HandlerFunc{"it goes": {says(200, shelves), down}, "it comes": {down, says(200, shelves)}} {
+		f.site.shelf.Store(nil)
+		f.answer("inventory", answers[0])
+		b := f.as("alice")
+		key := found(keyOf, b.checkout("PEN"))
+		f.site.shelf.Store(nil)
+		f.answer("inventory", answers[1])
+		if page := b.loads(200, "/checkout"); found(keyOf, page) != key {
+			t.Errorf("%s, and the cart would be ordered again", name)
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
-	"github.com/labstack/echo/v4"
 )
 
 // The problems of orders that the checkout does something about.
@@ -23,7 +22,7 @@ const (
 // explain puts an error beside the fields that it is about. The form keeps its key: what was refused has made nothing, and what
 // nobody knows the fate of makes no second order when it is sent again. Only a key that has made an order is of no use
 // any more, and then the customer has to say that they want another.
-func (f *checkout) explain(c echo.Context, err error, o offer) (int, error) {
+func (f *checkout) explain(err error, o offer) (int, error) {
 	refused, ok := errors.AsType[*client.Problem](err)
 	switch {
 	case !ok && fault.KindOf(err) != fault.Internal:
@@ -43,7 +42,7 @@ func (f *checkout) explain(c echo.Context, err error, o offer) (int, error) {
 		f.Trouble = "Nothing has been ordered yet: it costs something else than was shown. Please look at the price, and place the order if you agree."
 		return http.StatusConflict, nil
 	case refused.Type == keyReused, refused.Detail == "this Idempotency-Key was used for another order": // the latter of the release before
-		f.Key, f.Again, f.Made = newKey(c), false, path.Join("/orders", path.Base(path.Join("/", more.Links["order"])))
+		f.Key, f.Again, f.Made = keyAfter(f.Key), false, path.Join("/orders", path.Base(path.Join("/", more.Links["order"])))
 		f.Trouble = "You have placed this order already. What you have changed since is not a part of it."
 		return http.StatusConflict, nil
 	}

@@ -98,7 +98,10 @@ func claim(c echo.Context, id string) {
 // forget removes from a browser all that somebody has left there besides the session.
 func forget(c echo.Context) {
 	basketOf(c).empty()
-	for _, name := range []string{keyCookie, draftCookie, ownerCookie} {
+	for currency := range keysOf(c) {
+		setCookie(c, keyCookie+currency, "", time.Time{})
+	}
+	for _, name := range []string{draftCookie, ownerCookie} {
 		if cookieOf(c, name) != "" {
 			setCookie(c, name, "", time.Time{})
 		}
