@@ -98,16 +98,19 @@ func (s *site) postCart(c echo.Context) error {
 		return fault.New(fault.Invalid, "the quantity must be a number from 0 to %d", quantityMost)
 	}
 	k, b := cartOf(c), basketOf(c)
+	told := clip(cmp.Or(strings.TrimSpace(c.FormValue("name")), name))
 	if c.FormValue("what") == "set" {
 		changed, ok := k.with(name, n)
 		if !ok {
 			return seeOther(c, withNotice(c, "/cart", "full"))
 		}
 		b.set(name, changed.of(name))
-		return seeOther(c, "/cart")
+		if n == 0 {
+			return seeOther(c, withNotice(c, "/cart", "removed", told))
+		}
+		return seeOther(c, withNotice(c, "/cart", "changed", told)+"#"+name)
 	}
 	back := local(c.FormValue("back"))
-	told := clip(cmp.Or(strings.TrimSpace(c.FormValue("name")), name))
 	changed, ok := k.plus(name, n)
 	more := changed.of(name) - k.of(name)
 	switch {

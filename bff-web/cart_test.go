@@ -71,12 +71,13 @@ func TestManyAdditionsStayFewCookies(t *testing.T) {
 	if b.cart() != "PEN:99" {
 		t.Errorf("the cart is %q", b.cart())
 	}
-	b.posts("/cart", "/cart", "sku", "PEN", "quantity", "5", "what", "set")
+	b.posts("/cart", "/cart#PEN", "sku", "PEN", "quantity", "5", "what", "set")
 	if b.cart() != "PEN:5" {
 		t.Errorf("the cart is %q", b.cart())
 	}
-	b.posts("/cart", "/cart", "sku", "PEN", "quantity", "0", "what", "set")
-	if b.cart() != "" {
+	b.loads(200, "/cart", "The quantity of PEN is changed.")
+	b.posts("/cart", "/cart", "sku", "PEN", "quantity", "0", "what", "set", "name", "Pen")
+	if b.loads(200, "/cart", "Pen is no longer in your cart."); b.cart() != "" {
 		t.Errorf("the cart is %q", b.cart())
 	}
 }
@@ -185,7 +186,7 @@ func TestACartAdvisesWhatHelps(t *testing.T) {
 		"INK": "Sold out for now: allow to wait", "GONE": "No longer for sale",
 	} {
 		b := f.as("alice")
-		b.posts("/cart", "/cart", "sku", product, "quantity", "5", "what", "set")
+		b.posts("/cart", "/cart#"+product, "sku", product, "quantity", "5", "what", "set")
 		b.loads(200, "/cart", want)
 	}
 }

@@ -14,11 +14,11 @@ func TestTwoCopiesAtTwoPortsOfAHostDoNotShareTheirCookies(t *testing.T) {
 	t.Parallel()
 	one, other := newFixture(t), newFixture(t)
 	b := one.as("alice")
-	b.posts("/cart", "/cart", "sku", "PEN", "quantity", "2", "what", "set")
+	b.posts("/cart", "/cart#PEN", "sku", "PEN", "quantity", "2", "what", "set")
 	there := other.stranger()
 	there.cookies = b.cookies // the same browser
 	there.loads(200, "/", "Sign in")
-	there.posts("/cart", "/cart", "sku", "MUG-BLUE", "quantity", "7", "what", "set")
+	there.posts("/cart", "/cart#MUG-BLUE", "sku", "MUG-BLUE", "quantity", "7", "what", "set")
 	if there.cart() != "MUG-BLUE:7" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}

@@ -22,6 +22,8 @@ type notice struct {
 // notices are all that there are. %s is what a notice is about.
 var notices = map[string]notice{
 	"added":      {"%s is in your cart.", "/cart", "To the cart"},
+	"changed":    {Text: "The quantity of %s is changed."},
+	"removed":    {Text: "%s is no longer in your cart."},
 	"full":       {"The cart is full: no more products fit in.", "/cart", "To the cart"},
 	"most":       {"There cannot be more of %s in a cart than are in yours.", "/cart", "To the cart"},
 	"cancelled":  {Text: "The cancellation is on its way. This page shows what becomes of it."},
