@@ -200,7 +200,7 @@ func TestACustomerPaysWhatThePageHasShown(t *testing.T) {
 	if answer.StatusCode != http.StatusConflict || found(totalOf, page) != "990000 EUR" {
 		t.Errorf("%s with the total %q", answer.Status, found(totalOf, page))
 	}
-	for _, want := range []string{"it costs something else than was shown", `<s class="price">€1,299.50</s>`, `<strong class="price">€9,900.00</strong>`, `value="Elm"`} {
+	for _, want := range []string{"it costs something else than was shown", "The total was €1,299.50 and is €9,900.00 now.", `<s class="price">€1,299.50</s>`, `<strong class="price">€9,900.00</strong>`, `value="Elm"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
