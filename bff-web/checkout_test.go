@@ -145,11 +145,11 @@ func TestACartKeepsItsKeyWhenTheCatalogueGoesAndComes(t *testing.T) {
 	f := newFixture(t)
 	down := says(500, `{}`)
 	for name, answers := range map[string][2]http.HandlerFunc{"it goes": {says(200, shelves), down}, "it comes": {down, says(200, shelves)}} {
-		f.site.shelf.Store(nil)
+		f.site.shelf.age(2 * staleFor)
 		f.answer("inventory", answers[0])
 		b := f.as("alice")
 		key := found(keyOf, b.checkout("PEN"))
-		f.site.shelf.Store(nil)
+		f.site.shelf.age(2 * staleFor)
 		f.answer("inventory", answers[1])
 		if page := b.loads(200, "/checkout"); found(keyOf, page) != key {
 			t.Errorf("%s, and the cart would be ordered again", name)

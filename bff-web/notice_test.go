@@ -13,15 +13,15 @@ func TestANoticeIsToldOnceAndByThePageThatItIsFor(t *testing.T) {
 	f.answer("inventory", says(200, shelves))
 	b := f.as("alice")
 	b.posts("/orders/7/cancellation", "/orders/7")
-	if page := b.loads(200, "/"); strings.Contains(page, "is being cancelled") {
+	if page := b.loads(200, "/"); strings.Contains(page, "cancellation is on its way") {
 		t.Error("another page tells it")
 	}
 	f.answer("orders", says(200, oneOrder))
 	answer, page := b.send(http.MethodGet, "/orders/7", nil)
-	if !strings.Contains(page, "Your order is being cancelled") || answer.Header.Get("Cache-Control") != "no-store" {
+	if !strings.Contains(page, "The cancellation is on its way") || answer.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("it is not told, or kept for the back button: %v %s", answer.Header, page)
 	}
-	if page := b.loads(200, "/orders/7"); strings.Contains(page, "is being cancelled") {
+	if page := b.loads(200, "/orders/7"); strings.Contains(page, "cancellation is on its way") {
 		t.Error("it is told again")
 	}
 	for _, made := range []string{"%zz", "at=%2Fcart&say=nothing", "at=%2Fcart", "say=late"} {
