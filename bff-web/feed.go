@@ -17,30 +17,41 @@ var newsOfOrders = []string{messages.OrderStatusChanged{}.Kind()}
 type feed struct {
 	mu        sync.Mutex
 	connected bool
+	changed   time.Time                        // when that was noticed
 	watchers  map[string]map[*watcher]struct{} // by order
 	flow      flow
 }
 
-// watcher waits for news of one order. A closed channel means that it has not taken them: it is too slow.
+// watcher waits for news of some orders. A closed channel means that it has not taken them: it is too slow.
 type watcher struct {
-	order  string
-	news   chan entry
+	orders []string
+	news   chan news
 	doubts chan struct{} // something may have been missed, or may be from now on
 }
 
-// newsMost is what may wait for a slow reader: more than the timeline of almost any order.
+// news is an entry of the timeline of an order.
+type news struct {
+	order string
+	entry
+}
+
+// newsMost is what may wait for a slow reader, of each order: more than the timeline of almost any.
 const newsMost = 32
 
-func newFeed() *feed { return &feed{watchers: map[string]map[*watcher]struct{}{}} }
+func newFeed() *feed {
+	return &feed{changed: time.Now(), watchers: map[string]map[*watcher]struct{}{}}
+}
 
-func (f *feed) watch(order string) *watcher {
-	w := &watcher{order: order, news: make(chan entry, newsMost), doubts: make(chan struct{}, 1)}
+func (f *feed) watch(orders ...string) *watcher {
+	w := &watcher{orders: orders, news: make(chan news, newsMost*len(orders)), doubts: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.watchers[order] == nil {
-		f.watchers[order] = map[*watcher]struct{}{}
+	for _, order := range orders {
+		if f.watchers[order] == nil {
+			f.watchers[order] = map[*watcher]struct{}{}
+		}
+		f.watchers[order][w] = struct{}{}
 	}
-	f.watchers[order][w] = struct{}{}
 	return w
 }
 
@@ -51,9 +62,11 @@ func (f *feed) leave(w *watcher) {
 }
 
 func (f *feed) forget(w *watcher) {
-	delete(f.watchers[w.order], w)
-	if len(f.watchers[w.order]) == 0 {
-		delete(f.watchers, w.order)
+	for _, order := range w.orders {
+		delete(f.watchers[order], w)
+		if len(f.watchers[order]) == 0 {
+			delete(f.watchers, order)
+		}
 	}
 }
 
@@ -71,7 +84,7 @@ func (f *feed) hear(batch []bus.Delivery) {
 		}
 		for w := range f.watchers[m.OrderID] {
 			select {
-			case w.news <- entry{m.Seq, m.At, m.Status, m.What}:
+			case w.news <- news{m.OrderID, entry{m.Seq, m.At, m.Status, m.What}}:
 			default:
 				f.forget(w)
 				close(w.news)
@@ -84,7 +97,9 @@ func (f *feed) hear(batch []bus.Delivery) {
 func (f *feed) joined(now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.connected = now
+	if f.connected != now {
+		f.connected, f.changed = now, time.Now()
+	}
 	for _, all := range f.watchers {
 		for w := range all {
 			select {

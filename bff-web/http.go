@@ -36,6 +36,7 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/orders", s.getOrders, mine...)
 	e.GET("/orders/:id", s.getOrder, mine...)
 	e.GET("/orders/:id/live", s.getPageLive, web.Stream, s.session)
+	e.GET("/live", s.getPagesLive, web.Stream, s.session)
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
 	e.POST("/orders/:id/settlement", s.postSettlement, olgas...)
 
@@ -46,6 +47,7 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/operations/stock", s.getStockPage, olgas...)
 	e.POST("/operations/stock", s.postStock, olgas...)
 }
+
 
 // headers are of the requests that we make for a caller: who he is, and what ties the log lines of all programs together.
 func headers(c echo.Context) http.Header {

@@ -8,99 +8,122 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/metric"
 )
 
 const (
-	heartbeat    = 15 * time.Second // proxies give up on silence
+	heartbeat    = 10 * time.Second // a reader who misses two of them connects again; proxies give up on silence, too
 	writeWithin  = 10 * time.Second // a reader that takes nothing for so long is let go
 	comeBack     = 1 * time.Second  // what a browser waits before it connects again
 	askWhileDeaf = 2 * time.Second  // between looks at orders without RabbitMQ
 	askAnyway    = time.Minute      // and with it, for whatever may go wrong
+	followMost   = 50               // orders in one stream
 )
 
-// streams are the open streams of this process.
-type streams struct {
-	open   atomic.Int64
-	most   int64
-	ending context.Context
-	end    context.CancelFunc
-}
-
-func newStreams(most int) *streams {
-	ending, end := context.WithCancel(context.Background())
-	s := &streams{most: int64(most), ending: ending, end: end}
-	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // a constant name cannot be wrong
-		metric.WithDescription("Open streams of live tracking."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(s.open.Load())
-			return nil
-		}))
-	return s
-}
-
-// getLive is the stream of the API: the caller shows a token.
+// getLive is the stream of the API: the caller shows a token, and follows one order.
 func (s *site) getLive(c echo.Context) error {
 	header := headers(c)
 	_, token, _ := strings.Cut(header.Get(echo.HeaderAuthorization), " ")
-	return s.follow(c, header, expiry(token))
+	st := &stream{header: header, places: []*place{{order: strings.ToLower(c.Param("id")), last: lastSeen(c.Request().Header.Get("Last-Event-ID"))}}}
+	return s.follow(c, identity.From(c.Request().Context()).ID, expiry(token), st)
 }
 
-// getPageLive is the stream of a page: the visitor has a session.
+// getPageLive is the same for a visitor who has a session.
 func (s *site) getPageLive(c echo.Context) error {
 	who := visitor(c)
 	if who == nil {
-		return fault.New(fault.Unauthorized, "the session is over")
+		return errNoSession
 	}
-	return s.follow(c, asVisitor(c), who.Expires)
+	st := &stream{header: asVisitor(c), places: []*place{{order: strings.ToLower(c.Param("id")), last: lastSeen(c.Request().Header.Get("Last-Event-ID"))}}}
+	return s.follow(c, who.Caller.ID, who.Expires, st)
 }
 
-// stream is one reader who follows one order.
+// getPagesLive is the one stream of all pages that a visitor has open: browsers have six connections for us, and a page
+// that waits for one shows nothing. It follows each ?order=<id>.<seq of the entry that was seen last>.
+func (s *site) getPagesLive(c echo.Context) error {
+	who := visitor(c)
+	if who == nil {
+		return errNoSession
+	}
+	st := &stream{header: asVisitor(c), several: true}
+	for _, wish := range c.QueryParams()["order"] {
+		id, seen, _ := strings.Cut(strings.ToLower(wish), ".")
+		if id != "" && !slices.ContainsFunc(st.places, func(p *place) bool { return p.order == id }) {
+			st.places = append(st.places, &place{order: id, last: lastSeen(seen)})
+		}
+	}
+	if n := len(st.places); n == 0 || n > followMost {
+		return fault.New(fault.Malformed, "a stream follows 1 to %d orders", followMost)
+	}
+	return s.follow(c, who.Caller.ID, who.Expires, st)
+}
+
+var errNoSession = fault.New(fault.Unauthorized, "the session is over")
+
+// stream is one reader who follows one order, or several.
 type stream struct {
 	site    *site
 	header  http.Header // asks in the reader's name
-	path    string      // of the order's tracking
-	last    int         // the seq of the entry that was sent last
-	over    bool        // a final status was sent
+	places  []*place
+	several bool // then each event says which order it is about, and has no id: where the reader is does not fit into one
 	out     http.ResponseWriter
 	control *http.ResponseController
 }
 
-// follow sends the timeline of an order as server-sent events: at first what the reader has not seen, as Last-Event-ID
-// tells, then each entry as it comes. It ends with the order, with the token, and with this process.
-func (s *site) follow(c echo.Context, header http.Header, expires time.Time) error {
-	if s.streams.open.Add(1) > s.streams.most || s.streams.ending.Err() != nil {
-		s.streams.open.Add(-1)
-		return fault.New(fault.Unavailable, "too many follow their orders here").After(5 * time.Second)
+// place is how far the reader has come in the timeline of an order.
+type place struct {
+	order string
+	last  int  // the seq of the entry that was sent last; unknown: nobody knows
+	over  bool // a final status was sent, or the order may not be seen
+}
+
+// unknown is the place of a reader who has shown an id that is none. It is told everything from the beginning.
+const unknown = -1
+
+// lastSeen is the seq that a reader who comes back has seen last. No timeline has as many entries as fill 32 bits.
+func lastSeen(id string) int {
+	n, err := strconv.ParseInt(id, 10, 32)
+	switch {
+	case id == "":
+		return 0
+	case err != nil || n < 0:
+		return unknown
 	}
-	defer s.streams.open.Add(-1)
-	id := strings.ToLower(c.Param("id"))
-	st := &stream{
-		site: s, header: header, path: "/api/orders/" + url.PathEscape(id) + "/tracking", out: c.Response(),
-		control: http.NewResponseController(c.Response()), last: lastSeen(c.Request()),
+	return int(n)
+}
+
+// follow sends the timeline of orders as server-sent events: at first what the reader has not seen, then each entry as it
+// comes. It ends with the orders, with the token, and with this process.
+func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream) error {
+	leave, err := s.streams.enter(who)
+	if err != nil {
+		return err
 	}
-	w := s.feed.watch(id) // before orders is asked: what happens in between is heard twice and not missed
+	defer leave()
+	w := s.feed.watch(st.orders()...) // before orders is asked: what happens in between is heard twice and not missed
 	defer s.feed.leave(w)
 	ctx, cancel := context.WithDeadline(c.Request().Context(), expires)
 	defer cancel()
-	now, err := st.ask(ctx)
-	if err != nil {
+	st.site, st.out, st.control = s, c.Response(), http.NewResponseController(c.Response())
+	found := st.ask(ctx, st.places...)
+	if err := st.refused(found); err != nil {
 		return asFault(err)
 	}
-	if n := len(now.Timeline); final(now.Status) && n > 0 && st.last >= now.Timeline[n-1].Seq {
+	if !slices.ContainsFunc(found, answer.unseen) {
 		return c.NoContent(http.StatusNoContent) // tells a browser not to come back
 	}
 	h := c.Response().Header()
-	h.Set(echo.HeaderContentType, "text/event-stream")
+	h.Set(echo.HeaderContentType, web.StreamType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	if c.Request().Method == http.MethodHead { // that it is a stream is all that was asked for
@@ -112,7 +135,10 @@ func (s *site) follow(c echo.Context, header http.Header, expires time.Time) err
 	}
 	err = st.write("retry: %d\n\n", comeBack.Milliseconds())
 	if err == nil {
-		err = st.tell(now)
+		err = st.beat()
+	}
+	if err == nil {
+		err = st.tell(found)
 	}
 	if err == nil {
 		err = st.run(ctx, w)
@@ -123,34 +149,37 @@ func (s *site) follow(c echo.Context, header http.Header, expires time.Time) err
 	return nil // the answer has begun: there is nobody to tell an error
 }
 
+func (st *stream) orders() (ids []string) {
+	for _, p := range st.places {
+		ids = append(ids, p.order)
+	}
+	return ids
+}
+
 func (st *stream) run(ctx context.Context, w *watcher) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	look := time.NewTimer(st.pause())
 	defer look.Stop()
-	for !st.over {
+	for !st.over() {
 		var err error
 		select {
-		case <-ctx.Done(): // the reader has gone, or his token is over
+		case <-ctx.Done(): // the reader has gone, or their token is over
 			return nil
 		case <-st.site.streams.ending.Done():
 			// All readers of this process will look for another one: not all at once.
 			return st.write("retry: %d\n\n", comeBack.Milliseconds()/2+rand.Int64N(comeBack.Milliseconds()))
 		case <-beat.C:
-			err = st.write(": still here\n\n")
-		case e, ok := <-w.news:
-			switch {
-			case !ok:
+			err = st.beat()
+		case n, ok := <-w.news:
+			if !ok {
 				return errors.New("too slow")
-			case e.Seq == st.last+1:
-				err = st.send(e)
-			case e.Seq > st.last: // something is missing before it
-				err = st.look(ctx)
 			}
+			err = st.hear(ctx, n)
 		case <-w.doubts:
 			look.Reset(rand.N(askWhileDeaf)) // not all streams at once
 		case <-look.C:
-			err = st.look(ctx)
+			err = st.look(ctx, st.places...)
 			look.Reset(st.pause())
 		}
 		if err != nil {
@@ -158,6 +187,10 @@ func (st *stream) run(ctx context.Context, w *watcher) error {
 		}
 	}
 	return nil
+}
+
+func (st *stream) over() bool {
+	return !slices.ContainsFunc(st.places, func(p *place) bool { return !p.over })
 }
 
 // pause is how long to wait before orders is asked again although nothing was heard.
@@ -168,50 +201,155 @@ func (st *stream) pause() time.Duration {
 	return askWhileDeaf/2 + rand.N(askWhileDeaf)
 }
 
-func (st *stream) ask(ctx context.Context) (now tracking, err error) {
-	_, err = st.site.orders.JSON(ctx, http.MethodGet, st.path, st.header, nil, &now)
-	return now, err
+func (st *stream) hear(ctx context.Context, n news) error {
+	p := st.places[slices.IndexFunc(st.places, func(p *place) bool { return p.order == n.order })]
+	switch {
+	case p.over || n.Seq <= p.last:
+		return nil
+	case n.Seq == p.last+1:
+		return st.send(p, n.entry)
+	}
+	return st.look(ctx, p) // something is missing before it
+}
+
+// answer is what orders says about one of the orders.
+type answer struct {
+	*place
+	tracking
+	err error
+}
+
+// unseen reports whether there is something to tell, now or later.
+func (a answer) unseen() bool {
+	return a.err == nil && !(final(a.Status) && len(a.Timeline) > 0 && a.last == a.newest())
+}
+
+func (a answer) newest() int {
+	if n := len(a.Timeline); n > 0 {
+		return a.Timeline[n-1].Seq
+	}
+	return 0
+}
+
+// ask reads the timelines side by side.
+func (st *stream) ask(ctx context.Context, places ...*place) []answer {
+	answers := make([]answer, len(places))
+	var asking sync.WaitGroup
+	for i, p := range places {
+		asking.Go(func() {
+			answers[i].place = p
+			path := "/api/orders/" + url.PathEscape(p.order) + "/tracking"
+			_, answers[i].err = st.site.orders.JSON(ctx, http.MethodGet, path, st.header, nil, &answers[i].tracking)
+		})
+	}
+	asking.Wait()
+	return answers
+}
+
+// refused is the error that keeps a stream from beginning. Among several orders, one that may not be seen does not.
+func (st *stream) refused(found []answer) error {
+	for _, a := range found {
+		if a.err != nil && (!st.several || statusOf(a.err) != http.StatusNotFound) {
+			return a.err
+		}
+	}
+	return nil
 }
 
 // look sends what orders has and the reader has not. While orders is away the stream waits.
-func (st *stream) look(ctx context.Context) error {
-	now, err := st.ask(ctx)
-	if _, refused := errors.AsType[*client.Problem](err); refused {
-		return err
-	}
-	if err != nil {
-		return nil //nolint:nilerr // it is asked again before long
-	}
-	return st.tell(now)
+func (st *stream) look(ctx context.Context, places ...*place) error {
+	return st.tell(st.ask(ctx, slices.DeleteFunc(slices.Clone(places), func(p *place) bool { return p.over })...))
 }
 
-func (st *stream) tell(now tracking) error {
-	for _, e := range now.Timeline {
-		if e.Seq > st.last {
-			if err := st.send(e); err != nil {
+func (st *stream) tell(found []answer) error {
+	for _, a := range found {
+		var err error
+		if _, refused := errors.AsType[*client.Problem](a.err); refused && !st.several {
+			return a.err
+		} else if refused {
+			a.over = true
+			err = st.event("refused", a.place)
+		} else if a.err == nil { // else it is asked again before long
+			err = st.catchUp(a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp sends what the reader has not seen of an order. One who has seen what is not there has seen another order, or
+// one that was restored from a backup: with what comes next, nothing would be told until it had as many entries again.
+func (st *stream) catchUp(a answer) error {
+	if a.last < 0 || a.last > a.newest() {
+		a.last = 0
+		if err := st.event("reset", a.place); err != nil {
+			return err
+		}
+	}
+	for _, e := range a.Timeline {
+		if e.Seq > a.last {
+			if err := st.send(a.place, e); err != nil {
 				return err
 			}
 		}
 	}
-	if !st.over && final(now.Status) { // the reader had seen all of it
-		st.over = true
-		return st.write("event: end\ndata: {}\n\n")
+	if !a.over && final(a.Status) { // the reader had seen all of it
+		a.over = true
+		return st.end()
 	}
 	return nil
 }
 
 // send writes an entry, and after the last one the end: a browser that were only cut off would come back.
-func (st *stream) send(e entry) error {
-	text, err := json.Marshal(e)
+func (st *stream) send(p *place, e entry) error {
+	p.last, p.over = e.Seq, final(e.Status)
+	var event any = e
+	id := fmt.Sprintf("id: %d\n", e.Seq)
+	if st.several {
+		id, event = "", struct {
+			OrderID string `json:"order_id"`
+			entry
+		}{p.order, e}
+	}
+	text, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("encode an entry: %w", err)
 	}
-	st.last, st.over = e.Seq, final(e.Status)
-	end := ""
-	if st.over {
-		end = "event: end\ndata: {}\n\n"
+	if err := st.write("%sdata: %s\n\n", id, text); err != nil {
+		return err
 	}
-	return st.write("id: %d\ndata: %s\n\n%s", e.Seq, text, end)
+	return st.end()
+}
+
+// end says that nothing comes any more, once that is so.
+func (st *stream) end() error {
+	if !st.over() {
+		return nil
+	}
+	return st.write("event: end\ndata: {}\n\n")
+}
+
+// event writes what is not an entry of a timeline.
+func (st *stream) event(name string, about *place) error {
+	var data struct {
+		OrderID string `json:"order_id,omitempty"`
+	}
+	if st.several {
+		data.OrderID = about.order
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode an event: %w", err)
+	}
+	return st.write("event: %s\ndata: %s\n\n", name, text)
+}
+
+// beat is an event and no comment, which a script would not see: only so it can tell silence from death. Its data is when
+// the next one comes, in seconds.
+func (st *stream) beat() error {
+	return st.write("event: beat\ndata: %d\n\n", int(heartbeat.Seconds()))
 }
 
 func (st *stream) write(format string, args ...any) error {
@@ -222,15 +360,6 @@ func (st *stream) write(format string, args ...any) error {
 		return err
 	}
 	return st.control.Flush()
-}
-
-// lastSeen is the seq that a reader who comes back has seen last. No timeline has as many entries as fill 32 bits.
-func lastSeen(r *http.Request) int {
-	n, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 32)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return int(n)
 }
 
 // asFault passes a neighbour's refusal on to a caller of the API.

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
 )
 
 func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
@@ -33,7 +36,7 @@ func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
 	until(t, "it is forgotten", func() bool {
 		f.site.feed.mu.Lock()
 		defer f.site.feed.mu.Unlock()
-		return len(f.site.feed.watchers) == 0 && f.site.streams.open.Load() == 0
+		return len(f.site.feed.watchers) == 0 && f.site.streams.count() == 0 && len(f.site.streams.of) == 0
 	})
 }
 
@@ -47,7 +50,153 @@ func TestWhoComesBackGetsWhatHasBeenMissed(t *testing.T) {
 	if r := f.follows("Last-Event-ID", "2"); r.answer.StatusCode != http.StatusNoContent {
 		t.Errorf("after the end: %s", r.answer.Status)
 	}
-	wantEvents(t, f.follows("Last-Event-ID", "nonsense"), "1 placed", "2 delivered")
+}
+
+// An id may be of another order, of before a restore, or made up. Silence until the order has come so far would be the
+// worst answer: the reader is told to forget what it has, and gets everything.
+func TestAnIDThatIsNoPlaceInTheTimelineIsAnsweredWithEverything(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, id := range []string{"3", "99", "-1", "nonsense", "9223372036854775807", "99999999999999999999", "1.5", "0x1", "o-2.1"} {
+		f.ordersWith("placed", "paid")
+		r := f.follows("Last-Event-ID", id)
+		r.reads("event: reset")
+		wantEvents(t, r, "1 placed", "2 paid")
+		f.announce(3, "delivered")
+		wantEvents(t, r, "3 delivered")
+	}
+	for _, id := range []string{"", "0"} {
+		f.ordersWith("placed", "delivered")
+		if rest := f.follows("Last-Event-ID", id).rest(); strings.Contains(rest, "reset") || !strings.Contains(rest, "event: end") {
+			t.Errorf("%q is the beginning, and is answered with %q", id, rest)
+		}
+	}
+	f.ordersWith("placed", "delivered")
+	r := f.follows("Last-Event-ID", "99") // not 204: it has not seen the end of this one
+	wantEvents(t, r, "1 placed", "2 delivered")
+}
+
+func TestATimelineThatHasBecomeShorterIsToldAnew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed", "reserved", "paid")
+	r := f.follows()
+	wantEvents(t, r, "1 placed", "2 reserved", "3 paid")
+	f.ordersWith("placed") // restored from a backup
+	f.site.feed.joined(false)
+	r.reads("event: reset")
+	wantEvents(t, r, "1 placed")
+}
+
+func TestAHeartbeatIsAnEventThatAScriptSees(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	r := f.follows()
+	r.reads("event: beat")
+	r.reads("data: 10")
+	synctest.Test(t, func(t *testing.T) {
+		var out deadlined
+		st := &stream{site: &site{feed: newFeed(), streams: &streams{ending: t.Context()}}, places: []*place{{order: "o-1"}}, out: &out, control: http.NewResponseController(&out)}
+		st.site.feed.connected = true // it looks at orders after half a minute at the earliest
+		ctx, cancel := context.WithTimeout(t.Context(), 2*heartbeat+time.Second)
+		defer cancel()
+		if err := st.run(ctx, st.site.feed.watch("o-1")); err != nil || strings.Count(out.String(), "event: beat\ndata: 10\n\n") != 2 {
+			t.Errorf("in the time of two: %q, %v", out.String(), err)
+		}
+	})
+}
+
+// deadlined is a response that can be flushed and has time limits.
+type deadlined struct{ strings.Builder }
+
+func (*deadlined) Header() http.Header              { return nil }
+func (*deadlined) WriteHeader(int)                  {}
+func (*deadlined) Flush()                           {}
+func (*deadlined) SetWriteDeadline(time.Time) error { return nil }
+
+// A browser has six connections for us, so the pages that it shows share a stream.
+func TestOneStreamFollowsSeveralOrders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith()
+	timeline := func(statuses ...string) http.HandlerFunc { return (&history{of: "", statuses: statuses}).ServeHTTP }
+	f.answer("orders", has(map[string]http.HandlerFunc{
+		"/api/orders/o-1/tracking": timeline("placed"), "/api/orders/o-2/tracking": timeline("placed", "paid"), "/api/orders/o-3/tracking": says(404, `{}`),
+	}))
+	r := f.opens("/live?order=o-1.1&order=O-2.1&order=o-3.7&order=o-1.9")
+	r.reads(`"order_id":"o-2","seq":2`)
+	r.reads("event: refused")
+	r.reads(`"order_id":"o-3"`)
+	f.announce(2, "delivered")
+	r.reads(`"order_id":"o-1","seq":2`)
+	f.hears("o-2", 3, "delivered")
+	r.reads(`"order_id":"o-2","seq":3`)
+	if rest := r.rest(); !strings.Contains(rest, "event: end") || strings.Contains(rest, "id: ") {
+		t.Errorf("it ends with %q", rest)
+	}
+	if n := f.site.streams.count(); n > 1 {
+		t.Errorf("%d streams", n)
+	}
+	for _, query := range []string{"", "?order=", "?" + manyOrders(followMost+1)} {
+		if r := f.opens("/live" + query); r.answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.20s…: %s", query, r.answer.Status)
+		}
+	}
+	if answer, _ := f.stranger().send(http.MethodGet, "/live?order=o-1", nil); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a stranger: %s", answer.Status)
+	}
+	f.answer("orders", says(503, `{}`))
+	if r := f.opens("/live?order=o-1"); r.answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("while orders is away: %s", r.answer.Status)
+	}
+}
+
+func manyOrders(n int) (query string) {
+	for i := range n {
+		query += fmt.Sprintf("order=o-%d&", i)
+	}
+	return query
+}
+
+// HEAD asks for the headers of an answer. Those of a stream come, and nothing else is waited for.
+func TestHEADOnAStreamEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.ordersWith("placed")
+	b := f.as("alice")
+	b.headers["Accept"] = "text/event-stream"
+	b.headers["Authorization"] = f.bearer("orders")
+	for _, path := range []string{"/orders/o-1/live", "/api/orders/o-1/tracking", "/live?order=o-1.0"} {
+		begun := time.Now()
+		answer, body := b.send(http.MethodHead, path, nil)
+		if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" || body != "" || time.Since(begun) > heartbeat {
+			t.Errorf("%s: %s, %v, after %s", path, answer.Status, answer.Header, time.Since(begun))
+		}
+	}
+	until(t, "no stream is left", func() bool { return f.site.streams.count() == 0 })
+}
+
+func TestOnePersonCannotTakeAllStreams(t *testing.T) {
+	t.Parallel()
+	s := newStreams(10 * streamsOfOne)
+	var leave func()
+	for range streamsOfOne {
+		var err error
+		if leave, err = s.enter("alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.enter("alice"); fault.KindOf(err) != fault.TooMany {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := s.enter("bob"); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	leave()
+	if _, err := s.enter("alice"); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	}
 }
 
 func TestAGapInTheNewsIsFilledFromOrders(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 // history is an orders service with one order, whose timeline grows.
 type history struct {
+	of       string // the path of its tracking; empty: it is any
 	mu       sync.Mutex
 	statuses []string
 	asked    int
@@ -37,7 +38,7 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked++
-	if r.URL.Path != "/api/orders/o-1/tracking" {
+	if h.of != "" && r.URL.Path != h.of {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
@@ -50,8 +51,10 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // announce is what orders publishes when the timeline has grown.
-func (f *fixture) announce(seq int, status string) {
-	body, _ := json.Marshal(messages.OrderStatusChanged{OrderID: "o-1", Seq: seq, Status: status, Entered: true, What: status})
+func (f *fixture) announce(seq int, status string) { f.hears("o-1", seq, status) }
+
+func (f *fixture) hears(order string, seq int, status string) {
+	body, _ := json.Marshal(messages.OrderStatusChanged{OrderID: order, Seq: seq, Status: status, Entered: true, What: status})
 	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
 }
 
@@ -64,14 +67,24 @@ type reader struct {
 // follows opens the stream of order o-1. headers are pairs.
 func (f *fixture) follows(headers ...string) *reader {
 	f.Helper()
+	return f.stream("/api/orders/o-1/tracking", append([]string{"Authorization", f.bearer("orders")}, headers...)...)
+}
+
+// opens opens a stream of the pages, as Alice.
+func (f *fixture) opens(path string) *reader {
+	f.Helper()
+	return f.stream(path, "Cookie", sessionCookie+"="+f.as("alice").cookies[sessionCookie])
+}
+
+func (f *fixture) stream(path string, headers ...string) *reader {
+	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 30*time.Second)
 	f.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/api/orders/o-1/tracking", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+path, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Authorization", f.bearer("orders"))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -88,6 +101,24 @@ func (f *fixture) follows(headers ...string) *reader {
 		}
 	}()
 	return out
+}
+
+// reads waits for a line with this text.
+func (r *reader) reads(text string) {
+	r.Helper()
+	for {
+		select {
+		case line, ok := <-r.lines:
+			if !ok {
+				r.Fatalf("the stream has ended without %q", text)
+			}
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-time.After(10 * time.Second):
+			r.Fatalf("no %q comes", text)
+		}
+	}
 }
 
 // events returns the next n events, each as "id status".
@@ -132,7 +163,7 @@ func (r *reader) rest() (all string) {
 }
 
 func (f *fixture) ordersWith(statuses ...string) *history {
-	h := &history{statuses: statuses}
+	h := &history{of: "/api/orders/o-1/tracking", statuses: statuses}
 	f.answer("orders", h.ServeHTTP)
 	f.site.feed.joined(true)
 	return h

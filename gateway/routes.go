@@ -70,6 +70,7 @@ func (g *gateway) routes() []resource {
 		{"/api", nil},
 		{"/api/{unknown...}", nil},
 		{"/metrics", nil}, // the web pages' own are not for the public
+		{"/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/orders/{id}/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // a form's origin is for the pages to check
 	}

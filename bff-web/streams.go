@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"example.com/orderflow/pkg/fault"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// streamsOfOne is how many streams one person may have open here. A browser needs one for all its pages.
+const streamsOfOne = 100
+
+// streams are the open streams of this process.
+type streams struct {
+	most   int
+	ending context.Context
+	end    context.CancelFunc
+
+	mu   sync.Mutex
+	open int
+	of   map[string]int // by the person who reads them
+}
+
+func newStreams(most int) *streams {
+	ending, end := context.WithCancel(context.Background())
+	s := &streams{most: most, ending: ending, end: end, of: map[string]int{}}
+	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // a constant name cannot be wrong
+		metric.WithDescription("Open streams of live tracking."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(s.count()))
+			return nil
+		}))
+	return s
+}
+
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// enter counts a stream of somebody, until leave is called.
+func (s *streams) enter(who string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.open >= s.most || s.ending.Err() != nil:
+		return nil, fault.New(fault.Unavailable, "too many follow their orders here").After(5 * time.Second)
+	case s.of[who] >= streamsOfOne:
+		return nil, fault.New(fault.TooMany, "you have %d streams open already", streamsOfOne).After(5 * time.Second)
+	}
+	s.open++
+	s.of[who]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.open--
+		if s.of[who]--; s.of[who] == 0 {
+			delete(s.of, who)
+		}
+	}, nil
+}
