@@ -98,7 +98,7 @@ func (f *feed) joined(now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.connected != now {
-		f.connected, f.changed = now, time.Now()
+		f.connected, f.changed, f.flow = now, time.Now(), flow{} // what is counted has no hole in it
 	}
 	for _, all := range f.watchers {
 		for w := range all {
@@ -133,11 +133,15 @@ func (f *flow) count(status string, at time.Time) {
 	slot.counts[status]++
 }
 
-// lately sums up the last minutes, by status.
-func (f *feed) lately(now time.Time) map[string]int {
+// lately sums up the last minutes, by status. It is nil while nothing is heard. from is since when: what came before this
+// process began to listen, or began again, is not known to it.
+func (f *feed) lately(now time.Time) (sums map[string]int, from time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	sums := map[string]int{}
+	if !f.connected {
+		return nil, f.changed
+	}
+	sums = map[string]int{}
 	for _, slot := range f.flow {
 		if now.Unix()/60-slot.minute < flowMinutes {
 			for status, n := range slot.counts {
@@ -145,5 +149,8 @@ func (f *feed) lately(now time.Time) map[string]int {
 			}
 		}
 	}
-	return sums
+	if from = now.Add(-flowMinutes * time.Minute); from.Before(f.changed) {
+		from = f.changed
+	}
+	return sums, from
 }

@@ -23,10 +23,25 @@ func label(word string) string {
 	return strings.ReplaceAll(word, "_", " ")
 }
 
-// moment is a time for people, stamp the same for machines.
-func moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") + " UTC" }
+// instant is a time on a page: in UTC, which the script makes the reader's zone. An exact one is for those who compare it
+// with a log.
+type instant struct {
+	at    time.Time
+	Exact bool
+}
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// Text is for people, Stamp the same for machines.
+func (i instant) Text() string {
+	if i.Exact {
+		return i.at.UTC().Format("2 Jan 2006, 15:04:05.000 UTC")
+	}
+	return i.at.UTC().Format("2 Jan 2006, 15:04:05 UTC")
+}
+
+func (i instant) Stamp() string { return i.at.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func usually(t time.Time) instant { return instant{t, false} }
+func exactly(t time.Time) instant { return instant{t, true} }
 
 // short is the end of an order's id: its beginning is a time, and all orders of a minute share it.
 func short(id string) string { return strings.ToUpper(id[max(0, len(id)-8):]) }

@@ -9,11 +9,13 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/outgoing"
 )
 
@@ -26,7 +28,11 @@ type program struct {
 // programs lists the processes behind the settings, each replica by itself.
 func (s *site) programs(ctx context.Context) (all []program) {
 	for _, n := range s.watched {
-		for _, address := range n.client.Replicas(ctx) {
+		replicas := n.client.Replicas(ctx)
+		if len(replicas) == 0 { // its name stands for nothing: that is no reason to leave it out
+			all = append(all, program{n.name, ""})
+		}
+		for _, address := range replicas {
 			all = append(all, program{n.name, address})
 		}
 	}
@@ -36,12 +42,37 @@ func (s *site) programs(ctx context.Context) (all []program) {
 // health is what a process tells of itself.
 type health struct {
 	program
-	State    string // ready, draining, not ready, away
-	RabbitMQ string // connected, away, or empty when it needs none
-	Outbox   string // what waits to be published; empty when it has none
-	Troubled bool   // the outbox holds something that the broker has refused
+	State    string   // ready, draining, not ready, away
+	Away     *absence // why it does not answer
+	RabbitMQ string   // connected, away, or empty when it needs none
+	Outbox   string   // what waits to be published; empty when it has none
+	Troubled bool     // the outbox holds something that the broker has refused
 	Breakers []string
+	Metrics  bool // it has told them; else outbox and breakers are not known
 	samples  []sample
+}
+
+// Owns reports whether the program is a service with an outbox.
+func (h health) Owns() bool { return slices.Contains(owners, h.Name) }
+
+// underWay is how many orders are in each status; nil when orders does not tell, as without its database.
+func underWay(programs []health) (counts map[string]int) {
+	for _, p := range programs { // all replicas of orders count the same database
+		if !p.has("orders_need_attention") { // it is counted together with the others, and never left out
+			continue
+		}
+		counts = map[string]int{}
+		for _, m := range p.samples {
+			if m.name == "orders_under_way" {
+				counts[m.label("status")] = int(m.value)
+			}
+		}
+	}
+	return counts
+}
+
+func (h health) has(name string) bool {
+	return slices.ContainsFunc(h.samples, func(m sample) bool { return m.name == name })
 }
 
 // ages is how old the messages are that wait in each queue: whichever consumer of it has the oldest in hand.
@@ -71,24 +102,38 @@ func (s *site) checkUp(ctx context.Context) []health {
 	all := make([]health, len(programs))
 	var asking sync.WaitGroup
 	for i, p := range programs {
-		asking.Go(func() { all[i] = p.checkUp(ctx) })
+		asking.Go(func() {
+			var err error
+			all[i], err = p.checkUp(ctx)
+			all[i].Away = s.absences.of(p.Name+" "+p.Address, err, time.Now())
+		})
 	}
 	asking.Wait()
 	return all
 }
 
-func (p program) checkUp(ctx context.Context) health {
+var (
+	errNoAddress = fault.New(fault.Unavailable, "its name has no address")
+	errSilent    = fault.New(fault.Unavailable, "it does not answer")
+	errNonsense  = fault.New(fault.BadGateway, "it answers what cannot be read")
+)
+
+// checkUp is how a program is. The error is that it does not say.
+func (p program) checkUp(ctx context.Context) (health, error) {
 	h := health{program: p, State: "away"}
+	if p.Address == "" {
+		return h, errNoAddress
+	}
 	text, err := fetch(ctx, p.Address+"/readyz")
 	if err != nil {
-		return h
+		return h, errSilent.Because(err)
 	}
 	var ready struct {
 		Status   string `json:"status"`
 		RabbitMQ *bool  `json:"rabbitmq_connected"`
 	}
-	if json.Unmarshal(text, &ready) != nil {
-		return h
+	if err := json.Unmarshal(text, &ready); err != nil || ready.Status == "" {
+		return h, errNonsense.Because(err)
 	}
 	if h.State = ready.Status; ready.RabbitMQ != nil {
 		if h.RabbitMQ = "away"; *ready.RabbitMQ {
@@ -97,7 +142,7 @@ func (p program) checkUp(ctx context.Context) health {
 	}
 	text, err = fetch(ctx, p.Address+"/metrics")
 	if err != nil {
-		return h
+		return h, nil //nolint:nilerr // how it is, it has said
 	}
 	var due, refused, oldest float64
 	for m := range samples(text) {
@@ -121,7 +166,8 @@ func (p program) checkUp(ctx context.Context) health {
 	if h.Troubled = refused > 0; h.Troubled {
 		h.Outbox += fmt.Sprintf("; %.0f refused by the broker", refused)
 	}
-	return h
+	h.Metrics = len(h.samples) > 0
+	return h, nil
 }
 
 // fetch returns a body whatever the status: a program that is not ready says why.

@@ -48,7 +48,6 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/stock", s.postStock, olgas...)
 }
 
-
 // headers are of the requests that we make for a caller: who he is, and what ties the log lines of all programs together.
 func headers(c echo.Context) http.Header {
 	h := http.Header{}

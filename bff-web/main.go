@@ -78,6 +78,7 @@ type site struct {
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
+	absences absences
 	shelf    *shelf
 }
 

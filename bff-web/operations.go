@@ -2,23 +2,29 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
 	"github.com/labstack/echo/v4"
 )
 
-// console is the operators' overview. What is nil could not be had.
+// console is the operators' overview. What is nil could not be had; the absence beside it says why.
 type console struct {
 	Flow      []bar
-	Attention *attention
+	From      time.Time // what the flow has counted came after this
+	Deaf      *absence  // without RabbitMQ the flow is not known
+	Uncounted *absence  // without orders it is not known where the orders are
+	Attention told[attention]
 	Programs  []health
 	Queues    []queue
-	Dead      int  // messages in all dead-letter queues
-	Deaf      bool // without RabbitMQ the flow and the queues are not known
+	Unasked   *absence // without RabbitMQ neither queues nor dead letters are known
+	Dead      int      // messages in all dead-letter queues
+	Lost      []string // dead-letter queues that are not there
 }
 
 type attention struct {
@@ -40,67 +46,86 @@ type queue struct {
 	Age string // of the oldest message that waits or is being handled; empty: nobody can tell
 }
 
-// bar is a row of the chart: how many orders came into a status lately, and how many are in it now.
+// bar is a row of the chart: how many orders came into a status lately, and how many are in it now. nil is not known.
 type bar struct {
 	Status, Label string
-	Lately        int
-	Now           int // -1 where nobody counts: nothing comes after a final status
-	Percent       int // of the longest bar
+	Lately, Now   *int
+	Final         bool // nobody counts how many are in it
+	Percent       int  // of the longest bar
 }
 
 var chart = []string{"placed", "backordered", "reserved", "paid", "shipped", "delivered", "withdrawing", "refunding", "releasing", "cancelled"}
 
-// bars puts what the feed has heard beside what orders counts.
-func bars(lately map[string]int, programs []health) []bar {
-	now := map[string]int{}
-	for _, p := range programs { // all replicas of orders count the same database
-		for _, m := range p.samples {
-			if m.name == "orders_under_way" {
-				now[m.label("status")] = int(m.value)
-			}
+// bars puts what the feed has heard beside what orders counts. Statuses of a newer release come last.
+func bars(lately, now map[string]int) []bar {
+	statuses := slices.Clone(chart)
+	others := maps.Clone(lately)
+	maps.Copy(others, now)
+	for _, status := range slices.Sorted(maps.Keys(others)) {
+		if !slices.Contains(chart, status) {
+			statuses = append(statuses, status)
 		}
 	}
 	most := 1
 	for _, n := range lately {
 		most = max(most, n)
 	}
-	rows := make([]bar, len(chart))
-	for i, status := range chart {
-		rows[i] = bar{status, label(status), lately[status], now[status], 100 * lately[status] / most}
-		if final(status) {
-			rows[i].Now = -1
-		}
+	rows := make([]bar, len(statuses))
+	for i, status := range statuses {
+		rows[i] = bar{status, label(status), counted(lately, status), counted(now, status), final(status), 100 * lately[status] / most}
 	}
 	return rows
 }
 
+func counted(counts map[string]int, status string) *int {
+	if counts == nil {
+		return nil
+	}
+	n := counts[status]
+	return &n
+}
+
 func (s *site) getOperations(c echo.Context) error {
-	ctx := c.Request().Context()
+	ctx, now := c.Request().Context(), time.Now()
 	var k console
 	var states []bus.QueueState
 	var asking sync.WaitGroup
 	asking.Go(func() { k.Programs = s.checkUp(ctx) })
-	asking.Go(func() { k.Attention = orGap[attention](s, c, s.orders, "/api/operations/attention") })
+	asking.Go(func() { k.Attention = orGap[attention](s, c, s.orders, "orders", "/api/operations/attention") })
 	asking.Go(func() {
-		if s.broker == nil {
-			return
+		err := error(errNoBroker)
+		if s.broker != nil {
+			states, err = s.broker.Queues(ctx, queues...)
 		}
-		var err error
-		if states, err = s.broker.Queues(ctx, queues...); err != nil {
+		if k.Unasked = s.absences.of("RabbitMQ", err, now); err != nil {
 			s.log.WarnContext(ctx, "the console has a gap", "part", "queues", "error", err)
 		}
 	})
 	asking.Wait()
+	var lately map[string]int
+	if lately, k.From = s.feed.lately(now); lately == nil {
+		k.Deaf = &absence{"this program does not hear RabbitMQ", k.From}
+	}
+	counts := underWay(k.Programs)
+	if counts == nil {
+		k.Uncounted = s.absences.of("counting", errUncounted, now)
+	} else {
+		s.absences.of("counting", nil, now)
+	}
+	k.Flow = bars(lately, counts)
+	k.Queues, k.Dead, k.Lost = withoutDead(states, ages(k.Programs))
 	k.Programs = append(k.Programs, s.itself())
-	k.Deaf = !s.feed.live()
-	k.Flow = bars(s.feed.lately(time.Now()), k.Programs)
-	k.Queues, k.Dead = withoutDead(states, ages(k.Programs))
 	return s.pages.render(c, http.StatusOK, "operations.html", k)
 }
 
+var (
+	errNoBroker  = fault.New(fault.Unavailable, "this program has no RABBITMQ_URL")
+	errUncounted = fault.New(fault.Unavailable, "no replica of orders tells it")
+)
+
 // itself is how this process is: well enough to show the page.
 func (s *site) itself() health {
-	h := health{program: program{name, "this page's"}, State: "ready"}
+	h := health{program: program{name, "this page's"}, State: "ready", Metrics: true}
 	if s.broker != nil {
 		if h.RabbitMQ = "away"; s.broker.Connected() {
 			h.RabbitMQ = "connected"
@@ -109,8 +134,11 @@ func (s *site) itself() health {
 	return h
 }
 
-// queues are those of the services, each with its dead letters.
-var queues = slices.Concat(queuesOf("orders"), queuesOf("inventory"), queuesOf("payments"), queuesOf("shipping"))
+// owners are the services, and queues are theirs, each with its dead letters.
+var (
+	owners = []string{"orders", "inventory", "payments", "shipping"}
+	queues = slices.Concat(queuesOf("orders"), queuesOf("inventory"), queuesOf("payments"), queuesOf("shipping"))
+)
 
 func queuesOf(service string) (names []string) {
 	for _, exchange := range []string{bus.Commands, bus.Events} {
@@ -120,13 +148,16 @@ func queuesOf(service string) (names []string) {
 	return names
 }
 
-// withoutDead keeps the queues that messages pass through, and counts what lies in the others. Without a consumer nobody
-// knows how old the messages of a queue are.
-func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept []queue, dead int) {
+// withoutDead keeps the queues that messages pass through, and counts what lies in the others. A queue whose dead letters
+// have nowhere to go is lost. Without a consumer nobody knows how old the messages of a queue are.
+func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept []queue, dead int, lost []string) {
 	for i := 0; i+1 < len(states); i += 2 {
 		dead += states[i+1].Ready
-		if states[i].Missing {
+		if states[i].Missing { // not every service has both
 			continue
+		}
+		if states[i+1].Missing {
+			lost = append(lost, states[i+1].Name)
 		}
 		q := queue{QueueState: states[i]}
 		if age, ok := ages[q.Name]; ok && q.Consumers > 0 {
@@ -135,5 +166,5 @@ func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept [
 		kept = append(kept, q)
 	}
 	slices.SortStableFunc(kept, func(a, b queue) int { return cmp.Compare(b.Ready, a.Ready) })
-	return kept, dead
+	return kept, dead, lost
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,10 +12,13 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/fault"
 )
 
 const metrics = `# HELP orders_under_way Orders that are not final, by status.
 orders_under_way{status="paid"} 3
+orders_under_way{status="gift_wrapping"} 2
+orders_need_attention 0
 outbox_due 2
 outbox_oldest_seconds 61.5
 outbox_refused 1
@@ -41,28 +45,101 @@ func TestAProgramTellsHowItIs(t *testing.T) {
 	if found["payments"].State != "draining" || found["shipping"].State != "away" {
 		t.Errorf("%+v", found)
 	}
-	rows := bars(map[string]int{"delivered": 4, "paid": 1}, []health{found["orders"]})
-	for _, row := range rows {
-		if row.Status == "paid" && (row.Now != 3 || row.Lately != 1 || row.Percent != 25) || row.Status == "delivered" && (row.Now != -1 || row.Percent != 100) {
-			t.Errorf("%+v", row)
+	rows := map[string]bar{}
+	for _, row := range bars(map[string]int{"delivered": 4, "paid": 1}, underWay([]health{found["orders"]})) {
+		rows[row.Status] = row
+	}
+	if r := rows["paid"]; *r.Now != 3 || *r.Lately != 1 || r.Percent != 25 {
+		t.Errorf("%+v", r)
+	}
+	if r := rows["delivered"]; !r.Final || r.Percent != 100 {
+		t.Errorf("%+v", r)
+	}
+	if r := rows["gift_wrapping"]; r.Now == nil || *r.Now != 2 {
+		t.Errorf("a status of a newer release: %+v", r)
+	}
+	f.site.feed.joined(true)
+	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`, "gift wrapping")
+}
+
+// An operator looks at the console when something is wrong. What it does not know must not look as if all were well.
+func TestTheConsoleDoesNotTellWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("inventory", has(map[string]http.HandlerFunc{"/readyz": says(200, `{"status":"ready","rabbitmq_connected":true}`), "/metrics": says(500, ``)}))
+	f.services["orders"].Close()
+	page := f.as("olga").loads(200, "/operations",
+		"How many came lately is", "this program does not hear RabbitMQ",
+		"How many are in each status now is", "no replica of orders tells it",
+		"Which orders wait for longer than they should is", "orders cannot be reached",
+		"How many messages were given up is", "What waits in the queues is", "this program has no RABBITMQ_URL",
+		"away: it does not answer (noticed <time")
+	for _, wrong := range []string{">0<", "No message was given up", "No order waits", `<p class="good">`} {
+		if strings.Contains(page, wrong) {
+			t.Errorf("it knows nothing, and says %q:\n%s", wrong, page)
 		}
 	}
-	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`)
+	// A bar and two numbers for each status, and of two programs the outbox, the breakers and, of one, RabbitMQ.
+	if n := strings.Count(page, "?<span class=\"hidden\"> not known"); n < 2*len(chart)-2+5 {
+		t.Errorf("only %d things are not known", n)
+	}
+}
+
+// Orders runs and its database is away: it answers, and leaves out what it cannot count.
+func TestWithoutTheDatabaseOfOrdersNobodyKnowsWhereTheOrdersAre(t *testing.T) {
+	t.Parallel()
+	if counts := underWay([]health{{program: program{Name: "orders"}, samples: []sample{{name: "process_cpu_seconds_total"}}}}); counts != nil {
+		t.Errorf("%v", counts)
+	}
+	if counts := underWay([]health{{program: program{Name: "orders"}, samples: []sample{{name: "orders_need_attention"}}}}); counts == nil || len(counts) != 0 {
+		t.Errorf("with nothing under way: %v", counts)
+	}
+}
+
+func TestAProgramWhoseNameStandsForNothingIsShownAsAway(t *testing.T) {
+	t.Parallel()
+	h, err := program{Name: "orders"}.checkUp(t.Context())
+	if h.State != "away" || !errors.Is(err, errNoAddress) {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestAnAbsenceIsAsOldAsItWasNoticed(t *testing.T) {
+	t.Parallel()
+	var a absences
+	away, begun := fault.New(fault.Unavailable, "orders cannot be reached"), time.Unix(1000, 0)
+	if got := a.of("orders", away, begun); got.Cause != away.Detail || !got.Since.Equal(begun) {
+		t.Errorf("%+v", got)
+	}
+	if got := a.of("orders", away, begun.Add(time.Minute)); !got.Since.Equal(begun) {
+		t.Errorf("a minute later: %+v", got)
+	}
+	if got := a.of("orders", away, begun.Add(time.Hour)); !got.Since.Equal(begun.Add(time.Hour)) {
+		t.Errorf("nobody has looked for an hour: %+v", got)
+	}
+	if got := a.of("orders", nil, begun.Add(time.Hour)); got != nil || len(a.seen) != 0 {
+		t.Errorf("it is back: %+v", got)
+	}
 }
 
 func TestAQueueIsAsOldAsTheOldestThatAnyReplicaHasInHand(t *testing.T) {
 	t.Parallel()
 	replica := func(metrics string) health { return health{samples: slices.Collect(samples([]byte(metrics)))} }
 	old := ages([]health{replica(`bus_queue_age_seconds{queue="a.commands"} 2`), replica(`bus_queue_age_seconds{queue="a.commands"} 75.4` + "\n" + `bus_queue_age_seconds{queue="b.commands"} 9`)})
-	queues, dead := withoutDead([]bus.QueueState{
+	queues, dead, lost := withoutDead([]bus.QueueState{
 		{Name: "a.commands", Ready: 3, Consumers: 2},
 		{Name: "a.commands.dead", Ready: 4},
 		{Name: "b.commands", Ready: 7},
 		{Name: "b.commands.dead", Ready: 1},
 		{Name: "c.commands", Missing: true},
 		{Name: "c.commands.dead", Missing: true},
+		{Name: "d.commands"},
+		{Name: "d.commands.dead", Missing: true},
 	}, old)
-	if len(queues) != 2 || dead != 5 || queues[0].Name != "b.commands" || queues[0].Age != "" || queues[1].Age != "1m15s" {
+	if !slices.Equal(lost, []string{"d.commands.dead"}) {
+		t.Errorf("lost: %q", lost)
+	}
+	if len(queues) != 3 || dead != 5 || queues[0].Name != "b.commands" || queues[0].Age != "" || queues[1].Age != "1m15s" {
 		t.Errorf("%+v, %d dead; nobody takes from b, so its age is not known", queues, dead)
 	}
 }
@@ -70,9 +147,10 @@ func TestAQueueIsAsOldAsTheOldestThatAnyReplicaHasInHand(t *testing.T) {
 func TestTheFlowCountsAnOrderOnceInEachStatus(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	f.site.feed.joined(true)
 	f.announce(3, "paid")
 	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":4,"status":"paid","entered":false}`)}}})
-	if sums := f.site.feed.lately(time.Now()); sums["paid"] != 1 {
+	if sums, _ := f.site.feed.lately(time.Now()); sums["paid"] != 1 {
 		t.Errorf("%v", sums)
 	}
 }
@@ -80,16 +158,26 @@ func TestTheFlowCountsAnOrderOnceInEachStatus(t *testing.T) {
 func TestTheFlowForgetsWhatIsLongAgo(t *testing.T) {
 	t.Parallel()
 	f := newFeed()
+	f.joined(true)
 	now := time.Now()
 	f.flow.count("paid", now.Add(-flowMinutes*time.Minute))
 	f.flow.count("paid", now.Add(-time.Minute))
 	f.flow.count("paid", now)
 	f.flow.count("placed", now)
-	if sums := f.lately(now); sums["paid"] != 2 || sums["placed"] != 1 {
-		t.Errorf("%v", sums)
+	if sums, from := f.lately(now); sums["paid"] != 2 || sums["placed"] != 1 || from != f.changed {
+		t.Errorf("%v from %s; it has listened since %s", sums, from, f.changed)
 	}
-	if sums := f.lately(now.Add(time.Hour)); len(sums) != 0 {
-		t.Errorf("an hour later: %v", sums)
+	later := now.Add(time.Hour)
+	if sums, from := f.lately(later); sums == nil || len(sums) != 0 || from != later.Add(-flowMinutes*time.Minute) {
+		t.Errorf("an hour later: %v from %s", sums, from)
+	}
+	f.joined(false)
+	if sums, _ := f.lately(now); sums != nil {
+		t.Errorf("while nothing is heard: %v", sums)
+	}
+	f.joined(true)
+	if sums, from := f.lately(now); len(sums) != 0 || from != f.changed {
+		t.Errorf("what was heard before the gap: %v", sums)
 	}
 }
 

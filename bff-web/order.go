@@ -104,12 +104,17 @@ type stage struct {
 	State string // done, now, stopped or todo
 }
 
-var way = []string{"placed", "reserved", "paid", "shipped", "delivered"}
+var (
+	way  = []string{"placed", "reserved", "paid", "shipped", "delivered"}
+	back = []string{"withdrawing", "refunding", "releasing", "cancelled"}
+)
 
-// stages is how far an order has come on its way. One that was turned back shows how far it came, and its end.
+// stages is how far an order has come on its way. One that was turned back shows how far it came, and its end. A status of
+// a newer release is a step between two that are known: it says where the order is, and nothing about good or bad.
 func stages(status string, timeline []entry) []stage {
 	at := slices.Index(way, status)
-	backward := at < 0 && status != "backordered"
+	backward := slices.Contains(back, status)
+	unknown := at < 0 && !backward && status != "backordered"
 	reached := max(at, 0)
 	for _, e := range timeline {
 		reached = max(reached, slices.Index(way, e.Status))
@@ -117,8 +122,11 @@ func stages(status string, timeline []entry) []stage {
 	var line []stage
 	for i, name := range way {
 		switch {
-		case i < reached || i == reached && (final(status) || backward):
+		case i < reached || i == reached && (final(status) || backward || unknown):
 			line = append(line, stage{label(name), "done"})
+			if i == reached && unknown {
+				line = append(line, stage{label(status), "now"})
+			}
 		case i == reached && status == "backordered":
 			line = append(line, stage{label(status), "now"})
 		case i == reached:
@@ -137,14 +145,19 @@ func stages(status string, timeline []entry) []stage {
 type orderScreen struct {
 	Order    order
 	Tracking *insight
+	Seen     int // the seq of the last entry that is shown
 	Stages   []stage
 	Pictures map[string]product
-	Payment  *backstage // for operators only
-	Shipment *backstage
+	Payment  told[backstage] // for operators only
+	Shipment told[backstage]
 	Account  string // why it was turned back, and what has become of the money
 	Final    bool
 	Back     bool // it was turned back: what was not done by now never will be
+	exact    bool
 }
+
+// Time is a time as this reader wants it.
+func (o orderScreen) Time(t time.Time) instant { return instant{t, o.exact} }
 
 // backstage is what payments and shipping tell operators about an order.
 type backstage struct {
@@ -172,16 +185,17 @@ func (s *site) getOrder(c echo.Context) error {
 	var all catalogue
 	var missing error
 	var asking sync.WaitGroup
+	screen.exact = visitor(c).Operator()
 	asking.Go(func() {
 		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
 			all, _ = s.productsOf(c, screen.Order.skus(linesMost)) // names and pictures are not needed
 		}
 	})
-	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, at+"/tracking") })
-	if visitor(c).Operator() {
+	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
+	if screen.exact {
 		id := url.PathEscape(c.Param("id"))
-		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "/api/payments/"+id) })
-		asking.Go(func() { screen.Shipment = orGap[backstage](s, c, s.shipping, "/api/shipments/"+id) })
+		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "payments", "/api/payments/"+id) })
+		asking.Go(func() { screen.Shipment = orGap[backstage](s, c, s.shipping, "shipping", "/api/shipments/"+id) })
 	}
 	asking.Wait()
 	if missing != nil {
@@ -193,20 +207,33 @@ func (s *site) getOrder(c echo.Context) error {
 		status, timeline = screen.Tracking.Status, screen.Tracking.entries()
 		screen.Order.Status, screen.Order.Reason = status, screen.Tracking.Reason
 	}
+	if n := len(timeline); n > 0 {
+		screen.Seen = timeline[n-1].Seq
+	}
 	screen.Stages, screen.Final = stages(status, timeline), final(status)
-	screen.Back = status != "backordered" && !slices.Contains(way, status)
+	screen.Back = slices.Contains(back, status)
 	screen.Account = account(screen.Order, screen.Tracking, visitor(c).Caller.ID)
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }
 
-// orGap is read for what a page can do without: nil when it could not be had.
-func orGap[T any](s *site, c echo.Context, from *client.Client, path string) *T {
-	answer, err := read[T](c, from, path)
-	if err != nil {
+// told is what a neighbour has told, for a page that can do without: nothing, or why that is not known.
+type told[T any] struct {
+	Value *T
+	Away  *absence
+}
+
+// orGap is read for what a page can do without. Neither a value nor an absence means that there is none.
+func orGap[T any](s *site, c echo.Context, from *client.Client, what, path string) (answer told[T]) {
+	value, err := read[T](c, from, path)
+	if statusOf(err) == http.StatusNotFound {
+		err = nil
+	} else if err == nil {
+		answer.Value = &value
+	} else {
 		s.log.WarnContext(c.Request().Context(), "a page has a gap", "route", c.Path(), "error", err)
-		return nil
 	}
-	return &answer
+	answer.Away = s.absences.of(what, err, time.Now())
+	return answer
 }
 
 // getOrders lists the visitor's orders, newest first.

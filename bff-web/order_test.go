@@ -31,7 +31,7 @@ func TestAnOrdersPageIsComposedOfAllThatIsKnownOfIt(t *testing.T) {
 	f.answer("inventory", says(200, shelves))
 	f.answer("orders", has(map[string]http.HandlerFunc{"/api/orders/1": says(200, oneOrder), "/api/orders/1/tracking": says(200, itsTracking)}))
 	f.as("alice").loads(200, "/orders/1", "Order ABCDEF12", "order placed", "paid, arranging shipment", "Paid, €25.98", "Snail", "SN-1", "In transit",
-		"Expected", "3 Jan 2026", `src="/api/products/MUG-BLUE/image"`, "2 × Blue mug", "&lt;Alice&gt;", `data-live="/orders/0190-abcdef12/live"`, "Cancel the order")
+		"Expected", "3 Jan 2026", `src="/api/products/MUG-BLUE/image"`, "2 × Blue mug", "&lt;Alice&gt;", `data-live="0190-abcdef12" data-seq="2"`, `<time datetime="2026-01-01T10:00:01.000Z">1 Jan 2026, 10:00:01 UTC</time>`, "Really cancel", "Cancel the order")
 	if seen := f.asked("orders"); !strings.HasPrefix(seen.Header.Get("Authorization"), "Bearer ey") {
 		t.Errorf("orders was asked with %v", seen.Header)
 	}
@@ -40,7 +40,15 @@ func TestAnOrdersPageIsComposedOfAllThatIsKnownOfIt(t *testing.T) {
 	}
 
 	f.answer("payments", says(200, `{"status":"requested","attempts":3,"trouble":"the provider does not answer"}`))
-	f.as("olga").loads(200, "/orders/1", "Behind the scenes", "alice", "3 attempts", "the provider does not answer")
+	f.answer("shipping", says(404, `{}`))
+	f.as("olga").loads(200, "/orders/1", "Behind the scenes", "alice", "3 attempts", "the provider does not answer", "it was not asked for anything yet",
+		`<time datetime="2026-01-01T10:00:01.000Z" data-exact>1 Jan 2026, 10:00:01.000 UTC</time>`)
+	f.services["payments"].Close()
+	f.answer("shipping", says(503, `{}`))
+	page := f.as("olga").loads(200, "/orders/1", "not known: payments cannot be reached (noticed", "not known: shipping cannot answer now (noticed")
+	if strings.Contains(page, "it was not asked") {
+		t.Error("nobody knows, and the page says that there is nothing")
+	}
 }
 
 func TestWhatIsMissingFromAPageIsAGap(t *testing.T) {
@@ -57,7 +65,7 @@ func TestWhatIsMissingFromAPageIsAGap(t *testing.T) {
 
 	f.answer("orders", says(200, `{"items":[`+oneOrder+`],"next_cursor":"abc"}`))
 	b.loads(200, "/orders", "Pictures cannot be shown", "Order ABCDEF12", `href="/orders?cursor=abc"`)
-	f.as("olga").loads(200, "/operations", "RabbitMQ cannot be asked", "away", "bff-web")
+	f.as("olga").loads(200, "/operations", "What waits in the queues is", "away", "bff-web")
 }
 
 func TestWhatCannotBeSeenIsAPage(t *testing.T) {
@@ -91,6 +99,8 @@ func TestTheStagesOfAnOrder(t *testing.T) {
 		{"placed backordered", "Waiting for stock:now Reserved:todo Paid:todo On its way:todo Delivered:todo"},
 		{"placed backordered reserved paid", "Placed:done Reserved:done Paid:now On its way:todo Delivered:todo"},
 		{"placed reserved paid shipped delivered", "Placed:done Reserved:done Paid:done On its way:done Delivered:done"},
+		{"placed reserved gift_wrapping", "Placed:done Reserved:done gift wrapping:now Paid:todo On its way:todo Delivered:todo"},
+		{"placed gift_wrapping reserved", "Placed:done Reserved:now Paid:todo On its way:todo Delivered:todo"},
 		{"placed cancelled", "Placed:done Cancelled:stopped"},
 		{"placed reserved releasing", "Placed:done Reserved:done Closing the order:stopped"},
 		{"placed reserved paid withdrawing refunding releasing cancelled", "Placed:done Reserved:done Paid:done Cancelled:stopped"},

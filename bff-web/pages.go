@@ -37,10 +37,13 @@ type screen struct {
 }
 
 // confirm is a button that asks before it does what cannot be undone. It needs no script.
-type confirm struct{ Action, Deed, Question, Yes string }
+type confirm struct {
+	Action, Deed, Question, Yes string
+	Reason                      string // what to ask a reason for; empty: none is asked for
+}
 
-func newConfirm(action, deed, question, yes string) confirm {
-	return confirm{action, deed, question, yes}
+func newConfirm(action, deed, question, yes, reason string) confirm {
+	return confirm{action, deed, question, yes, reason}
 }
 
 func parsePages() (*pages, error) {
@@ -51,7 +54,7 @@ func parsePages() (*pages, error) {
 	p := &pages{templates: map[string]*template.Template{}, version: version}
 	functions := template.FuncMap{
 		"static": func(file string) string { return "/static/" + file + "?v=" + version },
-		"money":  money, "label": label, "moment": moment, "stamp": stamp, "short": short, "confirm": newConfirm,
+		"money":  money, "label": label, "when": usually, "exactly": exactly, "short": short, "confirm": newConfirm,
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {

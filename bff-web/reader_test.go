@@ -73,7 +73,8 @@ func (f *fixture) follows(headers ...string) *reader {
 // opens opens a stream of the pages, as Alice.
 func (f *fixture) opens(path string) *reader {
 	f.Helper()
-	return f.stream(path, "Cookie", sessionCookie+"="+f.as("alice").cookies[sessionCookie])
+	name := f.cookie(sessionCookie)
+	return f.stream(path, "Cookie", name+"="+f.as("alice").cookies[name])
 }
 
 func (f *fixture) stream(path string, headers ...string) *reader {
