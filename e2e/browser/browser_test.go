@@ -128,6 +128,7 @@ const (
 type tab struct {
 	*testing.T
 	ctx context.Context
+	at  string // where the system is
 
 	mu       sync.Mutex
 	problems []string // what its pages have complained about on their console
@@ -137,7 +138,7 @@ type tab struct {
 func open(t *testing.T, width int64) *tab {
 	t.Helper()
 	ctx, closeWindow := chromedp.NewContext(world.browser, chromedp.WithNewBrowserContext())
-	p := &tab{T: t, ctx: ctx}
+	p := &tab{T: t, ctx: ctx, at: world.GatewayURL}
 	if err := chromedp.Do(ctx); err != nil { // makes the window, for as long as ctx lives
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (p *tab) holds(what, expression string) {
 // visit loads a page.
 func (p *tab) visit(path string) {
 	p.Helper()
-	p.do(chromedp.Navigate(world.GatewayURL + path))
+	p.do(chromedp.Navigate(p.at + path))
 }
 
 // press presses the first button or link with this text, and waits for the page that it leads to.

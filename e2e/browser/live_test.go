@@ -1,0 +1,187 @@
+package browser
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/orderflow/local/system"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// says waits until the sign of the page begins so.
+func (p *tab) says(word string) {
+	p.Helper()
+	p.holds("the sign says "+word, `document.querySelector(".sign").innerText.startsWith("`+word+`")`)
+}
+
+// beside opens another window of the same person.
+func (p *tab) beside() *tab {
+	p.Helper()
+	ctx, closeWindow := chromedp.NewContext(p.ctx)
+	p.Cleanup(closeWindow)
+	q := &tab{T: p.T, ctx: ctx, at: p.at}
+	if err := chromedp.Do(ctx); err != nil {
+		p.Fatal(err)
+	}
+	return q
+}
+
+// A browser keeps six connections to a host. A page of an order that held one for itself would stop the seventh, and every
+// other page with it. It stops what the other tests use, so it is over before they go on.
+func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
+	var streams atomic.Int32
+	p := open(t, wide)
+	p.at = before(t, func(_ *http.Request, body io.ReadCloser) io.ReadCloser {
+		streams.Add(1)
+		return closing{body, func() { streams.Add(-1) }}
+	})
+	p.signIn("Alice", "/")
+	each(t, "shipping", (*system.Part).Stop) // so that the orders wait for us
+	var orders []string
+	for range 7 {
+		p.buy("Folding", "tok_visa")
+		p.becomes("Paid")
+		orders = append(orders, p.path())
+	}
+	tabs := []*tab{p}
+	for _, order := range orders[:6] {
+		q := p.beside()
+		q.visit(order)
+		tabs = append(tabs, q)
+	}
+	for _, q := range tabs {
+		q.says("Live: what changes")
+		q.do(chromedp.Evaluate[chromedp.Void](`window.same = true`))
+	}
+	if n := streams.Load(); n != 1 {
+		t.Errorf("seven pages have %d streams", n)
+	}
+	eighth := p.beside()
+	eighth.visit("/orders")
+	eighth.sees("My orders")
+
+	each(t, "bff-web", (*system.Part).Stop)
+	tabs[3].says("Reconnecting. What you see is of ")
+	each(t, "bff-web", func(r *system.Part) error { return r.Start(t.Context()) })
+	for _, q := range tabs {
+		q.says("Live: what changes")
+	}
+	each(t, "shipping", func(r *system.Part) error { return r.Start(t.Context()) })
+	for _, q := range tabs {
+		q.becomes("Delivered")
+		if !get(q, chromedp.Evaluate[bool](`window.same === true`)) {
+			t.Error("a page was loaded again")
+		}
+		q.says("") // there is nothing to wait for
+	}
+	p.until("the stream is closed", func() bool { return streams.Load() == 0 })
+	// Whatever the browser says of the moment without bff-web is no mistake of the page.
+	p.mu.Lock()
+	p.problems = nil
+	p.mu.Unlock()
+}
+
+// each does something with both replicas.
+func each(t *testing.T, program string, do func(*system.Part) error) {
+	t.Helper()
+	for number := 1; number <= 2; number++ {
+		if err := do(world.Program(program, number)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A stream that has died without a word, as in a laptop that slept, brings nothing and never ends. The page notices that
+// the heartbeats have ceased.
+func TestAStreamThatDiesInSilenceIsNoticed(t *testing.T) {
+	t.Parallel()
+	var dead atomic.Bool
+	p := open(t, wide)
+	p.at = before(t, func(r *http.Request, body io.ReadCloser) io.ReadCloser {
+		if dead.CompareAndSwap(false, true) { // the first one
+			return silent{body, r.Context().Done()}
+		}
+		return body
+	})
+	p.signIn("Alice", "/")
+	p.buy("Folding", "tok_visa")
+	p.do(chromedp.Evaluate[chromedp.Void](`window.same = true`))
+	p.becomes("Delivered")
+	if !get(p, chromedp.Evaluate[bool](`window.same === true`)) {
+		t.Error("the page was loaded again")
+	}
+}
+
+// Without a SharedWorker, as in some telephones, the page is looked at.
+func TestABrowserWithoutSharedWorkersAsksInstead(t *testing.T) {
+	t.Parallel()
+	p := open(t, phone)
+	p.signIn("Alice", "/")
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `delete window.SharedWorker`})
+		return err
+	}))
+	p.buy("Folding", "tok_visa")
+	p.says("Live: looked at every 3 seconds")
+	p.becomes("Delivered")
+}
+
+// before is a gateway in front of the gateway, through which each stream goes as handle makes it.
+func before(t *testing.T, handle func(*http.Request, io.ReadCloser) io.ReadCloser) string {
+	t.Helper()
+	to, err := url.Parse(world.GatewayURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host
+		},
+		ModifyResponse: func(a *http.Response) error {
+			if strings.HasPrefix(a.Header.Get("Content-Type"), "text/event-stream") {
+				a.Body = handle(a.Request, a.Body)
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
+	s := httptest.NewServer(proxy)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL
+}
+
+// silent is a body of which nothing comes, until the reader goes.
+type silent struct {
+	io.ReadCloser
+	gone <-chan struct{}
+}
+
+func (s silent) Read([]byte) (int, error) {
+	<-s.gone
+	return 0, io.ErrUnexpectedEOF
+}
+
+// closing tells when it is closed.
+type closing struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (c closing) Close() error {
+	c.closed()
+	return c.ReadCloser.Close()
+}
