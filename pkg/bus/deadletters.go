@@ -29,7 +29,7 @@ type DeadLetters struct {
 	queue  Queue
 }
 
-// searchMost is how deep Settle looks for a message, and bounds its memory together with the size of messages.
+// searchMost is how deep into the queue is looked, and bounds the time and the memory that this takes.
 const searchMost = 10_000
 
 // NewDeadLetters returns the access to the dead letters of queue.
@@ -38,14 +38,55 @@ func (b *Broker) NewDeadLetters(queue Queue) *DeadLetters { return &DeadLetters{
 // Queue is the name of the queue whose dead letters these are.
 func (d *DeadLetters) Queue() string { return d.queue.Name() }
 
-// List returns up to limit dead letters, oldest first, and how many there are. It takes none away.
-func (d *DeadLetters) List(ctx context.Context, limit int) (letters []DeadLetter, total int, err error) {
-	err = d.look(ctx, limit, func(_ *looking, l DeadLetter, behind int) (bool, error) {
-		letters = append(letters, l)
-		total = len(letters) + behind
-		return true, nil
+// walkWithin is how long Walk waits for what it looks at: below the time that callers have.
+const walkWithin = 2 * time.Second
+
+// Walk shows dead letters to see: as many as there are, up to searchMost, or fewer when the broker is slow. It takes none
+// away and keeps none, and returns how many it has shown, and how many there are. Of thousands, RabbitMQ may give those that
+// it gets back another order.
+func (d *DeadLetters) Walk(ctx context.Context, see func(DeadLetter)) (seen, total int, err error) {
+	const name = "walk"
+	err = d.hold(ctx, func(s *looking) error {
+		q, err := s.ch.QueueDeclarePassive(d.queue.Dead(), true, false, false, false, nil)
+		if err != nil {
+			return fmt.Errorf("count: %w", err)
+		}
+		if total = q.Messages; total == 0 {
+			return nil
+		}
+		// A consumer is brought them at one go, where Get takes a round trip for each. The prefetch is how many.
+		if err := s.ch.Qos(searchMost, 0, false); err != nil {
+			return fmt.Errorf("prefetch: %w", err)
+		}
+		arriving, err := s.ch.ConsumeWithContext(ctx, d.queue.Dead(), name, false, false, false, false, nil)
+		if err != nil {
+			return fmt.Errorf("consume: %w", err)
+		}
+		s.holds = true
+		enough := time.NewTimer(walkWithin)
+		defer enough.Stop()
+		for seen < min(total, searchMost) {
+			select {
+			case raw, ok := <-arriving:
+				if !ok {
+					return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
+				}
+				see(d.queue.deadLetter(raw))
+				seen++
+				continue
+			case <-enough.C:
+			}
+			break
+		}
+		if seen == 0 {
+			return context.DeadlineExceeded
+		}
+		return s.ch.Cancel(name, false)
 	})
-	return letters, total, err
+	if err != nil && fault.KindOf(err) != fault.Unavailable {
+		err = fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
+	}
+	return seen, total, err
 }
 
 // Find returns one dead letter. It takes none away. The error is NotFound when there is none with this id.
@@ -94,7 +135,7 @@ func (d *DeadLetters) Replay(ctx context.Context, id, by string, before func(Dea
 // with runs use on the dead letter with this id.
 func (d *DeadLetters) with(ctx context.Context, id string, use func(*looking, DeadLetter) error) error {
 	found := false
-	err := d.look(ctx, searchMost, func(s *looking, l DeadLetter, _ int) (bool, error) {
+	err := d.look(ctx, func(s *looking, l DeadLetter) (bool, error) {
 		if l.ID != id {
 			return true, nil
 		}
@@ -126,8 +167,29 @@ func (s *looking) take(ctx context.Context, l DeadLetter) error {
 	return nil
 }
 
-// look walks through up to limit dead letters, with the number that are behind each, until see returns false.
-func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, l DeadLetter, behind int) (bool, error)) error {
+// look walks through up to searchMost dead letters until see returns false.
+func (d *DeadLetters) look(ctx context.Context, see func(s *looking, l DeadLetter) (bool, error)) error {
+	return d.hold(ctx, func(s *looking) error {
+		for range searchMost {
+			raw, ok, err := s.ch.Get(d.queue.Dead(), false)
+			if err != nil {
+				return fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
+			}
+			if !ok {
+				return nil
+			}
+			s.holds = true
+			more, err := see(s, d.queue.deadLetter(raw))
+			if err != nil || !more {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// hold runs use in a session in which dead letters can be looked at: nobody has one in hand before, and nobody has after.
+func (d *DeadLetters) hold(ctx context.Context, use func(*looking) error) error {
 	opened, err := d.broker.open(ctx, "operator")
 	if err != nil {
 		return fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
@@ -142,21 +204,7 @@ func (d *DeadLetters) look(ctx context.Context, limit int, see func(s *looking, 
 	if err := s.settled(ctx); err != nil {
 		return fault.New(fault.Unavailable, "somebody still has dead letters of %s in hand", d.queue.Name()).Because(err)
 	}
-	for range limit {
-		raw, ok, err := s.ch.Get(d.queue.Dead(), false)
-		if err != nil {
-			return fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
-		}
-		if !ok {
-			return nil
-		}
-		s.holds = true
-		more, err := see(s, d.queue.deadLetter(raw), int(raw.MessageCount))
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
+	return use(s)
 }
 
 // giveBack returns what was looked at, and waits until the queue has it: whoever looks next should see all.

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -37,8 +38,8 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 
 	dead := b.NewDeadLetters(q)
 	for range 3 { // looking takes nothing away and changes no order
-		letters, total, err := dead.List(t.Context(), 2)
-		if err != nil || total != 3 || len(letters) != 2 || letters[0].ID != first.ID || letters[1].ID != second.ID {
+		letters, total, err := walk(t, dead)
+		if err != nil || total != 3 || len(letters) != 3 || letters[0].ID != first.ID || letters[1].ID != second.ID {
 			t.Fatalf("list: %d of %d, %v: %+v", len(letters), total, err, letters)
 		}
 		if l := letters[0]; l.Reason != "rejected" || l.Error != "a bug" || l.Queue != "payments.commands" || l.FirstFailed.IsZero() {
@@ -68,9 +69,48 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 		t.Error("discarded twice")
 	}
 	testkit.Until(t, "one is left", func() bool { return v.Depth("payments.commands.dead") == 1 })
-	letters, _, err := dead.List(t.Context(), 10)
+	letters, _, err := walk(t, dead)
 	if err != nil || len(letters) != 1 || letters[0].ID == "" || string(letters[0].Body) != "by hand" {
 		t.Errorf("left: %v, %+v", err, letters)
+	}
+}
+
+// After an outage there may be a hundred thousand. A look is bounded, and takes none of them away.
+func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	b, q := newBroker(t, v.URL), queue(kind)
+	dead := b.NewDeadLetters(q)
+	if _, _, err := walk(t, dead); err != nil { // makes the queues
+		t.Fatal(err)
+	}
+	const most, n = 10_000, 10_200
+	ch, _ := stranger(t, v)
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	var last *amqp.DeferredConfirmation
+	for i := range n {
+		var err error
+		if last, err = ch.PublishWithDeferredConfirm("", q.Dead(), false, false, amqp.Publishing{MessageId: fmt.Sprint(i), Body: []byte(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !last.Wait() {
+		t.Fatal("refused")
+	}
+	for range 2 {
+		letters, total, err := walk(t, dead)
+		if err != nil || total != n || len(letters) == 0 || len(letters) > most {
+			t.Fatalf("%d of %d: %v", len(letters), total, err)
+		}
+		seen := map[string]bool{}
+		for _, l := range letters {
+			seen[l.ID] = true
+		}
+		if len(seen) != len(letters) {
+			t.Errorf("%d letters, %d different ones", len(letters), len(seen))
+		}
 	}
 }
 
@@ -92,7 +132,7 @@ func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
 		t.Fatalf("got %v, %v: %s", ok, err, d.MessageId)
 	}
 	dead := b.NewDeadLetters(q)
-	if letters, total, err := dead.List(t.Context(), 10); fault.KindOf(err) != fault.Unavailable {
+	if letters, total, err := walk(t, dead); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("while somebody has one in hand: %d of %d, %v", len(letters), total, err)
 	}
 	if _, err := dead.Find(t.Context(), first.ID); fault.KindOf(err) != fault.Unavailable {
@@ -102,7 +142,7 @@ func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
 	if _, err := dead.Find(t.Context(), first.ID); err != nil {
 		t.Errorf("as he goes: %v", err)
 	}
-	if letters, total, err := dead.List(t.Context(), 10); err != nil || total != 2 || letters[0].ID != first.ID {
+	if letters, total, err := walk(t, dead); err != nil || total != 2 || letters[0].ID != first.ID {
 		t.Errorf("when he has gone: %d of %d, %v", len(letters), total, err)
 	}
 }
@@ -113,7 +153,7 @@ func TestAMessageThatKillsItsConsumersIsADeadLetterWithATime(t *testing.T) {
 	v := testkit.NewVhost(t)
 	b, q := newBroker(t, v.URL), queue(kind)
 	dead := b.NewDeadLetters(q)
-	if _, _, err := dead.List(t.Context(), 1); err != nil { // makes the queues, without a consumer
+	if _, _, err := walk(t, dead); err != nil { // makes the queues, without a consumer
 		t.Fatal(err)
 	}
 	m := message(`1`)
@@ -137,6 +177,13 @@ func TestAMessageThatKillsItsConsumersIsADeadLetterWithATime(t *testing.T) {
 	if err != nil || l.Reason != "delivery_limit" || time.Since(l.LastFailed).Abs() > time.Hour {
 		t.Errorf("%v: %s at %s: %s", err, l.Reason, l.LastFailed, l.Error)
 	}
+}
+
+// walk is all dead letters, and how many there are.
+func walk(t *testing.T, dead *bus.DeadLetters) (letters []bus.DeadLetter, total int, err error) {
+	t.Helper()
+	_, total, err = dead.Walk(t.Context(), func(l bus.DeadLetter) { letters = append(letters, l) })
+	return letters, total, err
 }
 
 // stranger is somebody else on the broker, until the test ends or he leaves.

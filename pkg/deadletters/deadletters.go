@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,11 +29,8 @@ var files embed.FS
 func Migrations() postgres.Migrations { return postgres.Sub("deadletters", files, "migrations") }
 
 const (
-	listDefault = 50
-	listMost    = 200
-	lockWait    = "10s"
-	listedBody  = 2 << 10 // bytes of a message that a list shows
-	wholeBody   = 1 << 20
+	lockWait  = "10s"
+	wholeBody = 1 << 20 // bytes of a message
 )
 
 // Operations serves the dead letters of one service's queues.
@@ -52,7 +48,7 @@ func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operation
 // Register adds the routes behind the middleware operator, which lets operators pass only. (It is given to each route and
 // not to a group: a group of echo with middleware answers 404 where 405 is right.)
 func (o *Operations) Register(e *web.Server, operator echo.MiddlewareFunc) {
-	e.Takes("/api/operations/dead-letters", "limit")
+	e.Takes("/api/operations/dead-letters", "limit", "cursor", "queue", "kind", "reason", "subject")
 	e.GET("/api/operations/dead-letters", o.list, operator)
 	e.GET("/api/operations/dead-letters/:id", o.get, operator)
 	e.POST("/api/operations/dead-letters/:id/replay", o.replay, operator)
@@ -88,33 +84,6 @@ func (o *Operations) item(l bus.DeadLetter, bodyMost int) item {
 		it.Body = strings.ToValidUTF8(string(l.Body[:min(len(l.Body), bodyMost)]), "\uFFFD")
 	}
 	return it
-}
-
-func (o *Operations) list(c echo.Context) error {
-	limit := listDefault
-	if s := c.QueryParam("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > listMost {
-			return fault.New(fault.Malformed, "limit must be a number from 1 to %d", listMost)
-		}
-		limit = n
-	}
-	items, all := []item{}, 0
-	for _, q := range o.queues {
-		err := o.alone(c.Request().Context(), q, func(ctx context.Context) error {
-			letters, total, err := q.List(ctx, limit)
-			all += total
-			for _, l := range letters {
-				items = append(items, o.item(l, listedBody))
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, map[string]any{"items": items, "total": all})
 }
 
 func (o *Operations) get(c echo.Context) error {

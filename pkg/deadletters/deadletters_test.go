@@ -2,12 +2,14 @@ package deadletters_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,13 +28,22 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 type list struct {
-	Items []struct {
-		ID, Service, Queue, Kind, Reason, Error string
-		Attempts                                int
-		LastFailed                              string `json:"last_failed_at"`
-		Body                                    json.RawMessage
+	Items    []letter
+	Next     string `json:"next_cursor"`
+	Total    int
+	LookedAt int `json:"looked_at"`
+	Matching int
+	Groups   []struct {
+		Queue, Kind, Reason string
+		Count               int
 	}
-	Total int
+}
+
+type letter struct {
+	ID, Service, Queue, Kind, Reason, Error string
+	Attempts                                int
+	LastFailed                              string `json:"last_failed_at"`
+	Body                                    json.RawMessage
 }
 
 func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
@@ -115,11 +126,24 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 	if err := json.Unmarshal(body, &got); err != nil || len(got.Items) != 3 {
 		t.Fatalf("%v %s", err, body)
 	}
+	slices.SortFunc(got.Items, func(a, b letter) int { return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID)) }) // m1, m2, nameless
 	if it := got.Items[0]; it.ID != "payments.m1" || it.Queue != "payments.commands" || it.Reason != "rejected" || it.Error != "a bug" || it.Attempts != 1 || string(it.Body) != `{"n":1}` {
 		t.Errorf("the first: %+v", it)
 	}
 	if !wire.Valid(body) {
 		t.Errorf("the list cannot be read: %s", body)
+	}
+	if g := got.Groups; got.LookedAt != 3 || got.Matching != 3 || len(g) != 1 || g[0].Count != 3 || g[0].Reason != "rejected" {
+		t.Errorf("%+v", got)
+	}
+	var one, two list
+	_, body = call("olga", http.MethodGet, "?limit=2", "")
+	if err := json.Unmarshal(body, &one); err != nil || one.Next == "" {
+		t.Fatalf("%v %s", err, body)
+	}
+	_, body = call("olga", http.MethodGet, "?limit=2&cursor="+one.Next, "")
+	if err := json.Unmarshal(body, &two); err != nil || two.Next != "" || len(two.Items) != 1 || two.Items[0].ID == one.Items[0].ID || two.Items[0].ID == one.Items[1].ID {
+		t.Errorf("the second page: %v %s", err, body)
 	}
 	for _, c := range []struct {
 		who, method, path, body string
@@ -128,6 +152,9 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 		{"alice", "GET", "", "", 403},
 		{"alice", "POST", "/payments.m1/replay", "", 403},
 		{"olga", "GET", "?limit=0", "", 400},
+		{"olga", "GET", "?cursor=x", "", 400},
+		{"olga", "GET", "?cursor=" + web.Cursor("yesterday", "payments.m1"), "", 400},
+		{"olga", "GET", "?kinds=x", "", 400},
 		{"olga", "GET", "/payments.m2", "", 200},
 		{"olga", "GET", "/payments.nothing", "", 404},
 		{"olga", "GET", "/shipping.m1", "", 404},
