@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,8 +18,11 @@ type listing struct {
 		ID   string          `json:"id"`
 		Body json.RawMessage `json:"body"`
 	} `json:"items"`
-	Total   int      `json:"total"`
-	Missing []string `json:"missing"`
+	Next    string            `json:"next_cursor"`
+	Total   int               `json:"total"`
+	Groups  []deadLetterGroup `json:"groups"`
+	Missing []string          `json:"missing"`
+	Causes  map[string]string `json:"causes"`
 }
 
 func (f *fixture) list(query string) listing {
@@ -31,7 +35,7 @@ func (f *fixture) list(query string) listing {
 	if err := json.Unmarshal([]byte(body), &l); err != nil {
 		f.Fatal(err)
 	}
-	if l.Items == nil || l.Missing == nil {
+	if l.Items == nil || l.Missing == nil || l.Groups == nil || l.Causes == nil {
 		f.Errorf("a list is null: %s", body)
 	}
 	return l
@@ -94,9 +98,96 @@ func TestWhoDoesNotAnswerIsMissingFromTheList(t *testing.T) {
 		letters(1, "orders.1", "2026-01-01T10:00:00Z")(w, r)
 	})
 	l := f.list("")
-	if !slices.Equal(ids(l), []string{"orders.1"}) || !slices.Equal(l.Missing, []string{"inventory", "payments", "shipping"}) || l.Total != 1 {
+	if !slices.Equal(ids(l), []string{"orders.1"}) || !slices.Equal(l.Missing, []string{"inventory", "payments", "shipping"}) || l.Total != 1 || l.Causes["shipping"] != "shipping cannot be reached" {
 		t.Errorf("%+v", l)
 	}
+}
+
+// Each service sends a page of its own. What one of them has not sent yet must not be left out behind what others have.
+func TestDeadLettersOfAllServicesArePagedAsOneList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var want []string
+	for i, service := range f.site.services {
+		var of []deadLetter
+		for n := range 7 * (i + 1) {
+			l := deadLetter{ID: fmt.Sprintf("%s.%d", service.name, n), Failed: time.Unix(int64(1000*n+i), 0).UTC()}
+			of = append(of, l)
+		}
+		slices.SortFunc(of, latestFirst)
+		for _, l := range of {
+			want = append(want, l.ID)
+		}
+		f.answer(service.name, pagesOf(of, 3+i)) // fewer than are asked for, as when they are long
+	}
+	var got []string
+	for cursor := ""; ; {
+		l := f.list("?limit=6&kind=a&cursor=" + cursor)
+		got = append(got, ids(l)...)
+		if cursor = l.Next; cursor == "" {
+			break
+		}
+		if seen := f.asked("orders").URL.Query(); seen.Get("kind") != "a" {
+			t.Fatalf("the filter is lost: %s", seen)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d of %d, each once: %q", len(got), len(want), got)
+	}
+	if answer, body := f.get("/api/operations/dead-letters?cursor=nonsense", "Authorization", f.bearer("operations")); answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("a made-up cursor: %s %s", answer.Status, body)
+	}
+}
+
+// pagesOf answers like a service that has these dead letters and sends at most some of them.
+func pagesOf(all []deadLetter, most int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		from := 0
+		if cursor := r.URL.Query().Get("cursor"); cursor != "" {
+			text, err := base64.RawURLEncoding.DecodeString(cursor)
+			at, id, _ := strings.Cut(string(text), "\x00")
+			failed, bad := time.Parse(time.RFC3339Nano, at)
+			if err != nil || bad != nil {
+				says(400, `{"detail":"cursor is not one that was given out here"}`)(w, r)
+				return
+			}
+			after := deadLetter{ID: id, Failed: failed}
+			for from < len(all) && latestFirst(all[from], after) <= 0 {
+				from++
+			}
+		}
+		items := []string{}
+		next := ""
+		for i, l := range all[from:] {
+			if i == most {
+				next = all[from+i-1].cursor()
+				break
+			}
+			items = append(items, fmt.Sprintf(`{"id":%q,"last_failed_at":%q}`, l.ID, l.Failed.Format(time.RFC3339Nano)))
+		}
+		says(200, fmt.Sprintf(`{"items":[%s],"next_cursor":%q,"total":%d}`, strings.Join(items, ","), next, len(all)))(w, r)
+	}
+}
+
+func TestThePageOfDeadLettersSaysWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("payments", says(503, `{"detail":"RabbitMQ cannot be asked now"}`))
+	b := f.as("olga")
+	page := b.loads(200, "/operations/dead-letters", "The dead letters of payments are not in this list", "not known: payments cannot answer now (noticed",
+		"RabbitMQ may be away", "Whether there are any is not known")
+	if strings.Contains(page, "There are none.") || strings.Contains(page, `class="good"`) {
+		t.Error("it knows of three of four, and says that there are none")
+	}
+	f.site.feed.joined(true)
+	f.answer("payments", letters(0))
+	b.loads(200, "/operations/dead-letters", `<p class="good">There are none.</p>`)
+	f.answer("payments", says(200, `{"items":[{"id":"payments.1","kind":"payments.take_payment","subject":"0198C0DE-0000-7000-8000-000000000001","reason":"rejected"},{"id":"payments.2","subject":"MUG-BLUE"}],
+		"next_cursor":"abc","total":70000,"looked_at":10000,"matching":300,"groups":[{"queue":"payments.commands","kind":"payments.take_payment","reason":"delivery_limit","count":299}]}`))
+	b.loads(200, "/operations/dead-letters?kind=a%26b", `href="/orders/0198c0de-0000-7000-8000-000000000001"`, "2 of 300", "There are 70000, of which 10000 were looked at", "<code>MUG-BLUE</code>",
+		`href="/operations/dead-letters?kind=payments.take_payment&amp;queue=payments.commands&amp;reason=delivery_limit"`, "delivery limit", `>299<`, "Older ones", "kind=a%26b", "kind a&amp;b")
 }
 
 func TestDeadLettersAreForOperators(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // pages believe the session cookie, and neither believes the other's.
 func (s *site) routes(e *web.Server) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
-	e.Takes("/api/operations/dead-letters", "limit")
+	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
 

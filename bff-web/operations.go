@@ -103,9 +103,8 @@ func (s *site) getOperations(c echo.Context) error {
 	})
 	asking.Wait()
 	var lately map[string]int
-	if lately, k.From = s.feed.lately(now); lately == nil {
-		k.Deaf = &absence{"this program does not hear RabbitMQ", k.From}
-	}
+	lately, k.From = s.feed.lately(now)
+	k.Deaf = s.deaf()
 	counts := underWay(k.Programs)
 	if counts == nil {
 		k.Uncounted = s.absences.of("counting", errUncounted, now)
@@ -116,6 +115,14 @@ func (s *site) getOperations(c echo.Context) error {
 	k.Queues, k.Dead, k.Lost = withoutDead(states, ages(k.Programs))
 	k.Programs = append(k.Programs, s.itself())
 	return s.pages.render(c, http.StatusOK, "operations.html", k)
+}
+
+// deaf is that nothing is heard of RabbitMQ; nil while something is.
+func (s *site) deaf() *absence {
+	if heard, since := s.feed.lately(time.Now()); heard == nil {
+		return &absence{"this program does not hear RabbitMQ", since}
+	}
+	return nil
 }
 
 var (

@@ -187,7 +187,7 @@ func TestADeadLetterIsShownReplayedAndDiscarded(t *testing.T) {
 	f.answer("payments", says(200, `{"items":[{"id":"payments.1","queue":"payments.commands","kind":"payments.take_payment","subject":"o-1","attempts":8,"reason":"gave up","error":"<boom>","last_failed_at":"2026-01-01T10:00:00Z","body":{"amount":1}}],"total":1}`))
 	f.services["shipping"].Close()
 	b := f.as("olga")
-	b.loads(200, "/operations/dead-letters", "payments.take_payment", "&lt;boom&gt;", "gave up, after 8 attempts", "&#34;amount&#34;: 1", "shipping does not answer", `action="/operations/dead-letters/payments.1/replay"`)
+	b.loads(200, "/operations/dead-letters", "payments.take_payment", "&lt;boom&gt;", "gave up, after 8 attempts", "&#34;amount&#34;: 1", "The dead letters of shipping are not in this list", `action="/operations/dead-letters/payments.1/replay"`)
 
 	body := make(chan string, 1)
 	f.answer("payments", func(w http.ResponseWriter, r *http.Request) {
