@@ -73,7 +73,7 @@ func TestTheConsoleDoesNotTellWhatItDoesNotKnow(t *testing.T) {
 		"How many are in each status now is", "no replica of orders tells it",
 		"Which orders wait for longer than they should is", "orders cannot be reached",
 		"How many messages were given up is", "What waits in the queues is", "this program has no RABBITMQ_URL",
-		"away: it does not answer (noticed <time")
+		`<td class="bad">away <span class="cause">it does not answer, noticed <time`)
 	for _, wrong := range []string{">0<", "No message was given up", "No order waits", `<p class="good">`} {
 		if strings.Contains(page, wrong) {
 			t.Errorf("it knows nothing, and says %q:\n%s", wrong, page)

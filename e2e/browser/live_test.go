@@ -13,6 +13,7 @@ import (
 
 	"example.com/orderflow/local/system"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -184,4 +185,19 @@ type closing struct {
 func (c closing) Close() error {
 	c.closed()
 	return c.ReadCloser.Close()
+}
+
+func TestTimesAreThoseOfTheReadersZone(t *testing.T) {
+	t.Parallel()
+	p := open(t, wide)
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
+		return err
+	}))
+	p.signIn("Olga", "/")
+	p.buy("Folding", "tok_visa")
+	p.holds("the times are Tokyo's, to the millisecond, and tell UTC, too", `[...document.querySelectorAll(".timeline time")].every((t) =>
+		/:\d\d\.\d{3} GMT\+9$/.test(t.innerText) && /UTC$/.test(t.title) && t.dateTime.endsWith("Z"))`)
+	p.becomes("Delivered")
+	p.holds("they still are after the page was refreshed", `document.querySelector(".timeline").innerText.split("GMT+9").length > 5`)
 }
