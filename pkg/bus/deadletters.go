@@ -38,54 +38,21 @@ func (b *Broker) NewDeadLetters(queue Queue) *DeadLetters { return &DeadLetters{
 // Queue is the name of the queue whose dead letters these are.
 func (d *DeadLetters) Queue() string { return d.queue.Name() }
 
-// walkWithin is how long Walk waits for what it looks at: below the time that callers have.
-const walkWithin = 2 * time.Second
-
 // Walk shows dead letters to see: as many as there are, up to searchMost, or fewer when the broker is slow. It takes none
 // away and keeps none, and returns how many it has shown, and how many there are. Of thousands, RabbitMQ may give those that
 // it gets back another order.
 func (d *DeadLetters) Walk(ctx context.Context, see func(DeadLetter)) (seen, total int, err error) {
-	const name = "walk"
-	err = d.hold(ctx, func(s *looking) error {
-		q, err := s.ch.QueueDeclarePassive(d.queue.Dead(), true, false, false, false, nil)
-		if err != nil {
-			return fmt.Errorf("count: %w", err)
+	err = d.hold(ctx, func(s *looking) (err error) {
+		total, err = s.bring(ctx, searchMost, func(l DeadLetter) bool {
+			see(l)
+			seen++
+			return true
+		})
+		if err == nil && seen == 0 && total > 0 {
+			return s.unreadable(context.DeadlineExceeded)
 		}
-		if total = q.Messages; total == 0 {
-			return nil
-		}
-		// A consumer is brought them at one go, where Get takes a round trip for each. The prefetch is how many.
-		if err := s.ch.Qos(searchMost, 0, false); err != nil {
-			return fmt.Errorf("prefetch: %w", err)
-		}
-		arriving, err := s.ch.ConsumeWithContext(ctx, d.queue.Dead(), name, false, false, false, false, nil)
-		if err != nil {
-			return fmt.Errorf("consume: %w", err)
-		}
-		s.holds = true
-		enough := time.NewTimer(walkWithin)
-		defer enough.Stop()
-		for seen < min(total, searchMost) {
-			select {
-			case raw, ok := <-arriving:
-				if !ok {
-					return fmt.Errorf("deliveries ended: %w", context.Cause(s.lost))
-				}
-				see(d.queue.deadLetter(raw))
-				seen++
-				continue
-			case <-enough.C:
-			}
-			break
-		}
-		if seen == 0 {
-			return context.DeadlineExceeded
-		}
-		return s.ch.Cancel(name, false)
+		return err
 	})
-	if err != nil && fault.KindOf(err) != fault.Unavailable {
-		err = fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
-	}
 	return seen, total, err
 }
 
@@ -134,18 +101,16 @@ func (d *DeadLetters) Replay(ctx context.Context, id, by string, before func(Dea
 
 // with runs use on the dead letter with this id.
 func (d *DeadLetters) with(ctx context.Context, id string, use func(*looking, DeadLetter) error) error {
-	found := false
-	err := d.look(ctx, func(s *looking, l DeadLetter) (bool, error) {
-		if l.ID != id {
-			return true, nil
+	return d.hold(ctx, func(s *looking) error {
+		l, found, err := s.find(ctx, id)
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "no dead letter %s in %s", id, d.queue.Name())
 		}
-		found = true
-		return false, use(s, l)
+		if err != nil {
+			return err
+		}
+		return use(s, l)
 	})
-	if err == nil && !found {
-		return fault.New(fault.NotFound, "no dead letter %s in %s", id, d.queue.Name())
-	}
-	return err
 }
 
 // looking is a session in which dead letters are looked at.
@@ -167,25 +132,71 @@ func (s *looking) take(ctx context.Context, l DeadLetter) error {
 	return nil
 }
 
-// look walks through up to searchMost dead letters until see returns false.
-func (d *DeadLetters) look(ctx context.Context, see func(s *looking, l DeadLetter) (bool, error)) error {
-	return d.hold(ctx, func(s *looking) error {
-		for range searchMost {
-			raw, ok, err := s.ch.Get(d.queue.Dead(), false)
-			if err != nil {
-				return fault.New(fault.Unavailable, "%s cannot be read now", d.queue.Dead()).Because(err)
-			}
-			if !ok {
-				return nil
-			}
-			s.holds = true
-			more, err := see(s, d.queue.deadLetter(raw))
-			if err != nil || !more {
-				return err
-			}
+// nearby is how many dead letters find gets one by one before it has thousands brought to it.
+const nearby = 50
+
+// find looks for the dead letter with this id.
+func (s *looking) find(ctx context.Context, id string) (l DeadLetter, found bool, err error) {
+	for range nearby {
+		raw, ok, err := s.ch.Get(s.queue.Dead(), false)
+		if err != nil || !ok {
+			return l, false, s.unreadable(err)
 		}
-		return nil
+		s.holds = true
+		if l = s.queue.deadLetter(raw); l.ID == id {
+			return l, true, nil
+		}
+	}
+	_, err = s.bring(ctx, searchMost-nearby, func(next DeadLetter) bool {
+		l, found = next, next.ID == id
+		return !found
 	})
+	return l, found, err
+}
+
+// bringWithin is how long bring waits: below the time that callers have.
+const bringWithin = 2 * time.Second
+
+// bring shows dead letters to see until it returns false, up to a number, and returns how many there are. They come at one
+// go, as to a consumer, where Get takes a round trip for each. The prefetch is how many.
+func (s *looking) bring(ctx context.Context, most int, see func(DeadLetter) bool) (total int, err error) {
+	const name = "look"
+	q, err := s.ch.QueueDeclarePassive(s.queue.Dead(), true, false, false, false, nil)
+	if err != nil || q.Messages == 0 {
+		return 0, s.unreadable(err)
+	}
+	if err := s.ch.Qos(most, 0, false); err != nil {
+		return q.Messages, s.unreadable(err)
+	}
+	arriving, err := s.ch.ConsumeWithContext(ctx, s.queue.Dead(), name, false, false, false, false, nil)
+	if err != nil {
+		return q.Messages, s.unreadable(err)
+	}
+	s.holds = true
+	enough := time.NewTimer(bringWithin)
+	defer enough.Stop()
+	for range min(q.Messages, most) {
+		select {
+		case raw, ok := <-arriving:
+			if !ok {
+				return q.Messages, s.unreadable(context.Cause(s.lost))
+			}
+			if see(s.queue.deadLetter(raw)) {
+				continue
+			}
+		case <-enough.C:
+		}
+		break
+	}
+	return q.Messages, s.unreadable(s.ch.Cancel(name, false))
+}
+
+// unreadable is that the broker does not show its dead letters; nil when err is.
+func (s *looking) unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "%s cannot be read now", s.queue.Dead()).Because(err)
 }
 
 // hold runs use in a session in which dead letters can be looked at: nobody has one in hand before, and nobody has after.

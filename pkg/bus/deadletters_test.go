@@ -84,7 +84,8 @@ func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
 	if _, _, err := walk(t, dead); err != nil { // makes the queues
 		t.Fatal(err)
 	}
-	const most, n = 10_000, 10_200
+	const most = 10_000
+	n := most + 200
 	ch, _ := stranger(t, v)
 	if err := ch.Confirm(false); err != nil {
 		t.Fatal(err)
@@ -111,6 +112,11 @@ func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
 		if len(seen) != len(letters) {
 			t.Errorf("%d letters, %d different ones", len(letters), len(seen))
 		}
+		// What a look has shown can be settled, also far behind.
+		if err := dead.Discard(t.Context(), letters[len(letters)-1].ID, func(bus.DeadLetter) error { return nil }); err != nil {
+			t.Errorf("discard of the last one: %v", err)
+		}
+		n--
 	}
 }
 
