@@ -112,8 +112,8 @@ type deadLetters struct {
 func (s *site) deadLetters(ctx context.Context, header http.Header, limit int, query url.Values) (deadLetters, error) {
 	asked := url.Values{"limit": {strconv.Itoa(limit)}}
 	for _, name := range append([]string{"cursor"}, deadLetterFilters...) {
-		if value := query.Get(name); value != "" {
-			asked.Set(name, value)
+		if query.Has(name) { // a message may have no kind: empty is a wish, too
+			asked.Set(name, query.Get(name))
 		}
 	}
 	pages, errs := make([]deadLetterPage, len(s.services)), make([]error, len(s.services))
@@ -215,9 +215,9 @@ func (s *site) getDeadLettersPage(c echo.Context) error {
 	screen := deadLettersScreen{deadLetters: all, Deaf: s.deaf()}
 	further := url.Values{"cursor": {all.Next}}
 	for _, name := range deadLetterFilters {
-		if value := query.Get(name); value != "" {
-			screen.Filters = append(screen.Filters, name+" "+value)
-			further.Set(name, value)
+		if query.Has(name) {
+			screen.Filters = append(screen.Filters, name+" "+cmp.Or(query.Get(name), "none"))
+			further.Set(name, query.Get(name))
 		}
 	}
 	if all.Next != "" {

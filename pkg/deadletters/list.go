@@ -109,9 +109,10 @@ func (o *Operations) list(c echo.Context) error {
 	}{page, total, lookedAt, l.matching, l.largest()})
 }
 
-// wanted is the filter of a request.
+// wanted is the filter of a request. A parameter that is empty is one, too: a message may have no kind.
 func wanted(c echo.Context) func(bus.DeadLetter) bool {
-	fits := func(name, value string) bool { return c.QueryParam(name) == "" || c.QueryParam(name) == value }
+	query := c.QueryParams()
+	fits := func(name, value string) bool { return !query.Has(name) || query.Get(name) == value }
 	return func(d bus.DeadLetter) bool {
 		return fits("queue", d.Queue) && fits("kind", d.Kind) && fits("reason", d.Reason) && fits("subject", d.Subject)
 	}

@@ -76,6 +76,11 @@ func TestDeadLettersAreCountedByWhatTheyHaveInCommon(t *testing.T) {
 	if l := page(letters(31), 5, nil, "?subject=o-2"); l.matching != 0 || len(l.items) != 0 {
 		t.Errorf("of another order: %+v", l.items)
 	}
+	nameless := letters(4)
+	nameless[2].Kind = ""
+	if l := page(nameless, 5, nil, "?kind="); l.matching != 1 {
+		t.Errorf("%d have no kind", l.matching)
+	}
 	many := letters(3 * groupsMost)
 	for i := range many {
 		many[i].Kind = fmt.Sprint(i)
