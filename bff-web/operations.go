@@ -59,9 +59,8 @@ var chart = []string{"placed", "backordered", "reserved", "paid", "shipped", "de
 // bars puts what the feed has heard beside what orders counts. Statuses of a newer release come last.
 func bars(lately, now map[string]int) []bar {
 	statuses := slices.Clone(chart)
-	others := maps.Clone(lately)
-	maps.Copy(others, now)
-	for _, status := range slices.Sorted(maps.Keys(others)) {
+	others := slices.Concat(slices.Collect(maps.Keys(lately)), slices.Collect(maps.Keys(now)))
+	for _, status := range slices.Compact(slices.Sorted(slices.Values(others))) {
 		if !slices.Contains(chart, status) {
 			statuses = append(statuses, status)
 		}

@@ -58,6 +58,12 @@ func TestAProgramTellsHowItIs(t *testing.T) {
 	if r := rows["gift_wrapping"]; r.Now == nil || *r.Now != 2 {
 		t.Errorf("a status of a newer release: %+v", r)
 	}
+	for _, half := range [][]bar{bars(nil, map[string]int{"paid": 3, "new": 1}), bars(map[string]int{"paid": 3, "new": 1}, nil)} {
+		if last := half[len(half)-1]; len(half) != len(chart)+1 || last.Status != "new" || (last.Lately == nil) == (last.Now == nil) {
+			t.Errorf("where only one of the two is known: %+v", last)
+		}
+	}
+	f.as("olga").loads(200, "/operations", "How many came lately is", "gift wrapping")
 	f.site.feed.joined(true)
 	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`, "gift wrapping")
 }
