@@ -112,11 +112,7 @@ func (s *site) checkUp(ctx context.Context) []health {
 	return all
 }
 
-var (
-	errNoAddress = fault.New(fault.Unavailable, "its name has no address")
-	errSilent    = fault.New(fault.Unavailable, "it does not answer")
-	errNonsense  = fault.New(fault.BadGateway, "it answers what cannot be read")
-)
+var errNoAddress = fault.New(fault.Unavailable, "its name has no address")
 
 // checkUp is how a program is. The error is that it does not say.
 func (p program) checkUp(ctx context.Context) (health, error) {
@@ -126,14 +122,14 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	}
 	text, err := fetch(ctx, p.Address+"/readyz")
 	if err != nil {
-		return h, errSilent.Because(err)
+		return h, fault.New(fault.Unavailable, "it does not answer").Because(err)
 	}
 	var ready struct {
 		Status   string `json:"status"`
 		RabbitMQ *bool  `json:"rabbitmq_connected"`
 	}
 	if err := json.Unmarshal(text, &ready); err != nil || ready.Status == "" {
-		return h, errNonsense.Because(err)
+		return h, fault.New(fault.BadGateway, "it answers what cannot be read").Because(err)
 	}
 	if h.State = ready.Status; ready.RabbitMQ != nil {
 		if h.RabbitMQ = "away"; *ready.RabbitMQ {
