@@ -23,7 +23,7 @@ func TestHEADOnAStreamEndsAtOnceAndEveryPageHasOne(t *testing.T) {
 		}
 		b.headers["Accept"] = "text/event-stream"
 	}
-	until(t, "no stream is open", func() bool { return f.site.streams.open.Load() == 0 })
+	until(t, "no stream is open", func() bool { return f.site.streams.count() == 0 })
 	b.headers["Accept"] = "text/html"
 	for _, path := range []string{"/", "/cart", "/sign-in", "/orders", "/operations/stock", "/static/app.css"} {
 		get, page := b.send(http.MethodGet, path, nil)

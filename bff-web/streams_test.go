@@ -38,7 +38,9 @@ func TestOneStreamFollowsSeveralOrders(t *testing.T) {
 			t.Errorf("%.20s…: %s", query, r.answer.Status)
 		}
 	}
-	if answer, _ := f.stranger().send(http.MethodGet, "/live?order=o-1", nil); answer.StatusCode != http.StatusUnauthorized {
+	stranger := f.stranger()
+	stranger.headers["Accept"] = "text/event-stream"
+	if answer, _ := stranger.send(http.MethodGet, "/live?order=o-1", nil); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger: %s", answer.Status)
 	}
 	f.answer("orders", says(503, `{}`))
