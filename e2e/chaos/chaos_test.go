@@ -79,11 +79,11 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	books, err := audit.Read(t.Context(), sources)
+	orders, err := audit.Orders(t.Context(), sources)
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcome.Lasted, outcome.Done, outcome.Orders = time.Since(outcome.Began), done, books.Orders
+	outcome.Lasted, outcome.Done, outcome.Orders = time.Since(outcome.Began), done, orders
 	outcome.Accepted, outcome.SentAgain = load.AcceptedAt(), load.SentAgain()
 
 	outcome.Audit.Print(t.Output())

@@ -3,16 +3,15 @@
 // finds is what would be found in court: an order that was accepted and is not there, a card that was charged twice, a
 // parcel that nobody has paid for.
 //
-// Read reads the books, Check is pure and holds them against the rules. A system that is at work is always a little at odds
-// with itself, as its parts are only brought together by messages; Await looks until it is at rest.
+// Look reads the books, in parts of some thousand orders, so that a million orders need no more memory than ten thousand.
+// What holds them against the rules is pure, and Check does so with books that are in memory. A system that is at work is
+// always a little at odds with itself, as its parts are only brought together by messages; Await looks until it is at rest.
 package audit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -27,11 +26,17 @@ type Expectations struct {
 type Report struct {
 	Orders   int              `json:"orders"`
 	Needy    int              `json:"need_attention"` // orders that wait for a person, and are not at their end
-	Rules    []Result         `json:"rules"`
-	Breaches []Breach         `json:"breaches"`
-	ByHand   []Deed           `json:"by_hand"`
-	Stories  map[string]Story `json:"stories"` // of what breaches are about
+	Rules    []Result         `json:"rules"`          // with the numbers of all checks and breaches
+	Breaches []Breach         `json:"breaches"`       // the first breachesMost of them
+	ByHand   []Deed           `json:"by_hand"`        // likewise
+	Stories  map[string]Story `json:"stories"`        // of what breaches are about, up to storiesMost
 }
+
+// A mistake that hits a million orders is understood from some of them.
+const (
+	breachesMost = 10_000
+	storiesMost  = 1000
+)
 
 // Result is a rule and how often it was held against something.
 type Result struct {
@@ -68,12 +73,13 @@ func (r Report) Err() error {
 
 // Summary is the report in a line.
 func (r Report) Summary() string {
-	checks := 0
+	checks, broken := 0, 0
 	for _, result := range r.Rules {
 		checks += result.Checked
+		broken += result.Breaches
 	}
-	breaches := count(len(r.Breaches), "breach", "breaches")
-	if r.OK() {
+	breaches := count(broken, "breach", "breaches")
+	if broken == 0 {
 		breaches = "no breach"
 	}
 	return fmt.Sprintf("audit: %s, %d rules, %s, %s", count(r.Orders, "order", "orders"), len(r.Rules), count(checks, "check", "checks"), breaches)
@@ -101,47 +107,17 @@ func unless(holds bool, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Check holds the books against the rules.
-func Check(books Books, expected Expectations) Report {
-	b := index(books, expected)
-	report := Report{Orders: len(b.Orders), Breaches: []Breach{}, ByHand: append([]Deed{}, b.byHand()...), Stories: map[string]Story{}}
-	for _, o := range b.Orders {
-		if o.AttentionSince != nil && !b.Saga.final(o.Status) {
-			report.Needy++
-		}
-	}
-	for _, rule := range slices.Concat(orderRules, moneyRules, stockRules, parcelRules, messageRules) {
-		result := Result{Rule: rule.says}
-		rule.hold(b, func(subject, wrong string) {
-			result.Checked++
-			if wrong == "" {
-				return
-			}
-			result.Breaches++
-			report.Breaches = append(report.Breaches, Breach{rule.says, subject, wrong})
-			if report.Stories[subject] == nil {
-				report.Stories[subject] = b.story(subject)
-			}
-		})
-		report.Rules = append(report.Rules, result)
-	}
-	slices.SortStableFunc(report.Breaches, func(x, y Breach) int { return cmp.Compare(x.Subject, y.Subject) })
-	return report
-}
-
 // again is how long to wait before the books are read again.
 const again = 500 * time.Millisecond
 
-// Await reads and checks the books until there is no breach or patience is over, and returns the last report.
+// Await looks until there is no breach, or one is still there in a look that began when patience was over. It returns the
+// last report.
 func Await(ctx context.Context, sources Sources, expected Expectations, patience time.Duration) (Report, error) {
 	for deadline := time.Now().Add(patience); ; {
-		books, err := Read(ctx, sources)
-		if err != nil {
-			return Report{}, err
-		}
-		report := Check(books, expected)
-		if report.OK() || !time.Now().Before(deadline) {
-			return report, nil
+		last := !time.Now().Before(deadline)
+		report, err := Look(ctx, sources, expected)
+		if err != nil || report.OK() || last {
+			return report, err
 		}
 		select {
 		case <-ctx.Done():

@@ -10,8 +10,8 @@ import (
 	"example.com/orderflow/local/money"
 )
 
-// Books are everything that is written down about orders, money, units and parcels, by the system and by the world around
-// it. They are in memory: a few kilobytes an order.
+// Books are what is written down about orders, money, units and parcels, by the system and by the world around it: all of
+// it, or the part about some ids. They are in memory, with a few kilobytes an order.
 type Books struct {
 	Saga Saga
 

@@ -7,105 +7,109 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func readOrders(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
-	b.Orders, err = collect(ctx, tx, func(o *Order) []any {
-		return []any{
-			&o.ID, &o.Customer, &o.Status, &o.Reason, &o.Lines, &o.Total.Amount, &o.Total.Currency, &o.PaymentStatus,
-			&o.Paid.Amount, &o.Paid.Currency, &o.TrackingNumber, &o.Seq, &o.AttentionSince, &o.PlacedAt,
+// database is a service's database as it is at one moment.
+type database struct {
+	service string
+	tx      pgx.Tx
+	cursors int
+}
+
+// tables puts the tables of a service on the shelves. A service that has nothing for the rules is only asked for its outbox.
+var tables = map[string]func(*database, *shelves){
+	"orders": openOrders, "payments": openPayments, "inventory": openInventory, "shipping": openShipping,
+}
+
+// ids are the tables whose ids the other books are about.
+var ids = map[string]string{"orders": "orders", "inventory": "supplier_orders"}
+
+// connect begins a look at a database; the first query is its moment.
+func (s *shelves) connect(ctx context.Context, service, url string) (*database, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() { _ = conn.Close(context.WithoutCancel(ctx)) }) // nothing is lost with it
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	return &database{service: service, tx: tx}, err
+}
+
+// openDatabase puts the books of a service on the shelves. A part ends at every size-th id.
+func (s *shelves) openDatabase(ctx context.Context, service, url string, size int) error {
+	d, err := s.connect(ctx, service, url)
+	if err != nil {
+		return err
+	}
+	waiting, err := d.outbox(ctx)
+	if err != nil {
+		return wrap("outbox", err)
+	}
+	s.messages = append(s.messages, waiting...)
+	if table := ids[service]; table != "" {
+		bounds, err := d.bounds(ctx, table, size)
+		if err != nil {
+			return wrap(table, err)
 		}
-	}, `
-		SELECT id::text, customer_id, status, reason, lines, total_amount, total_currency, payment ->> 'status',
-			coalesce((payment #>> '{amount,amount}')::bigint, 0), coalesce(payment #>> '{amount,currency}', ''),
-			coalesce(shipment ->> 'tracking_number', ''), seq, attention_since, created_at
-		FROM orders
-		ORDER BY id`)
-	if err != nil {
-		return fmt.Errorf("orders: %w", err)
+		s.bounds = append(s.bounds, bounds...)
 	}
-	timeline, err := collect(ctx, tx, func(e *TimelineEntry) []any {
-		return []any{&e.OrderID, &e.Seq, &e.At, &e.Status, &e.What, &e.Operator, &e.Why}
-	}, `
-		SELECT order_id::text, seq, at, status, what, operator, why
-		FROM timeline
-		ORDER BY order_id, seq`)
-	if err != nil {
-		return fmt.Errorf("timeline: %w", err)
+	if open := tables[service]; open != nil {
+		open(d, s)
 	}
-	entries := all(timeline, func(e TimelineEntry) string { return e.OrderID })
-	for i := range b.Orders {
-		b.Orders[i].Timeline = entries[b.Orders[i].ID]
-	}
-	b.Promises, err = collect(ctx, tx, func(p *Promise) []any { return []any{&p.Customer, &p.Key, &p.OrderID} }, `
-		SELECT customer_id, key, order_id::text
-		FROM idempotency_keys
-		ORDER BY order_id`)
-	if err != nil {
-		return fmt.Errorf("idempotency keys: %w", err)
-	}
-	b.Catalogue, err = collect(ctx, tx, func(p *Product) []any {
-		return []any{&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version}
-	}, `
-		SELECT sku, name, price_amount, price_currency, version
-		FROM catalogue
-		ORDER BY sku`)
-	return err
+	return nil
 }
 
-func readPayments(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
-	b.Payments, err = collect(ctx, tx, func(p *Payment) []any {
-		return []any{&p.OrderID, &p.Status, &p.Amount.Amount, &p.Amount.Currency, &p.Code, &p.ChargeID, &p.RefundID, &p.Trouble, &p.DueAt, &p.SettledBy, &p.SettledWhy}
-	}, `
-		SELECT order_id::text, status, amount, currency, code, charge_id, refund_id, trouble, due_at, settled_by, settled_why
-		FROM payments
-		ORDER BY order_id`)
-	return err
+func (d *database) bounds(ctx context.Context, table string, size int) ([]string, error) {
+	rows, err := d.tx.Query(ctx, `
+		SELECT id::text
+		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM `+pgx.Identifier{table}.Sanitize()+`) AS numbered
+		WHERE n % $1 = 0`, size)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-func readInventory(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
-	b.Products, err = collect(ctx, tx, func(p *Product) []any {
-		return []any{
-			&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version,
-			&p.Available, &p.Reserved, &p.Backordered, &p.OnOrder,
+// outboxMost is how many messages of an outbox are read, those first that should have left.
+const outboxMost = 10_000
+
+func (d *database) outbox(ctx context.Context) ([]Message, error) {
+	waiting, err := collect(ctx, d.tx, func(m *Message) []any {
+		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Attempts, &m.Trouble}
+	}, `
+		SELECT id::text, kind, subject, due_at > now(), attempts, last_error
+		FROM outbox
+		ORDER BY attempts = 0 AND due_at > now(), id
+		LIMIT $1`, outboxMost)
+	for i := range waiting {
+		waiting[i].Where = outboxOf(d.service)
+	}
+	return waiting, err
+}
+
+// cursorRows is how many rows are fetched at a time.
+const cursorRows = 1000
+
+// rows are those of a query, which sorts them by what they are about. Fields gives the places for the columns.
+func rows[T any](d *database, about func(T) string, fields func(*T) []any, sql string) *sorted[T] {
+	d.cursors++
+	name, declared := fmt.Sprintf("book_%d", d.cursors), false
+	return &sorted[T]{about: about, more: func(ctx context.Context) ([]T, error) {
+		if !declared {
+			if _, err := d.tx.Exec(ctx, `DECLARE `+name+` NO SCROLL CURSOR FOR `+sql); err != nil {
+				return nil, err
+			}
+			declared = true
 		}
-	}, `
-		SELECT sku, name, price_amount, price_currency, version, available, reserved, backordered, on_order
-		FROM products
-		ORDER BY sku`)
-	if err != nil {
-		return fmt.Errorf("products: %w", err)
-	}
-	b.Reservations, err = collect(ctx, tx, func(r *Reservation) []any { return []any{&r.OrderID, &r.Status, &r.Lines} }, `
-		SELECT r.order_id::text, r.status,
-			coalesce(jsonb_agg(jsonb_build_object('sku', l.sku, 'quantity', l.quantity)) FILTER (WHERE l.sku IS NOT NULL), '[]')
-		FROM reservations AS r
-		LEFT JOIN reservation_lines AS l USING (order_id)
-		GROUP BY r.order_id
-		ORDER BY r.order_id`)
-	if err != nil {
-		return fmt.Errorf("reservations: %w", err)
-	}
-	b.Movements, err = collect(ctx, tx, func(m *Movement) []any {
-		return []any{&m.Reference, &m.SKU, &m.Operator, &m.What, &m.Quantity, &m.At}
-	}, `
-		SELECT reference, sku, operator, what, quantity, at
-		FROM stock_movements
-		ORDER BY sku, at`)
-	if err != nil {
-		return fmt.Errorf("stock movements: %w", err)
-	}
-	b.Supplies, err = collect(ctx, tx, func(s *Supply) []any { return []any{&s.ID, &s.SKU, &s.Quantity, &s.Status} }, `
-		SELECT id::text, sku, quantity, status
-		FROM supplier_orders
-		ORDER BY id`)
-	return err
+		return collect(ctx, d.tx, fields, fmt.Sprintf(`FETCH %d FROM %s`, cursorRows, name))
+	}}
 }
 
-func readShipping(ctx context.Context, tx pgx.Tx, b *Books) (err error) {
-	b.Shipments, err = collect(ctx, tx, func(s *Shipment) []any {
-		return []any{&s.OrderID, &s.Status, &s.Reason, &s.TrackingNumber, &s.Lines, &s.Stages, &s.Trouble, &s.DueAt, &s.SettledBy, &s.SettledWhy}
-	}, `
-		SELECT order_id::text, status, reason, tracking_number, lines, stages, trouble, due_at, settled_by, settled_why
-		FROM shipments
-		ORDER BY order_id`)
-	return err
+// collect reads rows into things.
+func collect[T any](ctx context.Context, tx pgx.Tx, fields func(*T) []any, sql string, args ...any) ([]T, error) {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (thing T, err error) {
+		return thing, row.Scan(fields(&thing)...)
+	})
 }

@@ -17,13 +17,11 @@ type indexed struct {
 	entries map[string][]Entry    // by order
 	parcels map[string][]Parcel   // likewise
 	moved   map[string][]Movement // by reference: an order, a supplier's order, an operator's key
-	held    map[string]int        // units in reservations, by SKU
-	awaited map[string]int        // units in backorders, likewise
-	coming  map[string]int        // units on order, likewise
+	sums    *sums                 // of this part and all before it
 }
 
-func index(books Books, expected Expectations) *indexed {
-	b := &indexed{Books: books, Expectations: expected, held: map[string]int{}, awaited: map[string]int{}, coming: map[string]int{}}
+func index(books Books, expected Expectations, so *sums) *indexed {
+	b := &indexed{Books: books, Expectations: expected, sums: so}
 	b.order = by(books.Orders, func(o *Order) string { return o.ID })
 	b.payment = by(books.Payments, func(p *Payment) string { return p.OrderID })
 	b.reservation = by(books.Reservations, func(r *Reservation) string { return r.OrderID })
@@ -32,24 +30,9 @@ func index(books Books, expected Expectations) *indexed {
 	b.copied = by(books.Catalogue, func(p *Product) string { return p.SKU })
 	b.supply = by(books.Supplies, func(s *Supply) string { return s.ID })
 	b.delivery = by(books.Deliveries, func(d *Delivery) string { return d.Key })
-	b.entries = all(books.Ledger, func(e Entry) string { return e.Reference })
-	b.parcels = all(books.Parcels, func(p Parcel) string { return p.Reference })
-	b.moved = all(books.Movements, func(m Movement) string { return m.Reference })
-	for _, r := range books.Reservations {
-		for _, l := range r.Lines {
-			switch r.Status {
-			case "reserved":
-				b.held[l.SKU] += l.Quantity
-			case "backordered":
-				b.awaited[l.SKU] += l.Quantity
-			}
-		}
-	}
-	for _, s := range books.Supplies {
-		if s.Status != "arrived" {
-			b.coming[s.SKU] += s.Quantity
-		}
-	}
+	b.entries = group(books.Ledger, func(e Entry) string { return e.Reference })
+	b.parcels = group(books.Parcels, func(p Parcel) string { return p.Reference })
+	b.moved = group(books.Movements, func(m Movement) string { return m.Reference })
 	return b
 }
 
@@ -62,9 +45,9 @@ func by[T any](things []T, name func(*T) string) map[string]*T {
 	return found
 }
 
-// all finds everything of a name.
-func all[T any](things []T, name func(T) string) map[string][]T {
-	found := map[string][]T{}
+// group finds everything of a name.
+func group[T any, K comparable](things []T, name func(T) K) map[K][]T {
+	found := map[K][]T{}
 	for _, thing := range things {
 		found[name(thing)] = append(found[name(thing)], thing)
 	}

@@ -10,20 +10,37 @@ import (
 // services are the owners of databases and queues.
 var services = servers.Services()
 
+const (
+	quietOutbox = "every outbox is empty but for deadlines"
+	noneDead    = "no message is dead but those expected"
+)
+
 var messageRules = []rule{
-	{"every outbox is empty but for deadlines", func(b *indexed, see func(string, string)) {
-		waiting := map[string]int{}
+	{quietOutbox, func(b *indexed, see func(string, string)) {
 		for _, m := range b.Outboxes {
-			if m.deadline() {
-				continue
+			if !m.deadline() {
+				see(m.about(), m.Where+" still has "+m.says())
 			}
-			waiting[m.Where]++
-			see(m.about(), m.Where+" still has "+m.says())
 		}
+	}},
+	{noneDead, func(b *indexed, see func(string, string)) {
+		for _, m := range b.DeadLetters {
+			see(m.about(), unless(slices.Contains(b.Dead, m.ID), "%s has %s", m.Where, m.says()))
+		}
+	}},
+}
+
+var queueRules = []rule{
+	{quietOutbox, func(b *indexed, see func(string, string)) {
 		for _, service := range services {
-			if waiting[outboxOf(service)] == 0 {
+			if b.sums.waiting[outboxOf(service)] == 0 {
 				see(outboxOf(service), "")
 			}
+		}
+	}},
+	{noneDead, func(b *indexed, see func(string, string)) {
+		for _, id := range b.Dead {
+			see(id, unless(b.sums.dead[id], "this dead letter is expected, and is not there"))
 		}
 	}},
 	{"every service has its queues", func(b *indexed, see func(string, string)) {
@@ -35,15 +52,6 @@ var messageRules = []rule{
 	{"every queue is empty, those of retries too", func(b *indexed, see func(string, string)) {
 		for _, q := range b.Queues {
 			see(q.Name, unless(q.Messages == 0, "%s still in it", count(q.Messages, "message is", "messages are")))
-		}
-	}},
-	{"no message is dead but those expected", func(b *indexed, see func(string, string)) {
-		for _, m := range b.DeadLetters {
-			see(m.about(), unless(slices.Contains(b.Dead, m.ID), "%s has %s", m.Where, m.says()))
-		}
-		for _, id := range b.Dead {
-			there := slices.ContainsFunc(b.DeadLetters, func(m Message) bool { return m.ID == id })
-			see(id, unless(there, "this dead letter is expected, and is not there"))
 		}
 	}},
 }

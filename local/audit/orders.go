@@ -53,17 +53,6 @@ var orderRules = []rule{
 			see(s.OrderID, unless(b.order[s.OrderID] != nil, "shipping has a shipment for it, and there is no such order"))
 		}
 	}},
-	{"the catalogue that orders sells from is inventory's", func(b *indexed, see func(string, string)) {
-		for _, p := range b.Products {
-			c := b.copied[p.SKU]
-			if c == nil {
-				see(p.SKU, "orders has never heard of it")
-				continue
-			}
-			same := c.Version == p.Version && c.Name == p.Name && c.Price == p.Price
-			see(p.SKU, unless(same, "orders sells version %d for %s, it is version %d for %s", c.Version, c.Price, p.Version, p.Price))
-		}
-	}},
 }
 
 // misleading says how what tracking shows of an order that has ended differs from what the owners know. A card that was

@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 )
 
-// storiesMost is how many stories are printed. A mistake that hits thousands of orders is understood from a few of them.
-const storiesMost = 20
+// printedMost is how many stories are printed.
+const printedMost = 20
 
 // byHandMost is how many deeds of people are printed.
 const byHandMost = 100
@@ -24,12 +24,12 @@ func (r Report) Print(out io.Writer) {
 	told := 0
 	for i, breach := range r.Breaches {
 		if i == 0 || breach.Subject != r.Breaches[i-1].Subject {
-			if told++; told > storiesMost {
+			if told++; told > printedMost {
 				continue
 			}
 			fmt.Fprintf(out, "\n%s\n", breach.Subject)
 		}
-		if told > storiesMost {
+		if told > printedMost {
 			continue
 		}
 		fmt.Fprintf(out, "  BREACH     %s\n             (%s)\n", breach.What, breach.Rule)
@@ -39,8 +39,8 @@ func (r Report) Print(out io.Writer) {
 			}
 		}
 	}
-	if told > storiesMost {
-		fmt.Fprintf(out, "\nand %s more with breaches: -json has all of them\n", count(told-storiesMost, "thing", "things"))
+	if told > printedMost {
+		fmt.Fprintf(out, "\nand %s more with breaches: -json has up to %d\n", count(told-printedMost, "thing", "things"), storiesMost)
 	}
 	if len(r.ByHand) > 0 {
 		fmt.Fprintf(out, "\nby hand, which is no breach, but somebody should be able to say why:\n")

@@ -9,7 +9,6 @@ import (
 
 	"example.com/orderflow/local/servers"
 	"example.com/orderflow/local/system"
-	"github.com/jackc/pgx/v5"
 )
 
 // Sources is where the books are.
@@ -29,64 +28,58 @@ func Of(s *system.System, repo string) Sources {
 	return sources
 }
 
-// Read reads all books. Each database is read as it is at one moment, that of orders first. The others are read when they
-// have had a little longer: what orders says has happened, they should know.
-func Read(ctx context.Context, sources Sources) (b Books, err error) {
-	if b.Saga, err = readSaga(filepath.Join(sources.Repo, "docs", "saga.md")); err != nil {
-		return b, err
+// partOrders is how many orders are held in memory at a time, with all that is written about them.
+const partOrders = 5000
+
+// Look reads all books once and holds them against the rules.
+func Look(ctx context.Context, sources Sources, expected Expectations) (Report, error) {
+	return look(ctx, sources, expected, partOrders)
+}
+
+// look reads the books in parts of so many orders. Each database is read as it is at one moment, that of orders first. The
+// others are read when they have had a little longer: what orders says has happened, they should know. What is read then, part
+// after part, does not change any more.
+func look(ctx context.Context, sources Sources, expected Expectations, size int) (Report, error) {
+	saga, err := readSaga(filepath.Join(sources.Repo, "docs", "saga.md"))
+	if err != nil {
+		return Report{}, err
 	}
-	readers := map[string]func(context.Context, pgx.Tx, *Books) error{
-		"orders": readOrders, "payments": readPayments, "inventory": readInventory, "shipping": readShipping,
-	}
+	var s shelves
+	defer s.close()
 	for _, service := range services {
-		if err := readDatabase(ctx, sources.Databases[service], service, &b, readers[service]); err != nil {
-			return b, fmt.Errorf("read the database of %s: %w", service, err)
+		if err := s.openDatabase(ctx, service, sources.Databases[service], size); err != nil {
+			return Report{}, fmt.Errorf("read the database of %s: %w", service, err)
 		}
 	}
-	if err := readWorld(ctx, sources.Simulator, &b); err != nil {
-		return b, err
+	slices.Sort(s.bounds)
+	s.bounds = slices.Compact(s.bounds)
+	if err := s.openWorld(ctx, sources.Simulator); err != nil {
+		return Report{}, err
 	}
-	return b, readBroker(ctx, sources.Broker, &b)
-}
+	var closing Books
+	if err := readBroker(ctx, sources.Broker, &closing); err != nil {
+		return Report{}, err
+	}
+	subject := func(m Message) string { return m.Subject }
+	s.add("outboxes", inMemory(s.messages, subject).into(func(b *Books) *[]Message { return &b.Outboxes }))
+	s.add("dead letters", inMemory(closing.DeadLetters, subject).into(func(b *Books) *[]Message { return &b.DeadLetters }))
+	accepted := inMemory(expected.Accepted, func(id string) string { return id })
 
-func readDatabase(ctx context.Context, url, service string, b *Books, read func(context.Context, pgx.Tx, *Books) error) error {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is lost with it
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, conn, moment, func(tx pgx.Tx) error {
-		if err := read(ctx, tx, b); err != nil {
-			return err
+	check := newChecker(saga, expected)
+	for _, bound := range append(s.bounds, unbounded) {
+		part, err := s.read(ctx, bound)
+		if err != nil {
+			return Report{}, fmt.Errorf("read the books: %w", err)
 		}
-		return readOutbox(ctx, tx, service, b)
-	})
-}
-
-func readOutbox(ctx context.Context, tx pgx.Tx, service string, b *Books) error {
-	waiting, err := collect(ctx, tx, func(m *Message) []any {
-		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Attempts, &m.Trouble}
-	}, `
-		SELECT id::text, kind, subject, due_at > now(), attempts, last_error
-		FROM outbox
-		ORDER BY id`)
-	for i := range waiting {
-		waiting[i].Where = outboxOf(service)
+		ids, _ := accepted.below(ctx, bound) // they are in memory
+		check.part(part, ids)
 	}
-	b.Outboxes = append(b.Outboxes, waiting...)
-	return err
-}
-
-// collect reads rows into things, of which fields gives the places for the columns.
-func collect[T any](ctx context.Context, tx pgx.Tx, fields func(*T) []any, sql string) ([]T, error) {
-	rows, err := tx.Query(ctx, sql)
-	if err != nil {
-		return nil, err
+	for _, read := range s.catalogues {
+		if err := read(ctx, &closing); err != nil {
+			return Report{}, fmt.Errorf("read the books: %w", err)
+		}
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (thing T, err error) {
-		return thing, row.Scan(fields(&thing)...)
-	})
+	return check.close(closing), nil
 }
 
 // peekMost is how many dead letters of a queue are read. If there are more, they are counted.

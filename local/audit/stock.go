@@ -29,40 +29,6 @@ var stockRules = []rule{
 			see(m.Reference, unless(o != nil && o.Status == "delivered", "%d x %s were taken for it, and it is not delivered", -m.Quantity, m.SKU))
 		}
 	}},
-	{"what came less what was delivered is on the shelf", func(b *indexed, see func(string, string)) {
-		onHand := map[string]int{}
-		for _, m := range b.Movements {
-			onHand[m.SKU] += m.Quantity
-		}
-		for _, p := range b.Products {
-			is, should := p.Available+p.Reserved, onHand[p.SKU]
-			see(p.SKU, unless(is == should, "%d available and %d reserved are %d, and should be %d: initial and replenished less delivered", p.Available, p.Reserved, is, should))
-		}
-	}},
-	{"no number of units is below zero", func(b *indexed, see func(string, string)) {
-		for _, p := range b.Products {
-			least := min(p.Available, p.Reserved, p.Backordered, p.OnOrder)
-			see(p.SKU, unless(least >= 0, "%d available, %d reserved, %d backordered, %d on order", p.Available, p.Reserved, p.Backordered, p.OnOrder))
-		}
-	}},
-	{"what is reserved is what orders hold", func(b *indexed, see func(string, string)) {
-		for _, p := range b.Products {
-			held := b.held[p.SKU]
-			see(p.SKU, unless(p.Reserved == held, "%d are reserved, and its reservations hold %d", p.Reserved, held))
-		}
-	}},
-	{"what is backordered is what orders wait for", func(b *indexed, see func(string, string)) {
-		for _, p := range b.Products {
-			awaited := b.awaited[p.SKU]
-			see(p.SKU, unless(p.Backordered == awaited, "%d are backordered, and its reservations wait for %d", p.Backordered, awaited))
-		}
-	}},
-	{"what is on order is what the supplier was asked for", func(b *indexed, see func(string, string)) {
-		for _, p := range b.Products {
-			coming := b.coming[p.SKU]
-			see(p.SKU, unless(p.OnOrder == coming, "%d are on order, and supplier orders that have not arrived are for %d", p.OnOrder, coming))
-		}
-	}},
 	{"what has arrived was put on the shelf, once", func(b *indexed, see func(string, string)) {
 		for _, s := range b.Supplies {
 			var shelved, wanted []Line
@@ -92,6 +58,50 @@ var stockRules = []rule{
 		}
 		for _, d := range b.Deliveries {
 			see(d.SKU, unless(b.supply[d.Key] != nil, "the supplier has an order %s for %d, inventory knows nothing of it", d.Key, d.Quantity))
+		}
+	}},
+}
+
+var productRules = []rule{
+	{"the catalogue that orders sells from is inventory's", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			c := b.copied[p.SKU]
+			if c == nil {
+				see(p.SKU, "orders has never heard of it")
+				continue
+			}
+			same := c.Version == p.Version && c.Name == p.Name && c.Price == p.Price
+			see(p.SKU, unless(same, "orders sells version %d for %s, it is version %d for %s", c.Version, c.Price, p.Version, p.Price))
+		}
+	}},
+	{"what came less what was delivered is on the shelf", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			is, should := p.Available+p.Reserved, b.sums.shelf(p.SKU).onHand
+			see(p.SKU, unless(is == should, "%d available and %d reserved are %d, and should be %d: initial and replenished less delivered", p.Available, p.Reserved, is, should))
+		}
+	}},
+	{"no number of units is below zero", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			least := min(p.Available, p.Reserved, p.Backordered, p.OnOrder)
+			see(p.SKU, unless(least >= 0, "%d available, %d reserved, %d backordered, %d on order", p.Available, p.Reserved, p.Backordered, p.OnOrder))
+		}
+	}},
+	{"what is reserved is what orders hold", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			held := b.sums.shelf(p.SKU).held
+			see(p.SKU, unless(p.Reserved == held, "%d are reserved, and its reservations hold %d", p.Reserved, held))
+		}
+	}},
+	{"what is backordered is what orders wait for", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			awaited := b.sums.shelf(p.SKU).awaited
+			see(p.SKU, unless(p.Backordered == awaited, "%d are backordered, and its reservations wait for %d", p.Backordered, awaited))
+		}
+	}},
+	{"what is on order is what the supplier was asked for", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			coming := b.sums.shelf(p.SKU).coming
+			see(p.SKU, unless(p.OnOrder == coming, "%d are on order, and supplier orders that have not arrived are for %d", p.OnOrder, coming))
 		}
 	}},
 }

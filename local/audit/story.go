@@ -20,7 +20,7 @@ func (s *Story) add(in, format string, args ...any) {
 	*s = append(*s, Note{in, fmt.Sprintf(format, args...)})
 }
 
-// story tells the story of an order (by its id), of a product (by its SKU), or of whatever there are messages about.
+// story tells the story of an order (by its id), or of whatever there are messages about.
 func (b *indexed) story(subject string) Story {
 	s := Story{}
 	if o := b.order[subject]; o != nil {
@@ -34,9 +34,6 @@ func (b *indexed) story(subject string) Story {
 	b.tellMoney(&s, subject)
 	b.tellStock(&s, subject)
 	b.tellParcels(&s, subject)
-	if p := b.product[subject]; p != nil {
-		b.tellProduct(&s, *p)
-	}
 	for _, m := range b.Outboxes {
 		if m.Subject == subject || m.Where == subject {
 			s.add(m.Where, "%s", m.says())
@@ -91,33 +88,18 @@ func (b *indexed) tellParcels(s *Story, id string) {
 	}
 }
 
-func (b *indexed) tellProduct(s *Story, p Product) {
+// ofProduct is the story of a product. It is told when all parts of the books were seen.
+func (b *indexed) ofProduct(p Product) (s Story) {
 	s.add("inventory", "%s, %s: %d available, %d reserved, %d backordered, %d on order", p.Name, p.Price, p.Available, p.Reserved, p.Backordered, p.OnOrder)
-	moved, times := map[string]int{}, map[string]int{}
-	for _, m := range b.Movements {
-		if m.SKU == p.SKU {
-			moved[m.What] += m.Quantity
-			times[m.What]++
-		}
-	}
+	shelf := b.sums.shelf(p.SKU)
 	for _, what := range []string{"initial", "replenished", "taken"} {
-		s.add("inventory", "%s: %d in %s", what, moved[what], count(times[what], "movement", "movements"))
+		t := shelf.moved[what]
+		s.add("inventory", "%s: %d in %s", what, t.units, count(t.times, "movement", "movements"))
 	}
-	for _, r := range b.Reservations {
-		if r.Status != "reserved" && r.Status != "backordered" {
-			continue
-		}
-		for _, l := range r.Lines {
-			if l.SKU == p.SKU {
-				s.add("inventory", "order %s: %d %s", r.OrderID, l.Quantity, r.Status)
-			}
-		}
+	for _, open := range shelf.open {
+		s.add("inventory", "%s", open)
 	}
-	for _, o := range b.Supplies {
-		if o.SKU == p.SKU && o.Status != "arrived" {
-			s.add("inventory", "supplier order %s: %d %s", o.ID, o.Quantity, o.Status)
-		}
-	}
+	return s
 }
 
 func stages(stages []Stage) string {

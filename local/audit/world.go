@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"example.com/orderflow/local/direct"
@@ -17,31 +19,29 @@ const (
 	askWithin = 30 * time.Second
 )
 
-// readWorld reads the books of those outside.
-func readWorld(ctx context.Context, simulator string, b *Books) (err error) {
-	if b.Ledger, err = readBook[Entry](ctx, simulator+"/provider/ledger"); err != nil {
+// openWorld puts the books of those outside on the shelves.
+func (s *shelves) openWorld(ctx context.Context, simulator string) error {
+	dir, err := os.MkdirTemp("", "orderflow-audit-")
+	if err != nil {
+		return fmt.Errorf("folder for the journals: %w", err)
+	}
+	s.closers = append(s.closers, func() { _ = os.RemoveAll(dir) }) // of no more use
+	ledger := journal[Entry]{filepath.Join(dir, "ledger"), s.bounds, func(e Entry) string { return e.Reference }}
+	parcels := journal[Parcel]{filepath.Join(dir, "parcels"), s.bounds, func(p Parcel) string { return p.Reference }}
+	deliveries := journal[Delivery]{filepath.Join(dir, "deliveries"), s.bounds, func(d Delivery) string { return d.Key }}
+	if err := ledger.copy(ctx, simulator+"/provider/ledger"); err != nil {
 		return fmt.Errorf("read the provider's ledger: %w", err)
 	}
-	if b.Parcels, err = readBook[Parcel](ctx, simulator+"/carrier/journal"); err != nil {
+	if err := parcels.copy(ctx, simulator+"/carrier/journal"); err != nil {
 		return fmt.Errorf("read the carrier's journal: %w", err)
 	}
-	if b.Deliveries, err = readBook[Delivery](ctx, simulator+"/supplier/journal"); err != nil {
+	if err := deliveries.copy(ctx, simulator+"/supplier/journal"); err != nil {
 		return fmt.Errorf("read the supplier's journal: %w", err)
 	}
+	s.add("ledger", ledger.into(func(b *Books) *[]Entry { return &b.Ledger }))
+	s.add("parcels", parcels.into(func(b *Books) *[]Parcel { return &b.Parcels }))
+	s.add("deliveries", deliveries.into(func(b *Books) *[]Delivery { return &b.Deliveries }))
 	return nil
-}
-
-// readBook reads page after page. The last one is shorter than the others.
-func readBook[T any](ctx context.Context, address string) (book []T, err error) {
-	for {
-		var page struct{ Items []T }
-		if err := ask(ctx, fmt.Sprintf("%s?after=%d&limit=%d", address, len(book), pageSize), &page); err != nil {
-			return nil, err
-		}
-		if book = append(book, page.Items...); len(page.Items) < pageSize {
-			return book, nil
-		}
-	}
 }
 
 func ask(ctx context.Context, address string, into any) (err error) {
