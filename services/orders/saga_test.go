@@ -255,11 +255,11 @@ func TestTheDocumentShowsTheSagaAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, rest, ok := strings.Cut(string(doc), begin)
-	_, after, ok2 := strings.Cut(rest, end)
+	old, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
 		t.Fatalf("%s has no place for the drawing", sagaDoc)
 	}
-	want := before + begin + drawn() + end + after
+	want := before + begin + redrawn(old, moves) + end + after
 	if *update {
 		if err := os.WriteFile(sagaDoc, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -271,8 +271,50 @@ func TestTheDocumentShowsTheSagaAsItIs(t *testing.T) {
 	}
 }
 
+// redrawn is the saga in the place of an older drawing. Orders have gone the older one's ways: the auditor, who knows the saga
+// from here, must go on taking them for right.
+func redrawn(old string, moves []move) string {
+	drawing := drawn(moves)
+	now := ways(drawing)
+	gone := slices.DeleteFunc(ways(old), func(way string) bool { return slices.Contains(now, way) })
+	if len(gone) == 0 {
+		return drawing
+	}
+	return drawing + "Orders of earlier releases went these ways, too:\n\n```text\n" + strings.Join(gone, "\n") + "\n```\n\n"
+}
+
+// ways are those of a drawing, each once, whatever leads there.
+func ways(drawing string) (found []string) {
+	for line := range strings.Lines(drawing) {
+		way, _, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if strings.Contains(way, " --> ") && !slices.Contains(found, way) {
+			found = append(found, way)
+		}
+	}
+	return found
+}
+
+func TestAWayThatIsTakenOutOfTheSagaStaysInItsDocument(t *testing.T) {
+	t.Parallel()
+	old := drawn(moves)
+	inserted := slices.DeleteFunc(slices.Clone(moves), func(m move) bool { return m.in == placed && m.to == reserved })
+	inserted = append(inserted, move{in: placed, to: "checked"}, move{in: "checked", to: reserved})
+	if got := redrawn(old, moves); got != old {
+		t.Errorf("nothing has changed, and it is drawn as\n%s", got)
+	}
+	once := redrawn(old, inserted)
+	for _, way := range []string{"    placed --> checked: \n", "    checked --> reserved: \n", "```text\nplaced --> reserved\n```"} {
+		if !strings.Contains(once, way) {
+			t.Errorf("there is no %q in\n%s", way, once)
+		}
+	}
+	if twice := redrawn(once, inserted); twice != once {
+		t.Errorf("drawn again it is\n%s", twice)
+	}
+}
+
 // drawn is the saga as a diagram and two tables.
-func drawn() string {
+func drawn(moves []move) string {
 	var b strings.Builder
 	b.WriteString("\n```mermaid\nstateDiagram-v2\n    [*] --> placed\n")
 	for _, m := range moves {
