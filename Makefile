@@ -4,7 +4,7 @@
 # git refuses to speak about a checkout that somebody else owns (a container's mount), and go build asks it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-programs := gateway bff-web services/orders services/payments services/inventory services/shipping simulator
+programs := gateway bff-web $(wildcard services/*) simulator
 orderflow := bin/orderflow
 
 # The race detector needs a C compiler. CI has one; a machine without one still runs all tests.
@@ -86,7 +86,7 @@ images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 test-compose: ## the system in containers, each of which is killed under load; needs Docker
 	@cd e2e && TEST_COMPOSE=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./containers
 
-images := $(foreach program,gateway bff-web orders payments inventory shipping simulator provision,orderflow/$(program):dev)
+images := $(foreach program,$(notdir $(programs)) provision,orderflow/$(program):dev)
 
 kind-up minikube-up: export ORDERFLOW_VERSION := dev
 
@@ -147,8 +147,8 @@ build: ## all programs, into bin
 
 .PHONY: clean
 clean: ## end the system; remove it, what was built, and all data
-	@if [ -x $(orderflow) ]; then $(orderflow) down; fi
-	@rm -rf bin .local
+	@if [ -x $(orderflow) ]; then $(orderflow) clean; fi
+	@rm -rf bin
 
 # Go knows better than make whether it is up to date.
 .PHONY: $(orderflow)

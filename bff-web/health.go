@@ -23,17 +23,19 @@ import (
 // would be too kind.
 type program struct {
 	Name, Address string
+	Owns          bool // data and an outbox: it is a service
 }
 
 // programs lists the processes behind the settings, each replica by itself.
 func (s *site) programs(ctx context.Context) (all []program) {
 	for _, n := range s.watched {
+		owns := slices.ContainsFunc(s.services, func(o neighbour) bool { return o.name == n.name })
 		replicas := n.client.Replicas(ctx)
 		if len(replicas) == 0 { // its name stands for nothing: that is no reason to leave it out
-			all = append(all, program{n.name, ""})
+			all = append(all, program{n.name, "", owns})
 		}
 		for _, address := range replicas {
-			all = append(all, program{n.name, address})
+			all = append(all, program{n.name, address, owns})
 		}
 	}
 	return all
@@ -51,9 +53,6 @@ type health struct {
 	Metrics  bool // it has told them; else outbox and breakers are not known
 	samples  []sample
 }
-
-// Owns reports whether the program is a service with an outbox.
-func (h health) Owns() bool { return slices.Contains(owners, h.Name) }
 
 // underWay is how many orders are in each status; nil when orders does not tell, as without its database.
 func underWay(programs []health) (counts map[string]int) {

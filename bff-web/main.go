@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -36,6 +37,11 @@ type config struct {
 	DemoSecret string  `env:"DEMO_SECRET"` // of the gateway's demo clients; empty: nobody can sign in as one
 
 	identity.Trust
+}
+
+// services are the programs that have data and messages of their own: the console shows each, with its queues and dead letters.
+func (c config) services() map[string]client.URLs {
+	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
 }
 
 func main() { service.Main(name, run) }
@@ -73,7 +79,7 @@ type site struct {
 
 	orders, payments, inventory, shipping, gateway *client.Client
 
-	services []neighbour // all four, in the order of their names
+	services []neighbour // all, in the order of their names
 	watched  []neighbour // they and, if it can be asked, the gateway: for the operator console
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
@@ -106,14 +112,18 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 	}
 	s := &site{
 		log: log, pages: pages, verifier: verifier, sealer: sealer, secret: cfg.DemoSecret,
-		orders: connect("orders", cfg.OrdersURL), payments: connect("payments", cfg.PaymentsURL),
-		inventory: connect("inventory", cfg.InventoryURL), shipping: connect("shipping", cfg.ShippingURL),
 		gateway: connect("gateway", cfg.GatewayURL),
 		feed:    newFeed(),
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost),
 	}
-	s.services = []neighbour{{"inventory", s.inventory}, {"orders", s.orders}, {"payments", s.payments}, {"shipping", s.shipping}}
+	of := map[string]*client.Client{}
+	for name, urls := range cfg.services() {
+		of[name] = connect(name, urls)
+		s.services = append(s.services, neighbour{name, of[name]})
+	}
+	slices.SortFunc(s.services, func(a, b neighbour) int { return cmp.Compare(a.name, b.name) })
+	s.orders, s.payments, s.inventory, s.shipping = of["orders"], of["payments"], of["inventory"], of["shipping"]
 	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
 		s.watched = append([]neighbour{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
 	}

@@ -94,7 +94,7 @@ func (s *site) getOperations(c echo.Context) error {
 	asking.Go(func() {
 		err := error(errNoBroker)
 		if s.broker != nil {
-			states, err = s.broker.Queues(ctx, queues...)
+			states, err = s.broker.Queues(ctx, s.queues()...)
 		}
 		if k.Unasked = s.absences.of("RabbitMQ", err, now); err != nil {
 			s.log.WarnContext(ctx, "the console has a gap", "part", "queues", "error", err)
@@ -131,7 +131,7 @@ var (
 
 // itself is how this process is: well enough to show the page.
 func (s *site) itself() health {
-	h := health{program: program{name, "this page's"}, State: "ready", Metrics: true}
+	h := health{program: program{Name: name, Address: "this page's"}, State: "ready", Metrics: true}
 	if s.broker != nil {
 		if h.RabbitMQ = "away"; s.broker.Connected() {
 			h.RabbitMQ = "connected"
@@ -140,16 +140,13 @@ func (s *site) itself() health {
 	return h
 }
 
-// owners are the services, and queues are theirs, each with its dead letters.
-var (
-	owners = []string{"orders", "inventory", "payments", "shipping"}
-	queues = slices.Concat(queuesOf("orders"), queuesOf("inventory"), queuesOf("payments"), queuesOf("shipping"))
-)
-
-func queuesOf(service string) (names []string) {
-	for _, exchange := range []string{bus.Commands, bus.Events} {
-		q := bus.Queue{Service: service, Exchange: exchange}
-		names = append(names, q.Name(), q.Dead())
+// queues are those of the services, each with its dead letters.
+func (s *site) queues() (names []string) {
+	for _, service := range s.services {
+		for _, exchange := range []string{bus.Commands, bus.Events} {
+			q := bus.Queue{Service: service.name, Exchange: exchange}
+			names = append(names, q.Name(), q.Dead())
+		}
 	}
 	return names
 }

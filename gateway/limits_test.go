@@ -187,7 +187,7 @@ func TestWhatANeighbourCannotDoIsShedBeforeItCollapses(t *testing.T) {
 	if a := f.call("GET", "/api/products", ""); a.StatusCode != 200 {
 		t.Errorf("another neighbour: %s", a.Status)
 	}
-	t.Logf("%d served, %d shed, at most %d at once, the limit is %d", served.Load(), shed.Load(), most.Load(), f.gateway.neighbours.orders.limit.Limit())
+	t.Logf("%d served, %d shed, at most %d at once, the limit is %d", served.Load(), shed.Load(), most.Load(), f.gateway.neighbours.services["orders"].limit.Limit())
 }
 
 func endless(w http.ResponseWriter, r *http.Request) {

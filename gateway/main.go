@@ -79,7 +79,13 @@ type gateway struct {
 
 // neighbours are the programs behind the gateway.
 type neighbours struct {
-	orders, payments, inventory, shipping, bff neighbour
+	services map[string]neighbour // each has dead letters, and is asked for them
+	bff      neighbour
+}
+
+// services are the programs that have data and messages of their own.
+func (c config) services() map[string]client.URLs {
+	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
 }
 
 func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
@@ -104,12 +110,9 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		c.Composes, c.KeepHost = name == "bff-web", name == "bff-web"
 		return connect(c, cfg.Limits)
 	}
-	g.neighbours = neighbours{
-		orders:    to("orders", cfg.OrdersURL),
-		payments:  to("payments", cfg.PaymentsURL),
-		inventory: to("inventory", cfg.InventoryURL),
-		shipping:  to("shipping", cfg.ShippingURL),
-		bff:       to("bff-web", cfg.BFFURL),
+	g.neighbours = neighbours{services: map[string]neighbour{}, bff: to("bff-web", cfg.BFFURL)}
+	for name, urls := range cfg.services() {
+		g.neighbours.services[name] = to(name, urls)
 	}
 	g.table = g.routes()
 	return g, nil

@@ -29,12 +29,12 @@ func (g *gateway) routes() []resource {
 	operator := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
 	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
 
-	orders := upstream{neighbour: g.neighbours.orders}
-	placing := upstream{neighbour: g.neighbours.orders, keyed: true}
-	inventory := upstream{neighbour: g.neighbours.inventory}
-	shelving := upstream{neighbour: g.neighbours.inventory, keyed: true}
-	payments := upstream{neighbour: g.neighbours.payments}
-	shipping := upstream{neighbour: g.neighbours.shipping}
+	orders := upstream{neighbour: g.neighbours.services["orders"]}
+	placing := upstream{neighbour: g.neighbours.services["orders"], keyed: true}
+	inventory := upstream{neighbour: g.neighbours.services["inventory"]}
+	shelving := upstream{neighbour: g.neighbours.services["inventory"], keyed: true}
+	payments := upstream{neighbour: g.neighbours.services["payments"]}
+	shipping := upstream{neighbour: g.neighbours.services["shipping"]}
 	composed := upstream{neighbour: g.neighbours.bff}
 	pages := upstream{neighbour: g.neighbours.bff, pages: true}
 
@@ -80,17 +80,11 @@ func (g *gateway) routes() []resource {
 func (g *gateway) deadLetter(c echo.Context) error {
 	id := strings.TrimPrefix(c.Request().URL.Path, "/api/operations/dead-letters/")
 	owner, _, _ := strings.Cut(id, ".")
-	switch owner {
-	case "orders":
-		return g.forward(upstream{neighbour: g.neighbours.orders})(c)
-	case "payments":
-		return g.forward(upstream{neighbour: g.neighbours.payments})(c)
-	case "inventory":
-		return g.forward(upstream{neighbour: g.neighbours.inventory})(c)
-	case "shipping":
-		return g.forward(upstream{neighbour: g.neighbours.shipping})(c)
+	service, there := g.neighbours.services[owner]
+	if !there {
+		return echo.ErrNotFound
 	}
-	return echo.ErrNotFound
+	return g.forward(upstream{neighbour: service})(c)
 }
 
 func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {

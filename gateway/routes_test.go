@@ -4,9 +4,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/orderflow/pkg/client"
 )
 
 func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
@@ -78,6 +81,27 @@ func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Somebody who adds a service gives its address, and might forget its dead letters.
+func TestTheDeadLettersOfEveryServiceThatHasAnAddressAreRouted(t *testing.T) {
+	t.Parallel()
+	services := config{}.services()
+	settings := reflect.TypeFor[config]()
+	for i := range settings.NumField() {
+		field := settings.Field(i)
+		if field.Type != reflect.TypeFor[client.URLs]() || field.Name == "BFFURL" {
+			continue
+		}
+		name := strings.ToLower(strings.TrimSuffix(field.Tag.Get("env"), "_URL"))
+		if _, there := services[name]; !there {
+			t.Errorf("%s is the address of a service whose dead letters nobody reaches", field.Tag.Get("env"))
+		}
+		delete(services, name)
+	}
+	if len(services) > 0 {
+		t.Errorf("services without an address: %v", services)
 	}
 }
 

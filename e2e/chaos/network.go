@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"example.com/orderflow/local/servers"
 )
 
 // Network stands between the programs and whatever they speak to. Its ways are called "payments to rabbitmq" and the like;
@@ -23,11 +25,16 @@ func NewNetwork() *Network { return &Network{ways: map[string]*way{}} }
 
 // led are the settings whose addresses lead through the network, and what they lead to. Tokens' keys and the pages' way to
 // the gateway's own door do not.
-var led = map[string]string{
-	"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
-	"PROVIDER_URL": "provider", "CARRIER_URL": "carrier", "SUPPLIER_URL": "supplier",
-	"ORDERS_URL": "orders", "PAYMENTS_URL": "payments", "INVENTORY_URL": "inventory", "SHIPPING_URL": "shipping", "BFF_URL": "bff-web",
-}
+var led = func() map[string]string {
+	to := map[string]string{
+		"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
+		"PROVIDER_URL": "provider", "CARRIER_URL": "carrier", "SUPPLIER_URL": "supplier", "BFF_URL": "bff-web",
+	}
+	for _, service := range services {
+		to[servers.Setting(service)+"_URL"] = service
+	}
+	return to
+}()
 
 // Amend leads the addresses in a program's settings through the network. It is for system.Options.
 func (n *Network) Amend(program string, env []string) ([]string, error) {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/orderflow/local/servers"
 )
 
 // Kind is a way in which something goes wrong.
@@ -69,13 +71,20 @@ type kind struct {
 }
 
 var (
-	services = []string{"orders", "payments", "inventory", "shipping"}
-	single   = []string{"orders-1", "payments-1", "inventory-1", "shipping-1"} // while another replica works
+	services = servers.Services()
+	single   = firstOf(services) // while another replica works
 	whole    = slices.Concat(services, []string{"gateway", "bff-web", "simulator", "rabbitmq", "postgres"})
 	timed    = slices.Concat(single, []string{"gateway", "bff-web-1"})
 	parties  = []string{"provider", "carrier", "supplier"}
 	queues   = []string{"orders.events", "payments.commands", "inventory.commands", "shipping.commands"}
 )
+
+func firstOf(programs []string) (replicas []string) {
+	for _, program := range programs {
+		replicas = append(replicas, program+"-1")
+	}
+	return replicas
+}
 
 // kinds lists all kinds. A pause is longer than a heartbeat's death (15 s), a call with all its attempts (8 s) and a
 // worker's claim of a row (20 s): who wakes up has lost everything he had in hand, and does not know. A host is gone for longer than

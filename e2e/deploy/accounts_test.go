@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,13 +56,16 @@ func TestServicesScaleByQueuesOfTheirOwn(t *testing.T) {
 	for _, s := range c.scaled {
 		scaled[s.Spec.ScaleTargetRef.Name] = true
 		// Which queues there are depends on the messages that a service handles; its main says so.
-		source := string(read(t, programs[s.Spec.ScaleTargetRef.Name]+"/main.go"))
+		main, err := os.ReadFile(filepath.Join(programs[s.Spec.ScaleTargetRef.Name], "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for queue, exchange := range map[string]string{"commands": "bus.Commands", "events": "bus.Events"} {
 			found := false
 			for _, trigger := range s.Spec.Triggers {
 				found = found || trigger.Metadata["queueName"] == s.Spec.ScaleTargetRef.Name+"."+queue
 			}
-			if listens := strings.Contains(source, "Exchange: "+exchange); found != listens {
+			if listens := strings.Contains(string(main), "Exchange: "+exchange); found != listens {
 				t.Errorf("%s scales by its %s: %t, and it has them: %t", s.Metadata.Name, queue, found, listens)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/orderflow/local/system"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -24,34 +25,14 @@ type setting struct {
 	standard string // its default
 }
 
-// programs are the folders of all programs that run for long, by name: those that have a config.
-var programs = map[string]string{
-	"gateway": "gateway", "bff-web": "bff-web", "orders": "services/orders", "payments": "services/payments",
-	"inventory": "services/inventory", "shipping": "services/shipping", "simulator": "simulator",
-}
-
-// Whoever adds a program has to deploy it as well.
-func TestProgramsAreAllThatThereAre(t *testing.T) {
-	t.Parallel()
-	var found, known []string
-	for _, pattern := range []string{"*", "services/*"} {
-		folders, err := filepath.Glob(filepath.Join(repo, pattern, "main.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range folders {
-			found = append(found, strings.TrimPrefix(filepath.Dir(f), repo+"/"))
-		}
+// programs are the folders of all programs that run for long, by name. Whoever adds one has to deploy it as well.
+var programs = func() map[string]string {
+	found, err := system.Programs(repo)
+	if err != nil || len(found) == 0 {
+		panic(fmt.Sprintf("%d programs in %s: %v", len(found), repo, err))
 	}
-	for _, folder := range programs {
-		known = append(known, folder)
-	}
-	slices.Sort(found)
-	slices.Sort(known)
-	if !slices.Equal(found, known) {
-		t.Errorf("there are %v, and known are %v", found, known)
-	}
-}
+	return found
+}()
 
 // settings reads what a program can be told, as the compiler sees its config: with what is embedded, and all prefixes.
 var settings = func() func(t testing.TB, program string) map[string]setting {
@@ -75,7 +56,7 @@ var settings = func() func(t testing.TB, program string) map[string]setting {
 
 func readConfig(t testing.TB, folder string, into map[string]setting) {
 	t.Helper()
-	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax, Dir: filepath.Join(repo, folder)}, ".")
+	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax, Dir: folder}, ".")
 	if err != nil || len(loaded) != 1 || len(loaded[0].Errors) > 0 {
 		t.Fatalf("read %s: %v %v", folder, err, loaded)
 	}

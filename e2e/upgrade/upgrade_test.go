@@ -17,6 +17,7 @@ import (
 
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/servers"
 	"example.com/orderflow/local/system"
 	"github.com/google/uuid"
 )
@@ -32,7 +33,7 @@ const rest = 2 * time.Minute
 
 // outsideIn is one order of a roll-out, and its reverse the other extreme: who calls or asks is of another release than who
 // answers, first in one direction and then in the other.
-var outsideIn = []string{"gateway", "bff-web", "orders", "inventory", "payments", "shipping"}
+var outsideIn = slices.Concat([]string{"gateway", "bff-web"}, servers.Services())
 
 // Each program has two replicas, but for the gateway. An upgrade is under way for as long as they are of two releases, who
 // share databases, queues, tokens and sessions.
@@ -97,17 +98,12 @@ type running struct {
 }
 
 // start starts the previous release. The simulator is this release's from the beginning, as it is not part of the system:
-// the world outside does not wait for our releases.
+// the world outside does not wait for our releases. So is a program that the previous release has not.
 func start(t *testing.T, h history) running {
 	t.Helper()
 	dir := stories.Folder(t)
 	r := running{previous: filepath.Join(dir, "previous"), current: filepath.Join(dir, "current")}
-	const simulator = "simulator"
-	err := errors.Join(
-		system.Build(t.Context(), h.repo, r.current),
-		system.Build(t.Context(), h.sources(t), r.previous),
-		os.Rename(filepath.Join(r.current, simulator), filepath.Join(r.previous, simulator)),
-	)
+	err := errors.Join(system.Build(t.Context(), h.repo, r.current), system.Build(t.Context(), h.sources(t), r.previous), complete(h.repo, r.current, r.previous))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +121,24 @@ func start(t *testing.T, h history) running {
 	})
 	r.Client = stories.New(t, stories.World{Gateway: r.GatewayURL, Simulator: r.SimulatorURL})
 	return r
+}
+
+// complete puts the programs of this release that the previous one has not, and the simulator, beside those that it has.
+func complete(repo, current, previous string) error {
+	programs, err := system.Programs(repo)
+	if err != nil {
+		return err
+	}
+	for program := range programs {
+		from, to := filepath.Join(current, program), filepath.Join(previous, program)
+		if program == "simulator" {
+			err = errors.Join(err, os.Remove(to))
+		}
+		if _, missing := os.Stat(to); errors.Is(missing, os.ErrNotExist) {
+			err = errors.Join(err, os.Link(from, to))
+		}
+	}
+	return err
 }
 
 // roll replaces a replica of each program, one after another, by another release of it: SIGTERM, and its successor. Orders

@@ -2,12 +2,28 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
+
+// Programs are the folders of the programs of the workspace at repo, by name. A workspace of another release has others.
+func Programs(repo string) (map[string]string, error) {
+	folders := map[string]string{}
+	for _, pattern := range []string{"*", "services/*"} {
+		found, err := filepath.Glob(filepath.Join(repo, pattern, "main.go"))
+		if err != nil {
+			return nil, fmt.Errorf("look for programs: %w", err)
+		}
+		for _, file := range found {
+			folders[filepath.Base(filepath.Dir(file))] = filepath.Dir(file)
+		}
+	}
+	return folders, nil
+}
 
 // Build compiles all programs of the workspace at repo into the folder out, with further flags of go build.
 func Build(ctx context.Context, repo, out string, flags ...string) error {
@@ -16,13 +32,11 @@ func Build(ctx context.Context, repo, out string, flags ...string) error {
 	}
 	// Without version control: git refuses to speak about a checkout that somebody else owns.
 	args := append([]string{"build", "-buildvcs=false", "-o", out + string(filepath.Separator)}, flags...)
-	for _, program := range programs {
-		folder := filepath.Join(repo, program)
-		if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-			folder = filepath.Join(repo, "services", program)
-		}
-		args = append(args, folder)
+	folders, err := Programs(repo)
+	if err != nil {
+		return err
 	}
+	args = slices.AppendSeq(args, maps.Values(folders))
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = repo
 	command.Env = append(os.Environ(), "GOWORK="+filepath.Join(repo, "go.work"))

@@ -56,11 +56,9 @@ func (p plan) env(r replica) []string {
 	if r.program == "gateway" { // people call it localhost, which a browser may take for ::1
 		env = []string{fmt.Sprintf("HTTP_ADDR=localhost:%d", r.port)}
 	}
-	neighbours := []string{
-		"ORDERS_URL=" + p.urls("orders"),
-		"PAYMENTS_URL=" + p.urls("payments"),
-		"INVENTORY_URL=" + p.urls("inventory"),
-		"SHIPPING_URL=" + p.urls("shipping"),
+	var neighbours []string
+	for _, service := range servers.Services() {
+		neighbours = append(neighbours, servers.Setting(service)+"_URL="+p.urls(service))
 	}
 	keys := "JWKS_URL=" + gateway + "/.well-known/jwks.json"
 	switch r.program {

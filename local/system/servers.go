@@ -84,11 +84,7 @@ func (s *System) createAccounts(ctx context.Context) error {
 			return fmt.Errorf("account of %s: %w", service, err)
 		}
 	}
-	users := []servers.BrokerUser{servers.WebUser("bff-web")}
-	for _, service := range servers.Services() {
-		users = append(users, servers.ServiceUser(service))
-	}
-	for _, user := range users {
+	for _, user := range servers.BrokerUsers() {
 		if user.Password, err = secret.File(filepath.Join(secrets, user.Name+"-broker"), rand.Text); err != nil {
 			return err
 		}

@@ -88,12 +88,8 @@ func (s settings) build(ctx context.Context, dir string, out io.Writer) (system.
 	}
 	fmt.Fprintf(out, "built in %.1f s\n", time.Since(began).Seconds())
 
-	replicas := make(map[string]int)
-	for _, program := range []string{"orders", "payments", "inventory", "shipping", "bff-web"} {
-		replicas[program] = s.replicas
-	}
 	return system.Options{
-		Dir: dir, Binaries: binaries, Replicas: replicas, GatewayPort: s.gatewayPort, Restart: true, Log: out,
+		Dir: dir, Binaries: binaries, Replicas: system.Each(s.replicas), GatewayPort: s.gatewayPort, Restart: true, Log: out,
 		Databases: s.databases, Broker: s.broker,
 	}, nil
 }

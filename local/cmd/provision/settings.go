@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strings"
 
 	"example.com/orderflow/local/servers"
 )
@@ -16,7 +15,7 @@ import (
 //	POSTGRES_URL             of an administrator
 //	RABBITMQ_URL             the same; its path is the vhost
 //	RABBITMQ_MANAGEMENT_URL  the same, of the management API
-//	…_DATABASE_PASSWORD      of ORDERS, PAYMENTS, INVENTORY and SHIPPING
+//	…_DATABASE_PASSWORD      of each service: ORDERS, PAYMENTS, …
 //	…_RABBITMQ_PASSWORD      of them and of BFF_WEB
 func readSettings() (settings, error) {
 	var mistakes []error
@@ -29,7 +28,7 @@ func readSettings() (settings, error) {
 		return given
 	}
 	password := func(program, server string) string {
-		name := strings.ToUpper(strings.ReplaceAll(program, "-", "_")) + "_" + server + "_PASSWORD"
+		name := servers.Setting(program) + "_" + server + "_PASSWORD"
 		given := os.Getenv(name)
 		switch {
 		case given == "":
