@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/testkit"
 	"pgregory.net/rapid"
 )
 
@@ -209,6 +210,7 @@ func TestWhatRunsLowIsReordered(t *testing.T) {
 // store is a shop with three products, all that has ever happened in it, and what it has promised.
 type store struct {
 	*rapid.T
+	saw    func(what string)
 	shelf  shelf
 	onHand map[string]int
 	held   []reservation
@@ -246,7 +248,9 @@ func (s *store) order(n int) {
 	if len(lines) == 0 {
 		return
 	}
-	switch r := s.shelf.reserve(fmt.Sprint(n), lines, rapid.Bool().Draw(s.T, "may wait")); r.Status {
+	r := s.shelf.reserve(fmt.Sprint(n), lines, rapid.Bool().Draw(s.T, "may wait"))
+	s.saw(string(r.Status))
+	switch r.Status {
 	case reserved:
 		s.held = append(s.held, r)
 	case backordered:
@@ -267,6 +271,7 @@ func (s *store) fill() {
 		waiters = append(waiters, w)
 	}
 	for _, r := range s.shelf.serve(waiters) {
+		s.saw("served after waiting")
 		s.held = append(s.held, r)
 		s.queue = slices.DeleteFunc(s.queue, func(q queued) bool { return q.OrderID == r.OrderID })
 	}
@@ -310,8 +315,8 @@ func (s *store) check() {
 // TestNobodyIsOvertakenAndNothingIsLost runs any history.
 func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		s := &store{T: t, shelf: shelf{}, onHand: map[string]int{}}
+	history := func(t *rapid.T, saw func(what string)) {
+		s := &store{T: t, saw: saw, shelf: shelf{}, onHand: map[string]int{}}
 		for _, sku := range []string{"A", "B", "C"} {
 			s.onHand[sku] = rapid.IntRange(0, 8).Draw(t, "units of "+sku)
 			s.shelf[sku] = &stock{SKU: sku, Available: s.onHand[sku], ReorderPoint: rapid.IntRange(0, 3).Draw(t, "point"), ReorderQuantity: rapid.IntRange(0, 4).Draw(t, "quantity")}
@@ -321,12 +326,15 @@ func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 			case what == "order":
 				s.order(n)
 			case what == "release" && len(s.held) > 0:
+				saw("released")
 				s.shelf.release(pick(t, &s.held))
 				s.fill()
 			case what == "give up" && len(s.queue) > 0:
+				saw("given up")
 				s.shelf.release(pick(t, &s.queue).reservation)
 				s.fill()
 			case what == "deliver" && len(s.held) > 0:
+				saw("taken")
 				r, _ := s.shelf.take(pick(t, &s.held))
 				for _, l := range r.Lines {
 					s.onHand[l.SKU] -= l.Quantity
@@ -348,7 +356,10 @@ func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 			s.settle()
 			s.check()
 		}
-	})
+	}
+	testkit.Occur(t, func(saw func(string)) {
+		rapid.Check(t, func(t *rapid.T) { history(t, saw) })
+	}, "reserved", "backordered", "rejected", "served after waiting", "released", "given up", "taken")
 }
 
 func pick[T any](t *rapid.T, from *[]T) T {

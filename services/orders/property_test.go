@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
 
+	"example.com/orderflow/pkg/inbox"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/testkit"
 	"pgregory.net/rapid"
 )
 
@@ -15,6 +18,8 @@ type world struct {
 	*life
 	t       *rapid.T
 	network []messages.Message
+	hears   []string // kinds that orders has a handler for
+	told    bool     // whether a person was told at some time
 
 	stock                        string // "", reserved, backordered, rejected, released, taken
 	room                         bool   // whether there is enough stock
@@ -29,31 +34,47 @@ type world struct {
 // is still to happen.
 func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: t, life: &life{now: time.Unix(0, 0)}, room: rapid.Bool().Draw(t, "room"), backorder: rapid.Bool().Draw(t, "backorder")}
-		o := order{ID: "o", Total: messages.Money{Amount: 500, Currency: "EUR"}, Lines: []line{{SKU: "A", Quantity: 1}}, AllowBackorder: w.backorder}
-		w.turn(o.place(w.now, testPatience))
+	hears := inbox.New(nil, nil, new(shop).handlers()...).Events()
+	testkit.Occur(t, func(saw func(string)) {
+		rapid.Check(t, func(t *rapid.T) {
+			w := live(t, hears)
+			w.judge()
+			saw(string(cmp.Or(w.order.Reason, reason(w.order.Status))))
+			if w.told {
+				saw("a person is told")
+			}
+		})
+	}, "delivered", "out_of_stock", "payment_declined", "undeliverable", "customer_request", "expired", "a person is told")
+}
 
-		for range rapid.IntRange(0, 60).Draw(t, "steps") {
-			w.anything()
+// live plays a life to its end.
+func live(t *rapid.T, hears []string) *world {
+	w := &world{
+		t: t, life: &life{now: time.Unix(0, 0)}, hears: hears,
+		room: rapid.Bool().Draw(t, "room"), backorder: rapid.Bool().Draw(t, "backorder"),
+	}
+	o := order{ID: "o", Total: messages.Money{Amount: 500, Currency: "EUR"}, Lines: []line{{SKU: "A", Quantity: 1}}, AllowBackorder: w.backorder}
+	w.turn(o.place(w.now, testPatience))
+
+	for range rapid.IntRange(0, 60).Draw(t, "steps") {
+		w.anything()
+	}
+	// From here on nothing is lost, and whatever can happen happens.
+	for range 500 {
+		if w.order.Status.final() && len(w.network) == 0 {
+			break
 		}
-		// From here on nothing is lost, and whatever can happen happens.
-		for range 500 {
-			if w.order.Status.final() && len(w.network) == 0 {
-				break
-			}
-			switch {
-			case len(w.network) > 0:
-				w.deliver(0, false)
-			case w.outside():
-			case w.stock == "backordered":
-				w.restock()
-			default:
-				w.deadline(len(w.deadlines) - 1)
-			}
+		switch {
+		case len(w.network) > 0:
+			w.deliver(0, false)
+		case w.outside():
+		case w.stock == "backordered":
+			w.restock()
+		default:
+			w.deadline(len(w.deadlines) - 1)
 		}
-		w.judge()
-	})
+	}
+	return w
 }
 
 func (w *world) judge() {
@@ -131,6 +152,7 @@ func (w *world) turn(t turn) {
 	w.now = w.now.Add(time.Second)
 	before := w.order.Status
 	w.take(t)
+	w.told = w.told || w.order.AttentionSince != nil
 	for _, m := range t.send {
 		if told, ok := m.(messages.OrderStatusChanged); ok && told.Entered != (w.order.Status != before) {
 			w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, told.Entered)
@@ -201,6 +223,9 @@ func (w *world) deliver(i int, again bool) {
 		}
 	case messages.OrderPlaced, messages.OrderStatusChanged, messages.OrderCancelled: // nobody's business here
 	default:
+		if !slices.Contains(w.hears, m.Kind()) {
+			w.t.Fatalf("nobody hears %s", m.Kind())
+		}
 		t, _ := w.order.hear(m, w.now, testPatience)
 		w.turn(t)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/testkit"
 	"pgregory.net/rapid"
 )
 
@@ -23,6 +25,7 @@ type world struct {
 	payment payment
 	said    []messages.Message
 
+	card         string
 	took, gaveUp bool
 	byHand       int64 // given back by a person at the provider
 	hands        []*hand
@@ -45,16 +48,20 @@ type straggler struct {
 
 func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{ledger: newLedger(), t: t, clock: noon, payment: payment{OrderID: "o"}}
-		w.till = newTill(nil, nil, w.ledger, certainAfter)
-		w.now = func() time.Time { return w.clock }
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			w.anything()
-		}
-		w.end()
-		w.judge()
-	})
+	testkit.Occur(t, func(saw func(string)) {
+		rapid.Check(t, func(t *rapid.T) {
+			w := &world{ledger: newLedger(), t: t, clock: noon, payment: payment{OrderID: "o"}}
+			w.card = rapid.SampledFrom([]string{"tok_visa", "tok_visa", "tok_declined"}).Draw(t, "card")
+			w.till = newTill(nil, nil, w.ledger, certainAfter)
+			w.now = func() time.Time { return w.clock }
+			for range rapid.IntRange(1, 40).Draw(t, "steps") {
+				w.anything()
+			}
+			w.end()
+			w.judge()
+			saw(cmp.Or(string(w.payment.Status), "never asked for"))
+		})
+	}, "taken", "declined", "refunded", "withdrawn", "never asked for")
 }
 
 // anything lets something happen that can happen now.
@@ -94,7 +101,7 @@ func (w *world) turn(t turn) {
 }
 
 func (w *world) takes() {
-	t, ok := w.payment.take(take("o", "tok_visa"), w.clock)
+	t, ok := w.payment.take(take("o", w.card), w.clock)
 	if !ok {
 		w.t.Fatal("contradicts")
 	}
@@ -202,6 +209,8 @@ func (w *world) judge() {
 	switch {
 	case w.payment.SettledAt != nil: // what the provider has of it is between the operator and the customer
 		want, answer = w.balance("o"), said(w.payment.answer())
+	case !w.gaveUp && w.card == "tok_declined":
+		answer = "declined card_declined"
 	case !w.gaveUp && (w.payment.Status == taken || w.byHand < amount.Amount):
 		want, answer = amount.Amount-w.byHand, "taken 2598"
 	case w.charges["o"].Amount > 0:
@@ -214,7 +223,10 @@ func (w *world) judge() {
 	if cost := w.balance("o"); cost != want || !w.payment.Status.settled() {
 		w.t.Fatalf("%s, costs %d, want %d; said %s", w.payment.Status, cost, want, said)
 	}
-	if !strings.HasSuffix(said, answer) || strings.Contains(said, "declined") {
+	if w.gaveUp && strings.HasSuffix(said, "declined card_declined") { // a payment that is asked for again is told so again
+		answer = "declined card_declined"
+	}
+	if !strings.HasSuffix(said, answer) || w.gaveUp != strings.Contains(said, "refunded") || strings.Contains(said, "declined") && w.card != "tok_declined" {
 		w.t.Fatalf("said %s, want %s in the end", said, answer)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/testkit"
 	"pgregory.net/rapid"
 )
 
@@ -42,27 +44,39 @@ type held struct {
 
 func TestWhateverGoesWrongTheParcelAndItsShipmentAgree(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{T: t, now: day, frozen: rapid.Bool().Draw(t, "frozen"), shipment: shipment{OrderID: "o"}}
-		w.dock = &dock{carrier: w, certainAfter: 30 * time.Second, now: func() time.Time { return w.now }}
-		for range rapid.IntRange(0, 60).Draw(t, "steps") {
-			w.anything()
-		}
-		w.calm = true
-		for i := 0; w.shipment.DueAt != nil || len(w.claims)+len(w.requests) > 0; i++ {
-			if i == 100 {
-				t.Fatalf("stranded: %+v, parcel %+v", w.shipment, w.parcel)
+	testkit.Occur(t, func(saw func(string)) {
+		rapid.Check(t, func(t *rapid.T) {
+			w := &world{T: t, now: day, frozen: rapid.Bool().Draw(t, "frozen"), shipment: shipment{OrderID: "o"}}
+			w.dock = &dock{carrier: w, certainAfter: 30 * time.Second, now: func() time.Time { return w.now }}
+			for range rapid.IntRange(0, 60).Draw(t, "steps") {
+				w.anything()
 			}
-			w.carry()
-			w.tick(time.Minute)
-			w.claim()
-			for len(w.claims) > 0 {
-				w.call(0)
-				w.record(0)
+			w.end()
+			w.judge()
+			end := cmp.Or(string(w.shipment.Status), "never asked for")
+			if w.shipment.TrackingNumber == "" && w.shipment.Status == cancelled {
+				end = "cancelled before there was a parcel"
 			}
+			saw(end)
+		})
+	}, "delivered", "failed", "cancelled", "cancelled before there was a parcel", "never asked for")
+}
+
+// end lets everything that is still to happen happen, and nothing go wrong.
+func (w *world) end() {
+	w.calm = true
+	for i := 0; w.shipment.DueAt != nil || len(w.claims)+len(w.requests) > 0; i++ {
+		if i == 100 {
+			w.Fatalf("stranded: %+v, parcel %+v", w.shipment, w.parcel)
 		}
-		w.judge()
-	})
+		w.carry()
+		w.tick(time.Minute)
+		w.claim()
+		for len(w.claims) > 0 {
+			w.call(0)
+			w.record(0)
+		}
+	}
 }
 
 func (w *world) judge() {
