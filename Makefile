@@ -23,7 +23,7 @@ up: $(orderflow) ## run the system in the background; REPLICAS=3 of each service
 	@$(orderflow) install && exec $(orderflow) up
 
 .PHONY: down
-down: $(orderflow) ## end it; its data is kept in .local
+down: $(orderflow) ## end it; its data is kept in .local (ORDERFLOW_DIR)
 	@exec $(orderflow) down
 
 .PHONY: status
@@ -39,8 +39,8 @@ start: $(orderflow) ## start it again: NAME=payments
 	@exec $(orderflow) start $(NAME)
 
 .PHONY: audit
-audit: $(orderflow) ## hold the books of the system that runs against each other: databases, provider, carrier, queues; JSON=1
-	@exec $(orderflow) audit $(if $(JSON),-json)
+audit: $(orderflow) ## hold the books of the system that runs against each other: databases, provider, carrier, queues; JSON=1, WAIT=30s
+	@exec $(orderflow) audit $(if $(JSON),-json) $(if $(WAIT),-wait $(WAIT))
 
 .PHONY: logs
 logs: $(orderflow) ## follow what a part says: NAME=payments
@@ -66,6 +66,10 @@ mutants: $(orderflow) ## chaos with each of some mistakes in the programs (e2e/c
 .PHONY: test-cluster
 test-cluster: $(orderflow) ## three RabbitMQ nodes, and PostgreSQL with a standby: killed, cut off and replaced under load
 	@$(orderflow) install && cd e2e && TEST_CLUSTER=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./cluster
+
+.PHONY: test-patterns
+test-patterns: $(orderflow) ## every command of docs/patterns.md on a system of its own, with an audit after each section; six minutes
+	@$(orderflow) install && cd e2e && TEST_PATTERNS=1 go test -v -count 1 -timeout 30m $(TESTFLAGS) ./patterns
 
 FUZZTIME ?= 60s
 
@@ -146,9 +150,9 @@ build: ## all programs, into bin
 	@go build -o bin/ $(addprefix ./,$(programs)) ./local/cmd/orderflow
 
 .PHONY: clean
-clean: ## end the system; remove it, what was built, and all data
-	@if [ -x $(orderflow) ]; then $(orderflow) clean; fi
-	@rm -rf bin
+clean: $(orderflow) ## end the system; remove it, what was built, and all data
+	@$(orderflow) clean
+	@rm -rf bin .local
 
 # Go knows better than make whether it is up to date.
 .PHONY: $(orderflow)

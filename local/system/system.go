@@ -123,6 +123,16 @@ func (s *System) Stop() error {
 	return errors.Join(failed...)
 }
 
+// Remove removes what a system that has stopped has kept in its folder. Servers that were given keep what is in them.
+func Remove(dir string) error {
+	for _, name := range []string{"postgres", "rabbitmq", "simulator", "secrets", "logs"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("remove what the system keeps: %w", err)
+		}
+	}
+	return nil
+}
+
 // Programs lists the replicas of all programs, the outermost first.
 func (s *System) Programs() []*Part { return s.programs }
 

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/servers"
 )
 
 // One system for all the steps of its life, with stubs for the programs: its servers take seconds to start.
@@ -28,7 +30,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	s := start(t, options)
 
 	t.Run("every program runs with its own settings", func(t *testing.T) {
-		if len(s.Programs()) != 8 || len(s.Parts()) != 10 {
+		if n := len(programs) + 1; len(s.Programs()) != n || len(s.Parts()) != n+2 {
 			t.Errorf("there are the programs %v and the parts %v", s.Programs(), s.Parts())
 		}
 		orders := get(t, s.Program("orders", 2).URL+"/env")
@@ -96,7 +98,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	t.Run("secrets are for their owner alone", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(options.Dir, "secrets", "*"))
 		must(t, err)
-		if len(files) != 11 { // four databases, five broker accounts, the keys of the gateway and the BFF
+		if len(files) != len(servers.Services())+len(servers.BrokerUsers())+2 { // and the keys of the gateway and the BFF
 			t.Errorf("the secrets are %v", files)
 		}
 		for _, file := range files {
@@ -118,6 +120,13 @@ func TestASystemFromStartToStop(t *testing.T) {
 		again := start(t, options)
 		if password(database) != password(again.DatabaseURL("orders")) {
 			t.Error("orders has another password")
+		}
+		must(t, again.Stop())
+	})
+	t.Run("nothing is left of one that is removed", func(t *testing.T) {
+		must(t, Remove(options.Dir))
+		if left, err := os.ReadDir(options.Dir); err != nil || len(left) > 0 {
+			t.Errorf("what is left: %v, %v", left, err)
 		}
 	})
 }

@@ -19,6 +19,7 @@ const usage = `usage: orderflow COMMAND
   demo [-once]     run the system, place orders that end in every possible way, and show how they fare
   up               run the system in the background; returns when it is ready
   down             end it; its data is kept
+  clean            end it and remove its data: orders, accounts, logs
   run              run the system in the foreground
   status           what runs where
   logs [-f] NAME   what a part says; NAME is a program, a replica such as orders-2, postgres or rabbitmq
@@ -94,6 +95,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return up(ctx, s)
 	case "down":
 		return down(ctx, s)
+	case "clean":
+		return clean(ctx, s)
 	case "run":
 		return supervise(ctx, s)
 	case "status":
@@ -109,7 +112,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "run", "status", "logs", "stop", "start", "audit", "exec", "doctor", "install",
+			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "audit", "exec", "doctor", "install",
 		}, ", "))
 	}
 }

@@ -163,3 +163,34 @@ func TestAFolderOfAKilledDemoIsRemovedAndThatOfARunningOneKept(t *testing.T) {
 		t.Errorf("the killed demo's folder: %v", err)
 	}
 }
+
+func TestCleaningRemovesWhatTheSystemKeepsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	for _, kept := range []string{"postgres/data", "rabbitmq/log", "simulator", "secrets", "logs", "bin"} {
+		if err := os.MkdirAll(filepath.Join(home, kept), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	letter := filepath.Join(home, "letter")
+	for _, file := range []string{letter, filepath.Join(home, "lock")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := clean(t.Context(), settings{dir: home}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(home); err != nil || len(left) != 1 || left[0].Name() != "letter" {
+		t.Errorf("what is left: %v, %v", left, err)
+	}
+	if err := errors.Join(os.Remove(letter), clean(t.Context(), settings{dir: home})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(home); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty folder is left: %v", err)
+	}
+	if err := clean(t.Context(), settings{dir: home}); err != nil {
+		t.Errorf("when there is nothing: %v", err)
+	}
+}
