@@ -211,6 +211,9 @@ func TestTheBooksOfManyOrdersAreReadInParts(t *testing.T) {
 			t.Errorf("%q was held against %d of %d orders", result.Rule, result.Checked, orders)
 		}
 	}
+	if orders > 10*partOrders {
+		return // which do not fit into memory
+	}
 	if all, err := Orders(t.Context(), sources); err != nil || len(all) != orders || len(all[0].Timeline) != 5 {
 		t.Errorf("all orders at once are %d, %v", len(all), err)
 	}
