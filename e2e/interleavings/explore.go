@@ -16,6 +16,8 @@ type Model struct {
 
 	// Patient is a world in which no deadline comes and nothing is lost, but people may help. It is smaller.
 	Patient bool
+
+	Ends []string // how orders end in this world, all ways: "delivered", "cancelled out_of_stock"; none: however they do
 }
 
 // NewModel returns an empty model about some orders.
@@ -71,6 +73,7 @@ type search struct {
 	begins  []int // of the edges of a state
 	edges   []int32
 	judged  map[[7]uint32]judgement
+	ended   map[string]bool // how orders have ended: "delivered", "cancelled out_of_stock"
 	result  Result
 }
 
@@ -82,7 +85,7 @@ type judgement struct {
 // Explore visits every state that can be reached, nearest first, up to a number of states. It stops at the first that
 // breaks an invariant. If none does, it looks for states from which no way leads to an end.
 func (m *Model) Explore(most int) Result {
-	s := &search{Model: m, most: most, numbers: map[state]int32{}, judged: map[[7]uint32]judgement{}}
+	s := &search{Model: m, most: most, numbers: map[state]int32{}, judged: map[[7]uint32]judgement{}, ended: map[string]bool{}}
 	s.visit(state{}, origin{from: -1})
 	for at := int32(0); int(at) < len(s.states) && s.result.Breach == "" && !s.result.OverBudget; at++ {
 		s.begins = append(s.begins, len(s.edges))
@@ -91,6 +94,9 @@ func (m *Model) Explore(most int) Result {
 	s.begins = append(s.begins, len(s.edges))
 	if s.result.Breach == "" && !s.result.OverBudget {
 		s.strand()
+	}
+	if s.result.Breach == "" && !s.result.OverBudget && len(s.Ends) > 0 {
+		s.compareEnds()
 	}
 	s.result.States, s.result.Steps = len(s.states), len(s.edges)
 	s.result.Situations, s.result.Messages = len(s.judged), len(m.post.letters)
@@ -187,6 +193,9 @@ func (s *search) judge(st state) judgement {
 				j.breach = fmt.Sprintf("order %s: %s", order, breach)
 			}
 			j.settled = j.settled && f.settled()
+			if f.settled() {
+				s.ended[f.end()] = true
+			}
 		}
 		s.judged[st.at] = j
 	}
@@ -219,6 +228,20 @@ func (s *search) strand() {
 	if n := slices.Index(good, false); n >= 0 {
 		s.result.Breach = "stranded: no way leads to an end from here"
 		s.result.Story = s.story(int32(n))
+	}
+}
+
+// compareEnds wants every end that the world has, and no other: if nothing could be delivered any more, all could still end well.
+func (s *search) compareEnds() {
+	for _, end := range s.Ends {
+		if !s.ended[end] {
+			s.result.Breach = "no order ends " + end
+			return
+		}
+		delete(s.ended, end)
+	}
+	for end := range s.ended {
+		s.result.Breach = "an order ends " + end + ", which nobody expects"
 	}
 }
 

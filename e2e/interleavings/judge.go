@@ -3,6 +3,7 @@ package interleavings
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // breach says which invariant the facts about an order break, if any. They must hold in every state, not only in the end.
@@ -41,6 +42,9 @@ func (f Facts) breach() string {
 func (f Facts) settled() bool {
 	return !f.Busy && (f.Status == "cancelled" || f.Status == "delivered" && f.Stock == "taken")
 }
+
+// end is how a settled order has ended.
+func (f Facts) end() string { return strings.TrimSpace(f.Status + " " + f.Reason) }
 
 func (f Facts) String() string {
 	return fmt.Sprintf("%s, stock %s, charged %d, refunded %d, parcel %s",

@@ -219,4 +219,12 @@ var mutants = []mutant{
 		new:    "	if s.TrackingNumber == \"\" { // the carrier knows nothing of it",
 		breach: "what is on its way is paid for",
 	},
+	{
+		what:   "inventory: the last unit is never promised",
+		file:   "inventory/stock.go",
+		old:    "case have.free() < l.Quantity:",
+		new:    "case have.free() <= l.Quantity:",
+		flags:  "-ends " + everyEnd,
+		breach: "no order ends delivered",
+	},
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"example.com/orderflow/e2e/interleavings"
@@ -27,11 +28,15 @@ func main() {
 	happy := flag.Bool("happy", false, "whether all cards are good and all parcels arrive")
 	patient := flag.Bool("patient", false, "whether no deadline comes and nothing is lost")
 	most := flag.Int("most", 3_000_000, "give up after so many states")
+	ends := flag.String("ends", "", "how orders end, all ways: delivered,cancelled:expired")
 	flag.Parse()
 
 	all := []string{"1", "2"}[:*count]
 	m := interleavings.NewModel(all...)
 	m.Patient = *patient
+	if *ends != "" {
+		m.Ends = strings.Split(strings.ReplaceAll(*ends, ":", " "), ",")
+	}
 	m.Add("inventory", inventory.New(*units, *toCome), all...)
 	for _, id := range all {
 		m.Add("orders", orders.New(id, *mayWait, *whole), id)
