@@ -21,7 +21,7 @@ func (o office) replayAll(queue string) {
 			return
 		}
 	}
-	script := strings.ReplaceAll(o.printed(), "http://localhost:8080", o.GatewayURL)
+	script := strings.ReplaceAll(o.printed(), "http://localhost:${GATEWAY_PORT:-8080}", o.GatewayURL)
 	if !strings.Contains(script, queue) {
 		o.Fatalf("the loop of the manual is not about %s", queue)
 	}

@@ -1,0 +1,99 @@
+// Package patterns does what docs/patterns.md says, command by command, and audits: somebody who follows the page must not
+// leave the system in a state that has to be explained.
+package patterns
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/servers"
+	"example.com/orderflow/local/system"
+)
+
+// page is a link into the tree: go test notes which files below the module a test has opened.
+const page = "testdata/patterns.md"
+
+var (
+	commands = regexp.MustCompile("(?s)```sh\n(.*?)```")
+	// complaint is what tools say when a command is not as they want it. A search that finds nothing says nothing.
+	complaint = regexp.MustCompile(`(?m)^(bash|awk|cat|curl|grep|jq|kill|make|od|pgrep|psql|sed|tail|tr)(\[\d+\])?: .*$`)
+)
+
+// It takes six minutes, most of them sleeps of the page.
+func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
+	if os.Getenv("TEST_PATTERNS") == "" {
+		t.Skip("TEST_PATTERNS=1 follows docs/patterns.md: make test-patterns")
+	}
+	repo, err := system.FindRepo(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := servers.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := stories.Folder(t)
+	shell := func(script string) (string, error) {
+		command := exec.CommandContext(context.WithoutCancel(t.Context()), "bash", "-u", "-c", script)
+		command.Dir = repo
+		command.Env = append(os.Environ(), "ORDERFLOW_DIR="+dir, fmt.Sprintf("GATEWAY_PORT=%d", port))
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	t.Cleanup(func() {
+		if out, err := shell("make down"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+
+	first, sections := read(t)
+	for _, s := range sections {
+		began := time.Now()
+		out, err := shell(first + s.commands)
+		if err != nil && !strings.Contains(err.Error(), "exit status 1") { // of a search that finds nothing
+			t.Errorf("%s: %v", s.title, err)
+		}
+		t.Logf("%s, %s\n%s", s.title, time.Since(began).Round(time.Second), out)
+		if wrong := complaint.FindString(out); wrong != "" {
+			t.Errorf("%s: %s", s.title, wrong)
+		}
+		if report, err := shell("make -s audit WAIT=2m"); err != nil {
+			t.Errorf("%s leaves the books like this: %v\n%s", s.title, err, report)
+		}
+	}
+}
+
+type section struct{ title, commands string }
+
+// read cuts the page into what it begins with and its sections.
+func read(t *testing.T) (first string, sections []section) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, part := range strings.Split(string(text), "\n## ") {
+		var all bytes.Buffer
+		for _, block := range commands.FindAllStringSubmatch(part, -1) {
+			all.WriteString(block[1])
+		}
+		title, _, _ := strings.Cut(part, "\n")
+		if i == 0 {
+			first = all.String()
+		} else {
+			sections = append(sections, section{title, all.String()})
+		}
+	}
+	if first == "" || len(sections) < 15 {
+		t.Fatalf("the page begins with %q and has %d sections", first, len(sections))
+	}
+	return first, sections
+}
