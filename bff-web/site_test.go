@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/web"
+	"github.com/caarlos0/env/v11"
 )
 
 // fixture is a bff-web before four services that answer what a test tells them.
@@ -43,7 +45,7 @@ func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
 	t.Helper()
 	f := &fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, services: map[string]*httptest.Server{}}
-	at := func(name string) client.URLs {
+	at := func(name string) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			f.mu.Lock()
 			f.seen[name] = r
@@ -54,18 +56,22 @@ func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
 		t.Cleanup(s.Close)
 		f.services[name] = s
 		f.answers[name] = says(200, `{"items":[]}`)
-		return client.URLs{s.URL}
+		return s.URL
 	}
-	var err error
+	settings := map[string]string{"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10"}
+	for service := range (config{}).services() {
+		settings[strings.ToUpper(service)+"_URL"] = at(service)
+	}
+	cfg, err := env.ParseAsWithOptions[config](env.Options{Environment: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Upstream = client.Config{Timeout: patience, Total: patience}
 	f.issuer, err = identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.site, err = newSite(config{
-		OrdersURL: at("orders"), PaymentsURL: at("payments"), InventoryURL: at("inventory"), ShippingURL: at("shipping"),
-		GatewayURL: at("gateway"), DemoSecret: "demo", StreamsMost: 10,
-		Upstream: client.Config{Timeout: patience, Total: patience},
-	}, f.issuer.Verifier(), slog.New(slog.DiscardHandler))
+	f.site, err = newSite(cfg, f.issuer.Verifier(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,18 +92,21 @@ func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, behind: map[string]*program{}}
-	at := func(name string) client.URLs {
+	at := func(name string) string {
 		p := &program{answer: says(200, "application/json", `"`+name+`"`)}
 		p.Server = httptest.NewServer(p)
 		t.Cleanup(p.Close)
 		f.behind[name] = p
-		return client.URLs{p.URL}
+		return p.URL
+	}
+	settings := map[string]string{"DEMO_IDENTITY": "true", "BFF_URL": at("bff")}
+	for service := range (config{}).services() {
+		settings[strings.ToUpper(service)+"_URL"] = at(service)
 	}
 	var err error
-	if f.config, err = env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{"DEMO_IDENTITY": "true"}}); err != nil {
+	if f.config, err = env.ParseAsWithOptions[config](env.Options{Environment: settings}); err != nil {
 		t.Fatal(err)
 	}
-	f.config.OrdersURL, f.config.PaymentsURL, f.config.InventoryURL, f.config.ShippingURL, f.config.BFFURL = at("orders"), at("payments"), at("inventory"), at("shipping"), at("bff")
 	f.config.Upstream, f.config.IdentityKey = client.Config{Timeout: 20 * time.Second, Total: time.Minute}, key
 	for _, adapt := range adapt {
 		adapt(&f.config)

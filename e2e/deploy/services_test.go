@@ -40,7 +40,6 @@ func TestEveryServiceIsKnownWhereverServicesAre(t *testing.T) {
 			"go.work":              {"./services/" + name},
 			".env.example":         {prefix + "_DATABASE_PASSWORD=", prefix + "_RABBITMQ_PASSWORD="},
 			"docs/architecture.md": {"| [`" + name + "`](../services/" + name + ")"},
-			"docs/messages.md":     {"`" + name + "."},
 		} {
 			for _, line := range lines {
 				if !strings.Contains(string(read(t, file)), line) {

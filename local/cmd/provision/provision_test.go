@@ -18,7 +18,8 @@ import (
 
 func set(t *testing.T, env map[string]string) {
 	t.Helper()
-	for _, name := range []string{"ORDERS", "PAYMENTS", "INVENTORY", "SHIPPING", "BFF_WEB"} {
+	for _, user := range servers.BrokerUsers() {
+		name := servers.Setting(user.Name)
 		t.Setenv(name+"_DATABASE_PASSWORD", "db-"+name)
 		t.Setenv(name+"_RABBITMQ_PASSWORD", "mq-"+name)
 	}
