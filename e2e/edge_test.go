@@ -93,9 +93,11 @@ func rateLimits(t *testing.T, s *system.System) {
 	c := stories.New(t, world(s))
 	var refused, served atomic.Int64
 	var callers sync.WaitGroup
-	for i := range 8 {
+	// However slow the machine is, at some time bob asks faster than he may.
+	enough := func() bool { return refused.Load() > 0 && served.Load() >= 120 }
+	for i := range 16 {
 		callers.Go(func() {
-			for range 40 {
+			for asked := 0; asked < 20 || asked < 500 && !enough(); asked++ {
 				// To look like many clients behind a proxy helps nobody whom the gateway does not trust.
 				a, err := c.Call("bob", http.MethodGet, "/api/orders", "", "X-Forwarded-For", "10.0.0."+strconv.Itoa(i))
 				switch {
@@ -110,8 +112,8 @@ func rateLimits(t *testing.T, s *system.System) {
 		})
 	}
 	callers.Wait()
-	if served.Load() < 120 || refused.Load() == 0 {
-		t.Errorf("of 320 requests at once %d were served and %d refused; 120 may come at once, and 60 a second", served.Load(), refused.Load())
+	if !enough() {
+		t.Errorf("%d requests were served and %d refused; 120 may come at once, and 60 a second", served.Load(), refused.Load())
 	}
 	c.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders", "")
 	stories.Until(t, "bob is served again", func() bool {

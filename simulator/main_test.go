@@ -148,7 +148,7 @@ func TestASignalStopsItInOrderWhateverItsCallersDo(t *testing.T) {
 	if log, code := p.end(); code != 0 || !strings.HasSuffix(log, "stopped") {
 		t.Errorf("exit code %d, log:\n%s", code, log)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // the answer is withheld for an hour
 		t.Errorf("stopping took %s", took)
 	}
 	if err := <-withheld; !errors.Is(err, syscall.ECONNRESET) {

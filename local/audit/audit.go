@@ -1,4 +1,4 @@
-// Package audit holds the books of Orderflow against each other: the four databases, every queue, and the books of the
+// Package audit holds the books of Orderflow against each other: the services' databases, every queue, and the books of the
 // payment provider, the carrier and the supplier, who share nothing with the system but what was said over HTTP. What it
 // finds is what would be found in court: an order that was accepted and is not there, a card that was charged twice, a
 // parcel that nobody has paid for.

@@ -345,7 +345,10 @@ func TestAStoppedConsumerFinishesWhatItHasInHand(t *testing.T) {
 	v := testkit.NewVhost(t)
 	var got seen
 	inHand, release := make(chan struct{}), make(chan struct{})
-	p, stop := running(t, newBroker(t, v.URL), queue(kind), func(ctx context.Context, batch []bus.Delivery) []error {
+	b := newBroker(t, v.URL)
+	p := b.NewPublisher()
+	testkit.Go(t, p.Run)
+	consumer := b.NewConsumer(queue(kind), p, func(ctx context.Context, batch []bus.Delivery) []error {
 		close(inHand)
 		<-release
 		if ctx.Err() != nil {
@@ -354,11 +357,18 @@ func TestAStoppedConsumerFinishesWhatItHasInHand(t *testing.T) {
 		got.add(batch)
 		return make([]error, len(batch))
 	})
+	life, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- consumer.Run(life) }()
+	testkit.Until(t, "the broker is connected", b.Connected)
 	publish(t, p, message(`1`))
 	<-inHand
 	publish(t, p, message(`2`))
-	go func() { time.Sleep(100 * time.Millisecond); close(release) }() // after stop has begun
 	stop()
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if got.count() != 1 {
 		t.Fatalf("%d messages handled, want the one in hand", got.count())
 	}
@@ -384,7 +394,7 @@ func TestABlockedBrokerIsNotPublishedTo(t *testing.T) {
 			t.Fatalf("published to a blocked broker: %v", err)
 		}
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > time.Minute { // one that waits, waits for 10 s
 		t.Errorf("a thousand refusals took %s: they should not wait", took)
 	}
 	if !b.Connected() {

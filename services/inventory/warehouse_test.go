@@ -64,7 +64,7 @@ func newFixture(t *testing.T, products ...product) *fixture {
 
 func (f *fixture) newReplica(db *postgres.DB) *replica {
 	log := testkit.Log(f.T)
-	cfg := client.Config{Timeout: 300 * time.Millisecond, Retries: -1, BreakerDelay: 50 * time.Millisecond}
+	cfg := client.Config{Timeout: 3 * time.Second, Retries: -1, BreakerDelay: 50 * time.Millisecond}
 	w := newWarehouse(db, log, newSupplier(client.URLs{f.factory.URL}, cfg, log))
 	in := inbox.New(db, log, w.handlers()...)
 	in.Before(w.lock)

@@ -14,8 +14,11 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
+// answerWithin is how long a provider may take. Nothing but an answer that never comes should take as long on a slow machine.
+const answerWithin = 3 * time.Second
+
 func httpProviderAt(t *testing.T, url string) *httpProvider {
-	return newHTTPProvider(providerSettings{URLs: client.URLs{url}, Timeout: 300 * time.Millisecond, Slots: 8}, testkit.Log(t))
+	return newHTTPProvider(providerSettings{URLs: client.URLs{url}, Timeout: answerWithin, Slots: 8}, testkit.Log(t))
 }
 
 // What payments relies on. The fake must do it as the real client with a provider does.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -46,7 +47,13 @@ func newFakeCarrier(t *testing.T) *fakeCarrier {
 				status, body = act(r)
 			})
 			if fault != nil {
-				if bad := fault(call, work); bad != 0 {
+				bad := fault(call, work)
+				if bad == silence {
+					_, _ = io.Copy(io.Discard, r.Body) // else the server would not notice that the caller has gone
+					<-r.Context().Done()
+					return
+				}
+				if bad != 0 {
 					w.WriteHeader(bad)
 					return
 				}
@@ -162,13 +169,16 @@ func (f *fakeCarrier) status(orderID string) status {
 
 // The ways in which a call can go wrong.
 var (
-	badMoment = func(string, func()) int { return 503 }                                           // nothing is done
-	proxyDown = func(_ string, act func()) int { act(); return 502 }                              // done, and nobody knows
-	reset     = func(_ string, act func()) int { act(); panic(http.ErrAbortHandler) }             // likewise
-	timeout   = func(_ string, act func()) int { act(); time.Sleep(2 * callTimeout); return 200 } // likewise
+	badMoment = func(string, func()) int { return 503 }                               // nothing is done
+	proxyDown = func(_ string, act func()) int { act(); return 502 }                  // done, and nobody knows
+	reset     = func(_ string, act func()) int { act(); panic(http.ErrAbortHandler) } // likewise
+	timeout   = func(_ string, act func()) int { act(); return silence }              // likewise
 )
 
-const callTimeout = 250 * time.Millisecond
+const (
+	silence     = -1              // instead of a status: no answer
+	callTimeout = 3 * time.Second // nothing but silence should take as long on a slow machine
+)
 
 func (f *fakeCarrier) client(t *testing.T) *httpCarrier {
 	return newHTTPCarrier(carrierSettings{URLs: client.URLs{f.URL + "/carrier"}, Timeout: callTimeout, Slots: 8}, testkit.Log(t))

@@ -37,7 +37,7 @@ func TestTheProgram(t *testing.T) {
 	t.Cleanup(func() { stopMetrics(context.Background()) })
 	cfg := config{
 		Addr: addr, Poll: pace{Every: 50 * time.Millisecond, Most: time.Second},
-		Carrier:      carrierSettings{URLs: client.URLs{carrier.URL + "/carrier"}, Timeout: time.Second, Slots: 8},
+		Carrier:      carrierSettings{URLs: client.URLs{carrier.URL + "/carrier"}, Timeout: callTimeout, Slots: 8},
 		Dependencies: service.Dependencies{DatabaseURL: testkit.DatabaseURL(t), RabbitMQURL: v.URL},
 		Trust:        identity.Trust{JWKSURL: "http://127.0.0.1:1/jwks.json"},
 	}
