@@ -66,7 +66,7 @@ func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
 			t.Errorf("%s: %s", s.title, wrong)
 		}
 		if report, err := shell("make -s audit WAIT=2m"); err != nil {
-			t.Errorf("%s leaves the books like this: %v\n%s", s.title, err, report)
+			t.Fatalf("%s leaves the books like this: %v\n%s", s.title, err, report)
 		}
 	}
 }
