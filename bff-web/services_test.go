@@ -17,9 +17,7 @@ func TestTheConsoleShowsEveryServiceThatHasAnAddress(t *testing.T) {
 	for _, s := range f.site.services {
 		shown = append(shown, s.name)
 	}
-	settings := reflect.TypeFor[config]()
-	for i := range settings.NumField() {
-		field := settings.Field(i)
+	for field := range reflect.TypeFor[config]().Fields() {
 		name := strings.ToLower(strings.TrimSuffix(field.Tag.Get("env"), "_URL"))
 		if field.Type != reflect.TypeFor[client.URLs]() || strings.HasPrefix(name, "gateway") {
 			continue

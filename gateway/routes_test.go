@@ -88,9 +88,7 @@ func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
 func TestTheDeadLettersOfEveryServiceThatHasAnAddressAreRouted(t *testing.T) {
 	t.Parallel()
 	services := config{}.services()
-	settings := reflect.TypeFor[config]()
-	for i := range settings.NumField() {
-		field := settings.Field(i)
+	for field := range reflect.TypeFor[config]().Fields() {
 		if field.Type != reflect.TypeFor[client.URLs]() || field.Name == "BFFURL" {
 			continue
 		}
