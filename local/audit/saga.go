@@ -12,7 +12,7 @@ import (
 // It is read from the diagram in docs/saga.md. A table of our own would be a second truth, and services/orders, which has
 // the first one, cannot be imported; but a test of orders keeps the document equal to the table. Whoever changes the saga
 // has to draw it anew, and the auditor knows. A way that is taken out of the table stays in the document, as orders have gone
-// it: an order may go the ways of all releases (docs/adr/0037).
+// it: an order may go the ways of all releases (docs/adr/0034).
 type Saga struct {
 	Start []string
 	Final []string

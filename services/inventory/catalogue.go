@@ -30,7 +30,7 @@ func (p product) changed() messages.Message {
 }
 
 // edition names what an operator has decided about a product: the part of its tag that If-Match goes by. The rest changes with
-// each order, and an edit that had to be made between two of them would never be (docs/adr/0032).
+// each order, and an edit that had to be made between two of them would never be (docs/adr/0030).
 func (p product) edition() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %s %d %d", p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity))
 	return hex.EncodeToString(sum[:8])

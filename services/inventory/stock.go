@@ -22,7 +22,7 @@ type stock struct {
 // kept is how many of the units on the shelf are kept for those who wait. What is on order comes to them first, so only what
 // is missing there is kept for them from the beginning; of what comes later everything is, until they have enough. So others
 // can have what nobody would gain from, and nobody waits for longer than until all has come that was on order, for
-// him as well, when he began to wait: docs/adr/0036.
+// him as well, when he began to wait: docs/adr/0033.
 func (s stock) kept() int {
 	return min(max(s.Kept, s.Backordered-s.OnOrder), s.Available, s.Backordered)
 }

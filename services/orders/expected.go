@@ -13,7 +13,7 @@ var expectedForm = regexp.MustCompile(`^([0-9]{1,18}) ([A-Z]{3})$`)
 
 // expectedTotal reads what an order costs as far as its customer knows, or nil. It is a condition of the request, as
 // If-Match is one, and no part of the order: somebody who sends the order again may have seen another price since, and gets the
-// same order all the same. And a replica of a release that does not know the header ignores it (ADR 0034).
+// same order all the same. And a replica of a release that does not know the header ignores it (ADR 0032).
 func expectedTotal(r *http.Request) (*messages.Money, error) {
 	values := r.Header.Values("Expected-Total")
 	if len(values) == 0 {
