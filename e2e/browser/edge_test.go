@@ -6,6 +6,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -19,9 +20,11 @@ func TestFormsWorkBehindAProxyThatChangesTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fetchSite bool
+	var fetchSite atomic.Bool
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-		fetchSite = fetchSite || p.In.Method == http.MethodPost && p.In.Header.Get("Sec-Fetch-Site") != ""
+		if p.In.Method == http.MethodPost && p.In.Header.Get("Sec-Fetch-Site") != "" {
+			fetchSite.Store(true)
+		}
 		p.SetURL(gateway)
 		p.SetXForwarded()
 		p.Out.Host = "gateway.internal"
@@ -40,7 +43,7 @@ func TestFormsWorkBehindAProxyThatChangesTheHost(t *testing.T) {
 	if at := get(p, chromedp.Location()); !strings.HasPrefix(at, shop) {
 		t.Errorf("the browser was led to %s", at)
 	}
-	if fetchSite {
+	if fetchSite.Load() {
 		t.Error("the browser has told from where a form comes in another way, and the test shows nothing")
 	}
 }

@@ -12,14 +12,14 @@ import (
 // hand is what a consumer has in hand in one session.
 type hand struct {
 	*session
-	stuck   []failed  // not acknowledged, since the broker does not take their copies; in the order of their tags
-	due     time.Time // when they are tried again
+	stuck   []transfer // not acknowledged, since the broker does not take their copies; in the order of their tags
+	due     time.Time  // when they are tried again
 	wait    time.Duration
 	missing chan struct{} // told when a queue that they go to may be missing
 }
 
-// failed is a delivery that has to go elsewhere.
-type failed struct {
+// transfer is a delivery that has to go elsewhere.
+type transfer struct {
 	copied envelope
 	tag    uint64
 }
@@ -28,7 +28,7 @@ type failed struct {
 // Only what the broker has confirmed elsewhere may be: a message can be in two places for a moment, never in none. What
 // cannot be moved stays in hand and is in nobody's way, until as many are stuck as the broker gives to a consumer.
 func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs []error) error {
-	var moves []failed
+	var moves []transfer
 	tags := make([]uint64, len(batch))
 	for i, err := range errs {
 		outcome := "done"
@@ -36,7 +36,7 @@ func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs [
 		if err != nil {
 			var e envelope
 			e, outcome = c.queue.move(batch[i], err, time.Now())
-			moves = append(moves, failed{e, tags[i]})
+			moves = append(moves, transfer{e, tags[i]})
 			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
 				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
 		}
@@ -75,7 +75,7 @@ func (c *Consumer) moveStuck(ctx context.Context, h *hand) error {
 }
 
 // move publishes copies and returns those that the broker has not taken.
-func (c *Consumer) move(ctx context.Context, all []failed) (left []failed) {
+func (c *Consumer) move(ctx context.Context, all []transfer) (left []transfer) {
 	var last error
 	for part := range slices.Chunk(all, MaxBatch) {
 		copies := make([]envelope, len(part))
@@ -117,7 +117,7 @@ func (h *hand) acknowledge(tags []uint64) error {
 		return ack(h.session, tags[len(tags)-1], true)
 	}
 	for _, tag := range tags {
-		if slices.ContainsFunc(h.stuck, func(f failed) bool { return f.tag == tag }) {
+		if slices.ContainsFunc(h.stuck, func(f transfer) bool { return f.tag == tag }) {
 			continue
 		}
 		if err := ack(h.session, tag, false); err != nil {

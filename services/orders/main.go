@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -53,6 +52,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	relay := outbox.NewRelay(db, publisher, name, p.Log)
 
 	s := newShop(db, p.Log, cfg.Patience)
+	_ = s.ready(ctx) // the first look at the catalogue, while nothing arrives; probes come again
 	in := inbox.New(db, p.Log, s.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
@@ -81,7 +81,7 @@ type shop struct {
 	patience patience
 	now      func() time.Time
 	started  time.Time
-	stocked  atomic.Bool // there is something to order
+	stock    stocktaking
 	meters   meters
 }
 

@@ -213,6 +213,17 @@ func productsBySKU(ctx context.Context, q querier, skus []string) (found map[str
 	return found, stocked, nil
 }
 
+// countProducts counts the catalogue, up to 1000 products: more tell nothing new, and take time.
+func countProducts(ctx context.Context, q querier) (n int, err error) {
+	rows, err := q.Query(ctx, `
+		SELECT count(*)
+		FROM (SELECT FROM catalogue LIMIT 1000) AS first`)
+	if err != nil {
+		return 0, fmt.Errorf("count catalogue: %w", err)
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+}
+
 // keepProduct takes over a product unless a later version of it has arrived before.
 func keepProduct(ctx context.Context, tx pgx.Tx, m messages.ProductChanged) error {
 	_, err := tx.Exec(ctx, `
