@@ -32,6 +32,7 @@ type config struct {
 
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // tells of changes at once; empty: live tracking asks orders every 2 s
 	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in this process
+	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // of one person
 
 	SessionKey sealKey `env:"SESSION_KEY"` // 32 bytes in base64, the same for all replicas; empty: a new one at each start
 	DemoSecret string  `env:"DEMO_SECRET"` // of the gateway's demo clients; empty: nobody can sign in as one
@@ -115,7 +116,7 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		gateway: connect("gateway", cfg.GatewayURL),
 		feed:    newFeed(),
 		shelf:   newShelf(),
-		streams: newStreams(cfg.StreamsMost),
+		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
 	}
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.services() {

@@ -10,12 +10,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// streamsOfOne is how many streams one person may have open here. A browser needs one for all its pages.
-const streamsOfOne = 100
-
 // streams are the open streams of this process.
 type streams struct {
 	most   int
+	each   int // of one person: a browser needs one for all its pages
 	ending context.Context
 	end    context.CancelFunc
 
@@ -24,9 +22,9 @@ type streams struct {
 	of   map[string]int // by the person who reads them
 }
 
-func newStreams(most int) *streams {
+func newStreams(most, each int) *streams {
 	ending, end := context.WithCancel(context.Background())
-	s := &streams{most: most, ending: ending, end: end, of: map[string]int{}}
+	s := &streams{most: most, each: each, ending: ending, end: end, of: map[string]int{}}
 	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // a constant name cannot be wrong
 		metric.WithDescription("Open streams of live tracking."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -49,8 +47,8 @@ func (s *streams) enter(who string) (leave func(), err error) {
 	switch {
 	case s.open >= s.most || s.ending.Err() != nil:
 		return nil, fault.New(fault.Unavailable, "too many follow their orders here").After(5 * time.Second)
-	case s.of[who] >= streamsOfOne:
-		return nil, fault.New(fault.TooMany, "you have %d streams open already", streamsOfOne).After(5 * time.Second)
+	case s.of[who] >= s.each:
+		return nil, fault.New(fault.TooMany, "you have %d streams open already", s.each).After(5 * time.Second)
 	}
 	s.open++
 	s.of[who]++

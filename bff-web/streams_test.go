@@ -76,7 +76,8 @@ func TestHEADOnAStreamEndsAtOnce(t *testing.T) {
 
 func TestOnePersonCannotTakeAllStreams(t *testing.T) {
 	t.Parallel()
-	s := newStreams(10 * streamsOfOne)
+	const streamsOfOne = 100
+	s := newStreams(1000, streamsOfOne)
 	var leave func()
 	for range streamsOfOne {
 		var err error

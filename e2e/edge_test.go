@@ -22,6 +22,7 @@ func TestTheEdge(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]int{"bff-web": 3}, map[string][]string{
 		"gateway":   {"RATE_PER_CALLER=60", "RATE_PER_ADDRESS=5000", "STREAMS=2100", "STREAMS_PER_ADDRESS=2050"},
+		"bff-web":   {"STREAMS_EACH=2000"},
 		"simulator": settings["simulator"],
 		"orders":    settings["orders"],
 	})
