@@ -12,7 +12,7 @@ import (
 // among them, for the product of everything does not fit into a test. Ends are how orders end there, in all ways.
 var worlds = []struct{ name, flags, ends string }{
 	{"a customer who changes his mind", "", everyEnd},
-	{"a payment provider that fails", providerFails, everyEnd},
+	{"a payment provider that fails", providerFails, everyEnd + returned},
 	{"a carrier that fails", carrierFails, everyEnd},
 	{"an order that waits for new stock", "-units 0 -to-come 1 -may-wait", everyEnd},
 	{"no stock", "-units 0", "cancelled:customer_request,cancelled:expired,cancelled:out_of_stock"},
@@ -21,11 +21,14 @@ var worlds = []struct{ name, flags, ends string }{
 // everyEnd is how an order ends for which there is stock.
 const everyEnd = "delivered,cancelled:customer_request,cancelled:expired,cancelled:payment_declined,cancelled:undeliverable"
 
+// returned is how it also ends when somebody at the provider may give its money back.
+const returned = ",cancelled:payment_returned"
+
 // larger worlds are explored with INTERLEAVINGS=large, which takes minutes and some gigabytes.
 var larger = []struct{ name, flags, ends string }{
-	{"a provider that fails, tracking included", providerFails + " -whole", everyEnd},
+	{"a provider that fails, tracking included", providerFails + " -whole", everyEnd + returned},
 	{"a carrier that fails, tracking included", carrierFails + " -whole", everyEnd},
-	{"a provider and a carrier that fail", providerFails + " " + carrierFails + " -most 12000000", everyEnd},
+	{"a provider and a carrier that fail", providerFails + " " + carrierFails + " -most 12000000", everyEnd + returned},
 	{"two orders for one unit", "-patient -happy -orders 2", "delivered,cancelled:customer_request,cancelled:out_of_stock"},
 	{"two orders that wait for one unit", "-patient -happy -orders 2 -may-wait -most 12000000", "delivered,cancelled:customer_request"},
 }
