@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -133,6 +134,20 @@ func (c *carrier) track(r *http.Request) answer {
 		return noShipment(r)
 	}
 	return ok(s.at(c.now()))
+}
+
+// setPace is how fast shipments are that are arranged from now on. They can be cancelled for as long as one stage takes.
+func (c *carrier) setPace(r *http.Request) answer {
+	var to struct {
+		Pace *duration `json:"pace"`
+	}
+	in := json.NewDecoder(r.Body)
+	in.DisallowUnknownFields()
+	if err := decode(in, &to); err != nil || to.Pace == nil {
+		return invalid(`a pace is {"pace": "8s"}`)
+	}
+	c.pace = *to.Pace
+	return ok(to)
 }
 
 func noShipment(r *http.Request) answer {

@@ -187,3 +187,21 @@ func TestNobodySeesAParcelBothDispatchedAndCancelled(t *testing.T) {
 		t.Errorf("%d of %d were cancelled: there was no race", cancelled, parcels)
 	}
 }
+
+func TestAPaceIsOfParcelsFromNowOn(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	s := start(t, clock.now, config{CarrierPace: duration(pace)})
+	for _, body := range []string{``, `{}`, `{"pace":-1}`, `{"pace":"-1s"}`, `{"pace":"soon"}`, `{"speed":"1s"}`, `{"pace":"1s"} {}`} {
+		s.want(s.do("PUT", "/carrier/pace", "", body), 422, "invalid")
+	}
+	s.post("/carrier/shipments", "before", parcelTo("10115", "DE"))
+	s.want(s.do("PUT", "/carrier/pace", "", `{"pace":"1h"}`), 200, "")
+	s.post("/carrier/shipments", "after", parcelTo("10115", "DE"))
+	clock.advance(3 * pace)
+	for key, stages := range map[string]int{"before": 4, "after": 1} {
+		if got := items[tracked](t, s.get("/carrier/shipments?key="+key))[0]; len(got.Stages) != stages {
+			t.Errorf("%s: %v", key, stagesOf(got))
+		}
+	}
+}

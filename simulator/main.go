@@ -32,7 +32,7 @@ type config struct {
 	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between going unready and refusing connections
 	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long tok_timeout keeps its caller waiting
-	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"2s"`           // from each stage of a shipment to the next; 0: all at once
+	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // from each stage of a shipment to the next; 0: all at once
 	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
 	Faults       faults     // at the start; PUT /faults changes them
 }

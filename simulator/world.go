@@ -75,6 +75,7 @@ func (w *world) routes() http.Handler {
 	mux.Handle("GET /carrier/shipments/{tracking_number}", carrier(w.carrier.track))
 	mux.Handle("GET /carrier/journal", carrier(w.carrier.page))
 	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
+	mux.Handle("PUT /carrier/pace", serve(func(r *http.Request) answer { return w.decide(r, w.carrier.setPace) }))
 
 	mux.Handle("POST /supplier/orders", supplier(keyed(w.supplier.order)))
 	mux.Handle("GET /supplier/orders", supplier(byKey(w.supplier.supplyByKey)))

@@ -166,7 +166,7 @@ func (n *Narrator) Invitation(gateway string) {
 
   A token:     TOKEN=$(curl -s %[1]s/oauth/token -d grant_type=client_credentials -d client_id=alice -d client_secret=demo | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   Products:    curl -s %[1]s/api/products
-  An order:    curl -si %[1]s/api/orders -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%%s%%N)" -H 'Content-Type: application/json' \
+  An order:    curl -si %[1]s/api/orders -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%%s)" -H 'Content-Type: application/json' \
                  -d '{"lines":[{"sku":"%[2]s","quantity":1}],"payment_method":"tok_visa","shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"}}'
   Where is it: curl -s %[1]s/api/orders/ID/tracking -H "Authorization: Bearer $TOKEN"
   Live:        curl -sN %[1]s/api/orders/ID/tracking -H "Authorization: Bearer $TOKEN" -H 'Accept: text/event-stream'

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/demo"
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/system"
 )
@@ -51,6 +54,9 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 		narrator.Say("\n%v\nlogs are in %s", err, filepath.Join(dir, "logs"))
 	}
 	if !once && ctx.Err() == nil {
+		if err := calm(ctx, sys); err != nil {
+			narrator.Say("\nthe carrier stays in a hurry: %v", err)
+		}
 		narrator.Invitation(browserURL(sys.GatewayURL))
 		narrator.Say("\nCtrl-C ends the system and removes its data; `make up` starts one that keeps it.")
 		<-ctx.Done()
@@ -61,6 +67,28 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 	}
 	if err != nil {
 		return exitCode(1) // all is said
+	}
+	return nil
+}
+
+// calm gives the visitor time to cancel an order: from now on the carrier is as slow as it is by itself.
+func calm(ctx context.Context, sys *system.System) error {
+	if os.Getenv("CARRIER_PACE") != "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, sys.SimulatorURL+"/carrier/pace", strings.NewReader(`{"pace":"8s"}`))
+	if err != nil {
+		return err
+	}
+	answer, err := direct.Client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // nothing more is read of it
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
 	}
 	return nil
 }
