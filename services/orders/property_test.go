@@ -44,7 +44,7 @@ func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 				saw("a person is told")
 			}
 		})
-	}, "delivered", "out_of_stock", "payment_declined", "undeliverable", "customer_request", "expired", "a person is told")
+	}, "delivered", "out_of_stock", "payment_declined", "payment_returned", "undeliverable", "customer_request", "expired", "a person is told")
 }
 
 // live plays a life to its end.
