@@ -226,7 +226,8 @@ func (w *world) judge() {
 	if w.gaveUp && strings.HasSuffix(said, "declined card_declined") { // a payment that is asked for again is told so again
 		answer = "declined card_declined"
 	}
-	if !strings.HasSuffix(said, answer) || w.gaveUp != strings.Contains(said, "refunded") || strings.Contains(said, "declined") && w.card != "tok_declined" {
+	refunds := w.gaveUp || w.byHand > 0 && w.payment.Status == refunded
+	if !strings.HasSuffix(said, answer) || refunds != strings.Contains(said, "refunded") || strings.Contains(said, "declined") && w.card != "tok_declined" {
 		w.t.Fatalf("said %s, want %s in the end", said, answer)
 	}
 }
