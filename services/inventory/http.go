@@ -38,7 +38,7 @@ type productBody struct {
 	Image           string         `json:"image"`
 	Price           messages.Money `json:"price"`
 	Available       int            `json:"available"`     // what can still be ordered
-	Backorderable   bool           `json:"backorderable"` // an order can wait for it when it is sold out: more will come
+	Backorderable   bool           `json:"backorderable"` // an order can wait for more of it than that: more will come
 	ReorderPoint    int            `json:"reorder_point"`
 	ReorderQuantity int            `json:"reorder_quantity"`
 }
@@ -46,7 +46,7 @@ type productBody struct {
 func bodyOf(p product) productBody {
 	return productBody{
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
-		Available: p.Stock.free(), Backorderable: p.Stock.comes(1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
+		Available: p.Stock.free(), Backorderable: p.Stock.comes(p.Stock.free()+1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
 	}
 }
 

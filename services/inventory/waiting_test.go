@@ -15,6 +15,10 @@ func TestWhatIsNeverReorderedIsNotWaitedForAndNotKept(t *testing.T) {
 		t.Errorf("bob %s, alice %s, sent %s", f.status(bob), f.status(alice), f.sent(bob))
 	}
 	f.want("PRINT", 3, 2, 0, 0)
+	var left productBody
+	if f.call(http.MethodGet, "/api/products/PRINT", "").into(t, &left); left.Available != 3 || left.Backorderable {
+		t.Errorf("more than is left of it would be waited for: %+v", left)
+	}
 	f.receive(reserve(newOrder(), "PRINT", 3), reserve(newOrder(), "LAMP", 4))
 	for sku, want := range map[string]bool{"PRINT": false, "LAMP": true} {
 		var p productBody
