@@ -362,7 +362,7 @@ func TestWhatAnOperatorHasSettledIsInTheTimeline(t *testing.T) {
 	var seen tracking
 	f.call(http.MethodGet, "/api/orders/"+id+"/tracking", "", f.as("olga")).into(t, &seen)
 	last := seen.Timeline[len(seen.Timeline)-1]
-	if last.Status != releasing || last.What != "settled by the shop: nothing is charged, giving the stock back" || last.hand != (hand{"olga", "repaid by bank transfer"}) {
+	if last.Status != releasing || last.What != "settled by the shop: payment undone, giving the stock back" || last.hand != (hand{"olga", "repaid by bank transfer"}) {
 		t.Errorf("%+v", last)
 	}
 }

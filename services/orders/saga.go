@@ -102,7 +102,7 @@ var moves = []move{
 	{in: withdrawing, on: kind[messages.ShipmentInTransit](), to: shipped, what: "too late to cancel: in transit"},
 	{in: withdrawing, on: kind[messages.ShipmentDelivered](), to: delivered, what: "too late to cancel: delivered"},
 
-	{in: refunding, on: kind[messages.PaymentRefunded](), to: releasing, what: "nothing is charged, giving the stock back"},
+	{in: refunding, on: kind[messages.PaymentRefunded](), to: releasing, what: "payment undone, giving the stock back"},
 
 	{in: releasing, on: kind[messages.StockReleased](), to: cancelled, what: "cancelled"},
 }
