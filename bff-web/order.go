@@ -148,6 +148,7 @@ type orderScreen struct {
 	Seen     int // the seq of the last entry that is shown
 	Stages   []stage
 	Pictures map[string]product
+	Blind    bool            // inventory could not be asked for them
 	Payment  told[backstage] // for operators only
 	Shipment told[backstage]
 	Account  string // why it was turned back, and what has become of the money
@@ -183,12 +184,12 @@ func (s *site) getOrder(c echo.Context) error {
 	at := "/api/orders/" + url.PathEscape(c.Param("id"))
 	var screen orderScreen
 	var all catalogue
-	var missing error
+	var missing, unasked error
 	var asking sync.WaitGroup
 	screen.exact = visitor(c).Operator()
 	asking.Go(func() {
 		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
-			all, _ = s.productsOf(c, screen.Order.skus(linesMost)) // names and pictures are not needed
+			all, unasked = s.productsOf(c, screen.Order.skus(linesMost)) // names and pictures are not needed
 		}
 	})
 	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
@@ -201,7 +202,7 @@ func (s *site) getOrder(c echo.Context) error {
 	if missing != nil {
 		return missing
 	}
-	screen.Pictures = all.bySKU()
+	screen.Pictures, screen.Blind = all.bySKU(), unasked != nil
 	status, timeline := screen.Order.Status, []entry(nil)
 	if screen.Tracking != nil { // it may have been read a moment later
 		status, timeline = screen.Tracking.Status, screen.Tracking.entries()
@@ -242,6 +243,7 @@ func (s *site) getOrders(c echo.Context) error {
 		Items    []order `json:"items"`
 		Next     string  `json:"next_cursor"`
 		Pictures map[string]product
+		Blind    bool // inventory could not be asked for them
 	}
 	path := "/api/orders?limit=20&cursor=" + url.QueryEscape(c.QueryParam("cursor"))
 	if _, err := s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list); err != nil {
@@ -251,7 +253,7 @@ func (s *site) getOrders(c echo.Context) error {
 	for _, o := range list.Items {
 		skus = append(skus, o.skus(picturesMost)...)
 	}
-	all, _ := s.productsOf(c, skus) // pictures are not needed
-	list.Pictures = all.bySKU()
+	all, err := s.productsOf(c, skus) // pictures are not needed
+	list.Pictures, list.Blind = all.bySKU(), err != nil
 	return s.pages.render(c, http.StatusOK, "orders.html", list)
 }

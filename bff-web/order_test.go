@@ -68,6 +68,17 @@ func TestWhatIsMissingFromAPageIsAGap(t *testing.T) {
 	f.as("olga").loads(200, "/operations", "What waits in the queues is", "away", "bff-web")
 }
 
+func TestProductsWithoutPicturesAreNoGap(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("orders", has(map[string]http.HandlerFunc{"/api/orders": says(200, `{"items":[`+oneOrder+`]}`), "/api/orders/1": says(200, oneOrder)}))
+	for _, path := range []string{"/orders", "/orders/1"} { // inventory answers, and has no such product
+		if page := f.as("alice").loads(200, path, "2 × Blue mug"); strings.Contains(page, "Pictures cannot be shown") {
+			t.Errorf("%s: inventory was asked, and the page says that it was not", path)
+		}
+	}
+}
+
 func TestWhatCannotBeSeenIsAPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
