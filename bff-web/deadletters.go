@@ -235,6 +235,7 @@ func (s *site) postDiscard(c echo.Context) error {
 // settle asks the service that a dead letter's id begins with.
 func (s *site) settle(c echo.Context, deed string, in any, done string) error {
 	const list = "/operations/dead-letters"
+	back := sameList(c, list)
 	id := c.Param("id")
 	owner, _, _ := strings.Cut(id, ".")
 	i := slices.IndexFunc(s.services, func(n neighbour) bool { return n.name == owner })
@@ -243,10 +244,10 @@ func (s *site) settle(c echo.Context, deed string, in any, done string) error {
 	}
 	err := tell(c, s.services[i].client, "/api"+list+"/"+url.PathEscape(id)+"/"+deed, "", in, nil)
 	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusNotFound {
-		return seeOther(c, withNotice(c, list, "gone"))
+		return seeOther(c, withNotice(c, back, "gone"))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(c, withNotice(c, list, done))
+	return seeOther(c, withNotice(c, back, done))
 }

@@ -190,6 +190,31 @@ func TestThePageOfDeadLettersSaysWhatItDoesNotKnow(t *testing.T) {
 		`href="/operations/dead-letters?kind=payments.take_payment&amp;queue=payments.commands&amp;reason=delivery_limit"`, "delivery limit", `>299<`, "Older ones", "kind=a%26b", "kind a&amp;b")
 }
 
+func TestWhoSettlesADeadLetterComesBackToTheSameList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const list = "/operations/dead-letters?kind=a%26b&cursor=abc"
+	f.answer("payments", says(200, `{"items":[{"id":"payments.1","kind":"a&b"}],"total":1,"matching":1}`))
+	b := f.as("olga")
+	page := b.loads(200, list)
+	if n := strings.Count(page, `name="back" value="/operations/dead-letters?kind=a%26b&amp;cursor=abc"`); n != 2 {
+		t.Errorf("%d of 2 forms lead back: %s", n, page)
+	}
+	for said, form := range map[string][]string{
+		"back in its queue": {"/replay"}, "was thrown away": {"/discard", "reason", "sent by hand"}, "was faster": {"/replay"},
+	} {
+		f.answer("payments", says(204, ""))
+		if said == "was faster" {
+			f.answer("payments", says(404, `{"status":404}`))
+		}
+		b.posts("/operations/dead-letters/payments.1"+form[0], list, append(form[1:], "back", list)...)
+		f.answer("payments", letters(0))
+		b.loads(200, list, said)
+	}
+	f.answer("payments", says(204, ""))
+	b.posts("/operations/dead-letters/payments.1/replay", "/operations/dead-letters", "back", "https://evil.example/")
+}
+
 func TestDeadLettersAreForOperators(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

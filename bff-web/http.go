@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
@@ -87,3 +88,11 @@ func tell(c echo.Context, to *client.Client, path, key string, in, out any) erro
 
 // seeOther ends every form: the browser loads a page that may be loaded again.
 func seeOther(c echo.Context, path string) error { return c.Redirect(http.StatusSeeOther, path) }
+
+// sameList is the list at path as the form was seen in it: the same filter, the same page.
+func sameList(c echo.Context, path string) string {
+	if _, query, more := strings.Cut(c.FormValue("back"), "?"); more && !strings.ContainsAny(query, "#\r\n") {
+		path += "?" + query
+	}
+	return path
+}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"example.com/orderflow/pkg/fault"
 	"github.com/labstack/echo/v4"
@@ -61,9 +60,5 @@ func (s *site) postStock(c echo.Context) error {
 	if err := tell(c, s.inventory, "/api/products/"+name+"/stock", c.FormValue("key"), map[string]int{"add": add}, nil); err != nil {
 		return err
 	}
-	back := "/operations/stock"
-	if _, query, more := strings.Cut(c.FormValue("back"), "?"); more && !strings.ContainsAny(query, "#\r\n") {
-		back += "?" + query
-	}
-	return seeOther(c, withNotice(c, back, "stocked"))
+	return seeOther(c, withNotice(c, sameList(c, "/operations/stock"), "stocked"))
 }
