@@ -1,11 +1,17 @@
 // Pages that stay true by themselves. Everything works without this file, by loading the page again: all it does is that,
 // without a flicker. A page has a sign (.sign) that says with data-live which order it shows, or with data-every how many
-// seconds it stays fresh; its elements with data-part are what a fresh copy replaces.
+// seconds it stays fresh; its elements with data-part are what a fresh copy replaces. A part in which somebody is typing stays
+// as it is, and is replaced afterwards.
 
 const reachable = "a, button, input, summary, [tabindex]";
 const sign = document.querySelector(".sign");
 
+const inputs = "input:not([type=hidden]), select, textarea";
+const changed = (e) => (e.options ? e.selectedIndex !== Math.max(0, [...e.options].findIndex((o) => o.defaultSelected)) : e.value !== e.defaultValue);
+const typing = (part) => [...part.querySelectorAll(inputs)].some((e) => e === document.activeElement || changed(e));
+
 let loading = null;
+let late = false; // a part is older than the rest of the page: somebody was typing in it
 
 async function load() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
@@ -13,12 +19,17 @@ async function load() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (answer.redirected) return fresh; // the session is over: what is shown stays, and ages
   inTheReadersZone(fresh); // before it is compared
+  late = false;
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = fresh.getElementById(part.id);
     if (!now) continue;
     const open = [...part.querySelectorAll("details")].map((d) => d.open);
     now.querySelectorAll("details").forEach((d, i) => { d.open = open[i] ?? d.open; });
     if (now.innerHTML === part.innerHTML) continue;
+    if (typing(part)) {
+      late = true;
+      continue;
+    }
     const at = [...part.querySelectorAll(reachable)].indexOf(document.activeElement);
     part.replaceChildren(...now.childNodes);
     if (at >= 0) part.querySelectorAll(reachable)[at]?.focus();
@@ -109,6 +120,9 @@ function stayTrue() {
   addEventListener("focus", awake);
   addEventListener("online", awake);
   document.addEventListener("visibilitychange", awake);
+  document.addEventListener("focusout", () => setTimeout(() => { // once the next element has the focus
+    if (late && ![...document.querySelectorAll("[data-part]")].some(typing)) look();
+  }));
   addEventListener("offline", () => following() && show("offline"));
   addEventListener("pagehide", () => say({}));
   addEventListener("pageshow", (shown) => shown.persisted && location.reload()); // from the back button's memory
