@@ -182,7 +182,7 @@ func TestACartAdvisesWhatHelps(t *testing.T) {
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
 	for product, want := range map[string]string{
-		"PEN": "Only 2 in stock, and no more will come", "NIB": "Sold out, and no more will come: please remove it",
+		"PEN": "Only 2 left, and no more will come", "NIB": "Sold out, and no more will come: please remove it",
 		"INK": "Sold out for now: allow to wait", "GONE": "No longer for sale",
 	} {
 		b := f.as("alice")

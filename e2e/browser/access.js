@@ -25,7 +25,7 @@
   for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push(`two elements have the id ${id}`);
   for (const e of document.querySelectorAll("[aria-describedby], [aria-labelledby]")) {
     const to = e.getAttribute("aria-describedby") ?? e.getAttribute("aria-labelledby");
-    if (!document.getElementById(to)) tell(e, "a description that is not there");
+    if (to.split(" ").some((id) => !document.getElementById(id))) tell(e, "a description that is not there");
   }
   for (const e of document.querySelectorAll("main button, main input:not([type=hidden], [type=radio], [type=checkbox])")) {
     const { width, height } = e.getBoundingClientRect();
