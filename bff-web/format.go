@@ -12,7 +12,7 @@ import (
 var labels = map[string]string{
 	"placed": "Placed", "backordered": "Waiting for stock", "reserved": "Reserved", "paid": "Paid", "shipped": "On its way", "delivered": "Delivered",
 	"withdrawing": "Calling the parcel back", "refunding": "Undoing the payment", "releasing": "Closing the order", "cancelled": "Cancelled",
-	"requested": "Asked for", "taken": "Paid", "declined": "Declined", "refunded": "Refunded",
+	"requested": "Asked for", "taken": "Paid", "declined": "Declined", "refunded": "Refunded", "withdrawn": "Withdrawn",
 	"arranged": "Arranged with the carrier", "dispatched": "Handed over", "in_transit": "In transit", "failed": "Could not be delivered",
 }
 
