@@ -91,6 +91,27 @@ func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 	p.mu.Unlock()
 }
 
+// What an operator types is not taken away by the news of the order. What was left out is shown when they have done. It
+// stops what the other tests use, so it is over before they go on.
+func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
+	p, q := open(t, wide), open(t, wide)
+	p.signIn("Alice", "/")
+	each(t, "shipping", (*system.Part).Stop) // so that the order waits for us
+	p.buy("Folding", "tok_visa")
+	p.becomes("Paid")
+	q.signIn("Olga", p.path())
+	q.says("Live: what changes")
+	q.do(chromedp.Click(chromedp.CSS(".confirm summary")), chromedp.SendKeys(chromedp.CSS(".confirm input"), "by pho"))
+	each(t, "shipping", func(r *system.Part) error { return r.Start(t.Context()) })
+	q.becomes("Delivered")
+	q.do(chromedp.SendKeys(chromedp.CSS(".confirm input"), "ne"))
+	if typed := get(q, chromedp.Evaluate[string](`document.querySelector(".confirm input").value`)); typed != "by phone" {
+		t.Errorf("of what was typed is left %q", typed)
+	}
+	q.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.value = ""; document.activeElement.blur()`))
+	q.holds("the rest of the news", `!document.querySelector(".confirm") && document.querySelector("#facts").innerText.includes("Delivered")`)
+}
+
 // each does something with both replicas.
 func each(t *testing.T, program string, do func(*system.Part) error) {
 	t.Helper()
