@@ -172,7 +172,7 @@ func (in *Inbox) open(d bus.Delivery) (letter, error) {
 		return letter{}, err
 	}
 	if content.Subject() == "" {
-		return letter{}, fmt.Errorf("a %s that is about nothing", d.Kind)
+		return letter{}, fmt.Errorf("invalid %s: it is about nothing", d.Kind)
 	}
 	if v, ok := content.(messages.Validator); ok {
 		if err := v.Validate(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -73,7 +74,14 @@ func misfit(err error) error {
 	if what == "whole number" && e.JSONKind == jsontext.KindNumber {
 		return &Misfit{path(e.JSONPointer), "is not a whole number, or is too large"}
 	}
-	return &Misfit{path(e.JSONPointer), "is a " + kinds[e.JSONKind] + ", not a " + what}
+	return &Misfit{path(e.JSONPointer), "is " + a(kinds[e.JSONKind]) + ", not " + a(what)}
+}
+
+func a(what string) string {
+	if what[0] == 'o' {
+		return "an " + what
+	}
+	return "a " + what
 }
 
 // path writes a JSON pointer as people do: lines[0].quantity.
@@ -111,8 +119,8 @@ func wanted(e *json.SemanticError) string {
 	case reflect.Map:
 		return "object"
 	case reflect.Struct:
-		if e.JSONKind == jsontext.KindString { // a time, for example
-			return t.String()
+		if t == reflect.TypeFor[time.Time]() {
+			return "time"
 		}
 		return "object"
 	case reflect.Slice, reflect.Array:

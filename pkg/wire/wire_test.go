@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/orderflow/pkg/wire"
 )
@@ -90,6 +91,22 @@ func TestAComplaintQuotesNoValue(t *testing.T) {
 		var o ordering
 		if err := wire.ReadKnown([]byte(text), &o); err == nil || strings.Contains(err.Error(), "4111") {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// It names things as JSON does, and not as our program does inside.
+func TestAComplaintSaysWhatIsThereAndWhatShouldBe(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"lines":["much"]}`: "lines[0]: is a string, not an object", `{"at":"soon"}`: "at: is a string, not a time", `{"fast":{}}`: "fast: is an object, not a boolean",
+	} {
+		var in struct {
+			ordering
+			At time.Time `json:"at"`
+		}
+		if err := wire.ReadKnown([]byte(text), &in); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 }
