@@ -167,9 +167,14 @@ func (o offer) in(currency string) offer {
 	return o
 }
 
+// Gone reports whether something in it is sold no longer: such an order is refused.
+func (o offer) Gone() bool {
+	return slices.ContainsFunc(o.Lines, func(l offered) bool { return l.Gone })
+}
+
 // price is what the whole costs, as far as the catalogue tells; without currency when it does not.
 func (o offer) price() (total messages.Money) {
-	if len(o.Totals) == 1 && !slices.ContainsFunc(o.Lines, func(l offered) bool { return l.Gone }) {
+	if len(o.Totals) == 1 && !o.Gone() {
 		return o.Totals[0]
 	}
 	return total

@@ -188,6 +188,9 @@ func TestACartAdvisesWhatHelps(t *testing.T) {
 		b := f.as("alice")
 		b.posts("/cart", "/cart#"+product, "sku", product, "quantity", "5", "what", "set")
 		b.loads(200, "/cart", want)
+		if page := b.loads(200, "/checkout"); strings.Contains(page, "What it costs is asked") || strings.Contains(page, `remove it from <a href="/cart">`) != (product == "GONE") {
+			t.Errorf("the checkout of %s says %s", product, page)
+		}
 	}
 }
 
