@@ -54,6 +54,7 @@ const pictureMost = 150 << 10
 
 func (p *tab) take(name string) {
 	p.Helper()
+	p.holds("what is in the window is loaded", `[...document.images].every((i) => i.complete && i.naturalWidth > 0 || i.getBoundingClientRect().top > innerHeight)`)
 	png := get(p, chromedp.CaptureScreenshot())
 	if len(png) > pictureMost {
 		p.Errorf("the picture %s has %d bytes", name, len(png))
