@@ -177,6 +177,6 @@ func TestStockHasPagesAndSearch(t *testing.T) {
 	if seen := f.asked("inventory"); seen.URL.RawQuery != "cursor=x&limit=50&q=pen" {
 		t.Errorf("inventory was asked for %s", seen.URL)
 	}
-	b.posts("/operations/stock", "/operations/stock?cursor=x&q=pen", "sku", "PEN", "add", "1", "key", "k", "back", "/operations/stock?cursor=x&q=pen")
-	b.posts("/operations/stock", "/operations/stock", "sku", "PEN", "add", "1", "key", "k", "back", "https://elsewhere.example/")
+	b.posts("/operations/stock", "/operations/stock?cursor=x&q=pen#PEN", "sku", "PEN", "add", "1", "key", "k", "back", "/operations/stock?cursor=x&q=pen")
+	b.posts("/operations/stock", "/operations/stock#PEN", "sku", "PEN", "add", "1", "key", "k", "back", "https://elsewhere.example/")
 }

@@ -32,7 +32,7 @@ var notices = map[string]notice{
 	"discarded":  {Text: "The message was thrown away. Who did it and why was written down."},
 	"gone":       {Text: "Somebody else was faster: that message is no longer here."},
 	"settled":    {Text: "It is settled by your word. Who did it and why was written down."},
-	"stocked":    {Text: "The units are on the shelf."},
+	"stocked":    {Text: "%s: what you have added is on the shelf."},
 	"signed-out": {Text: "You have signed out."},
 	"ended":      {Text: "Your session has ended. Nothing was done: please sign in and try again."},
 	"kept":       {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},

@@ -228,10 +228,12 @@ func TestStockIsShownAndReplenishedOnce(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	})
 	key := keyOf.FindStringSubmatch(page)[1]
-	b.posts("/operations/stock", "/operations/stock", "sku", "PEN", "add", "12", "key", key)
+	b.posts("/operations/stock", "/operations/stock#PEN", "sku", "PEN", "name", "Pen", "add", "12", "key", key)
 	if seen := f.asked("inventory"); got.Add != 12 || seen.URL.Path != "/api/products/PEN/stock" || seen.Header.Get("Idempotency-Key") != key {
 		t.Errorf("%+v, %s", got, seen.URL)
 	}
+	f.answer("inventory", says(200, `{"items":[]}`))
+	b.loads(200, "/operations/stock", "Pen: what you have added is on the shelf.")
 	if answer, _ := b.send(http.MethodPost, "/operations/stock", url.Values{"sku": {"../x"}, "add": {"1"}}); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("%s", answer.Status)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"example.com/orderflow/pkg/fault"
 	"github.com/labstack/echo/v4"
@@ -54,11 +56,12 @@ func (s *site) getStockPage(c echo.Context) error {
 func (s *site) postStock(c echo.Context) error {
 	add, err := strconv.Atoi(c.FormValue("add"))
 	name := c.FormValue("sku")
+	told := clip(cmp.Or(strings.TrimSpace(c.FormValue("name")), name))
 	if err != nil || !sku.MatchString(name) {
 		return fault.New(fault.Invalid, "how many is not a number")
 	}
 	if err := tell(c, s.inventory, "/api/products/"+name+"/stock", c.FormValue("key"), map[string]int{"add": add}, nil); err != nil {
 		return err
 	}
-	return seeOther(c, withNotice(c, sameList(c, "/operations/stock"), "stocked"))
+	return seeOther(c, withNotice(c, sameList(c, "/operations/stock"), "stocked", told)+"#"+name)
 }

@@ -55,7 +55,7 @@ func TestTheConsoleShowsWhatRuns(t *testing.T) {
 	}
 	p.visit("/operations/stock")
 	p.press("Add")
-	p.sees("The units are on the shelf.")
+	p.sees("what you have added is on the shelf")
 }
 
 func TestStockCanBeAddedOnAPhone(t *testing.T) {
@@ -67,7 +67,7 @@ func TestStockCanBeAddedOnAPhone(t *testing.T) {
 		t.Errorf("%d parts of the page are beside the screen", hidden)
 	}
 	p.press("Add")
-	p.sees("The units are on the shelf.")
+	p.sees("what you have added is on the shelf")
 	p.sees("Products with “pencils”.")
 }
 
