@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,8 @@ import (
 // message is the page that says one thing.
 type message struct {
 	Title, Text string
-	Again       int // the page is loaded again after so many seconds; 0: it is not
+	Again       int    // the page is loaded again after so many seconds; 0: it is not
+	Back        string // the page that led here, if it helps to return to it
 }
 
 const againAfter = 10 // seconds
@@ -65,7 +67,7 @@ func (s *site) errorPage(c echo.Context, err error) error {
 	case http.StatusNotFound:
 		return s.notFound(c)
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusConflict:
-		return s.pages.render(c, status, "message.html", message{Title: "That did not work", Text: sentence(reasonOf(err)) + " Nothing was changed. Please go back and try again."})
+		return s.pages.render(c, status, "message.html", message{Title: "That did not work", Text: sentence(reasonOf(err)) + " Nothing was changed. Please go back and try again.", Back: cameFrom(c)})
 	case http.StatusServiceUnavailable:
 		s.log.WarnContext(ctx, "show a page", "route", c.Path(), "error", err)
 		c.Response().Header().Set("Retry-After", strconv.Itoa(againAfter))
@@ -79,6 +81,15 @@ func (s *site) errorPage(c echo.Context, err error) error {
 	}
 	s.log.ErrorContext(ctx, "show a page", "route", c.Path(), "error", err)
 	return s.pages.render(c, http.StatusInternalServerError, "message.html", message{Title: "Something went wrong", Text: "It is our fault and not yours, and we have noted it."})
+}
+
+// cameFrom is the page of ours that a form was on, as the browser says; empty: it does not.
+func cameFrom(c echo.Context) string {
+	u, err := url.Parse(c.Request().Referer())
+	if err != nil || u.Path == "" {
+		return ""
+	}
+	return local(u.RequestURI())
 }
 
 // notFound is a page for browsers and a problem for everybody else.

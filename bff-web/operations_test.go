@@ -234,7 +234,11 @@ func TestStockIsShownAndReplenishedOnce(t *testing.T) {
 	}
 	f.answer("inventory", says(200, `{"items":[]}`))
 	b.loads(200, "/operations/stock", "Pen: what you have added is on the shelf.")
-	if answer, _ := b.send(http.MethodPost, "/operations/stock", url.Values{"sku": {"../x"}, "add": {"1"}}); answer.StatusCode != http.StatusBadRequest {
-		t.Errorf("%s", answer.Status)
+	for from, to := range map[string]string{f.url + "/operations/stock?q=pen": "/operations/stock?q=pen", "https://evil.example//x.example/": "/", "": "/"} {
+		b.headers["Referer"] = from
+		answer, page := b.send(http.MethodPost, "/operations/stock", url.Values{"sku": {"../x"}, "add": {"1"}})
+		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(page, `<a class="button" href="`+to+`">`) {
+			t.Errorf("%s leads back from %q to %s", answer.Status, from, page)
+		}
 	}
 }
