@@ -46,7 +46,7 @@ type productBody struct {
 func bodyOf(p product) productBody {
 	return productBody{
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
-		Available: p.Stock.free(), Backorderable: p.Stock.comes(p.Stock.free()+1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
+		Available: p.Stock.free(), Backorderable: p.Stock.comes(p.Stock.free() + 1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
 	}
 }
 
