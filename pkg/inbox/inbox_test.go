@@ -149,7 +149,7 @@ func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
 func TestWhenTheDatabaseIsAwayMessagesAreHeldAndNotBlamed(t *testing.T) {
 	t.Parallel()
 	p := testkit.PrivatePostgres(t)
-	db, err := postgres.Open(t.Context(), p.URL, "test")
+	db, err := postgres.Open(t.Context(), p.URL, "test", testkit.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}

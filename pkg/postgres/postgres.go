@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ const (
 	connLifeJitter  = 5 * time.Minute
 	txAttempts      = 3
 	startupInterval = 500 * time.Millisecond
+	startupTold     = 5 * time.Second // a program that waits says what for, and not with each attempt
 
 	// A time is UTC, whatever TZ, PGTZ and the database's own setting say. pgx reads it at the program's place unless it is told.
 	sessionTime = `SET timezone = 'UTC';`
@@ -44,9 +46,9 @@ type DB struct {
 	onCommit []func()
 }
 
-// Open returns a pool of connections to url once the server answers, however long that takes: it tries until ctx ends.
-// A url that cannot be read is an error at once.
-func Open(ctx context.Context, url, service string) (*DB, error) {
+// Open returns a pool of connections to url once the server lets the service in, however long that takes: it tries until ctx
+// ends, and logs now and then what it waits for. A url that cannot be read is an error at once.
+func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL URL: %w", err)
@@ -84,10 +86,14 @@ func Open(ctx context.Context, url, service string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pool: %w", err)
 	}
-	for {
+	for begun, told := time.Now(), (time.Time{}); ; {
 		err := pool.Ping(ctx)
 		if err == nil {
 			return &DB{Pool: pool}, nil
+		}
+		if ctx.Err() == nil && time.Since(told) >= startupTold {
+			told = time.Now()
+			log.WarnContext(ctx, "cannot begin without PostgreSQL, trying again", "error", err, "for", told.Sub(begun).Round(time.Second))
 		}
 		select {
 		case <-time.After(startupInterval):

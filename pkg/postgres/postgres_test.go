@@ -30,7 +30,7 @@ func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			db, err := postgres.Open(t.Context(), url, "test")
+			db, err := postgres.Open(t.Context(), url, "test", testkit.Log(t))
 			if err != nil {
 				t.Error(err)
 				return
@@ -79,7 +79,7 @@ func TestATransactionThatLostADeadlockIsRunAgain(t *testing.T) {
 func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 	t.Parallel()
 	p := testkit.PrivatePostgres(t)
-	db, err := postgres.Open(t.Context(), p.URL, "test")
+	db, err := postgres.Open(t.Context(), p.URL, "test", testkit.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestTheServerWaitsForAClientOnlySoLong(t *testing.T) {
 	t.Parallel()
 	url := testkit.DatabaseURL(t)
 	for query, want := range map[string]string{"": "25s", "&idle_in_transaction_session_timeout=90s": "90s"} {
-		db, err := postgres.Open(t.Context(), url+query, "test")
+		db, err := postgres.Open(t.Context(), url+query, "test", testkit.Log(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestTheServerWaitsForAClientOnlySoLong(t *testing.T) {
 
 func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&idle_in_transaction_session_timeout=200ms", "test")
+	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&idle_in_transaction_session_timeout=200ms", "test", testkit.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
 	// Two services, one of which is so quiet that only its relay writes.
 	var pools [2]*postgres.DB
 	for i := range pools {
-		if pools[i], err = postgres.Open(t.Context(), servers.EitherOf(old, next).URL, "test"); err != nil {
+		if pools[i], err = postgres.Open(t.Context(), servers.EitherOf(old, next).URL, "test", testkit.Log(t)); err != nil {
 			t.Fatal(err)
 		}
 		defer pools[i].Close()
@@ -283,7 +283,7 @@ func TestATimeIsReadAsUTCWhereverTheProgramRuns(t *testing.T) {
 	} else {
 		url += "?timezone=Asia/Tokyo"
 	}
-	db, err := postgres.Open(t.Context(), url, "test")
+	db, err := postgres.Open(t.Context(), url, "test", testkit.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}

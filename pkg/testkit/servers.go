@@ -136,7 +136,7 @@ func AsAdministrator(t *testing.T, statement string) {
 // DB makes a database with these parts of a schema.
 func DB(t *testing.T, parts ...postgres.Migrations) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), DatabaseURL(t), "test")
+	db, err := postgres.Open(t.Context(), DatabaseURL(t), "test", Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}

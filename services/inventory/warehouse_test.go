@@ -74,7 +74,7 @@ func (f *fixture) newReplica(db *postgres.DB) *replica {
 // another starts a further replica on the same database.
 func (f *fixture) another() *replica {
 	f.Helper()
-	db, err := postgres.Open(f.Context(), f.db.Config().ConnString(), "test")
+	db, err := postgres.Open(f.Context(), f.db.Config().ConnString(), "test", testkit.Log(f.T))
 	if err != nil {
 		f.Fatal(err)
 	}

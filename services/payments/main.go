@@ -34,7 +34,7 @@ type config struct {
 func main() { service.Main(name, run) }
 
 func run(ctx context.Context, p *service.Program, cfg config) error {
-	db, err := postgres.Open(ctx, cfg.DatabaseURL, name)
+	db, err := postgres.Open(ctx, cfg.DatabaseURL, name, p.Log)
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 		commands = append(commands, arrangeShipment(ids[len(ids)-1]))
 	}
 	for range 2 {
-		db, err := postgres.Open(t.Context(), f.db.Config().ConnString(), "replica")
+		db, err := postgres.Open(t.Context(), f.db.Config().ConnString(), "replica", testkit.Log(t))
 		if err != nil {
 			t.Fatal(err)
 		}
