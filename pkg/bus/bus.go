@@ -183,9 +183,8 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 // mendEvery is how long a queue, an exchange or a binding may be missing that somebody has removed by hand.
 const mendEvery = 5 * time.Second
 
-// mend has everything declared again now and then, and whenever it is told to, until the session ends. It does so on a channel
-// of its own: the broker closes one over what it does not like, and that is no reason to stop what still works.
-func (s *session) mend(log *slog.Logger, declare func(*amqp.Channel) error, now <-chan struct{}) {
+// mend has everything declared again now and then, and whenever it is told to, until the session ends.
+func (s *session) mend(log *slog.Logger, now <-chan struct{}, all ...declaration) {
 	every := time.NewTicker(mendEvery)
 	defer every.Stop()
 	for {
@@ -195,14 +194,31 @@ func (s *session) mend(log *slog.Logger, declare func(*amqp.Channel) error, now 
 		case <-s.lost.Done():
 			return
 		}
-		ch, err := s.conn.Channel()
+		s.declare(log, all...)
+	}
+}
+
+// declare makes what may be missing. It does so on channels of its own: the broker closes one over what it does not like, and
+// that is no reason to stop what still works.
+func (s *session) declare(log *slog.Logger, all ...declaration) {
+	var ch *amqp.Channel
+	for _, one := range all {
+		var err error
+		if ch == nil || ch.IsClosed() {
+			ch, err = s.conn.Channel()
+		}
 		if err == nil {
-			err = declare(ch)
-			_ = ch.Close() // closed already over what it did not like
+			err = one(ch)
 		}
-		if err != nil && s.lost.Err() == nil {
-			log.WarnContext(s.lost, "cannot declare again what may be missing", "error", err)
+		if s.lost.Err() != nil || s.conn.IsClosed() {
+			return
 		}
+		if err != nil {
+			log.WarnContext(s.lost, "cannot declare what may be missing", "error", err)
+		}
+	}
+	if ch != nil {
+		_ = ch.Close() // closed already over what it did not like
 	}
 }
 

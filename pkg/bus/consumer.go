@@ -53,7 +53,7 @@ func (c *Consumer) age() time.Duration {
 	return max(0, time.Since(time.UnixMilli(sent)))
 }
 
-// Run declares the queue and consumes it until ctx ends, in one session after another: also when one has brought nothing
+// Run declares the queue and what belongs to it, and consumes it until ctx ends, in one session after another: also when one has brought nothing
 // for 30 s. It then finishes and acknowledges the batch in hand; what it holds beyond that goes back to the queue. It always returns nil.
 func (c *Consumer) Run(ctx context.Context) error {
 	c.broker.keep(ctx, c.queue.Name(), c.consume)
@@ -64,6 +64,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 	if err := c.queue.declare(s.ch); err != nil {
 		return err
 	}
+	s.declare(c.broker.log, c.queue.ways()...)
 	if err := s.ch.Qos(prefetch, 0, false); err != nil {
 		return fmt.Errorf("prefetch: %w", err)
 	}
@@ -74,7 +75,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 	}
 	s.works()
 	h := &hand{session: s, missing: make(chan struct{}, 1)}
-	go s.mend(c.broker.log, c.queue.declare, h.missing)
+	go s.mend(c.broker.log, h.missing, append(c.queue.ways(), c.queue.declare)...)
 	arrived := buffered(deliveries)
 	for {
 		waiting, enough := context.WithTimeout(ctx, h.patience())

@@ -209,8 +209,10 @@ func (d *DeadLetters) hold(ctx context.Context, use func(*looking) error) error 
 	defer s.close()
 	defer context.AfterFunc(ctx, s.close)() // Get takes no context
 	defer s.giveBack(ctx)                   //nolint:errcheck // closing returns them too, a moment later
-	if err := d.queue.declare(s.ch); err != nil {
-		return fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
+	for _, needed := range []declaration{d.queue.declare, d.queue.bindBack, d.queue.declareDead} {
+		if err := needed(s.ch); err != nil {
+			return fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
+		}
 	}
 	if err := s.settled(ctx); err != nil {
 		return fault.New(fault.Unavailable, "somebody still has dead letters of %s in hand", d.queue.Name()).Because(err)

@@ -64,6 +64,38 @@ func TestWhatIsRemovedByHandIsMadeAgainAndStopsNothing(t *testing.T) {
 	}
 }
 
+// An operator has made it again before the program did, and in another way. Sessions end by themselves now and then, so it has to
+// be so also for one that begins.
+func TestWhatIsMadeByHandInAnotherWayStopsOnlyWhatHasToGoThere(t *testing.T) {
+	t.Parallel()
+	q := queue(kind)
+	retry := q.Name() + ".retry.100ms"
+	for name, c := range map[string]struct {
+		made          string
+		handled, dead int // of a good one and a flaky one, and of a bad one
+	}{
+		"the dead-letter queue": {q.Dead(), 2, 0},
+		"the retry queue":       {retry, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := testkit.NewVhost(t)
+			var got seen
+			v.Full(c.made, "amq.direct")
+			p, _ := running(t, newBroker(t, v.URL), q, got.sorted)
+			publish(t, p, message(`"bad"`), message(`"flaky"`), message(`"good"`))
+			testkit.Until(t, "what does not need it is handled", func() bool {
+				return got.count() == c.handled && (c.made == q.Dead() || v.Depth(q.Dead()) == c.dead)
+			})
+			if n := v.Depth(c.made); n != 0 {
+				t.Errorf("%d messages are where nobody knows what becomes of them", n)
+			}
+			v.Remove("queues", c.made)
+			testkit.Until(t, "the others are, once it is gone", func() bool { return got.count() == 2 && v.Depth(q.Dead()) == 1 })
+		})
+	}
+}
+
 // The dead-letter queue takes no more. What should go there stays in the consumer's hand, more of it than one batch
 // has, and the others are handled all the same.
 func TestWhatCannotBeMovedIsInNobodysWay(t *testing.T) {

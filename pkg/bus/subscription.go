@@ -47,7 +47,7 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 		return fmt.Errorf("consume %s: %w", name, err)
 	}
 	on.works()
-	go on.mend(s.broker.log, declare, nil)
+	go on.mend(s.broker.log, nil, declare)
 	s.joined(true)
 	defer s.joined(false)
 	arrived := buffered(deliveries)

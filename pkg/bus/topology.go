@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -49,27 +50,14 @@ func (q Queue) retry(d time.Duration) string { return fmt.Sprintf("%s.retry.%s",
 // dead letters travel through it and not through the default exchange, on which whoever may write can reach every queue.
 func redelivery(service string) string { return service + ".redelivery" }
 
-// declare makes the queue and all that belongs to it. Declaring what exists is a no-op; declaring it differently is an
-// error that closes the channel, so that two releases never disagree in silence.
+// declare makes what a consumer cannot work without: the queue, and its bindings to kinds. Declaring what exists is a no-op;
+// declaring it differently is an error that closes the channel, so that two releases never disagree in silence.
 func (q Queue) declare(ch *amqp.Channel) error {
 	if err := declareExchanges(ch); err != nil {
 		return err
 	}
-	own := redelivery(q.Service)
-	if err := ch.ExchangeDeclare(own, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
-		return fmt.Errorf("declare exchange %s: %w", own, err)
-	}
-	if err := declareQueue(ch, own, q.Dead(), amqp.Table{"x-delivery-limit": deadDeliveryLimit}); err != nil {
+	if err := declareQueue(ch, q.Name(), deadLetteredTo(redelivery(q.Service), q.Dead(), amqp.Table{"x-delivery-limit": deliveryLimit})); err != nil {
 		return err
-	}
-	if err := declareQueue(ch, own, q.Name(), deadLetteredTo(own, q.Dead(), amqp.Table{"x-delivery-limit": deliveryLimit})); err != nil {
-		return err
-	}
-	for _, d := range q.Retries {
-		args := deadLetteredTo(own, q.Name(), amqp.Table{"x-message-ttl": d.Milliseconds()})
-		if err := declareQueue(ch, own, q.retry(d), args); err != nil {
-			return err
-		}
 	}
 	for _, kind := range q.Kinds {
 		if err := ch.QueueBind(q.Name(), kind, q.Exchange, false, nil); err != nil {
@@ -77,6 +65,28 @@ func (q Queue) declare(ch *amqp.Channel) error {
 		}
 	}
 	return nil
+}
+
+// declaration makes something in the broker. When it fails, the broker has closed the channel.
+type declaration func(*amqp.Channel) error
+
+// ways are those of messages that fail: the way back, the dead-letter queue, the retry queues. Each is declared for itself, and
+// one that cannot be, since somebody has made it by hand in another way, stops only the messages that have to go there. It is
+// not bound then: what they would find there is not known.
+func (q Queue) ways() []declaration {
+	own := redelivery(q.Service)
+	ways := []declaration{q.declareDead, q.bindBack}
+	for _, d := range q.Retries {
+		args := deadLetteredTo(own, q.Name(), amqp.Table{"x-message-ttl": d.Milliseconds()})
+		ways = append(ways, func(ch *amqp.Channel) error { return declareWay(ch, own, q.retry(d), args) })
+	}
+	return ways
+}
+
+func (q Queue) bindBack(ch *amqp.Channel) error { return bindTo(ch, redelivery(q.Service), q.Name()) }
+
+func (q Queue) declareDead(ch *amqp.Channel) error {
+	return declareWay(ch, redelivery(q.Service), q.Dead(), amqp.Table{"x-delivery-limit": deadDeliveryLimit})
 }
 
 func declareExchanges(ch *amqp.Channel) error {
@@ -89,15 +99,32 @@ func declareExchanges(ch *amqp.Channel) error {
 	return nil
 }
 
-// declareQueue makes a quorum queue that refuses what it cannot hold, and binds it under its own name to exchange.
-func declareQueue(ch *amqp.Channel, exchange, name string, args amqp.Table) error {
+// declareQueue makes a quorum queue that refuses what it cannot hold.
+func declareQueue(ch *amqp.Channel, name string, args amqp.Table) error {
+	args = maps.Clone(args)
 	args["x-queue-type"] = "quorum"
 	args["x-overflow"] = "reject-publish"
 	args["x-max-length"] = maxLength
 	if _, err := ch.QueueDeclare(name, true, false, false, false, args); err != nil {
 		return fmt.Errorf("declare queue %s: %w", name, err)
 	}
-	if err := ch.QueueBind(name, name, exchange, false, nil); err != nil {
+	return nil
+}
+
+// declareWay makes a queue and binds it.
+func declareWay(ch *amqp.Channel, own, name string, args amqp.Table) error {
+	if err := declareQueue(ch, name, args); err != nil {
+		return err
+	}
+	return bindTo(ch, own, name)
+}
+
+// bindTo binds a queue under its own name to a service's own exchange, which it makes.
+func bindTo(ch *amqp.Channel, own, name string) error {
+	if err := ch.ExchangeDeclare(own, amqp.ExchangeDirect, true, false, false, false, nil); err != nil {
+		return fmt.Errorf("declare exchange %s: %w", own, err)
+	}
+	if err := ch.QueueBind(name, name, own, false, nil); err != nil {
 		return fmt.Errorf("bind queue %s: %w", name, err)
 	}
 	return nil
