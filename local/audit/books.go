@@ -102,6 +102,7 @@ type Product struct {
 	Price                                     Money
 	Version                                   int64
 	Available, Reserved, Backordered, OnOrder int
+	Kept                                      int // of those available, for orders that wait
 }
 
 // Reservation is the stock of an order.

@@ -108,6 +108,7 @@ var moneyBreaches = []spoiled{
 const (
 	supplied = "inventory and the supplier agree"
 	shelved  = "what has arrived was put on the shelf, once"
+	keptFor  = "what is kept for those who wait is there, and waited for"
 )
 
 var stockBreaches = []spoiled{
@@ -126,9 +127,18 @@ var stockBreaches = []spoiled{
 	}},
 	{"a unit out of nowhere", "what came less what was delivered is on the shelf", "MUG", func(b *Books, _ *Expectations) { b.Products[0].Available++ }},
 	{"fewer than none", "no number of units is below zero", "CUP", func(b *Books, _ *Expectations) {
-		b.Products = append(b.Products, Product{SKU: "CUP", Available: -1})
+		b.Products = append(b.Products, Product{SKU: "CUP", Available: -1, Kept: -1})
 		b.Catalogue = append(b.Catalogue, Product{SKU: "CUP"})
 		b.Movements = append(b.Movements, Movement{"by hand", "CUP", "olga", "replenished", -1, began})
+	}},
+	{"fewer than none are kept", "no number of units is below zero", "MUG", func(b *Books, _ *Expectations) { b.Products[0].Kept = -1 }},
+	{"more are kept than are waited for", keptFor, "MUG", func(b *Books, _ *Expectations) { b.Products[0].Kept = 4 }},
+	{"more are kept than are there", keptFor, "CUP", func(b *Books, _ *Expectations) {
+		b.Products = append(b.Products, Product{SKU: "CUP", Reserved: 1, Backordered: 2, Kept: 1})
+		b.Catalogue = append(b.Catalogue, Product{SKU: "CUP"})
+		b.Movements = append(b.Movements, Movement{"by hand", "CUP", "olga", "replenished", 1, began})
+		b.Reservations[4].Lines = append(b.Reservations[4].Lines, Line{"CUP", 1})
+		b.Reservations[5].Lines = append(b.Reservations[5].Lines, Line{"CUP", 2})
 	}},
 	{"held for nobody", "what is reserved is what orders hold", "MUG", func(b *Books, _ *Expectations) {
 		b.Products[0].Available--

@@ -82,8 +82,14 @@ var productRules = []rule{
 	}},
 	{"no number of units is below zero", func(b *indexed, see func(string, string)) {
 		for _, p := range b.Products {
-			least := min(p.Available, p.Reserved, p.Backordered, p.OnOrder)
-			see(p.SKU, unless(least >= 0, "%d available, %d reserved, %d backordered, %d on order", p.Available, p.Reserved, p.Backordered, p.OnOrder))
+			least := min(p.Available, p.Reserved, p.Backordered, p.OnOrder, p.Kept)
+			see(p.SKU, unless(least >= 0, "%d available, %d reserved, %d backordered, %d on order, %d kept", p.Available, p.Reserved, p.Backordered, p.OnOrder, p.Kept))
+		}
+	}},
+	{"what is kept for those who wait is there, and waited for", func(b *indexed, see func(string, string)) {
+		for _, p := range b.Products {
+			most := min(p.Available, p.Backordered)
+			see(p.SKU, unless(p.Kept <= most, "%d are kept, %d are available and %d backordered", p.Kept, p.Available, p.Backordered))
 		}
 	}},
 	{"what is reserved is what orders hold", func(b *indexed, see func(string, string)) {

@@ -107,10 +107,10 @@ func openInventory(d *database, s *shelves) {
 		into.Products, err = collect(ctx, d.tx, func(p *Product) []any {
 			return []any{
 				&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version,
-				&p.Available, &p.Reserved, &p.Backordered, &p.OnOrder,
+				&p.Available, &p.Reserved, &p.Backordered, &p.OnOrder, &p.Kept,
 			}
 		}, `
-			SELECT sku, name, price_amount, price_currency, version, available, reserved, backordered, on_order
+			SELECT sku, name, price_amount, price_currency, version, available, reserved, backordered, on_order, kept
 			FROM products
 			ORDER BY sku`)
 		return wrap("products", err)

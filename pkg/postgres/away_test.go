@@ -55,3 +55,46 @@ func TestWhatAnOperatorDoesToADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) 
 		})
 	}
 }
+
+// What an operator does inside of a database does not end its connections.
+func TestWhatIsMissingInADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, do, undo string }{
+		{"a right to a table", `REVOKE ALL ON kept FROM CURRENT_USER`, `GRANT ALL ON kept TO CURRENT_USER`},
+		{"a right to a column", `REVOKE ALL ON kept FROM CURRENT_USER; GRANT SELECT ON kept TO CURRENT_USER`, `GRANT ALL ON kept TO CURRENT_USER`},
+		{"the right to the schema", `REVOKE ALL ON SCHEMA public FROM pg_database_owner, PUBLIC`, `GRANT ALL ON SCHEMA public TO pg_database_owner`},
+		{"the schema", `ALTER SCHEMA public RENAME TO private`, `ALTER SCHEMA private RENAME TO public`},
+		{"the table", `ALTER TABLE kept RENAME TO kept_`, `ALTER TABLE kept_ RENAME TO kept`},
+		{"a column", `ALTER TABLE kept RENAME n TO m`, `ALTER TABLE kept RENAME m TO n`},
+		{"a function", `ALTER FUNCTION twice(int) RENAME TO thrice`, `ALTER FUNCTION thrice(int) RENAME TO twice`},
+		{"a type", `ALTER TYPE number RENAME TO figure`, `ALTER TYPE figure RENAME TO number`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.DB(t)
+			operator := func(statements string) {
+				if _, err := db.Exec(t.Context(), statements, pgx.QueryExecModeSimpleProtocol); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write := func() error {
+				return db.Tx(t.Context(), func(tx pgx.Tx) error {
+					_, err := tx.Exec(t.Context(), `INSERT INTO kept (n) VALUES (twice(2)::number)`)
+					return err
+				})
+			}
+			operator(`
+				CREATE DOMAIN number AS int;
+				CREATE FUNCTION twice(int) RETURNS int LANGUAGE SQL AS 'SELECT 2 * $1';
+				CREATE TABLE kept (n int)`)
+			operator(c.do)
+			if err := write(); !postgres.Unavailable(err) || postgres.NeverWorks(err) {
+				t.Errorf("%v: unavailable %t, never works %t", err, postgres.Unavailable(err), postgres.NeverWorks(err))
+			}
+			operator(c.undo)
+			if err := write(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

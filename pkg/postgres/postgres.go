@@ -144,6 +144,11 @@ const (
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
 	insufficientRights   = "42501"
+	undefinedTable       = "42P01" // also of one in a schema that the role may not use any more
+	undefinedColumn      = "42703"
+	undefinedFunction    = "42883"
+	undefinedObject      = "42704"
+	noSchema             = "3F000"
 
 	classConnection   = "08"
 	classData         = "22"
@@ -171,8 +176,8 @@ func code(err error) string {
 
 // Unavailable reports whether err is about the server or the way to it, and not about what it was asked. That is so of every
 // error that came while connecting, whatever its code: a password that was changed, a role that may not log in, a database that
-// takes no connections or is not there. A right that was taken away is as little the fault of what was asked: our statements are
-// always the same. A deadline that passed can be either: Ping tells.
+// takes no connections or is not there. A right that was taken away, or a table, is as little the fault of what was asked: our
+// statements are always the same. A deadline that passed can be either: Ping tells.
 func Unavailable(err error) bool {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
 		return true
@@ -185,7 +190,11 @@ func Unavailable(err error) bool {
 	case classConnection, classAccount, classResources, classIntervention, classSystem:
 		return c != queryCancelled
 	}
-	return c == readOnly || c == insufficientRights
+	switch c {
+	case readOnly, insufficientRights, undefinedTable, undefinedColumn, undefinedFunction, undefinedObject, noSchema:
+		return true
+	}
+	return false
 }
 
 // NeverWorks reports whether err says that the data itself cannot be stored, however often it is tried.
