@@ -65,11 +65,11 @@ var (
 
 	// Messages cannot be handled for a while, and are tried again.
 	retried = &story{name: "tried again", end: "delivered", tell: func(v *victim) {
-		v.change(`ALTER TABLE inbox RENAME TO inbox_away`)
+		v.change(`ALTER TABLE inbox ADD mistake int NOT NULL DEFAULT 0; ALTER TABLE inbox ALTER mistake DROP DEFAULT`)
 		v.arm()
 		v.place(stories.Wish{SKU: v.sku})
 		v.dead()
-		v.change(`ALTER TABLE inbox_away RENAME TO inbox`)
+		v.change(`ALTER TABLE inbox DROP mistake`)
 	}}
 
 	// Messages that have come together cannot be handled together, and are handled one by one.
