@@ -84,6 +84,7 @@ func TestANumberOfACardIsKnown(t *testing.T) {
 		"", "tok_visa", "4111111111111112", "411111111111", "41111111111111111111", "1 Main St", "10115", "Apt 4111 / 11, 11111 1111",
 		"+49 151 2345 6789", "pm_1NxYzQ2eZvKYlo2C", "4f1b1111-1111-4111-8111-111111111111", "4111 Main St 1111 1111 1111",
 		"0199c0de-0000-7000-8000-000000000001", "Postfach 12 34 56, 10115 Berlin", "4111 and 1111 and 1111 and 1111",
+		"Tel. 0049 151 2345 6789, 3rd floor", "Tel. 0151 1234 5678 9012", "EAN 5901234123457", "ISBN 9783161484100 and 9780306406157", "1 Main St, 0012345678905",
 	} {
 		if text.Card(other) {
 			t.Errorf("%q is taken for a card", other)

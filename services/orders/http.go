@@ -200,7 +200,7 @@ func cancelling(c echo.Context, o order) (by hand, err error) {
 			return hand{}, err
 		}
 		var fields fault.Fields
-		web.Text(&fields, "reason", request.Reason, 0, 500)
+		request.Reason = web.Text(&fields, "reason", request.Reason, 0, 500)
 		if err := fields.Err(); err != nil {
 			return hand{}, err
 		}

@@ -331,6 +331,7 @@ func TestAnOperatorsCancellationIsTheirs(t *testing.T) {
 		{"alice", `{"reason":"too dear"}`, 202, customerRequest, "cancellation requested", hand{Why: "too dear"}},
 		{"olga", "", 202, operatorRequest, "cancellation requested by the shop", hand{Operator: "olga"}},
 		{"olga", `{"reason":"the shelf is broken"}`, 202, operatorRequest, "cancellation requested by the shop", hand{"olga", "the shelf is broken"}},
+		{"olga", `{"reason":" the\u200b shelf \u00a0"}`, 202, operatorRequest, "cancellation requested by the shop", hand{"olga", "the shelf"}},
 		{"olga", `{"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "", "order placed", hand{}},
 		{"olga", `{"because":"of that"}`, 422, "", "order placed", hand{}},
 		{"olga", `{`, 400, "", "order placed", hand{}},

@@ -134,7 +134,7 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 	settle(http.StatusBadRequest, `{`)
 	f.want(order, refunding, "taken 2598")
 
-	p := settle(http.StatusOK, why)
+	p := settle(http.StatusOK, `{"reason":" repaid by\u200b bank transfer\u00a0"}`)
 	if s := p.Settlement; p.Status != refunded || s == nil || s.By != "olga" || s.Reason != "repaid by bank transfer" || p.NextAttemptAt != nil {
 		t.Errorf("%+v", p)
 	}

@@ -86,7 +86,7 @@ func (t *till) postSettlement(c echo.Context) error {
 		return err
 	}
 	var fields fault.Fields
-	web.Text(&fields, "reason", request.Reason, 1, 500)
+	request.Reason = web.Text(&fields, "reason", request.Reason, 1, 500)
 	if err := fields.Err(); err != nil {
 		return err
 	}

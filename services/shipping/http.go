@@ -89,7 +89,7 @@ func (d *dock) postSettlement(c echo.Context) error {
 	}
 	var fields fault.Fields
 	fields.Check(request.Outcome == delivered || request.Outcome == failed, "outcome", "must be delivered or failed")
-	web.Text(&fields, "reason", request.Reason, 1, 500)
+	request.Reason = web.Text(&fields, "reason", request.Reason, 1, 500)
 	if err := fields.Err(); err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func TestAnOrderDoesNotHangOnAParcelThatTheCarrierHasLost(t *testing.T) {
 	if response, _ := f.post(path, f.token(time.Hour, identity.ScopeOrders), `{"outcome":"failed","reason":"why"}`); response.StatusCode != http.StatusForbidden {
 		t.Errorf("a customer settles: %d", response.StatusCode)
 	}
-	response, answer := f.post(path, operator, `{"outcome":"failed","reason":"their depot has burnt down"}`)
+	response, answer := f.post(path, operator, `{"outcome":"failed","reason":" their depot\u200b has burnt down\u00a0"}`)
 	var body shipmentBody
 	if err := json.Unmarshal(answer, &body); err != nil || response.StatusCode != http.StatusOK || body.Status != failed || body.Settlement.By != "olga" || body.NextAttemptAt != nil {
 		t.Fatalf("%d %s", response.StatusCode, answer)
