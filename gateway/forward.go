@@ -65,6 +65,7 @@ func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 	if p.In.Method == http.MethodHead {
 		p.Out.Method = http.MethodGet // the server drops the body
 	}
+	p.Out.URL.RawQuery = p.In.URL.RawQuery // what cannot be read is for that program to refuse
 	h := p.Out.Header
 	for header := range h { // they are how a proxy speaks to the program behind it: nobody outside may
 		if strings.HasPrefix(header, "X-") {

@@ -65,6 +65,21 @@ func TestAClientCannotSpeakAsTheGateway(t *testing.T) {
 	}
 }
 
+// What is left out of a query on the way is ignored as if it had worked: the program behind refuses what it cannot read.
+func TestAQueryArrivesAsItWasSent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, query := range []string{"limit=5&cursor=a%20b", "limit=5;cursor=1", "limit=5&%zz", "a=1&a=2", "&"} {
+		f.call("GET", "/api/products?"+query, "")
+		f.call("GET", "/api/orders?"+query, "", "Authorization", f.bearer("alice", "orders"))
+		for _, name := range []string{"inventory", "orders"} {
+			if got := f.behind[name].last().URL.RawQuery; got != query {
+				t.Errorf("%s got %q of %q", name, got, query)
+			}
+		}
+	}
+}
+
 func TestARequestKeepsItsIDAndABadOneGetsAnother(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
