@@ -16,12 +16,15 @@ import (
 )
 
 // JSON reads the request's body into v. It is strict where a mistake of the caller would otherwise be lost: another media
-// type is 415; what is no JSON or no Unicode, or holds more than one value, is 400; a field that is unknown, of a wrong type,
+// type, or one that is compressed, is 415; what is no JSON or no Unicode, or holds more than one value, is 400; a field that is unknown, of a wrong type,
 // or there twice is 422 and is named; a body over the limit is 413.
 func JSON(c echo.Context, v any) error {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || media != echo.MIMEApplicationJSON {
 		return fault.New(fault.Unsupported, "Content-Type must be application/json")
+	}
+	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
+		return fault.New(fault.Unsupported, "the body must be sent as it is, without a Content-Encoding")
 	}
 	body, err := Body(c)
 	if err != nil {

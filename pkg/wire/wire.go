@@ -71,17 +71,10 @@ func misfit(err error) error {
 		return &Misfit{path(e.JSONPointer), "cannot be read"}
 	}
 	what := wanted(e)
-	if what == "whole number" && e.JSONKind == jsontext.KindNumber {
+	if what == wholeNumber && e.JSONKind == jsontext.KindNumber {
 		return &Misfit{path(e.JSONPointer), "is not a whole number, or is too large"}
 	}
-	return &Misfit{path(e.JSONPointer), "is " + a(kinds[e.JSONKind]) + ", not " + a(what)}
-}
-
-func a(what string) string {
-	if what[0] == 'o' {
-		return "an " + what
-	}
-	return "a " + what
+	return &Misfit{path(e.JSONPointer), "is " + kinds[e.JSONKind] + ", not " + what}
 }
 
 // path writes a JSON pointer as people do: lines[0].quantity.
@@ -101,9 +94,11 @@ func path(p jsontext.Pointer) string {
 }
 
 var kinds = map[jsontext.Kind]string{
-	jsontext.KindNull: "null", jsontext.KindFalse: "boolean", jsontext.KindTrue: "boolean", jsontext.KindString: "string",
-	jsontext.KindNumber: "number", jsontext.KindBeginObject: "object", jsontext.KindBeginArray: "list",
+	jsontext.KindNull: "null", jsontext.KindFalse: "a boolean", jsontext.KindTrue: "a boolean", jsontext.KindString: "a string",
+	jsontext.KindNumber: "a number", jsontext.KindBeginObject: "an object", jsontext.KindBeginArray: "a list",
 }
+
+const wholeNumber = "a whole number"
 
 // wanted names what a member should have been.
 func wanted(e *json.SemanticError) string {
@@ -113,21 +108,21 @@ func wanted(e *json.SemanticError) string {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return "string"
+		return "a string"
 	case reflect.Bool:
-		return "boolean"
-	case reflect.Map:
-		return "object"
+		return "a boolean"
 	case reflect.Struct:
 		if t == reflect.TypeFor[time.Time]() {
-			return "time"
+			return "a time"
 		}
-		return "object"
+		return "an object"
+	case reflect.Map:
+		return "an object"
 	case reflect.Slice, reflect.Array:
-		return "list"
+		return "a list"
 	case reflect.Float32, reflect.Float64:
-		return "number"
+		return "a number"
 	default:
-		return "whole number"
+		return wholeNumber
 	}
 }

@@ -72,6 +72,31 @@ func TestNamesAreExactAndUnique(t *testing.T) {
 	}
 }
 
+// The reason is for people who have never seen this program: it has no names of its types.
+func TestAMisfitIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`"x"`:                          "is a string, not an object",
+		`[]`:                           "is a list, not an object",
+		`{"lines":{}}`:                 "lines: is an object, not a list",
+		`{"lines":["A"]}`:              "lines[0]: is a string, not an object",
+		`{"lines":[{"sku":7}]}`:        "lines[0].sku: is a number, not a string",
+		`{"lines":[{"quantity":"1"}]}`: "lines[0].quantity: is a string, not a whole number",
+		`{"lines":[{"quantity":1e2}]}`: "lines[0].quantity: is not a whole number, or is too large",
+		`{"fast":1}`:                   "fast: is a number, not a boolean",
+		`{"at":7}`:                     "at: is a number, not a time",
+		`{"at":"noon"}`:                "at: is a string, not a time",
+	} {
+		var v struct {
+			ordering
+			At time.Time `json:"at"`
+		}
+		if err := wire.ReadKnown([]byte(text), &v); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
 func TestWhatIsReadIsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	var o ordering

@@ -140,6 +140,7 @@ func TestBadOrdersAreRefusedAndNothingIsKept(t *testing.T) {
 		{"10,000 lines", lines(10_000), 422, "lines", key},
 		{"5 MB", edit("Alice", strings.Repeat("a", 5<<20)), 413, "", key},
 		{"no country", edit(`"DE"`, `"Germany"`), 422, "shipping_address.country", key},
+		{"compressed", goodOrder, 415, "", func(r *http.Request) { key(r); r.Header.Set("Content-Encoding", "gzip") }},
 		{"another media type", goodOrder, 415, "", func(r *http.Request) { key(r); r.Header.Set("Content-Type", "text/plain") }},
 		{"no key", goodOrder, 400, "", func(*http.Request) {}},
 		{"an endless key", goodOrder, 400, "", header("Idempotency-Key", strings.Repeat("k", 256))},
