@@ -14,10 +14,10 @@ import (
 const (
 	cartCookie = "orderflow_cart"
 	cartKept   = 30 * 24 * time.Hour
-	spread     = 3 // cookies of one product: browsers keep some 150 for a site
+	spread     = 60 // cookies of a cart, besides the first one of each product: browsers keep some 150 for a site
 )
 
-// addition is one time that something was put into the cart. Each is a cookie of its own, "orderflow_cart.MUG-BLUE.k3f9=2":
+// addition is one time that something was put into the cart. Each is a cookie of its own, "orderflow_cart.MUG-BLUE.k3f9xa=2":
 // in one cookie for all, two tabs that add at the same time would each write a cart without what the other has added.
 type addition struct {
 	cookie string
@@ -90,12 +90,12 @@ func (b basket) of(product string) (own []addition) {
 }
 
 func freshCookie(product string) string {
-	return cartCookie + "." + product + "." + strings.ToLower(rand.Text()[:4])
+	return cartCookie + "." + product + "." + strings.ToLower(rand.Text()[:6])
 }
 
-// add puts n more units of a product in.
+// add puts n more units of a product in. Only a cart of very many additions gets no new cookie for it.
 func (b basket) add(product string, n int) {
-	if own := b.of(product); len(own) >= spread {
+	if own := b.of(product); len(own) > 0 && len(b.all) >= spread {
 		last := own[len(own)-1]
 		b.write(last.cookie, min(last.Quantity+n, quantityMost))
 		return
