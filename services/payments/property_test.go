@@ -209,6 +209,9 @@ func (w *world) judge() {
 	switch {
 	case w.payment.SettledAt != nil: // what the provider has of it is between the operator and the customer
 		want, answer = w.balance("o"), said(w.payment.answer())
+		if w.payment.Status == declined { // it was found out after the word, and is no other answer to the refund
+			answer = said(w.payment.free())
+		}
 	case !w.gaveUp && w.card == "tok_declined":
 		answer = "declined card_declined"
 	case !w.gaveUp && (w.payment.Status == taken || w.byHand < amount.Amount):
