@@ -11,11 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/pkg/outgoing"
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-
-	"example.com/orderflow/pkg/outgoing"
 )
 
 const dialTimeout = time.Second

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caarlos0/env/v11"
-
 	"example.com/orderflow/pkg/outgoing"
+	"github.com/caarlos0/env/v11"
 )
 
 // healthWithin is longer than /readyz waits for the database, and shorter than a container's health check has.

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"example.com/orderflow/local/direct"
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // channel returns a channel for the test's own hands, in confirm mode.

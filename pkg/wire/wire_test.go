@@ -120,22 +120,6 @@ func TestAComplaintQuotesNoValue(t *testing.T) {
 	}
 }
 
-// It names things as JSON does, and not as our program does inside.
-func TestAComplaintSaysWhatIsThereAndWhatShouldBe(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{"lines":["much"]}`: "lines[0]: is a string, not an object", `{"at":"soon"}`: "at: is a string, not a time", `{"fast":{}}`: "fast: is an object, not a boolean",
-	} {
-		var in struct {
-			ordering
-			At time.Time `json:"at"`
-		}
-		if err := wire.ReadKnown([]byte(text), &in); err == nil || err.Error() != want {
-			t.Errorf("%s: %v, want %s", text, err, want)
-		}
-	}
-}
-
 var message = []byte(`{"order_id":"0199c0de-0000-7000-8000-000000000001","lines":[{"sku":"MUG-BLUE","quantity":2},{"sku":"PEN","quantity":1}],"allow_backorder":true}`)
 
 type reserve struct {
