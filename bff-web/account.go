@@ -72,7 +72,7 @@ func (s *site) postSettlement(c echo.Context) error {
 	return seeOther(c, withNotice(c, "/orders/"+id, "settled"))
 }
 
-// postCancellation cancels an order: the visitor's own, or with a reason an operator's whoever it belongs to.
+// postCancellation cancels an order: the visitor's own, or for an operator anybody's, with a reason.
 func (s *site) postCancellation(c echo.Context) error {
 	id := url.PathEscape(c.Param("id"))
 	var body any
