@@ -27,8 +27,9 @@ type Options struct {
 	Settings map[string]string
 }
 
-// startTimeout bounds a start that the caller does not bound. RabbitMQ takes 5 seconds on an idle machine.
-const startTimeout = 2 * time.Minute
+// startTimeout bounds a start that the caller does not bound. RabbitMQ takes 5 seconds on an idle machine, and
+// more than two minutes on one that gives it no more than what others leave of its cores.
+const startTimeout = 4 * time.Minute
 
 // startTries is how often a start is tried. A try fails when somebody else takes the port between our look and the
 // server's, or when the previous owner of the data is still going down.

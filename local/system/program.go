@@ -28,7 +28,7 @@ type program struct {
 }
 
 // readyTimeout bounds the start of a program: migrations, and several programs on few cores.
-const readyTimeout = time.Minute
+const readyTimeout = 2 * time.Minute
 
 func (p *program) Start(ctx context.Context) error {
 	log, err := process.OpenLog(p.logFile)
