@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -44,6 +45,17 @@ func JSON(c echo.Context, v any) error {
 		return fault.New(fault.Malformed, "the body is not JSON: %s", clip(err.Error()))
 	}
 	return nil
+}
+
+// OptionalJSON is JSON for a request that may do without a body. Whether there is one shows only when it is read: of a body in
+// chunks no length is known before.
+func OptionalJSON(c echo.Context, v any) error {
+	body, err := Body(c)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	c.Request().Body = io.NopCloser(bytes.NewReader(body))
+	return JSON(c, v)
 }
 
 // Body reads the whole body of a request: over the limit it is 413, and 400 when less arrives than was announced.

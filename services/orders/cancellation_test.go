@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -143,5 +144,16 @@ func TestCancelling(t *testing.T) {
 	f.receive(messages.StockReserved{OrderID: late}, messages.PaymentTaken{OrderID: late}, messages.ShipmentDispatched{OrderID: late})
 	if a := f.call(http.MethodPost, "/api/orders/"+late+"/cancellation", "", f.as("alice")); a.status != http.StatusConflict {
 		t.Errorf("cancel after dispatch: %d %s", a.status, a.body)
+	}
+}
+
+// A client of HTTP that does not know the length of a body sends it in chunks, also when there is nothing in it.
+func TestACancellationNeedsNoBodyHoweverItIsSent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	chunked := func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 }
+	if a := f.call(http.MethodPost, "/api/orders/"+f.place()+"/cancellation", "", f.as("alice"), chunked); a.status != http.StatusAccepted {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

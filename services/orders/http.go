@@ -195,15 +195,13 @@ func cancelling(c echo.Context, o order) (by hand, err error) {
 	var request struct {
 		Reason string `json:"reason"`
 	}
-	if c.Request().ContentLength != 0 {
-		if err := web.JSON(c, &request); err != nil {
-			return hand{}, err
-		}
-		var fields fault.Fields
-		request.Reason = web.Text(&fields, "reason", request.Reason, 0, 500)
-		if err := fields.Err(); err != nil {
-			return hand{}, err
-		}
+	if err := web.OptionalJSON(c, &request); err != nil {
+		return hand{}, err
+	}
+	var fields fault.Fields
+	request.Reason = web.Text(&fields, "reason", request.Reason, 0, 500)
+	if err := fields.Err(); err != nil {
+		return hand{}, err
 	}
 	by.Why = request.Reason
 	if who := identity.From(c.Request().Context()).ID; who != o.CustomerID {
