@@ -117,7 +117,8 @@ func mediaOf(answer *http.Response) string {
 	return media
 }
 
-// reveal decides what of an answer the client gets to see.
+// reveal decides what of an answer the client gets to see. An error that is no problem comes from something between the program
+// and us, such as a mesh's proxy; its status still says whether to come back.
 func (to upstream) reveal(answer *http.Response) error {
 	for _, header := range []string{echo.HeaderXRequestID, "Server", "X-Powered-By"} {
 		answer.Header.Del(header)
@@ -126,6 +127,12 @@ func (to upstream) reveal(answer *http.Response) error {
 		return nil
 	}
 	_ = answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusServiceUnavailable:
+		return fault.New(fault.Unavailable, "a part of the system is away")
+	case http.StatusGatewayTimeout:
+		return fault.New(fault.Timeout, "a part of the system did not answer in time")
+	}
 	if answer.StatusCode >= http.StatusInternalServerError {
 		return fault.New(fault.BadGateway, "a part of the system has failed")
 	}

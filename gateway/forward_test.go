@@ -136,12 +136,15 @@ func TestAServicesOwnProblemPassesAndWhatIsNoneBecomesOne(t *testing.T) {
 	if a := f.call("GET", "/api/products", ""); a.StatusCode != http.StatusConflict || a.body != own {
 		t.Errorf("%s %s", a.Status, a.body)
 	}
-	for from, to := range map[int]int{500: 502, 502: 502, 503: 502, 404: 404, 413: 413, 400: 400} {
+	for from, to := range map[int]int{500: 502, 501: 502, 502: 502, 503: 503, 504: 504, 429: 429, 404: 404, 413: 413, 400: 400} {
 		f := newFixture(t) // with closed breakers
 		f.behind["inventory"].answers(says(from, "text/html", "<h1>a stack, SQL and HTML</h1>"))
 		a := f.call("PUT", "/api/products/x", "{}", "Authorization", f.bearer("olga", "operations"))
 		if a.StatusCode != to || strings.Contains(a.body, "SQL") {
 			t.Errorf("%d became %s %s", from, a.Status, a.body)
+		}
+		if later := to == 503 || to == 429; later != (a.Header.Get("Retry-After") != "") {
+			t.Errorf("%d became %s with Retry-After %q", from, a.Status, a.Header.Get("Retry-After"))
 		}
 		a.problem(t)
 	}
@@ -149,7 +152,7 @@ func TestAServicesOwnProblemPassesAndWhatIsNoneBecomesOne(t *testing.T) {
 	if a := f.call("GET", "/", ""); a.StatusCode != http.StatusServiceUnavailable || a.body != "<h1>later</h1>" {
 		t.Errorf("a page: %s %s", a.Status, a.body)
 	}
-	if a := f.call("GET", "/api/operations/dead-letters", "", "Authorization", f.bearer("olga", "operations")); a.StatusCode != http.StatusBadGateway {
+	if a := f.call("GET", "/api/operations/dead-letters", "", "Authorization", f.bearer("olga", "operations")); a.StatusCode != http.StatusServiceUnavailable || strings.Contains(a.body, "later") {
 		t.Errorf("an API answer of the pages' program: %s %s", a.Status, a.body)
 	}
 }
