@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,31 @@ type publishing struct {
 
 // errRefused reports that the broker does not take a message, without saying why.
 var errRefused = errors.New("refused by the broker")
+
+// ErrSuspect is an ErrUnavailable: the broker has closed the channel over one message of a batch, because its exchange is
+// missing or may not be published to. It does not say over which. Published alone, that message is refused with the reason.
+var ErrSuspect = fmt.Errorf("%w: the channel was closed over one of the messages", ErrUnavailable)
+
+var errForbidden = errors.New("the broker does not allow it")
+
+// lostWithin is how long after a channel has closed its reason is known.
+const lostWithin = time.Second
+
+// overMessage returns why the broker has closed the channel, if it was over what was published.
+func (s *publishing) overMessage() error {
+	if !s.ch.IsClosed() {
+		return nil
+	}
+	select {
+	case <-s.lost.Done():
+	case <-time.After(lostWithin):
+	}
+	cause, ok := errors.AsType[*amqp.Error](context.Cause(s.lost))
+	if ok && !s.conn.IsClosed() && slices.Contains([]int{amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed}, cause.Code) {
+		return cause
+	}
+	return nil
+}
 
 // envelope is a message on its way to an exchange.
 type envelope struct {
@@ -169,6 +195,17 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 			errs[i] = fmt.Errorf("%w: channel closed before the confirm", ErrUnavailable)
 		case !acked:
 			errs[i] = fmt.Errorf("%w: a queue for %s is full or down", errRefused, batch[i].key)
+		}
+	}
+	if why := s.overMessage(); why != nil {
+		for i := range errs {
+			switch {
+			case !errors.Is(errs[i], ErrUnavailable):
+			case len(batch) == 1:
+				errs[i] = fmt.Errorf("%w: %w", errForbidden, why)
+			default:
+				errs[i] = fmt.Errorf("%w: %w", ErrSuspect, why)
+			}
 		}
 	}
 	// RabbitMQ sends the return of a message before its confirm, so all returns of this batch are in the buffer by now.

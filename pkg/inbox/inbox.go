@@ -1,8 +1,8 @@
 // Package inbox makes handlers idempotent (the idempotent consumer pattern): the id of a message and its effects are
 // committed in one transaction, so that a message delivered twice has its effects once.
 //
-// It takes what has arrived as one batch in one transaction, since a commit costs more than most handlers. When a batch
-// fails its messages are run again one by one, each in a transaction of its own, so that a bad one harms no other.
+// What has arrived is one unit of work (pkg/unit): the ids, and everything that the messages are about, are loaded together,
+// each message is decided in memory, and what has changed is saved together.
 package inbox
 
 import (
@@ -20,6 +20,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/telemetry"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/wire"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -31,21 +32,28 @@ var files embed.FS
 // Migrations makes the inbox's table.
 func Migrations() postgres.Migrations { return postgres.Sub("inbox", files, "migrations") }
 
-// Handler is what On makes of a function that handles one kind of message.
-type Handler struct {
+// Work is a service's unit of work.
+type Work interface {
+	unit.Work
+	// About names the rows that a message is about.
+	About(m messages.Message)
+}
+
+// Handler is what On makes of a function that decides about one kind of message.
+type Handler[W Work] struct {
 	kind    string
 	command bool
 	decode  func(body []byte) (messages.Message, error)
-	handle  func(ctx context.Context, tx pgx.Tx, m messages.Message) error
+	decide  func(ctx context.Context, w W, m messages.Message) error
 }
 
-// On registers a function for the kind of message that it takes. Its effects are rows in tx, and its error is the
-// instruction what to do with the message (bus/verdict.go). It may be called again for a message whose transaction did
-// not commit, so it must do nothing else.
-func On[M messages.Message](handle func(ctx context.Context, tx pgx.Tx, m M) error) Handler {
+// On registers a function for the kind of message that it takes. It changes rows of the unit of work that its message is
+// about, in memory. Its error is the instruction what to do with the message (bus/verdict.go), and then it has changed
+// nothing. It may be called again for a message whose transaction did not commit, so it must do nothing else.
+func On[W Work, M messages.Message](decide func(ctx context.Context, w W, m M) error) Handler[W] {
 	var zero M
 	_, command := any(zero).(messages.Command)
-	return Handler{
+	return Handler[W]{
 		kind:    zero.Kind(),
 		command: command,
 		decode: func(body []byte) (messages.Message, error) {
@@ -55,42 +63,37 @@ func On[M messages.Message](handle func(ctx context.Context, tx pgx.Tx, m M) err
 			}
 			return m, nil
 		},
-		handle: func(ctx context.Context, tx pgx.Tx, m messages.Message) error {
-			return handle(ctx, tx, m.(M)) //nolint:forcetypeassert // decode, above, has made it
+		decide: func(ctx context.Context, w W, m messages.Message) error {
+			return decide(ctx, w, m.(M)) //nolint:forcetypeassert // decode, above, has made it
 		},
 	}
 }
 
 // Inbox runs a service's handlers.
-type Inbox struct {
+type Inbox[W Work] struct {
 	db       *postgres.DB
 	log      *slog.Logger
-	handlers map[string]Handler
-	before   func(ctx context.Context, tx pgx.Tx, batch []messages.Message) error
+	office   *unit.Office[*once[W]]
+	handlers map[string]Handler[W]
 }
 
-// New returns an inbox with its handlers, one for each kind.
-func New(db *postgres.DB, log *slog.Logger, handlers ...Handler) *Inbox {
-	in := &Inbox{db: db, log: log, handlers: map[string]Handler{}}
+// New returns an inbox with its handlers, one for each kind, and what makes their units of work.
+func New[W Work](db *postgres.DB, log *slog.Logger, open func() W, handlers ...Handler[W]) *Inbox[W] {
+	in := &Inbox[W]{db: db, log: log, handlers: map[string]Handler[W]{}}
+	in.office = unit.NewOffice(db, log, func() *once[W] { return &once[W]{work: open(), fresh: map[string]bool{}} })
 	for _, h := range handlers {
 		in.handlers[h.kind] = h
 	}
 	return in
 }
 
-// Before registers what to do at the start of each transaction with all its messages in hand: to lock what they are
-// about in one order, where their subjects do not name it.
-func (in *Inbox) Before(f func(ctx context.Context, tx pgx.Tx, batch []messages.Message) error) {
-	in.before = f
-}
-
 // Commands returns the kinds of the commands that the handlers take, sorted: what to bind the command queue to.
-func (in *Inbox) Commands() []string { return in.kinds(true) }
+func (in *Inbox[W]) Commands() []string { return in.kinds(true) }
 
 // Events returns the kinds of the events that the handlers take, sorted: what to bind the event queue to.
-func (in *Inbox) Events() []string { return in.kinds(false) }
+func (in *Inbox[W]) Events() []string { return in.kinds(false) }
 
-func (in *Inbox) kinds(command bool) []string {
+func (in *Inbox[W]) kinds(command bool) []string {
 	var kinds []string
 	for kind, h := range in.handlers {
 		if h.command == command {
@@ -106,22 +109,17 @@ func (in *Inbox) kinds(command bool) []string {
 const keep = 7 * 24 * time.Hour
 
 // Expire forgets ids that are old enough, now and then until ctx ends. It is a part of a program.
-func (in *Inbox) Expire(ctx context.Context) error {
+func (in *Inbox[W]) Expire(ctx context.Context) error {
 	return in.db.Expire(in.log, "inbox", "received_at", keep)(ctx)
 }
 
-// letter is a delivery that could be read.
-type letter struct {
-	bus.Delivery
-	index   int // in the batch as it arrived
-	content messages.Message
-	handle  func(ctx context.Context, tx pgx.Tx, m messages.Message) error
-}
+// lockedFor is after about how long a message comes again that is about a row that somebody else has locked.
+const lockedFor = 5 * time.Second
 
-// Handle is a bus.Handler.
-func (in *Inbox) Handle(ctx context.Context, batch []bus.Delivery) []error {
+// Handle is a bus.Handler: up to unit.Most messages are one transaction. What is in hand when ctx ends is held.
+func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 	errs := make([]error, len(batch))
-	var letters []letter
+	var letters []letter[W]
 	for i, d := range batch {
 		l, err := in.open(d)
 		if err != nil {
@@ -131,133 +129,128 @@ func (in *Inbox) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		l.index = i
 		letters = append(letters, l)
 	}
-	// Two replicas that lock rows in different orders would wait for each other. Rows belong to subjects, so handling
-	// each batch in the order of subjects makes the order of locks one. What is about the same subject keeps its order.
-	slices.SortStableFunc(letters, func(a, b letter) int { return cmp.Compare(a.Subject, b.Subject) })
-
-	if len(letters) > 1 {
-		err := in.run(ctx, letters)
-		if err == nil {
-			return errs
-		}
-		in.log.WarnContext(ctx, "batch failed, its messages are run one by one", "messages", len(letters), "error", err)
-		failpoint.At("inbox.divided")
-	}
+	// Messages about the same row are neighbours then, whatever came between them; they keep their order.
+	slices.SortStableFunc(letters, func(a, b letter[W]) int { return cmp.Compare(a.Subject, b.Subject) })
+	decisions := make([]unit.Decision[*once[W]], len(letters))
 	for i, l := range letters {
-		err := in.run(ctx, letters[i:i+1])
-		if err != nil && in.away(ctx, err) {
-			errs[l.index] = bus.Hold(err) // the whole batch comes again; what is done by now is known by its id
-			return errs
-		}
-		if postgres.NeverWorks(err) {
+		decisions[i] = l.decision(ctx)
+	}
+	waited := 0
+	for i, err := range in.office.Decide(ctx, decisions) {
+		l := letters[i]
+		switch {
+		case err == nil:
+		case postgres.Unavailable(err), ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+			err = bus.Hold(err) // the whole batch comes again; what is done by now is known by its id
+		case postgres.Waited(err):
+			waited++
+			err = bus.RetryIn(lockedFor, err)
+		case postgres.NeverWorks(err):
 			err = bus.Reject(err)
 		}
 		errs[l.index] = err
 	}
+	if waited > 1 { // not one row: the database is slow, or a table is locked
+		for i, err := range errs {
+			if err != nil && postgres.Waited(err) {
+				errs[i] = bus.Hold(err)
+			}
+		}
+	}
 	return errs
 }
 
+// letter is a delivery that could be read.
+type letter[W Work] struct {
+	bus.Delivery
+	index   int // in the batch as it arrived
+	content messages.Message
+	handler Handler[W]
+}
+
 // open reads a delivery. Every error is final: a message that cannot be read never will be.
-func (in *Inbox) open(d bus.Delivery) (letter, error) {
+func (in *Inbox[W]) open(d bus.Delivery) (letter[W], error) {
 	h, ok := in.handlers[d.Kind]
 	if !ok {
-		return letter{}, fmt.Errorf("no handler for kind %q", d.Kind)
+		return letter[W]{}, fmt.Errorf("no handler for kind %q", d.Kind)
 	}
 	id, err := uuid.Parse(d.ID)
 	if err != nil {
-		return letter{}, fmt.Errorf("message id %q: %w", d.ID, err)
+		return letter[W]{}, fmt.Errorf("message id %q: %w", d.ID, err)
 	}
 	content, err := h.decode(d.Body)
 	if err != nil {
-		return letter{}, err
+		return letter[W]{}, err
 	}
 	if content.Subject() == "" {
-		return letter{}, fmt.Errorf("invalid %s: it is about nothing", d.Kind)
+		return letter[W]{}, fmt.Errorf("invalid %s: it is about nothing", d.Kind)
 	}
 	if v, ok := content.(messages.Validator); ok {
 		if err := v.Validate(); err != nil {
-			return letter{}, fmt.Errorf("invalid %s: %w", d.Kind, err)
+			return letter[W]{}, fmt.Errorf("invalid %s: %w", d.Kind, err)
 		}
 	}
 	d.ID, d.Subject = id.String(), content.Subject()
-	return letter{Delivery: d, content: content, handle: h.handle}, nil
+	return letter[W]{Delivery: d, content: content, handler: h}, nil
 }
 
-// run commits the effects of letters and their ids in one transaction.
-func (in *Inbox) run(ctx context.Context, letters []letter) error {
-	return in.db.Tx(ctx, func(tx pgx.Tx) error {
-		fresh, err := unknown(ctx, tx, letters)
-		if err != nil || len(fresh) == 0 {
-			return err
-		}
-		if in.before != nil {
-			contents := make([]messages.Message, len(fresh))
-			for i, l := range fresh {
-				contents[i] = l.content
+// decision has the message handled, unless it was before.
+func (l letter[W]) decision(ctx context.Context) unit.Decision[*once[W]] {
+	return unit.Decision[*once[W]]{
+		Name: func(o *once[W]) {
+			o.ids = append(o.ids, l.ID)
+			o.work.About(l.content)
+		},
+		Make: func(o *once[W]) error {
+			if !o.fresh[l.ID] {
+				return nil
 			}
-			if err := in.before(ctx, tx, contents); err != nil {
-				return err
-			}
-		}
-		for _, l := range fresh {
+			delete(o.fresh, l.ID) // the same id twice in one batch: only the first
 			ctx, end := telemetry.Consume(bus.WithCause(ctx, l.ID), l.Kind, l.TraceParent, l.TraceState)
-			err := l.handle(ctx, tx, l.content)
+			err := l.handler.decide(ctx, o.work, l.content)
 			end(err)
 			if err != nil {
+				o.refused = append(o.refused, l.ID)
 				return fmt.Errorf("%s about %s: %w", l.Kind, l.Subject, err)
 			}
-		}
-		return nil
-	})
+			return nil
+		},
+	}
 }
 
-// unknown records the ids of letters and returns those that were not there before. A second transaction with the same
-// id waits here until the first has ended.
-func unknown(ctx context.Context, tx pgx.Tx, letters []letter) ([]letter, error) {
-	ids := make([]string, len(letters))
-	for i, l := range letters {
-		ids[i] = l.ID
-	}
-	slices.Sort(ids) // the order of locks, here too
-	failpoint.At("inbox.begun")
-	rows, err := tx.Query(ctx, `
+// once is a unit of work with the ids of its messages.
+type once[W Work] struct {
+	work    W
+	ids     []string
+	fresh   map[string]bool // ids that were not there before
+	refused []string
+}
+
+// Load records the ids and finds out which of them were not there before. A second transaction with the same id waits here
+// until the first has ended.
+func (o *once[W]) Load(ctx context.Context, tx *postgres.Tx) error {
+	slices.Sort(o.ids) // the order of locks, here too
+	postgres.Rows(tx, pgx.RowTo[string], func(id string) { o.fresh[id] = true }, `
 		INSERT INTO inbox (id)
 		SELECT unnest($1::uuid[])
 		ON CONFLICT DO NOTHING
-		RETURNING id::text`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("inbox: %w", err)
+		RETURNING id::text`, o.ids)
+	if err := o.work.Load(ctx, tx); err != nil {
+		return err
 	}
-	inserted, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("inbox: %w", err)
+	if err := tx.Flush(ctx); err != nil { // if there was nothing to load
+		return err
 	}
 	failpoint.At("inbox.noted")
-	left := map[string]bool{}
-	for _, id := range inserted {
-		left[id] = true
-	}
-	var fresh []letter
-	for _, l := range letters {
-		if left[l.ID] { // the same id twice in one batch: only the first
-			delete(left, l.ID)
-			fresh = append(fresh, l)
-		}
-	}
-	return fresh, nil
+	return nil
 }
 
-const pingTimeout = 2 * time.Second
-
-// away reports whether the database is the reason for err: then no message is to blame.
-func (in *Inbox) away(ctx context.Context, err error) bool {
-	if postgres.Unavailable(err) {
-		return true
+// Save takes back the ids of messages that were refused: they are not done.
+func (o *once[W]) Save(ctx context.Context, tx *postgres.Tx) error {
+	if len(o.refused) > 0 {
+		tx.Queue(`
+			DELETE FROM inbox
+			WHERE id = ANY($1::uuid[])`, o.refused)
 	}
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
-	defer cancel()
-	return in.db.Ping(ctx) != nil
+	return o.work.Save(ctx, tx)
 }

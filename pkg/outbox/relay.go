@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -15,7 +19,7 @@ import (
 )
 
 const (
-	pollEvery   = time.Second // finds what is due later, and what a replica left behind that committed and died
+	pollEvery   = time.Second // finds what has lost its lease: a replica that has died, or a broker that was away
 	retryFirst  = 250 * time.Millisecond
 	retryMax    = 30 * time.Second // for one message that the broker refuses
 	troubleMax  = 2 * time.Second  // between tries while the broker or the database is away
@@ -27,102 +31,196 @@ type Publisher interface {
 	Publish(ctx context.Context, batch []bus.Message) []error
 }
 
-// Relay publishes the rows of an outbox. Any number of relays, in any number of replicas, share one outbox: each takes
-// rows that no other has locked. The rows stay locked while they are published, in a transaction that waits for another
-// system, which is forbidden elsewhere: here nobody else waits for the locks, the wait is bounded, and if the relay dies
-// its rows are free at once (docs/adr/0003).
+// Relay publishes the rows of an outbox: from memory what this replica has just committed, and from the table what is leased
+// to nobody. Any number of relays, in any number of replicas, share one outbox. No transaction is open while a relay waits for
+// the broker: a row belongs to who has its lease (docs/adr/0036).
 type Relay struct {
 	db        *postgres.DB
+	outbox    *Outbox
 	publisher Publisher
-	source    string
 	log       *slog.Logger
-	wake      chan struct{}
+	careful   atomic.Int64 // how many messages of the table are to be published one by one
 }
 
-// NewRelay returns a relay of the outbox in db that publishes in the name of source, and has it woken by each commit.
-func NewRelay(db *postgres.DB, publisher Publisher, source string, log *slog.Logger) *Relay {
-	r := &Relay{db: db, publisher: publisher, source: source, log: log, wake: make(chan struct{}, 1)}
-	db.OnCommit(r.Wake)
+// NewRelay returns a relay of an outbox whose table is in db.
+func NewRelay(db *postgres.DB, outbox *Outbox, publisher Publisher, log *slog.Logger) *Relay {
 	observe(db)
-	return r
-}
-
-// Wake makes the relay look at once. It never waits.
-func (r *Relay) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default: // it is about to look anyway
-	}
+	return &Relay{db: db, outbox: outbox, publisher: publisher, log: log}
 }
 
 // Run publishes until ctx ends, and then once more what the last handlers have left. No error ends it; it returns nil.
 func (r *Relay) Run(ctx context.Context) error {
-	trouble := time.Duration(0)
-	for ctx.Err() == nil {
-		switch n, err := r.Flush(ctx); {
-		case err != nil:
-			trouble = min(max(2*trouble, retryFirst), troubleMax)
-			r.log.WarnContext(ctx, "outbox waits", "error", err, "again_in", trouble)
-			r.sleep(ctx, trouble/2+rand.N(trouble/2), nil) // not woken: more rows do not make the broker come back
-		case n == bus.MaxBatch: // there is more
-			trouble = 0
-		default:
-			trouble = 0
-			r.sleep(ctx, pollEvery, r.wake)
-		}
-	}
+	var both sync.WaitGroup
+	both.Go(func() { r.runFresh(ctx) })
+	both.Go(func() { r.runTable(ctx) })
+	both.Wait()
 	for { // the handlers have stopped before us; what they sent should not wait for another replica
-		if n, err := r.Flush(ctx); err != nil || n < bus.MaxBatch {
+		if n, err := r.flush(context.WithoutCancel(ctx)); err != nil || n == 0 {
 			return nil //nolint:nilerr // it stays in the outbox
 		}
 	}
 }
 
-// Flush publishes one batch of what is due and returns its size. The error is about the broker or the database as a
-// whole; a message that the broker refuses stays with a later due time, and is no error here. A batch that was begun is
-// finished although ctx has ended.
-func (r *Relay) Flush(ctx context.Context) (n int, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
-	defer cancel()
-	var away error
-	err = pgx.BeginFunc(ctx, r.db.Pool, func(tx pgx.Tx) error {
-		batch, err := due(ctx, tx, r.source)
-		if err != nil || len(batch) == 0 {
-			return err
+// runFresh publishes what this replica commits.
+func (r *Relay) runFresh(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := r.flush(ctx)
+		if err != nil {
+			r.log.WarnContext(ctx, "messages wait in the outbox", "messages", n, "error", err)
 		}
-		failpoint.At("outbox.picked")
-		n = len(batch)
-		var sent, refused []string
-		var why error
-		fates := r.publisher.Publish(ctx, batch)
-		failpoint.At("outbox.confirmed")
-		for i, err := range fates {
-			switch {
-			case err == nil:
-				sent = append(sent, batch[i].ID)
-			case errors.Is(err, bus.ErrUnavailable):
-				away = err // as if it had not been tried: it stays first in line
-			default:
-				refused, why = append(refused, batch[i].ID), err
-				if err := postpone(ctx, tx, batch[i].ID, err); err != nil {
-					return err
-				}
-			}
+		if n == 0 {
+			sleep(ctx, pollEvery, r.outbox.wake)
 		}
-		if len(refused) > 0 { // usual for a moment when everything starts for the first time
-			r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0], "error", why)
-		}
-		err = remove(ctx, tx, sent)
-		failpoint.At("outbox.removed")
-		return err
-	})
-	if err == nil && n > 0 {
-		failpoint.At("outbox.committed")
 	}
-	return n, errors.Join(err, away)
 }
 
-func (r *Relay) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+func (r *Relay) flush(ctx context.Context) (n int, err error) {
+	batch := r.outbox.take(bus.MaxBatch)
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	return len(batch), r.publish(ctx, batch)
+}
+
+// runTable publishes what is leased to nobody.
+func (r *Relay) runTable(ctx context.Context) {
+	trouble := time.Duration(0)
+	for ctx.Err() == nil {
+		switch n, err := r.Sweep(ctx); {
+		case err != nil:
+			trouble = min(max(2*trouble, retryFirst), troubleMax)
+			r.log.WarnContext(ctx, "outbox waits", "error", err, "again_in", trouble)
+			sleep(ctx, trouble/2+rand.N(trouble/2), nil)
+		case n > 0: // there may be more
+			trouble = 0
+		default:
+			trouble = 0
+			sleep(ctx, pollEvery, nil)
+		}
+	}
+}
+
+// Sweep claims a batch of what is due, publishes it, and returns its size. The error is about the broker or the database as a
+// whole; a message that the broker refuses stays with a later due time, and is no error here. What was claimed is seen to
+// although ctx has ended.
+func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
+	limit := bus.MaxBatch
+	if r.careful.Load() > 0 {
+		r.careful.Add(-1)
+		limit = 1
+	}
+	batch, err := r.claim(ctx, limit)
+	if err != nil || len(batch) == 0 {
+		return 0, err
+	}
+	failpoint.At("outbox.claimed")
+	return len(batch), r.publish(ctx, batch)
+}
+
+// publish publishes messages that are leased to this replica, and removes, postpones or gives back their rows.
+func (r *Relay) publish(ctx context.Context, batch []bus.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	defer cancel()
+	var sent, left []string
+	var refused []refusal
+	var away error
+	fates := r.publisher.Publish(ctx, batch)
+	failpoint.At("outbox.confirmed")
+	for i, err := range fates {
+		switch {
+		case err == nil:
+			sent = append(sent, batch[i].ID)
+		case errors.Is(err, bus.ErrUnavailable):
+			away, left = err, append(left, batch[i].ID) // as if it had not been tried
+		default:
+			refused = append(refused, refusal{batch[i].ID, err})
+		}
+	}
+	if errors.Is(away, bus.ErrSuspect) { // over one of these messages, and nobody can tell over which
+		r.careful.Store(int64(len(left)))
+	}
+	r.outbox.shutter(away != nil)
+	if len(refused) > 0 { // usual for a moment when everything starts for the first time
+		r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0].id, "error", refused[0].cause)
+	}
+	err := r.settle(ctx, sent, left, refused)
+	failpoint.At("outbox.removed")
+	return errors.Join(err, away)
+}
+
+// refusal is a message that the broker does not take.
+type refusal struct {
+	id    string
+	cause error
+}
+
+// claim leases rows that are due.
+func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
+	rows, err := r.db.Query(ctx, `
+		UPDATE outbox
+		SET due_at = now() + $2::interval
+		WHERE id IN (
+			SELECT id
+			FROM outbox
+			WHERE due_at <= now()
+			ORDER BY due_at, id
+			LIMIT $1
+			FOR UPDATE SKIP LOCKED)
+		RETURNING id, exchange, mandatory, kind, subject, causation_id, trace_parent, trace_state, created_at, body`, limit, lease)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	batch, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (bus.Message, error) {
+		m := bus.Message{Source: r.outbox.source}
+		err := row.Scan(&m.ID, &m.Exchange, &m.Mandatory, &m.Kind, &m.Subject, &m.CausationID, &m.TraceParent, &m.TraceState, &m.Time, &m.Body)
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	slices.SortFunc(batch, func(a, b bus.Message) int { return strings.Compare(a.ID, b.ID) }) // as they came to be
+	return batch, nil
+}
+
+// settle removes what was published, gives back what was not tried, and lets a message that was refused wait twice as long as
+// before, so that one that nobody takes is not in the way of the others. The removal does not wait until it is on disk: what
+// comes back after a crash of the server is published again, and handled once.
+func (r *Relay) settle(ctx context.Context, sent, left []string, refused []refusal) error {
+	if len(sent) > 0 {
+		_, err := r.db.Exec(ctx, `
+			WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+			DELETE FROM outbox
+			USING quick
+			WHERE id = ANY($1::uuid[])`, sent)
+		if err != nil {
+			return fmt.Errorf("outbox: remove what is published: %w", err)
+		}
+	}
+	if len(left) == 0 && len(refused) == 0 {
+		return nil
+	}
+	err := r.db.Tx(ctx, func(tx *postgres.Tx) error {
+		tx.Queue(`
+			UPDATE outbox
+			SET due_at = now()
+			WHERE id = ANY($1::uuid[])`, left)
+		for _, f := range refused {
+			tx.Queue(`
+				UPDATE outbox
+				SET attempts = attempts + 1,
+					last_error = $2,
+					due_at = now() + least($3::interval * power(2, least(attempts, 20)), $4::interval)
+				WHERE id = $1`, f.id, f.cause.Error(), retryFirst, retryMax)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("outbox: give back what is not published: %w", err)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -130,50 +228,4 @@ func (r *Relay) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}
 	case <-wake:
 	case <-ctx.Done():
 	}
-}
-
-func due(ctx context.Context, tx pgx.Tx, source string) ([]bus.Message, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT id, exchange, mandatory, kind, subject, causation_id, trace_parent, trace_state, created_at, body
-		FROM outbox
-		WHERE due_at <= now()
-		ORDER BY due_at, id
-		LIMIT $1
-		FOR UPDATE SKIP LOCKED`, bus.MaxBatch)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	batch, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (bus.Message, error) {
-		m := bus.Message{Source: source}
-		err := row.Scan(&m.ID, &m.Exchange, &m.Mandatory, &m.Kind, &m.Subject, &m.CausationID, &m.TraceParent, &m.TraceState, &m.Time, &m.Body)
-		return m, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	return batch, nil
-}
-
-func remove(ctx context.Context, tx pgx.Tx, ids []string) error {
-	_, err := tx.Exec(ctx, `
-		DELETE FROM outbox
-		WHERE id = ANY($1::uuid[])`, ids)
-	if err != nil {
-		return fmt.Errorf("outbox: remove what is published: %w", err)
-	}
-	return nil
-}
-
-// postpone lets a message wait twice as long as before, so that one that nobody takes is not in the way of the others.
-func postpone(ctx context.Context, tx pgx.Tx, id string, cause error) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE outbox
-		SET attempts = attempts + 1,
-			last_error = $2,
-			due_at = now() + least($3::interval * power(2, least(attempts, 20)), $4::interval)
-		WHERE id = $1`, id, cause.Error(), retryFirst, retryMax)
-	if err != nil {
-		return fmt.Errorf("outbox: postpone: %w", err)
-	}
-	return nil
 }

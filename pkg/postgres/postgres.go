@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orderflow/pkg/failpoint"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -24,7 +23,6 @@ const (
 	maxConns        = 10 // unless the URL says pool_max_conns: the relay, two queues, some workers, and requests
 	connLifetime    = 30 * time.Minute
 	connLifeJitter  = 5 * time.Minute
-	txAttempts      = 3
 	startupInterval = 500 * time.Millisecond
 	startupTold     = 5 * time.Second // a program that waits says what for, and not with each attempt
 
@@ -37,7 +35,12 @@ const (
 		SET idle_in_transaction_session_timeout = '25s';
 		SET tcp_keepalives_idle = '30s';
 		SET tcp_keepalives_interval = '10s';
-		SET tcp_keepalives_count = 3`
+		SET tcp_keepalives_count = 3;`
+
+	// Nobody waits for a lock for longer: it is better to ask again later than to keep a connection, and what else is in the same
+	// transaction, waiting.
+	lockPatience = `
+		SET lock_timeout = '5s';`
 )
 
 // DB is a service's database.
@@ -62,8 +65,10 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
 	settings := sessionTime
-	if _, ok := cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"]; !ok { // the URL has the last word
-		settings += clientMissing
+	for parameter, setting := range map[string]string{"idle_in_transaction_session_timeout": clientMissing, "lock_timeout": lockPatience} {
+		if _, ok := cfg.ConnConfig.RuntimeParams[parameter]; !ok { // the URL has the last word
+			settings += setting
+		}
 	}
 	cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
 		return c.Exec(ctx, settings).Close() // not in the startup message, which poolers refuse
@@ -108,32 +113,6 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 // woken by it, which is why it must not wait. It is for the time before the parts run.
 func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
 
-// Tx runs fn in a transaction and commits it. A transaction that the server gave up (serialization failure, deadlock, or
-// because this process was frozen meanwhile) or refused because it is no longer the primary, or whose connection turned
-// out to be dead before anything was sent, is run again, so fn must do nothing but talk to the database and set what it
-// sets anew each time.
-func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-			if err := fn(tx); err != nil {
-				return err
-			}
-			failpoint.At("postgres.committing")
-			return nil
-		})
-		if err == nil {
-			failpoint.At("postgres.committed")
-			for _, f := range db.onCommit {
-				f()
-			}
-			return nil
-		}
-		if attempt == txAttempts || !again(err) {
-			return err
-		}
-	}
-}
-
 // SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 const (
 	readOnly             = "25006"
@@ -141,6 +120,7 @@ const (
 	queryCancelled       = "57014"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	lockNotAvailable     = "55P03"
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
 	insufficientRights   = "42501"
@@ -195,6 +175,12 @@ func Unavailable(err error) bool {
 		return true
 	}
 	return false
+}
+
+// Waited reports whether err says that time was up: for a lock that somebody else has, or for the server as a whole.
+func Waited(err error) bool {
+	c := code(err)
+	return c == lockNotAvailable || c == queryCancelled || errors.Is(err, context.DeadlineExceeded)
 }
 
 // NeverWorks reports whether err says that the data itself cannot be stored, however often it is tried.

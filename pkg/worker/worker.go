@@ -1,7 +1,7 @@
 // Package worker works off rows that need the world outside: a payment provider, a carrier, a supplier. A message's
-// transaction only records what is wanted; a worker then claims the row by a lease, makes the call outside any
-// transaction, and records what came of it in a second one. After a crash in between, the lease runs out and the next
-// claim finds out what had been done before it does anything again.
+// transaction only records what is wanted; a worker then has the row by a lease, makes the call outside any transaction, and
+// records what came of it in a second one. After a crash in between, the lease runs out and the next claim finds out what had
+// been done before it does anything again.
 package worker
 
 import (
@@ -17,6 +17,7 @@ import (
 const (
 	pollEvery  = 500 * time.Millisecond // finds what is due later, and what a replica left behind
 	troubleMax = 5 * time.Second
+	claimShare = 4 // while there is more to do than slots, rows are claimed when a fourth of the slots is free
 )
 
 // Worker is one kind of work. All fields are needed.
@@ -28,61 +29,109 @@ type Worker[T any] struct {
 	// Claim leases up to limit rows that are due, in one statement with FOR UPDATE SKIP LOCKED, by moving the time at
 	// which they are due again to the end of the lease, which must be longer than Within.
 	Claim func(ctx context.Context, limit int) ([]T, error)
-
 	// Do works on one row and records the outcome, failures included: a row that is left as it is comes again when its
 	// lease has run out. The error is logged.
 	Do     func(ctx context.Context, row T) error
 	Within time.Duration // how long Do may take; also when the program is stopping
 
 	once sync.Once
-	wake chan struct{}
+	wake chan struct{} // there may be something to claim
+	left chan struct{} // a slot has become free
+
+	mu      sync.Mutex
+	running context.Context //nolint:containedctx // of Run, for what begins in between; nil: it does not run
+	free    int
+	working sync.WaitGroup
 }
 
-func (w *Worker[T]) init() { w.wake = make(chan struct{}, 1) }
+func (w *Worker[T]) init() {
+	w.wake, w.left, w.free = make(chan struct{}, 1), make(chan struct{}, 1), w.Slots
+}
 
-// Wake makes the worker look at once. It never waits.
+// Wake makes the worker look for rows at once. It never waits.
 func (w *Worker[T]) Wake() {
 	w.once.Do(w.init)
-	select {
-	case w.wake <- struct{}{}:
-	default:
+	signal(w.wake)
+}
+
+// Reserve keeps up to n free slots for rows that are about to be committed with a lease of this worker's, so that no statement
+// has to claim them, and returns how many it keeps: none while the worker does not run. Begin or Release has to follow.
+func (w *Worker[T]) Reserve(n int) int {
+	w.once.Do(w.init)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running == nil {
+		return 0
+	}
+	n = min(n, w.free)
+	w.free -= n
+	return n
+}
+
+// Release gives back slots that were reserved.
+func (w *Worker[T]) Release(n int) {
+	w.give(n)
+	signal(w.left)
+}
+
+func (w *Worker[T]) give(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.free += n
+}
+
+// Begin works on rows that are leased, each in a slot that was reserved for it. It does not wait. While the worker does not run
+// the rows are left to their leases.
+func (w *Worker[T]) Begin(rows ...T) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, row := range rows {
+		ctx := w.running
+		if ctx == nil {
+			w.free++
+			continue
+		}
+		w.working.Go(func() {
+			defer w.Release(1)
+			w.do(ctx, row)
+		})
 	}
 }
 
 // Run works until ctx ends, and then finishes what it has begun. No error ends it; it returns nil.
 func (w *Worker[T]) Run(ctx context.Context) error {
 	w.once.Do(w.init)
-	slots := make(chan struct{}, w.Slots)
-	var working sync.WaitGroup
-	defer working.Wait()
-	trouble := time.Duration(0)
+	w.mu.Lock()
+	w.running = ctx
+	w.mu.Unlock()
+	trouble, least := time.Duration(0), 1
 	for ctx.Err() == nil {
-		select { // at least one must be free
-		case slots <- struct{}{}:
-			<-slots
-		case <-ctx.Done():
+		free := w.Reserve(w.Slots)
+		if free < least {
+			w.give(free)
+			wait(ctx, pollEvery, w.left)
+			least = 1
 			continue
 		}
-		free := cap(slots) - len(slots)
 		rows, err := w.Claim(ctx, free)
-		if err != nil && ctx.Err() == nil {
+		w.give(free - len(rows))
+		w.Begin(rows...)
+		switch {
+		case err != nil && ctx.Err() == nil:
 			trouble = min(max(2*trouble, pollEvery), troubleMax)
 			w.Log.WarnContext(ctx, "cannot claim work", "worker", w.Name, "error", err, "again_in", trouble)
-			sleep(ctx, trouble/2+rand.N(trouble/2), nil)
-			continue
-		}
-		trouble = 0
-		for _, row := range rows {
-			slots <- struct{}{}
-			working.Go(func() {
-				defer func() { <-slots }()
-				w.do(ctx, row)
-			})
-		}
-		if len(rows) < free {
-			sleep(ctx, pollEvery, w.wake)
+			wait(ctx, trouble/2+rand.N(trouble/2), nil)
+		case len(rows) < free:
+			trouble, least = 0, 1
+			wait(ctx, pollEvery, w.wake)
+		default: // there is more
+			trouble, least = 0, max(1, w.Slots/claimShare)
 		}
 	}
+	w.mu.Lock()
+	w.running = nil
+	w.mu.Unlock()
+	w.working.Wait()
 	return nil
 }
 
@@ -96,7 +145,14 @@ func (w *Worker[T]) do(ctx context.Context, row T) {
 	failpoint.At("worker.done")
 }
 
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -43,12 +43,8 @@ func TestWhatAPersonIsToldToDo(t *testing.T) {
 			f.receive(messages.PaymentTaken{OrderID: id})
 		}
 		f.call(http.MethodPost, "/api/orders/"+id+"/cancellation", "", f.as("alice"))
-		o, err := readOrder(t.Context(), f.db, id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range 3 {
-			f.receive(messages.CheckProgress{OrderID: id, Step: o.Step, Attempt: i})
+		for range 3 {
+			f.overdue(id)
 		}
 	}
 	var list struct {

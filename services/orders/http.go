@@ -6,13 +6,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 )
 
 const (
@@ -168,20 +169,21 @@ func (s *shop) postCancellation(c echo.Context) error {
 	}
 	ctx := c.Request().Context()
 	var o order
-	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
-		locked, err := lockOrder(ctx, tx, seen.ID)
-		if err != nil {
-			return err
-		}
-		if err := web.Condition(c.Request(), true, func(tag string) bool { return tag == tagOf(locked) }); err != nil {
-			return err
-		}
-		t, ok := locked.cancel(by, s.now(), s.patience)
-		if !ok {
-			return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", locked.Status)
-		}
-		o = t.order
-		return updateOrder(ctx, tx, t)
+	err = s.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) { w.orders.Name(seen.ID) },
+		Make: func(w *work) error {
+			now, _ := w.orders.Get(seen.ID) // an order is never deleted
+			if err := web.Condition(c.Request(), true, func(tag string) bool { return tag == tagOf(now) }); err != nil {
+				return err
+			}
+			t, ok := now.cancel(by, w.now(), w.patience)
+			if !ok {
+				return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", now.Status)
+			}
+			o = t.order
+			w.take(ctx, t)
+			return nil
+		},
 	})
 	if err != nil {
 		return err

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
 )
 
 func TestPlacingAnOrder(t *testing.T) {

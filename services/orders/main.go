@@ -15,6 +15,7 @@ import (
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
 
@@ -49,11 +50,10 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		return err
 	}
 	publisher := broker.NewPublisher()
-	relay := outbox.NewRelay(db, publisher, name, p.Log)
 
 	s := newShop(db, p.Log, cfg.Patience)
 	_ = s.ready(ctx) // the first look at the catalogue, while nothing arrives; probes come again
-	in := inbox.New(db, p.Log, s.handlers()...)
+	in := inbox.New(db, p.Log, s.work, s.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
@@ -69,7 +69,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
 		service.Part{Name: "expire idempotency keys", Run: db.Expire(p.Log, "idempotency_keys", "created_at", cfg.KeepKeys)},
-		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "deadlines", Run: s.watchDeadlines},
+		service.Part{Name: "relay", Run: outbox.NewRelay(db, s.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)
 }
@@ -78,6 +79,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 type shop struct {
 	db       *postgres.DB
 	log      *slog.Logger
+	outbox   *outbox.Outbox
+	office   *unit.Office[*work] // for requests and deadlines; messages come through the inbox
 	patience patience
 	now      func() time.Time
 	started  time.Time
@@ -86,7 +89,8 @@ type shop struct {
 }
 
 func newShop(db *postgres.DB, log *slog.Logger, p patience) *shop {
-	s := &shop{db: db, log: log, patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	s := &shop{db: db, log: log, outbox: outbox.New(name), patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
 	s.started = s.now()
+	s.office = unit.NewOffice(db, log, s.work)
 	return s
 }

@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 
-	"example.com/orderflow/pkg/messages"
-	"example.com/orderflow/pkg/postgres"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
 )
 
 type meters struct {

@@ -23,6 +23,8 @@ type order struct {
 	Shipment        shipment
 	Step            int
 	Seq             int
+	DueAt           *time.Time // when it asks again, or turns back, unless it has moved on by then; nil when it waits for nothing
+	Passed          int        // deadlines that have passed in this status
 	AttentionSince  *time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
@@ -76,8 +78,6 @@ type turn struct {
 	order order              // as it is from now on
 	entry *entry             // new in the timeline, if anything
 	send  []messages.Message // to send with it
-	check *messages.CheckProgress
-	due   time.Time // when check is due
 }
 
 func (o order) units() []messages.Line {
@@ -158,13 +158,17 @@ func (o order) cancel(by hand, now time.Time, p patience) (t turn, ok bool) {
 	}
 }
 
-// check is the turn that a deadline brings. moved is false when the order has gone on since the deadline was set.
-func (o order) check(c messages.CheckProgress, now time.Time, p patience) (t turn, moved bool) {
-	s := steps[o.Status]
-	passed, tries := c.Attempt+1, p.tries(o.Status)
-	switch {
-	case c.Step != o.Step || o.Status.final():
+// overdue is the turn that a deadline brings. ok is false when there is none, or it has not passed.
+func (o order) overdue(now time.Time, p patience) (t turn, ok bool) {
+	if o.DueAt == nil || now.Before(*o.DueAt) {
 		return turn{order: o}, false
+	}
+	s := steps[o.Status]
+	passed, tries := o.Passed+1, p.tries(o.Status)
+	switch {
+	case o.Status.final(): // it was ended by a release that knows no DueAt
+		o.DueAt = nil
+		return turn{order: o}, true
 	case passed > tries && s.back != "":
 		o.Reason = expired
 		return o.enter(s.back, "took too long, turning back", now, p), true
@@ -184,7 +188,7 @@ func (o order) check(c messages.CheckProgress, now time.Time, p patience) (t tur
 func (o order) enter(to status, what string, now time.Time, p patience) turn {
 	o.Status = to
 	o.Step++
-	o.AttentionSince = nil
+	o.AttentionSince, o.DueAt, o.Passed = nil, nil, 0
 	s := steps[to]
 	if to == reserved {
 		o.Payment = payment{Status: "requested", Amount: o.Total}
@@ -221,9 +225,10 @@ func (t turn) by(h hand) turn {
 	return t
 }
 
+// await sets the next deadline.
 func (t *turn) await(passed int, now time.Time, p patience) {
-	t.check = &messages.CheckProgress{OrderID: t.order.ID, Step: t.order.Step, Attempt: passed}
-	t.due = now.Add(p.until(t.order.Status, passed))
+	due := now.Add(p.until(t.order.Status, passed))
+	t.order.DueAt, t.order.Passed = &due, passed
 }
 
 // learn takes over what an event says of payment and shipment. known is true when it was a stage heard of before.

@@ -9,14 +9,15 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 )
 
 const (
@@ -61,7 +62,7 @@ func (p *placing) check() error {
 }
 
 // priced makes an order of it, at today's prices.
-func (p placing) priced(customer string, catalogue map[string]product) (order, error) {
+func (p placing) priced(customer string, catalogue func(sku string) (product, bool)) (order, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return order{}, fmt.Errorf("order id: %w", err)
@@ -70,7 +71,7 @@ func (p placing) priced(customer string, catalogue map[string]product) (order, e
 	var fields fault.Fields
 	for i, l := range p.Lines {
 		at := fmt.Sprintf("lines[%d].sku", i)
-		known, ok := catalogue[l.SKU]
+		known, ok := catalogue(l.SKU)
 		if fields.Check(ok, at, "there is no such product"); !ok {
 			continue
 		}
@@ -111,18 +112,25 @@ func (s *shop) postOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	// A repetition is answered before anything is judged: its products may be gone by now, and a release may have come that
-	// would not accept it.
-	answer, err := recall(ctx, s.db, customer, key)
-	if err == nil && answer == nil {
-		if err := p.check(); err != nil {
+	var answer remembered
+	err = s.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) {
+			w.keys.Name(keyOf(customer, key))
+			for _, l := range p.Lines[:min(len(p.Lines), linesMost)] {
+				if skuFormat.MatchString(l.SKU) {
+					w.products.Name(l.SKU)
+				}
+			}
+		},
+		Make: func(w *work) (err error) {
+			answer, err = w.place(ctx, remembered{CustomerID: customer, Key: key, Fingerprint: print}, p, expected)
 			return err
-		}
-		answer, err = s.place(ctx, customer, key, print, p, expected)
-	}
+		},
+	})
 	if err != nil {
 		return err
 	}
+	failpoint.At("orders.placed")
 	made := pathOf(answer.OrderID)
 	c.Response().Header().Set("Location", made)
 	if !bytes.Equal(answer.Fingerprint, print) {
@@ -132,48 +140,34 @@ func (s *shop) postOrder(c echo.Context) error {
 	return c.JSONBlob(http.StatusAccepted, answer.Answer)
 }
 
-// place makes an order, or returns the answer that the key was given by somebody who was faster.
-func (s *shop) place(ctx context.Context, customer, key string, print []byte, p placing, expected *messages.Money) (*remembered, error) {
-	skus := make([]string, len(p.Lines))
-	for i, l := range p.Lines {
-		skus[i] = l.SKU
+// place makes an order under a key, or returns the answer that the key has had: a repetition is answered before anything is
+// judged, for its products may be gone by now, and a release may have come that would not accept it.
+func (w *work) place(ctx context.Context, r remembered, p placing, expected *messages.Money) (remembered, error) {
+	name := keyOf(r.CustomerID, r.Key)
+	if before, ok := w.keys.Get(name); ok {
+		return before, nil
 	}
-	catalogue, stocked, err := productsBySKU(ctx, s.db, skus)
+	if err := p.check(); err != nil {
+		return r, err
+	}
+	if !w.stocked {
+		return r, errNotStocked
+	}
+	o, err := p.priced(r.CustomerID, w.products.Get)
 	if err != nil {
-		return nil, err
-	}
-	if !stocked {
-		return nil, errNotStocked
-	}
-	o, err := p.priced(customer, catalogue)
-	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if err := o.costs(expected); err != nil {
-		return nil, err
+		return r, err
 	}
-	t := o.place(s.now(), s.patience)
-	body, err := json.Marshal(bodyOf(t.order))
-	if err != nil {
-		return nil, fmt.Errorf("encode order: %w", err)
+	t := o.place(w.now(), w.patience)
+	r.OrderID = t.order.ID
+	if r.Answer, err = json.Marshal(bodyOf(t.order)); err != nil {
+		return r, fmt.Errorf("encode order: %w", err)
 	}
-	answer := &remembered{print, t.order.ID, body}
-	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
-		before, err := remember(ctx, tx, customer, key, *answer)
-		if err != nil {
-			return err
-		}
-		if before != nil {
-			answer = before
-			return nil
-		}
-		failpoint.At("orders.remembered")
-		return insertOrder(ctx, tx, t)
-	})
-	if err == nil {
-		failpoint.At("orders.placed")
-	}
-	return answer, err
+	w.keys.Put(name, r)
+	w.take(ctx, t)
+	return r, nil
 }
 
 // fingerprint tells two requests apart, whatever their white space. It is of what was sent, before it is made normal, and of

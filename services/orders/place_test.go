@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
 // What is sent is the same request again when the same is sent, whatever becomes of it here.
@@ -47,10 +49,12 @@ func TestAKeyOfAnotherReleaseIsKnown(t *testing.T) {
 	// One that an earlier release has kept, of an order that this one would not accept.
 	blank := strings.Replace(fingerprinted, "Alice", " ", 1)
 	sum := sha256.Sum256([]byte(blank))
-	answer := remembered{sum[:], uuid.NewString(), []byte(`{"id":"theirs"}`)}
-	if err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		_, err := remember(t.Context(), tx, "alice", "theirs", answer)
-		return err
+	kept := remembered{CustomerID: "alice", Key: "theirs", Fingerprint: sum[:], OrderID: uuid.NewString(), Answer: []byte(`{"id":"theirs"}`)}
+	if err := f.db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		var keys unit.Rows[string, remembered]
+		keys.Put("theirs", kept)
+		insertRemembered(tx, &keys)
+		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"example.com/orderflow/pkg/inbox"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/testkit"
-	"pgregory.net/rapid"
 )
 
 // world is the other services as orders may rely on them, each a few lines, joined by a network that duplicates,
@@ -27,14 +28,13 @@ type world struct {
 	charge                       string // "", requested, taken, declined, refunded, withdrawn
 	charges, refunds, stockTaken int
 	parcel                       string // "", arranged, dispatched, in_transit, delivered, failed, cancelled
-	deadlines                    []messages.CheckProgress
 }
 
 // TestWhateverTheNetworkDoesTheOrderEndsAsItShould lets random things happen in random order, and then everything that
 // is still to happen.
 func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 	t.Parallel()
-	hears := inbox.New(nil, nil, new(shop).handlers()...).Events()
+	hears := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
 	testkit.Occur(t, func(saw func(string)) {
 		rapid.Check(t, func(t *rapid.T) {
 			w := live(t, hears)
@@ -71,7 +71,7 @@ func live(t *rapid.T, hears []string) *world {
 		case w.stock == "backordered":
 			w.restock()
 		default:
-			w.deadline(len(w.deadlines) - 1)
+			w.deadline()
 		}
 	}
 	return w
@@ -137,14 +137,24 @@ func (w *world) anything() {
 		}
 		w.turn(turn)
 	case "deadline":
-		if n := len(w.deadlines); n > 0 {
-			w.deadline(rapid.IntRange(0, n-1).Draw(w.t, "which"))
-		}
+		w.deadline()
 	}
 }
 
-func (w *world) deadline(i int) {
-	t, _ := w.order.check(w.deadlines[i], w.now, testPatience)
+// deadline lets as much time pass as the order waits.
+func (w *world) deadline() {
+	due := w.order.DueAt
+	if (due == nil) != w.order.Status.final() {
+		w.t.Fatalf("%s, and its deadline is %v", w.order.Status, due)
+	}
+	if due == nil {
+		return
+	}
+	if _, ok := w.order.overdue(due.Add(-time.Microsecond), testPatience); ok {
+		w.t.Fatalf("%s: the deadline has passed before its time", w.order.Status)
+	}
+	w.now = *due
+	t, _ := w.order.overdue(w.now, testPatience)
 	w.turn(t)
 }
 
@@ -159,9 +169,6 @@ func (w *world) turn(t turn) {
 		}
 	}
 	w.network = append(w.network, t.send...)
-	if t.check != nil {
-		w.deadlines = append(w.deadlines, *t.check)
-	}
 }
 
 func (w *world) say(m ...messages.Message) { w.network = append(w.network, m...) }

@@ -112,11 +112,11 @@ func TestAStepBackIsSoonShownToAPerson(t *testing.T) {
 	p := patience{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 5}
 	told := func(o order) (after time.Duration) {
 		begun := o.UpdatedAt
-		c, now := messages.CheckProgress{OrderID: o.ID, Step: o.Step}, begun.Add(p.until(o.Status, 0))
+		now := *o.DueAt
 		for o.AttentionSince == nil && after < 100*time.Hour {
-			t, _ := o.check(c, now, p)
-			o, c, after = t.order, *t.check, now.Sub(begun)
-			now = t.due
+			t, _ := o.overdue(now, p)
+			o, after = t.order, now.Sub(begun)
+			now = *o.DueAt
 		}
 		return after
 	}
@@ -140,7 +140,6 @@ type (
 type life struct {
 	order    order
 	now      time.Time
-	deadline *messages.CheckProgress
 	sent     []string
 	timeline []entry
 }
@@ -165,7 +164,8 @@ func (l *life) hear(event any) {
 		l.take(t)
 	case outOfPatience:
 		for range testPatience.Tries + 1 {
-			t, _ := l.order.check(*l.deadline, l.now, testPatience)
+			l.now = *l.order.DueAt
+			t, _ := l.order.overdue(l.now, testPatience)
 			l.take(t)
 		}
 	case messages.Message:
@@ -178,9 +178,6 @@ func (l *life) take(t turn) {
 	l.order = t.order
 	if t.entry != nil {
 		l.timeline = append(l.timeline, *t.entry)
-	}
-	if t.check != nil {
-		l.deadline = t.check
 	}
 	for _, m := range t.send {
 		_, command := m.(messages.Command)
@@ -237,7 +234,7 @@ func TestNoStatusStrands(t *testing.T) {
 
 func TestEveryEventOfTheSagaIsWired(t *testing.T) {
 	t.Parallel()
-	heard := inbox.New(nil, nil, new(shop).handlers()...).Events()
+	heard := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
 	for _, m := range moves {
 		if !slices.Contains(heard, m.on) {
 			t.Errorf("no handler for %s", m.on)

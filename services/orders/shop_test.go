@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
@@ -20,8 +23,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -31,7 +32,7 @@ type fixture struct {
 	*testing.T
 	db     *postgres.DB
 	shop   *shop
-	inbox  *inbox.Inbox
+	inbox  *inbox.Inbox[*work]
 	server *httptest.Server
 	issuer *identity.Issuer
 }
@@ -40,7 +41,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	db := testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations"))
 	f := &fixture{T: t, db: db, shop: newShop(db, testkit.Log(t), testPatience)}
-	f.inbox = inbox.New(db, testkit.Log(t), f.shop.handlers()...)
+	f.inbox = inbox.New(db, testkit.Log(t), f.shop.work, f.shop.handlers()...)
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +74,23 @@ func (f *fixture) receive(msgs ...messages.Message) {
 func delivery(m messages.Message) bus.Delivery {
 	body, _ := json.Marshal(m)
 	return bus.Delivery{Attempt: 1, Message: bus.Message{ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Body: body}}
+}
+
+// overdue lets the deadline of an order pass.
+func (f *fixture) overdue(id string) {
+	f.Helper()
+	if _, err := f.db.Exec(context.Background(), `UPDATE orders SET due_at = now() - interval '1 second' WHERE id = $1 AND due_at IS NOT NULL`, id); err != nil {
+		f.Fatal(err)
+	}
+	f.deadlines()
+}
+
+// deadlines has orders meet the deadlines that have passed.
+func (f *fixture) deadlines() {
+	f.Helper()
+	if _, err := f.shop.meetDeadlines(context.Background()); err != nil {
+		f.Fatal(err)
+	}
 }
 
 // sent returns the kinds of what is in the outbox about an order, commands to others and announcements of its end, in order.
@@ -228,18 +246,19 @@ func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
 	f := newFixture(t)
 	f.stock("MUG-BLUE")
 	id := f.place()
-	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 0})
-	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 1})
+	f.deadlines() // which have not passed
+	f.overdue(id)
+	f.overdue(id)
 	if s := f.status(id); s != placed {
 		t.Fatalf("status %s after two deadlines", s)
 	}
-	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 2})
-	f.receive(messages.CheckProgress{OrderID: id, Step: 1, Attempt: 2}) // of the step before by now
+	f.overdue(id)
+	f.deadlines() // that of the step before is void
 	if got, want := f.sent(id), "reserve_stock reserve_stock reserve_stock release_stock"; got != want || f.status(id) != releasing {
 		t.Errorf("%s, sent %s, want %s", f.status(id), got, want)
 	}
-	for i := range 3 {
-		f.receive(messages.CheckProgress{OrderID: id, Step: 2, Attempt: i})
+	for range 3 {
+		f.overdue(id)
 	}
 	var list struct {
 		Items []struct {
@@ -265,9 +284,13 @@ func TestTheCatalogueKeepsTheLatestVersionWhateverTheOrder(t *testing.T) {
 		return messages.ProductChanged{SKU: "A", Version: version, Name: "a", Price: messages.Money{Amount: amount, Currency: "EUR"}}
 	}
 	f.receive(price(2, 200), price(1, 100), price(3, 300), price(2, 200))
-	found, _, err := productsBySKU(t.Context(), f.db, []string{"A"})
-	if err != nil || found["A"].Price.Amount != 300 {
-		t.Errorf("%+v, %v", found, err)
+	w := f.shop.work()
+	w.products.Name("A")
+	if err := f.db.Tx(t.Context(), func(tx *postgres.Tx) error { return w.Load(t.Context(), tx) }); err != nil {
+		t.Fatal(err)
+	}
+	if a, _ := w.products.Get("A"); a.Price.Amount != 300 || !w.stocked {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
-	"example.com/orderflow/pkg/outbox"
-	"github.com/jackc/pgx/v5"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
 // querier is a pool or a transaction.
@@ -20,11 +24,24 @@ type querier interface {
 
 const orderColumns = `
 	id, customer_id, status, reason, lines, total_amount, total_currency, shipping_address, payment_method, allow_backorder,
-	payment, shipment, step, seq, attention_since, created_at, updated_at`
+	payment, shipment, step, seq, due_at, passed, attention_since, created_at, updated_at`
+
+// fields are where orderColumns go to, and come from.
+func (o *order) fields() []any {
+	return []any{
+		&o.ID, &o.CustomerID, &o.Status, &o.Reason, &o.Lines, &o.Total.Amount, &o.Total.Currency, &o.ShippingAddress,
+		&o.PaymentMethod, &o.AllowBackorder, &o.Payment, &o.Shipment, &o.Step, &o.Seq, &o.DueAt, &o.Passed, &o.AttentionSince,
+		&o.CreatedAt, &o.UpdatedAt,
+	}
+}
+
+// changing are where those columns come from that change.
+func (o *order) changing() []any {
+	return []any{&o.ID, &o.Status, &o.Reason, &o.Payment, &o.Shipment, &o.Step, &o.Seq, &o.DueAt, &o.Passed, &o.AttentionSince, &o.UpdatedAt}
+}
 
 func scanOrder(row pgx.CollectableRow) (o order, err error) {
-	err = row.Scan(&o.ID, &o.CustomerID, &o.Status, &o.Reason, &o.Lines, &o.Total.Amount, &o.Total.Currency, &o.ShippingAddress,
-		&o.PaymentMethod, &o.AllowBackorder, &o.Payment, &o.Shipment, &o.Step, &o.Seq, &o.AttentionSince, &o.CreatedAt, &o.UpdatedAt)
+	err = row.Scan(o.fields()...)
 	return o, err
 }
 
@@ -52,13 +69,18 @@ func readOrder(ctx context.Context, q querier, id string) (order, error) {
 		WHERE id = $1`, id))
 }
 
-// lockOrder returns an order that nobody else changes until tx has ended. The error is errNoOrder when there is none.
-func lockOrder(ctx context.Context, tx pgx.Tx, id string) (order, error) {
-	return oneOrder(tx.Query(ctx, `
+// loadOrders queues what locks and reads the orders that are named: nobody else changes them until tx has ended.
+func loadOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
+	ids := orders.Named()
+	if len(ids) == 0 {
+		return
+	}
+	postgres.Rows(tx, scanOrder, func(o order) { orders.Loaded(o.ID, o) }, `
 		SELECT `+orderColumns+`
 		FROM orders
-		WHERE id = $1
-		FOR UPDATE`, id))
+		WHERE id = ANY($1::uuid[])
+		ORDER BY id
+		FOR UPDATE`, ids)
 }
 
 // ordersOf returns a customer's orders that were placed before the one with id before (all when empty), newest first.
@@ -102,82 +124,104 @@ func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[entry])
 }
 
-// insertOrder writes the first turn of an order.
-func insertOrder(ctx context.Context, tx pgx.Tx, t turn) error {
-	o := t.order
-	return write(ctx, tx, t, `
-		INSERT INTO orders (`+orderColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		o.ID, o.CustomerID, o.Status, o.Reason, o.Lines, o.Total.Amount, o.Total.Currency, o.ShippingAddress, o.PaymentMethod,
-		o.AllowBackorder, o.Payment, o.Shipment, o.Step, o.Seq, o.AttentionSince, o.CreatedAt, o.UpdatedAt)
+// saveOrders queues what writes the orders that were added, and those that have changed.
+func saveOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
+	added, changed := orders.Changes()
+	if len(added) > 0 {
+		tx.Queue(`
+			INSERT INTO orders (`+orderColumns+`)
+			SELECT *
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::bigint[], $7::text[], $8::jsonb[], $9::text[],
+				$10::boolean[], $11::jsonb[], $12::jsonb[], $13::integer[], $14::integer[], $15::timestamptz[], $16::integer[],
+				$17::timestamptz[], $18::timestamptz[], $19::timestamptz[])`, unit.Columns(added, (*order).fields)...)
+	}
+	if len(changed) > 0 {
+		tx.Queue(`
+			UPDATE orders AS o
+			SET status = n.status, reason = n.reason, payment = n.payment, shipment = n.shipment, step = n.step, seq = n.seq,
+				due_at = n.due_at, passed = n.passed, attention_since = n.attention_since, updated_at = n.updated_at
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::integer[], $7::integer[], $8::timestamptz[],
+				$9::integer[], $10::timestamptz[], $11::timestamptz[])
+				AS n (id, status, reason, payment, shipment, step, seq, due_at, passed, attention_since, updated_at)
+			WHERE o.id = n.id`, unit.Columns(changed, (*order).changing)...)
+	}
 }
 
-// updateOrder writes a turn of an order that the caller has locked.
-func updateOrder(ctx context.Context, tx pgx.Tx, t turn) error {
-	o := t.order
-	return write(ctx, tx, t, `
-		UPDATE orders
-		SET status = $2, reason = $3, payment = $4, shipment = $5, step = $6, seq = $7, attention_since = $8, updated_at = $9
-		WHERE id = $1`, o.ID, o.Status, o.Reason, o.Payment, o.Shipment, o.Step, o.Seq, o.AttentionSince, o.UpdatedAt)
+// insertTimeline queues what adds entries to the timelines of orders.
+func insertTimeline(tx *postgres.Tx, entries []dated) {
+	if len(entries) == 0 {
+		return
+	}
+	tx.Queue(`
+		INSERT INTO timeline (order_id, seq, at, status, what, operator, why)
+		SELECT *
+		FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[])`,
+		unit.Columns(entries, func(e *dated) []any {
+			return []any{&e.OrderID, &e.Seq, &e.At, &e.Status, &e.What, &e.Operator, &e.Why}
+		})...)
 }
 
-// write writes the order, what the turn adds to its timeline, and what it sends: two round trips.
-func write(ctx context.Context, tx pgx.Tx, t turn, order string, args ...any) error {
-	batch := &pgx.Batch{}
-	batch.Queue(order, args...)
-	if t.entry != nil {
-		batch.Queue(`
-			INSERT INTO timeline (order_id, seq, at, status, what, operator, why)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			t.order.ID, t.entry.Seq, t.entry.At, t.entry.Status, t.entry.What, t.entry.Operator, t.entry.Why)
+// overdueOrders returns orders whose deadline has passed, the longest first.
+func overdueOrders(ctx context.Context, q querier, now time.Time, limit int) ([]string, error) {
+	rows, err := q.Query(ctx, `
+		SELECT id
+		FROM orders
+		WHERE due_at <= $1
+		ORDER BY due_at
+		LIMIT $2`, now, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read deadlines: %w", err)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("write order %s: %w", t.order.ID, err)
-	}
-	msgs := t.send
-	if t.check != nil {
-		msgs = append(slices.Clip(msgs), outbox.At(t.due, *t.check))
-	}
-	return outbox.Send(ctx, tx, msgs...)
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // remembered is the answer that an idempotency key has had.
 type remembered struct {
+	CustomerID  string
+	Key         string
 	Fingerprint []byte
 	OrderID     string
 	Answer      []byte
 }
 
-// remember keeps the answer to an idempotency key. If the key has had one, which also means waiting for a transaction
-// that is about to give it, that is returned instead.
-func remember(ctx context.Context, tx pgx.Tx, customer, key string, r remembered) (before *remembered, err error) {
-	done, err := tx.Exec(ctx, `
-		INSERT INTO idempotency_keys (customer_id, key, fingerprint, order_id, answer)
-		VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT DO NOTHING`, customer, key, r.Fingerprint, r.OrderID, r.Answer)
-	if err != nil {
-		return nil, fmt.Errorf("idempotency key: %w", err)
-	}
-	if done.RowsAffected() == 1 {
-		return nil, nil
-	}
-	return recall(ctx, tx, customer, key)
+// keyOf names an idempotency key of a customer in a unit of work.
+func keyOf(customer, key string) string { return customer + "\x00" + key }
+
+func (r *remembered) fields() []any {
+	return []any{&r.CustomerID, &r.Key, &r.Fingerprint, &r.OrderID, &r.Answer}
 }
 
-// recall returns the answer that an idempotency key has had, or nil.
-func recall(ctx context.Context, q querier, customer, key string) (*remembered, error) {
-	rows, err := q.Query(ctx, `
-		SELECT fingerprint, order_id, answer
+// loadRemembered queues what reads the answers that the named keys have had.
+func loadRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
+	named := keys.Named()
+	if len(named) == 0 {
+		return
+	}
+	customers, own := make([]string, len(named)), make([]string, len(named))
+	for i, name := range named {
+		customers[i], own[i], _ = strings.Cut(name, "\x00")
+	}
+	scan := func(row pgx.CollectableRow) (r remembered, err error) {
+		err = row.Scan(r.fields()...)
+		return r, err
+	}
+	postgres.Rows(tx, scan, func(r remembered) { keys.Loaded(keyOf(r.CustomerID, r.Key), r) }, `
+		SELECT customer_id, key, fingerprint, order_id, answer
 		FROM idempotency_keys
-		WHERE customer_id = $1 AND key = $2`, customer, key)
-	if err != nil {
-		return nil, fmt.Errorf("idempotency key: %w", err)
+		JOIN unnest($1::text[], $2::text[]) AS named (customer_id, key) USING (customer_id, key)`, customers, own)
+}
+
+// insertRemembered queues what keeps new answers. It fails when somebody else has just given one under the same key: decided
+// again, the request finds it.
+func insertRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
+	added, _ := keys.Changes()
+	if len(added) == 0 {
+		return
 	}
-	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[remembered])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return r, err
+	tx.Queue(`
+		INSERT INTO idempotency_keys (customer_id, key, fingerprint, order_id, answer)
+		SELECT *
+		FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::json[])`, unit.Columns(added, (*remembered).fields)...)
 }
 
 // product is orders' copy of one of inventory's.
@@ -187,30 +231,27 @@ type product struct {
 	Price messages.Money
 }
 
-// productsBySKU returns the products of skus that there are, and whether the catalogue holds any at all.
-func productsBySKU(ctx context.Context, q querier, skus []string) (found map[string]product, stocked bool, err error) {
-	rows, err := q.Query(ctx, `
+// loadProducts queues what reads the named products that there are, and whether the catalogue holds any at all.
+func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked *bool) {
+	skus := products.Named()
+	if len(skus) == 0 {
+		return
+	}
+	scan := func(row pgx.CollectableRow) (p product, err error) {
+		err = row.Scan(&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency)
+		return p, err
+	}
+	postgres.Rows(tx, scan, func(p product) {
+		*stocked = true
+		if p.SKU != "" {
+			products.Loaded(p.SKU, p)
+		}
+	}, `
 		SELECT sku, name, price_amount, price_currency
 		FROM catalogue
 		WHERE sku = ANY($1)
 		UNION ALL
 		(SELECT '', '', 0, '' FROM catalogue LIMIT 1)`, skus)
-	if err != nil {
-		return nil, false, fmt.Errorf("read catalogue: %w", err)
-	}
-	found = map[string]product{}
-	var p product
-	_, err = pgx.ForEachRow(rows, []any{&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency}, func() error {
-		stocked = true
-		if p.SKU != "" {
-			found[p.SKU] = p
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read catalogue: %w", err)
-	}
-	return found, stocked, nil
 }
 
 // countProducts counts the catalogue, up to 1000 products: more tell nothing new, and take time.
@@ -224,36 +265,51 @@ func countProducts(ctx context.Context, q querier) (n int, err error) {
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
 }
 
-// keepProduct takes over a product unless a later version of it has arrived before.
-func keepProduct(ctx context.Context, tx pgx.Tx, m messages.ProductChanged) error {
-	_, err := tx.Exec(ctx, `
+// keepProducts queues what takes products over, unless a later version of them has arrived before.
+func keepProducts(tx *postgres.Tx, changes map[string]messages.ProductChanged) {
+	if len(changes) == 0 {
+		return
+	}
+	var all []messages.ProductChanged
+	for _, sku := range slices.Sorted(maps.Keys(changes)) { // the order of locks
+		all = append(all, changes[sku])
+	}
+	tx.Queue(`
 		INSERT INTO catalogue (sku, version, name, price_amount, price_currency)
-		VALUES ($1, $2, $3, $4, $5)
+		SELECT *
+		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])
 		ON CONFLICT (sku) DO UPDATE
 		SET version = excluded.version, name = excluded.name, price_amount = excluded.price_amount, price_currency = excluded.price_currency
-		WHERE catalogue.version < excluded.version`, m.SKU, m.Version, m.Name, m.Price.Amount, m.Price.Currency)
-	if err != nil {
-		return fmt.Errorf("keep product: %w", err)
-	}
-	return nil
+		WHERE catalogue.version < excluded.version`, unit.Columns(all, func(m *messages.ProductChanged) []any {
+		return []any{&m.SKU, &m.Version, &m.Name, &m.Price.Amount, &m.Price.Currency}
+	})...)
 }
 
-// countOrders counts the orders that are under way by status, and those that a person should look at.
+// countedMost is how many orders are counted: more tell nothing new, and take time.
+const countedMost = 10_000
+
+// countOrders counts the orders that are under way by status, those first whose deadlines come first, and the orders that a
+// person should look at: countedMost of each.
 func countOrders(ctx context.Context, q querier) (counts map[status]int64, needy int64, err error) {
 	rows, err := q.Query(ctx, `
-		SELECT status, count(*), count(attention_since)
-		FROM orders
-		WHERE status NOT IN ('delivered', 'cancelled')
-		GROUP BY status`)
+		SELECT status, count(*)
+		FROM (SELECT status FROM orders WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
+		GROUP BY status
+		UNION ALL
+		SELECT '', count(*)
+		FROM (SELECT FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT $1) AS first`, countedMost)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count orders: %w", err)
 	}
 	counts = map[status]int64{}
 	var s status
-	var n, attention int64
-	_, err = pgx.ForEachRow(rows, []any{&s, &n, &attention}, func() error {
-		counts[s] = n
-		needy += attention
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&s, &n}, func() error {
+		if s == "" {
+			needy = n
+		} else {
+			counts[s] = n
+		}
 		return nil
 	})
 	return counts, needy, err

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/orderflow/pkg/failpoint"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Tx is a transaction that makes few round trips. A statement that is queued is sent together with the others, when an answer
+// is needed or the transaction ends. BEGIN goes with the first of them and COMMIT with the last: a transaction that reads
+// once and writes once makes two round trips, whatever the number of its statements. It is for one goroutine.
+type Tx struct {
+	conn       *pgxpool.Conn
+	queue      pgx.Batch
+	onCommit   []func()
+	onRollback []func()
+}
+
+const txAttempts = 3
+
+// Tx runs fn in a transaction, sends what fn has left in the queue, and commits. A transaction that the server gave up
+// (serialization failure, deadlock, or because this process was frozen meanwhile) or refused because it is no longer the
+// primary, or whose connection turned out to be dead before anything was sent, is run again, so fn must do nothing but talk
+// to the database and set what it sets anew each time. After any error nothing of it has happened, with one exception: when
+// the connection breaks during the commit, nobody knows.
+func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.once(ctx, fn)
+		if err == nil || attempt == txAttempts || !again(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
+	conn, err := db.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // which closes a connection with a transaction that is still open
+	tx := &Tx{conn: conn}
+	tx.queue.Queue("BEGIN")
+	defer func() {
+		if err != nil {
+			call(tx.onRollback)
+		}
+	}()
+	if err := fn(tx); err != nil {
+		tx.rollback()
+		return err
+	}
+	failpoint.At("postgres.committing")
+	tx.queue.Queue("COMMIT").Exec(func(done pgconn.CommandTag) error {
+		if done.String() != "COMMIT" { // fn has passed over an error
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	})
+	if err := tx.Flush(ctx); err != nil {
+		tx.rollback()
+		return err
+	}
+	failpoint.At("postgres.committed")
+	call(tx.onCommit)
+	call(db.onCommit)
+	return nil
+}
+
+func call(all []func()) {
+	for _, f := range all {
+		f()
+	}
+}
+
+// rollback ends what has begun. If that fails the connection is closed, and the server ends it.
+func (tx *Tx) rollback() {
+	if tx.conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	_, _ = tx.conn.Exec(ctx, "ROLLBACK")
+}
+
+// Queue adds a statement to those that are sent next. What is to be done with its rows is told to the QueuedQuery that it
+// returns; it is done during Flush.
+func (tx *Tx) Queue(sql string, args ...any) *pgx.QueuedQuery { return tx.queue.Queue(sql, args...) }
+
+// Flush sends what is queued in one round trip. It returns the first error, of a statement or of what was to be done with its
+// rows; the transaction can only be given up then.
+func (tx *Tx) Flush(ctx context.Context) error {
+	if tx.queue.Len() == 0 {
+		return nil
+	}
+	batch := tx.queue
+	tx.queue = pgx.Batch{}
+	return tx.conn.SendBatch(ctx, &batch).Close()
+}
+
+// Query sends what is queued and, after it, a query.
+func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if err := tx.Flush(ctx); err != nil {
+		return nil, err
+	}
+	return tx.conn.Query(ctx, sql, args...)
+}
+
+// Exec sends what is queued and, after it, a statement.
+func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	tx.Queue(sql, args...).Exec(func(done pgconn.CommandTag) error {
+		tag = done
+		return nil
+	})
+	return tag, tx.Flush(ctx)
+}
+
+// Try runs fn in a savepoint. When fn fails, what it has done is undone and its locks are given back, and the transaction
+// goes on.
+func (tx *Tx) Try(ctx context.Context, fn func() error) error {
+	tx.Queue("SAVEPOINT attempt")
+	err := fn()
+	if err == nil {
+		tx.Queue("RELEASE SAVEPOINT attempt")
+		return nil
+	}
+	tx.queue = pgx.Batch{}
+	if _, undone := tx.Exec(ctx, "ROLLBACK TO SAVEPOINT attempt"); undone != nil {
+		return fmt.Errorf("%w; and then: %w", err, undone)
+	}
+	return err
+}
+
+// OnCommit registers what to call once this transaction is committed. It must not wait.
+func (tx *Tx) OnCommit(f func()) { tx.onCommit = append(tx.onCommit, f) }
+
+// OnRollback registers what to call when this transaction is not committed, or nobody knows whether it is.
+func (tx *Tx) OnRollback(f func()) { tx.onRollback = append(tx.onRollback, f) }
+
+// Rows queues a query and has each of its rows read by scan, during Flush.
+func Rows[R any](tx *Tx, scan pgx.RowToFunc[R], row func(R), sql string, args ...any) {
+	tx.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, scan)
+		for _, r := range all {
+			row(r)
+		}
+		return err
+	})
+}

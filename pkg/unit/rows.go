@@ -1,0 +1,75 @@
+package unit
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Rows is the rows of one table in a unit of work, each once (the identity map), by their keys. The zero value is empty.
+type Rows[K cmp.Ordered, R any] struct {
+	named   map[K]bool
+	now     map[K]R
+	stored  map[K]bool
+	changed []K // in the order of their first change
+}
+
+// Name says that the row under a key is wanted.
+func (r *Rows[K, R]) Name(key K) {
+	if r.named == nil {
+		r.named, r.now, r.stored = map[K]bool{}, map[K]R{}, map[K]bool{}
+	}
+	r.named[key] = true
+}
+
+// Named returns the keys of the rows that are wanted, sorted: the order in which to lock them.
+func (r *Rows[K, R]) Named() []K { return slices.Sorted(maps.Keys(r.named)) }
+
+// Loaded takes a row over as it is stored.
+func (r *Rows[K, R]) Loaded(key K, row R) {
+	r.Name(key)
+	r.now[key], r.stored[key] = row, true
+}
+
+// Get returns a row as it is by now. known is false when there is none.
+func (r *Rows[K, R]) Get(key K) (row R, known bool) {
+	row, known = r.now[key]
+	return row, known
+}
+
+// Put replaces a row, or adds one.
+func (r *Rows[K, R]) Put(key K, row R) {
+	r.Name(key)
+	r.now[key] = row
+	if !slices.Contains(r.changed, key) {
+		r.changed = append(r.changed, key)
+	}
+}
+
+// Changes returns the rows that were added and those that were replaced, as they are by now, in the order in which they first
+// were.
+func (r *Rows[K, R]) Changes() (added, replaced []R) {
+	for _, key := range r.changed {
+		if r.stored[key] {
+			replaced = append(replaced, r.now[key])
+		} else {
+			added = append(added, r.now[key])
+		}
+	}
+	return added, replaced
+}
+
+// Columns turns rows into their columns, each as one array: what SQL's unnest makes rows of again. fields lists pointers to
+// the fields of a row, as for Scan.
+func Columns[R any](rows []R, fields func(*R) []any) []any {
+	var columns []any
+	for i := range rows {
+		for c, field := range fields(&rows[i]) {
+			if i == 0 {
+				columns = append(columns, make([]any, len(rows)))
+			}
+			columns[c].([]any)[i] = field //nolint:forcetypeassert // made two lines above
+		}
+	}
+	return columns
+}
