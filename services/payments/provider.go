@@ -12,10 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
-	"go.opentelemetry.io/otel/metric"
 )
 
 // provider charges cards and gives money back, once for each key that a payment has for it. An error that is errIdle says
