@@ -10,10 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
-	"go.opentelemetry.io/otel/metric"
 )
 
 // carrier moves parcels, one for each order. An error that is errIdle says that it has certainly shipped nothing because
