@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"example.com/orderflow/pkg/messages"
-	"github.com/jackc/pgx/v5"
+	"example.com/orderflow/pkg/unit"
 )
 
 // product is what the shop sells.
@@ -99,31 +99,37 @@ func seed(sku, name string, cents int64, units, reorderPoint, reorderQuantity in
 	}
 }
 
-// stockUp puts seeds that are missing into the catalogue. Replicas may do it side by side, for all go through the seeds in
-// the same order; what is there stays as operators have made it.
+// stockUp puts seeds that are missing into the catalogue. Replicas may do it side by side: whoever finds that another has just
+// added the same looks again. What is there stays as operators have made it.
 func (w *warehouse) stockUp(ctx context.Context, products []product) error {
-	return w.db.Tx(ctx, func(tx pgx.Tx) error {
-		for _, p := range products {
-			added, err := insertProduct(ctx, tx, p, w.now())
-			if err != nil {
-				return err
+	var added []string
+	err := w.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) {
+			for _, p := range products {
+				w.products.Name(p.SKU)
 			}
-			if !added {
-				continue
+		},
+		Make: func(w *work) error {
+			added = nil
+			for _, p := range products {
+				if _, exists := w.product(p.SKU); exists {
+					continue
+				}
+				if p.Stock.Available > 0 {
+					w.enter(movement{Reference: "seed", SKU: p.SKU, What: "initial", Quantity: p.Stock.Available})
+				}
+				w.put(p)
+				w.send(ctx, p.changed())
+				added = append(added, p.SKU)
 			}
-			s, err := lockStock(ctx, tx, []string{p.SKU})
-			if err != nil {
-				return err
-			}
-			var b pgx.Batch
-			if n := s[p.SKU].Available; n > 0 {
-				enterMovement(&b, movement{What: "initial", Reference: "seed"}, w.now(), messages.Line{SKU: p.SKU, Quantity: n})
-			}
-			if err := w.keep(ctx, tx, &b, s, p.changed()); err != nil {
-				return fmt.Errorf("seed %s: %w", p.SKU, err)
-			}
-			w.log.InfoContext(ctx, "product added", "sku", p.SKU)
-		}
-		return nil
+			return nil
+		},
 	})
+	if err != nil {
+		return fmt.Errorf("seed the catalogue: %w", err)
+	}
+	if len(added) > 0 {
+		w.log.InfoContext(ctx, "products added", "skus", added)
+	}
+	return nil
 }

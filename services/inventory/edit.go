@@ -7,9 +7,10 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 )
 
@@ -63,72 +64,80 @@ func (w *warehouse) putProduct(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	status := http.StatusOK
-	err = w.db.Tx(ctx, func(tx pgx.Tx) error {
-		if err := lockWaiting(ctx, tx, p.SKU); err != nil {
-			return err
-		}
-		added, err := insertProduct(ctx, tx, p, w.now())
-		if err != nil {
-			return err
-		}
-		if status = http.StatusCreated; !added {
-			status = http.StatusOK
-		}
-		if err := unchanged(ctx, tx, c.Request(), p.SKU, !added); err != nil {
-			return err
-		}
-		if !added {
-			if err := updateProduct(ctx, tx, p, w.now()); err != nil {
-				return err
+	r := c.Request()
+	ctx := r.Context()
+	var added bool
+	var now *stock
+	err = w.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) {
+			w.products.Name(p.SKU)
+			if p.Stock.ReorderQuantity == 0 {
+				w.locks.dropping = append(w.locks.dropping, p.SKU)
 			}
-		}
-		s, err := lockStock(ctx, tx, []string{p.SKU})
-		if err != nil {
+		},
+		Make: func(w *work) (err error) {
+			p, added, err = w.edit(ctx, r, p)
+			now = w.shelf[p.SKU]
 			return err
-		}
-		var b pgx.Batch
-		answers, err := w.turnAway(ctx, tx, &b, s, p.SKU)
-		if err != nil {
-			return err
-		}
-		if p, err = readProduct(ctx, tx, p.SKU); err != nil {
-			return err
-		}
-		p.Stock = *s[p.SKU]
-		return w.keep(ctx, tx, &b, s, append(answers, p.changed())...)
+		},
 	})
 	if err != nil {
 		return err
 	}
-	if status == http.StatusCreated {
-		c.Response().Header().Set("Location", "/api/products/"+p.SKU)
+	p.Stock = *now // also after those were served who wait
+	if !added {
+		return c.JSON(http.StatusOK, bodyOf(p))
 	}
-	return c.JSON(status, bodyOf(p))
+	c.Response().Header().Set("Location", "/api/products/"+p.SKU)
+	return c.JSON(http.StatusCreated, bodyOf(p))
 }
 
-// unchanged judges the conditions of a request that changes a product, or adds it.
-func unchanged(ctx context.Context, tx pgx.Tx, r *http.Request, sku string, exists bool) error {
-	if !exists {
-		return web.Condition(r, false, nil)
+// edit adds a product, or changes it, on the conditions of a request, and returns it as it is then. Its version rises if others
+// would see a difference.
+func (w *work) edit(ctx context.Context, r *http.Request, p product) (after product, added bool, err error) {
+	before, exists := w.product(p.SKU)
+	if err := web.Condition(r, exists, before.matches); err != nil {
+		return p, false, err
 	}
-	if _, err := lockStock(ctx, tx, []string{sku}); err != nil {
-		return err
+	p.Version = before.Version
+	if before.changed() != p.changed() {
+		p.Version++
 	}
-	now, err := readProduct(ctx, tx, sku)
-	if err != nil {
-		return err
+	w.put(p)
+	if p.Stock.ReorderQuantity == 0 {
+		w.dropped[p.SKU] = outbox.OriginOf(ctx)
 	}
-	return web.Condition(r, true, now.matches)
+	w.send(ctx, p.changed())
+	return p, !exists, nil
+}
+
+// product returns a product as it is by now. exists is false when there is none.
+func (w *work) product(sku string) (p product, exists bool) {
+	p, exists = w.products.Get(sku)
+	if exists {
+		p.Stock = *w.shelf[sku]
+	}
+	return p, exists
+}
+
+// put adds a product with the units that it has, or replaces what operators decide about it.
+func (w *work) put(p product) {
+	w.products.Put(p.SKU, p)
+	if s := w.shelf[p.SKU]; s != nil {
+		s.ReorderPoint, s.ReorderQuantity = p.Stock.ReorderPoint, p.Stock.ReorderQuantity
+	} else {
+		w.shelf[p.SKU] = &p.Stock
+	}
+	w.restock(shelf{p.SKU: w.shelf[p.SKU]})
 }
 
 // postStock adds units by hand. A request with an Idempotency-Key adds them once, however often it is sent.
 func (w *warehouse) postStock(c echo.Context) error {
-	ctx := c.Request().Context()
-	m := movement{What: "replenished", Operator: identity.From(ctx).ID}
+	r := c.Request()
+	ctx := r.Context()
+	m := movement{What: "replenished", Operator: identity.From(ctx).ID, SKU: c.Param("sku")}
 	var err error
-	if m.Reference, err = web.IdempotencyKey(c.Request()); err != nil {
+	if m.Reference, err = web.IdempotencyKey(r); err != nil {
 		return err
 	}
 	if m.Reference == "" {
@@ -145,42 +154,46 @@ func (w *warehouse) postStock(c echo.Context) error {
 	if err := fields.Err(); err != nil {
 		return err
 	}
-	p, err := w.productOf(c)
-	if err != nil {
-		return err
+	if !skuFormat.MatchString(m.SKU) {
+		return errNoProduct
 	}
-	err = w.db.Tx(ctx, func(tx pgx.Tx) error {
-		if err := w.add(ctx, tx, m, messages.Line{SKU: p.SKU, Quantity: adding.Add}); err != nil {
+	m.Quantity = adding.Add
+	var p product
+	var now *stock
+	err = w.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) {
+			w.products.Name(m.SKU)
+			w.movements.Name(m.key())
+			w.locks.freeing = append(w.locks.freeing, m.SKU)
+		},
+		Make: func(w *work) (err error) {
+			p, err = w.add(ctx, r, m)
+			now = w.shelf[m.SKU]
 			return err
-		}
-		if p, err = readProduct(ctx, tx, p.SKU); err != nil {
-			return err
-		}
-		return web.Condition(c.Request(), true, p.matches) // more units leave the edition as it is
+		},
 	})
 	if err != nil {
 		return err
 	}
+	p.Stock = *now
 	return c.JSON(http.StatusOK, stockOf(p))
 }
 
-// add shelves units unless that has been done under the same reference.
-func (w *warehouse) add(ctx context.Context, tx pgx.Tx, m movement, units messages.Line) error {
-	if err := lockQueues(ctx, tx, []string{units.SKU}); err != nil {
-		return err
+// add shelves units, on the conditions of a request, unless that has been done under the same reference.
+func (w *work) add(ctx context.Context, r *http.Request, m movement) (product, error) {
+	p, exists := w.product(m.SKU)
+	if !exists {
+		return p, errNoProduct
 	}
-	before, err := addedBy(ctx, tx, m.Operator, m.Reference, units.SKU)
-	switch {
-	case err != nil:
-		return err
-	case before == units.Quantity:
-		return nil
-	case before != 0:
-		return fault.New(fault.Invalid, "this Idempotency-Key was used to add %d units", before)
+	before, done := w.movements.Get(m.key())
+	if done && before.Quantity != m.Quantity {
+		return p, fault.New(fault.Invalid, "this Idempotency-Key was used to add %d units", before.Quantity)
 	}
-	s, err := lockStock(ctx, tx, []string{units.SKU})
-	if err != nil {
-		return err
+	if err := web.Condition(r, true, p.matches); err != nil { // more units leave the edition as it is
+		return p, err
 	}
-	return w.shelve(ctx, tx, s, m, units)
+	if !done {
+		w.shelve(ctx, m)
+	}
+	return p, nil
 }

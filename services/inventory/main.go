@@ -16,7 +16,9 @@ import (
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
+	"example.com/orderflow/pkg/worker"
 )
 
 const name = "inventory"
@@ -51,7 +53,6 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		return err
 	}
 	publisher := broker.NewPublisher()
-	relay := outbox.NewRelay(db, publisher, name, p.Log)
 
 	w := newWarehouse(db, p.Log, newSupplier(cfg.SupplierURL, cfg.Supplier, p.Log))
 	if cfg.Seed {
@@ -59,10 +60,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 			return err
 		}
 	}
-	replenishment := w.replenishment()
-	db.OnCommit(replenishment.Wake)
-	in := inbox.New(db, p.Log, w.handlers()...)
-	in.Before(w.lock)
+	in := inbox.New(db, p.Log, w.work, w.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
@@ -75,22 +73,28 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "http", Run: server.Run},
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
-		service.Part{Name: "replenishment", Run: replenishment.Run},
+		service.Part{Name: "replenishment", Run: w.replenishment.Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
-		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "relay", Run: outbox.NewRelay(db, w.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)
 }
 
-// warehouse is the service's state: all of it is in the database.
+// warehouse is the service: its state is in the database.
 type warehouse struct {
-	db       *postgres.DB
-	log      *slog.Logger
-	supplier supplier
-	now      func() time.Time
-	meters   meters
+	db            *postgres.DB
+	log           *slog.Logger
+	outbox        *outbox.Outbox
+	office        *unit.Office[*work] // for requests and the supplier's answers; messages come through the inbox
+	supplier      supplier
+	replenishment *worker.Worker[supplierOrder]
+	now           func() time.Time
+	meters        meters
 }
 
 func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier) *warehouse {
-	return &warehouse{db: db, log: log, supplier: s, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	w.office = unit.NewOffice(db, log, w.work)
+	w.replenishment = w.newReplenishment()
+	return w
 }

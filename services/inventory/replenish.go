@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/worker"
-	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -21,9 +21,9 @@ const (
 	askMost    = time.Minute
 )
 
-// replenishment is the worker that places supplier orders and sees to it that they arrive. The transactions that found out
-// that stock runs low have only recorded them.
-func (w *warehouse) replenishment() *worker.Worker[supplierOrder] {
+// newReplenishment returns the worker that places supplier orders and sees to it that they arrive. The transactions that found
+// out that stock runs low have only recorded them.
+func (w *warehouse) newReplenishment() *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
 		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,
 		Claim: func(ctx context.Context, limit int) ([]supplierOrder, error) {
@@ -42,15 +42,42 @@ func (w *warehouse) replenish(ctx context.Context, o supplierOrder) error {
 		d, err = w.supplier.order(ctx, o.ID, o.SKU, o.Quantity)
 		w.meters.called(ctx, "order", err)
 	}
-	switch {
-	case err != nil:
-		again := worker.Backoff(o.Attempts, retryFirst, retryMost)
-		return errors.Join(err, w.db.Tx(ctx, func(tx pgx.Tx) error { return postponeSupplierOrder(ctx, tx, o.ID, again, err) }))
-	case d.arrived:
-		return w.arrive(ctx, o)
-	default:
-		return w.db.Tx(ctx, func(tx pgx.Tx) error { return awaitSupplierOrder(ctx, tx, o.ID, askIn(d.expects, w.now()), w.now()) })
+	return errors.Join(err, w.record(ctx, o, d, err))
+}
+
+// record writes down what a call to the supplier has come to, with what other calls have come to at the same moment.
+func (w *warehouse) record(ctx context.Context, o supplierOrder, d delivery, failure error) error {
+	return w.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) {
+			w.supplies.Name(o.ID)
+			if d.arrived {
+				w.locks.freeing = append(w.locks.freeing, o.SKU)
+			}
+		},
+		Make: func(w *work) error {
+			w.supplied(ctx, o.ID, d, failure)
+			return nil
+		},
+	})
+}
+
+// supplied notes the supplier's answer about an order, or that there was none. What has arrived is put on the shelf, once.
+func (w *work) supplied(ctx context.Context, id string, d delivery, failure error) {
+	o, known := w.supplies.Get(id)
+	if !known || o.Status == arrived {
+		return
 	}
+	switch {
+	case failure != nil:
+		o.LastError, o.DueIn = client.Clean(failure.Error()), worker.Backoff(o.Attempts, retryFirst, retryMost)
+	case d.arrived:
+		o.Status, o.LastError, o.UpdatedAt = arrived, "", w.at
+		w.shelf[o.SKU].OnOrder -= o.Quantity
+		w.shelve(ctx, movement{Reference: o.ID, SKU: o.SKU, What: "replenished", Quantity: o.Quantity})
+	default:
+		o.Status, o.Attempts, o.LastError, o.DueIn, o.UpdatedAt = ordered, 0, "", askIn(d.expects, w.at), w.at
+	}
+	w.supplies.Put(id, o)
 }
 
 // askIn is when to ask about an order that is expected at a time: then, at the latest after askMost, for it may come
@@ -61,36 +88,4 @@ func askIn(expected, now time.Time) time.Duration {
 		in = -(in / 2) // halved first: of a time that is not known, it is as negative as can be
 	}
 	return min(max(in, askFirst), askMost)
-}
-
-// arrive puts what the supplier has delivered on the shelf, once.
-func (w *warehouse) arrive(ctx context.Context, o supplierOrder) error {
-	return w.db.Tx(ctx, func(tx pgx.Tx) error {
-		if err := lockQueues(ctx, tx, []string{o.SKU}); err != nil {
-			return err
-		}
-		first, err := finishSupplierOrder(ctx, tx, o.ID, w.now())
-		if err != nil || !first {
-			return err
-		}
-		s, err := lockStock(ctx, tx, []string{o.SKU})
-		if err != nil {
-			return err
-		}
-		s[o.SKU].OnOrder -= o.Quantity
-		return w.shelve(ctx, tx, s, movement{What: "replenished", Reference: o.ID}, messages.Line{SKU: o.SKU, Quantity: o.Quantity})
-	})
-}
-
-// shelve puts new units on the shelf, serves those who wait for them, and tells of it.
-func (w *warehouse) shelve(ctx context.Context, tx pgx.Tx, s shelf, m movement, units messages.Line) error {
-	var b pgx.Batch
-	enterMovement(&b, m, w.now(), units)
-	s[units.SKU].shelve(units.Quantity)
-	served, err := w.serve(ctx, tx, &b, s)
-	if err != nil {
-		return err
-	}
-	news := messages.StockReplenished{SKU: units.SKU, Quantity: units.Quantity, Available: s[units.SKU].free()}
-	return w.keep(ctx, tx, &b, s, append(served, news)...)
 }

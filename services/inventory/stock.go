@@ -92,6 +92,17 @@ func (r reservation) answer() messages.Message {
 // change it, and do nothing else: whoever calls them has the products locked and writes the shelf back.
 type shelf map[string]*stock
 
+// of is the part of the shelf that some lines are about: those of their products that there are.
+func (s shelf) of(lines []messages.Line) shelf {
+	part := shelf{}
+	for _, l := range lines {
+		if one, known := s[l.SKU]; known {
+			part[l.SKU] = one
+		}
+	}
+	return part
+}
+
 // reserve decides what an order can have: all of it or nothing. One that may wait claims all its products, also those
 // that there would be enough of, so that the one that is late does not cost it the others.
 func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) reservation {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -43,31 +47,41 @@ func readProduct(ctx context.Context, q querier, sku string) (product, error) {
 	return p, nil
 }
 
-// insertProduct adds a product with the units that it begins with. added is false when there is one of that SKU already,
-// which also means waiting for a transaction that is about to add it.
-func insertProduct(ctx context.Context, tx pgx.Tx, p product, now time.Time) (added bool, err error) {
-	done, err := tx.Exec(ctx, `
-		INSERT INTO products (sku, name, description, image, price_amount, price_currency, available, reorder_point, reorder_quantity, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-		ON CONFLICT DO NOTHING`, p.SKU, p.Name, p.Description, p.Image, p.Price.Amount, p.Price.Currency,
-		p.Stock.Available, p.Stock.ReorderPoint, p.Stock.ReorderQuantity, now)
-	if err != nil {
-		return false, fmt.Errorf("insert product: %w", err)
+// loadProducts queues what reads the named products that there are. They are locked.
+func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product]) {
+	skus := products.Named()
+	if len(skus) == 0 {
+		return
 	}
-	return done.RowsAffected() == 1, nil
+	postgres.Rows(tx, scanProduct, func(p product) { products.Loaded(p.SKU, p) }, `
+		SELECT `+productColumns+`
+		FROM products
+		WHERE sku = ANY($1)`, skus)
 }
 
-// updateProduct changes what an operator can change of a product. Its version rises if others would see a difference.
-func updateProduct(ctx context.Context, tx pgx.Tx, p product, now time.Time) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE products
-		SET version = version + CASE WHEN (name, description, price_amount, price_currency) = ($2, $3, $4, $5) THEN 0 ELSE 1 END,
-			name = $2, description = $3, price_amount = $4, price_currency = $5,
-			reorder_point = $6, reorder_quantity = $7,
-			updated_at = $8
-		WHERE sku = $1`, p.SKU, p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity, now)
-	if err != nil {
-		return fmt.Errorf("update product: %w", err)
+// saveProducts queues what adds new products, without any units (saveStock writes those), and what writes of the others what
+// operators decide. It fails when somebody else has just added one of the same SKU: decided again, it is found.
+func saveProducts(tx *postgres.Tx, products *unit.Rows[string, product], now time.Time) {
+	bySKU := func(a, b product) int { return strings.Compare(a.SKU, b.SKU) }
+	fields := func(p *product) []any {
+		return []any{&p.SKU, &p.Name, &p.Description, &p.Image, &p.Price.Amount, &p.Price.Currency, &p.Version, &p.Stock.ReorderPoint, &p.Stock.ReorderQuantity}
 	}
-	return nil
+	added, changed := products.Changes()
+	slices.SortFunc(added, bySKU) // the order of locks: whoever adds the same waits
+	if len(added) > 0 {
+		tx.Queue(`
+			INSERT INTO products (sku, name, description, image, price_amount, price_currency, version, reorder_point, reorder_quantity, created_at, updated_at)
+			SELECT p.*, $10, $10
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) AS p`,
+			append(unit.Columns(added, fields), now)...)
+	}
+	if len(changed) > 0 {
+		tx.Queue(`
+			UPDATE products AS p
+			SET name = n.name, description = n.description, image = n.image, price_amount = n.price_amount, price_currency = n.price_currency,
+				version = n.version, reorder_point = n.reorder_point, reorder_quantity = n.reorder_quantity, updated_at = $10
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[])
+				AS n (sku, name, description, image, price_amount, price_currency, version, reorder_point, reorder_quantity)
+			WHERE p.sku = n.sku`, append(unit.Columns(changed, fields), now)...)
+	}
 }

@@ -1,85 +1,83 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 	"github.com/jackc/pgx/v5"
 )
 
-// readReservation returns the reservation of an order. Its status is empty when there is none.
-func readReservation(ctx context.Context, tx pgx.Tx, orderID string) (reservation, error) {
-	r := reservation{OrderID: orderID}
-	err := tx.QueryRow(ctx, `
-		SELECT status, missing, coalesce((
+// loadReservations queues what reads the reservations that are named. Their orders and products are locked.
+func loadReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation]) {
+	ids := reservations.Named()
+	if len(ids) == 0 {
+		return
+	}
+	postgres.Rows(tx, pgx.RowToStructByPos[reservation], func(r reservation) { reservations.Loaded(r.OrderID, r) }, `
+		SELECT order_id, status, coalesce((
 			SELECT json_agg(json_build_object('sku', sku, 'quantity', quantity) ORDER BY sku)
-			FROM reservation_lines
-			WHERE order_id = $1), '[]')
-		FROM reservations
-		WHERE order_id = $1`, orderID).Scan(&r.Status, &r.Missing, &r.Lines)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return r, fmt.Errorf("read reservation: %w", err)
-	}
-	return r, nil
+			FROM reservation_lines AS l
+			WHERE l.order_id = r.order_id), '[]'), missing
+		FROM reservations AS r
+		WHERE order_id = ANY($1::uuid[])`, ids)
 }
 
-// linesOf returns the SKUs that the reservations of orders are about.
-func linesOf(ctx context.Context, q querier, orderIDs []string) ([]string, error) {
-	rows, err := q.Query(ctx, `
-		SELECT DISTINCT sku
-		FROM reservation_lines
-		WHERE order_id = ANY($1::uuid[])`, orderIDs)
-	if err != nil {
-		return nil, fmt.Errorf("read reservation lines: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// insertReservation notes what was decided about an order. One that waits takes its place at the end of its queues.
-func insertReservation(b *pgx.Batch, r reservation, now time.Time) {
-	skus, quantities := columns(r.Lines)
-	b.Queue(`
-		WITH r AS (
+// saveReservations queues what writes the reservations that were added, and the status of those that have changed. Those that
+// wait take their places at the end of their queues in the order in which they were decided: identities are drawn in the order
+// in which rows are inserted.
+func saveReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation], now time.Time) {
+	added, changed := reservations.Changes()
+	if len(added) > 0 {
+		tx.Queue(`
 			INSERT INTO reservations (order_id, status, missing, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $4)
-			RETURNING order_id, status, seq)
-		INSERT INTO reservation_lines (order_id, sku, quantity, place)
-		SELECT r.order_id, l.sku, l.quantity, CASE WHEN r.status = 'backordered' THEN r.seq END
-		FROM r
-		CROSS JOIN unnest($5::text[], $6::bigint[]) AS l (sku, quantity)`, r.OrderID, r.Status, r.Missing, now, skus, quantities)
+			SELECT order_id, status, missing, $4, $4
+			FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY AS r (order_id, status, missing, n)
+			ORDER BY n`, append(unit.Columns(added, func(r *reservation) []any { return []any{&r.OrderID, &r.Status, &r.Missing} }), now)...)
+		insertLines(tx, added)
+	}
+	updateReservations(tx, changed, now)
 }
 
-// updateReservations gives reservations a status in which they do not wait, or no longer.
-func updateReservations(b *pgx.Batch, to status, now time.Time, orderIDs ...string) {
-	b.Queue(`
+// insertLines queues what adds the lines of new reservations.
+func insertLines(tx *postgres.Tx, added []reservation) {
+	var orders, skus []string
+	var quantities []int
+	for _, r := range added {
+		for _, l := range r.Lines {
+			orders, skus, quantities = append(orders, r.OrderID), append(skus, l.SKU), append(quantities, l.Quantity)
+		}
+	}
+	if len(orders) == 0 {
+		return
+	}
+	tx.Queue(`
+		INSERT INTO reservation_lines (order_id, sku, quantity, place)
+		SELECT l.order_id, l.sku, l.quantity, CASE WHEN r.status = 'backordered' THEN r.seq END
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS l (order_id, sku, quantity)
+		JOIN reservations AS r USING (order_id)`, orders, skus, quantities)
+}
+
+// updateReservations queues what gives reservations their status, in which they do not wait, or no longer.
+func updateReservations(tx *postgres.Tx, changed []reservation, now time.Time) {
+	if len(changed) == 0 {
+		return
+	}
+	tx.Queue(`
 		WITH unqueued AS (
 			UPDATE reservation_lines
 			SET place = NULL
 			WHERE order_id = ANY($1::uuid[]) AND place IS NOT NULL)
-		UPDATE reservations
-		SET status = $2, updated_at = $3
-		WHERE order_id = ANY($1::uuid[])`, orderIDs, to, now)
+		UPDATE reservations AS r
+		SET status = n.status, updated_at = $3
+		FROM unnest($1::uuid[], $2::text[]) AS n (order_id, status)
+		WHERE r.order_id = n.order_id`, append(unit.Columns(changed, func(r *reservation) []any { return []any{&r.OrderID, &r.Status} }), now)...)
 }
 
-// queuedWith returns the SKUs of everything that those wait for who wait for one of skus.
-func queuedWith(ctx context.Context, q querier, skus []string) ([]string, error) {
-	rows, err := q.Query(ctx, `
-		SELECT DISTINCT theirs.sku
-		FROM reservation_lines AS queued
-		JOIN reservation_lines AS theirs USING (order_id)
-		WHERE queued.sku = ANY($1) AND queued.place IS NOT NULL`, skus)
-	if err != nil {
-		return nil, fmt.Errorf("read queues: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// waitingFor returns all who wait for a product, first come first.
-func waitingFor(ctx context.Context, q querier, sku string) ([]reservation, error) {
-	rows, err := q.Query(ctx, `
+// readWaiting queues what reads all who wait for a product, first come first.
+func readWaiting(tx *postgres.Tx, sku string, row func(reservation)) {
+	postgres.Rows(tx, pgx.RowToStructByPos[reservation], row, `
 		SELECT r.order_id, r.status, json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity) ORDER BY l.sku), r.missing
 		FROM reservation_lines AS queued
 		JOIN reservations AS r USING (order_id)
@@ -87,17 +85,12 @@ func waitingFor(ctx context.Context, q querier, sku string) ([]reservation, erro
 		WHERE queued.sku = $1 AND queued.place IS NOT NULL
 		GROUP BY r.order_id, queued.place
 		ORDER BY queued.place`, sku)
-	if err != nil {
-		return nil, fmt.Errorf("read queue: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[reservation])
 }
 
-// readQueues returns those who wait for one of skus and may have got to the front of its queue, first come first. Each
-// wants at least one unit, so there are no more of them than units: the length of the queue does not matter.
-func readQueues(ctx context.Context, q querier, available []messages.Line) ([]waiting, error) {
-	skus, quantities := columns(available)
-	rows, err := q.Query(ctx, `
+// readQueues queues what reads those who wait for one of some products and may have got to the front of its queue, first come
+// first. Each wants at least one unit, so there are no more of them than units: the length of the queue does not matter.
+func readQueues(tx *postgres.Tx, available []messages.Line, row func(waiting)) {
+	postgres.Rows(tx, pgx.RowToStructByPos[waiting], row, `
 		WITH front AS (
 			SELECT DISTINCT queue.order_id
 			FROM unnest($1::text[], $2::bigint[]) AS s (sku, available)
@@ -114,9 +107,5 @@ func readQueues(ctx context.Context, q querier, available []messages.Line) ([]wa
 		FROM front
 		JOIN reservation_lines AS l USING (order_id)
 		GROUP BY order_id
-		ORDER BY min(l.place)`, skus, quantities)
-	if err != nil {
-		return nil, fmt.Errorf("read queues: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[waiting])
+		ORDER BY min(l.place)`, unit.Columns(available, func(l *messages.Line) []any { return []any{&l.SKU, &l.Quantity} })...)
 }

@@ -5,31 +5,48 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orderflow/pkg/messages"
-	"github.com/google/uuid"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 	"github.com/jackc/pgx/v5"
 )
 
-// supplierOrder is stock that was asked for and has not arrived.
+// progress is how far a supplier order has got.
+type progress string
+
+const (
+	requested progress = "requested" // recorded here; the supplier may know of it or not
+	ordered   progress = "ordered"   // the supplier has it
+	arrived   progress = "arrived"
+)
+
+// supplierOrder is stock that was asked for.
 type supplierOrder struct {
-	ID       string
-	SKU      string
-	Quantity int
-	Attempts int // since the supplier last answered
+	ID        string // the idempotency key that the supplier is given
+	SKU       string
+	Quantity  int
+	Status    progress
+	Attempts  int           // since the supplier last answered
+	LastError string        // of the last attempt, if it failed
+	DueIn     time.Duration // how long it leaves the worker alone from now on
+	UpdatedAt time.Time
 }
 
-// insertSupplierOrders records what is wanted from the supplier. The worker finds it there.
-func insertSupplierOrders(b *pgx.Batch, wanted []messages.Line, now time.Time) error {
-	for _, l := range wanted {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("supplier order id: %w", err)
-		}
-		b.Queue(`
-			INSERT INTO supplier_orders (id, sku, quantity, status, created_at, updated_at)
-			VALUES ($1, $2, $3, 'requested', $4, $4)`, id.String(), l.SKU, l.Quantity, now)
-	}
-	return nil
+const supplierOrderColumns = `id, sku, quantity, status, attempts, last_error, updated_at`
+
+func scanSupplierOrder(row pgx.CollectableRow) (o supplierOrder, err error) {
+	err = row.Scan(&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Attempts, &o.LastError, &o.UpdatedAt)
+	return o, err
+}
+
+// insertSupplierOrders queues what records new orders. Those that are due the worker finds there.
+func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
+	tx.Queue(`
+		INSERT INTO supplier_orders (id, sku, quantity, status, attempts, due_at, created_at, updated_at)
+		SELECT id, sku, quantity, status, attempts, now() + due_in, at, at
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::integer[], $6::interval[], $7::timestamptz[])
+			AS o (id, sku, quantity, status, attempts, due_in, at)`, unit.Columns(orders, func(o *supplierOrder) []any {
+		return []any{&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Attempts, &o.DueIn, &o.UpdatedAt}
+	})...)
 }
 
 // claimSupplierOrders leases orders that are due: until the lease ends nobody else finds them.
@@ -44,47 +61,41 @@ func claimSupplierOrders(ctx context.Context, q querier, limit int, lease time.D
 			ORDER BY due_at
 			LIMIT $1
 			FOR UPDATE SKIP LOCKED)
-		RETURNING id, sku, quantity, attempts`, limit, lease)
+		RETURNING `+supplierOrderColumns, limit, lease)
 	if err != nil {
 		return nil, fmt.Errorf("claim supplier orders: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[supplierOrder])
+	return pgx.CollectRows(rows, scanSupplierOrder)
 }
 
-// postponeSupplierOrder lets an order that could not be worked on come again.
-func postponeSupplierOrder(ctx context.Context, tx pgx.Tx, id string, in time.Duration, cause error) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE supplier_orders
-		SET due_at = now() + $2::interval, last_error = $3
-		WHERE id = $1 AND status <> 'arrived'`, id, in, cause.Error())
-	if err != nil {
-		return fmt.Errorf("postpone supplier order: %w", err)
+// loadSupplierOrders queues what locks and reads the supplier orders that are named.
+func loadSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder]) {
+	ids := orders.Named()
+	if len(ids) == 0 {
+		return
 	}
-	return nil
+	postgres.Rows(tx, scanSupplierOrder, func(o supplierOrder) { orders.Loaded(o.ID, o) }, `
+		SELECT `+supplierOrderColumns+`
+		FROM supplier_orders
+		WHERE id = ANY($1::uuid[])
+		ORDER BY id
+		FOR UPDATE`, ids)
 }
 
-// awaitSupplierOrder notes that the supplier has an order, and when to ask about it again.
-func awaitSupplierOrder(ctx context.Context, tx pgx.Tx, id string, in time.Duration, now time.Time) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE supplier_orders
-		SET status = 'ordered', attempts = 0, last_error = '', due_at = now() + $2::interval, updated_at = $3
-		WHERE id = $1 AND status <> 'arrived'`, id, in, now)
-	if err != nil {
-		return fmt.Errorf("await supplier order: %w", err)
+// saveSupplierOrders queues what writes how far supplier orders have got.
+func saveSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder]) {
+	_, changed := orders.Changes()
+	if len(changed) == 0 {
+		return
 	}
-	return nil
-}
-
-// finishSupplierOrder closes an order. first is false when it was closed before.
-func finishSupplierOrder(ctx context.Context, tx pgx.Tx, id string, now time.Time) (first bool, err error) {
-	done, err := tx.Exec(ctx, `
-		UPDATE supplier_orders
-		SET status = 'arrived', last_error = '', updated_at = $2
-		WHERE id = $1 AND status <> 'arrived'`, id, now)
-	if err != nil {
-		return false, fmt.Errorf("finish supplier order: %w", err)
-	}
-	return done.RowsAffected() == 1, nil
+	tx.Queue(`
+		UPDATE supplier_orders AS o
+		SET status = n.status, attempts = n.attempts, last_error = n.last_error, due_at = now() + n.due_in, updated_at = n.at
+		FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::interval[], $6::timestamptz[])
+			AS n (id, status, attempts, last_error, due_in, at)
+		WHERE o.id = n.id`, unit.Columns(changed, func(o *supplierOrder) []any {
+		return []any{&o.ID, &o.Status, &o.Attempts, &o.LastError, &o.DueIn, &o.UpdatedAt}
+	})...)
 }
 
 // openOrders is a number of supplier orders in one status.
@@ -94,13 +105,15 @@ type openOrders struct {
 	Failing int64 // of them, those whose last attempt failed
 }
 
-// countSupplierOrders counts what has not arrived.
+// countedMost is how many supplier orders are counted: more tell nothing new, and take time.
+const countedMost = 10_000
+
+// countSupplierOrders counts what has not arrived: countedMost of those that are due first.
 func countSupplierOrders(ctx context.Context, q querier) ([]openOrders, error) {
 	rows, err := q.Query(ctx, `
 		SELECT status, count(*), count(*) FILTER (WHERE last_error <> '')
-		FROM supplier_orders
-		WHERE status <> 'arrived'
-		GROUP BY status`)
+		FROM (SELECT status, last_error FROM supplier_orders WHERE status <> 'arrived' ORDER BY due_at LIMIT $1) AS first
+		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count supplier orders: %w", err)
 	}

@@ -39,7 +39,7 @@ type fixture struct {
 type replica struct {
 	db        *postgres.DB
 	warehouse *warehouse
-	inbox     *inbox.Inbox
+	inbox     *inbox.Inbox[*work]
 }
 
 func newFixture(t *testing.T, products ...product) *fixture {
@@ -66,9 +66,7 @@ func (f *fixture) newReplica(db *postgres.DB) *replica {
 	log := testkit.Log(f.T)
 	cfg := client.Config{Timeout: 3 * time.Second, Retries: -1, BreakerDelay: 50 * time.Millisecond}
 	w := newWarehouse(db, log, newSupplier(client.URLs{f.factory.URL}, cfg, log))
-	in := inbox.New(db, log, w.handlers()...)
-	in.Before(w.lock)
-	return &replica{db, w, in}
+	return &replica{db, w, inbox.New(db, log, w.work, w.handlers()...)}
 }
 
 // another starts a further replica on the same database.
@@ -155,15 +153,13 @@ func (f *fixture) sent(about string) string {
 // status is what has become of an order.
 func (f *fixture) status(order string) (s status) {
 	f.Helper()
-	err := pgx.BeginFunc(context.Background(), f.db.Pool, func(tx pgx.Tx) error {
-		r, err := readReservation(context.Background(), tx, order)
-		s = r.Status
-		return err
-	})
-	if err != nil {
+	w := f.warehouse.work()
+	w.reservations.Name(order)
+	if err := f.db.Tx(context.Background(), func(tx *postgres.Tx) error { return w.Load(context.Background(), tx) }); err != nil {
 		f.Fatal(err)
 	}
-	return s
+	r, _ := w.reservations.Get(order)
+	return r.Status
 }
 
 // numbers are a product's: available, reserved, backordered, on order.
@@ -209,7 +205,7 @@ func (f *fixture) audit() {
 	if err != nil {
 		f.Fatal(err)
 	}
-	err = pgx.BeginFunc(context.Background(), f.db.Pool, func(tx pgx.Tx) error {
+	err = f.db.Tx(context.Background(), func(tx *postgres.Tx) error {
 		all, err := readProducts(context.Background(), tx, listing{Limit: 1_000_000})
 		if err != nil {
 			return err
@@ -218,7 +214,9 @@ func (f *fixture) audit() {
 		for _, p := range all {
 			s[p.SKU] = &p.Stock
 		}
-		queue, err := readQueues(context.Background(), tx, s.contended())
+		var queue []waiting
+		readQueues(tx, s.contended(), func(next waiting) { queue = append(queue, next) })
+		err = tx.Flush(context.Background())
 		if served := s.serve(queue); len(served) > 0 {
 			f.Errorf("%v wait for what is there", served)
 		}

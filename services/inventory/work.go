@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
+	"github.com/google/uuid"
+)
+
+// work is inventory's unit of work: the reservations and the stock that some messages, requests or answers of the supplier are
+// about, as they are by now, and what is to be written and sent.
+type work struct {
+	*warehouse
+	reservations unit.Rows[string, reservation]   // by the order's id
+	products     unit.Rows[string, product]       // by SKU; where their units are is on the shelf
+	movements    unit.Rows[string, movement]      // see keyOf
+	supplies     unit.Rows[string, supplierOrder] // by id
+
+	shelf  shelf
+	stored map[string]stock // the shelf as it was loaded
+	locks  locks
+
+	freed   map[string]outbox.Origin // SKUs of which units, or places in a queue, have become free, and what did it last
+	dropped map[string]outbox.Origin // SKUs that an operator has changed so that they are not reordered, and what did it
+	wanted  []messages.Line          // what to order from the supplier
+	shelved []shelved
+	letters []outbox.Letter
+	at      time.Time // of all that is written
+}
+
+// locks says which products a unit of work locks besides those of its reservations.
+type locks struct {
+	skus      []string            // these
+	wishes    map[string][]string // those that an order asks for, which may be released in the same unit of work
+	freeing   []string            // these, and the products of all who wait for one of them
+	releasing []string            // of the reservations of these orders: these products, and those of all who wait for one of them
+	dropping  []string            // these, those of all who wait for one of them, and those of all who wait for one of those
+}
+
+// queues reports whether some who wait may get something, or may be turned away.
+func (l locks) queues() bool {
+	return len(l.freeing) > 0 || len(l.releasing) > 0 || len(l.dropping) > 0
+}
+
+// shelved is units that have come, of which everybody is told.
+type shelved struct {
+	units  messages.Line
+	origin outbox.Origin
+}
+
+func (w *warehouse) work() *work {
+	return &work{warehouse: w, locks: locks{wishes: map[string][]string{}}, freed: map[string]outbox.Origin{}, dropped: map[string]outbox.Origin{}, at: w.now()}
+}
+
+// About names what a message is about. What cannot be a SKU is no product.
+func (w *work) About(m messages.Message) {
+	w.reservations.Name(m.Subject())
+	switch m := m.(type) {
+	case messages.ReserveStock:
+		for _, l := range m.Lines {
+			if skuFormat.MatchString(l.SKU) {
+				w.locks.skus = append(w.locks.skus, l.SKU)
+				w.locks.wishes[m.OrderID] = append(w.locks.wishes[m.OrderID], l.SKU)
+			}
+		}
+	case messages.ReleaseStock:
+		w.locks.releasing = append(w.locks.releasing, m.OrderID)
+	}
+}
+
+var errQueueGrew = errors.New("somebody has begun to wait")
+
+// Load is of unit.Work. It takes one round trip, and one more whenever a queue has grown just then: who waits is only certain
+// once the products are locked, so if others are needed then, it gives the locks back (the savepoint does) and takes all of them
+// again, in the one order of store.go.
+func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
+	l := &w.locks
+	for _, id := range l.releasing {
+		l.freeing = append(l.freeing, l.wishes[id]...)
+	}
+	lockOrders(tx, w.reservations.Named())
+	if !l.queues() {
+		w.load(tx)
+		return tx.Flush(ctx)
+	}
+	for {
+		err := tx.Try(ctx, func() error {
+			w.load(tx)
+			grew := false
+			readQueued(tx, *l, func(sku string) { grew = grew || w.shelf[sku] == nil })
+			if err := tx.Flush(ctx); err != nil {
+				return err
+			}
+			if grew {
+				return errQueueGrew
+			}
+			return nil
+		})
+		if !errors.Is(err, errQueueGrew) {
+			return err
+		}
+	}
+}
+
+// load queues what locks the products and reads everything, in this order: a reservation that waits is changed by whoever has
+// locked its products, when it is served, so it must not be read before.
+func (w *work) load(tx *postgres.Tx) {
+	w.shelf, w.stored = shelf{}, map[string]stock{}
+	row := func(s *stock) { w.shelf[s.SKU], w.stored[s.SKU] = s, *s }
+	l, orders := w.locks, w.reservations.Named()
+	skus := slices.Concat(l.skus, l.freeing, l.dropping, w.products.Named())
+	if l.queues() {
+		lockQueues(tx, l, skus, orders, row)
+	} else {
+		lockStock(tx, skus, orders, row)
+	}
+	loadReservations(tx, &w.reservations)
+	loadProducts(tx, &w.products)
+	loadMovements(tx, &w.movements)
+	loadSupplierOrders(tx, &w.supplies)
+}
+
+// Save is of unit.Work.
+//
+// Those who wait are served once for all, in the end. A decision that comes after the one that has freed units finds them
+// in stock, but kept for those who wait (stock.kept), so it gets no more than it may: it is as if it had come a moment earlier.
+// That nobody is overtaken then, and nobody waits for what is there, is what the property test plays. If nobody waits for
+// what has become free, which the shelf knows, nothing is asked of the database.
+func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
+	saveProducts(tx, &w.products, w.at)
+	saveReservations(tx, &w.reservations, w.at)
+	if err := w.turnAway(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.serve(ctx, tx); err != nil {
+		return err
+	}
+	w.restock(w.shelf)
+	for _, n := range w.shelved {
+		news := messages.StockReplenished{SKU: n.units.SKU, Quantity: n.units.Quantity, Available: w.shelf[n.units.SKU].free()}
+		w.letters = append(w.letters, outbox.Letter{Message: news, Origin: n.origin})
+	}
+	saveStock(tx, w.shelf, w.stored)
+	insertMovements(tx, &w.movements, w.at)
+	saveSupplierOrders(tx, &w.supplies)
+	if err := w.supply(tx); err != nil {
+		return err
+	}
+	return w.outbox.Send(tx, w.letters...)
+}
+
+// turnAway rejects those who wait for more of a product than will ever come, because it is not reordered any more.
+func (w *work) turnAway(ctx context.Context, tx *postgres.Tx) error {
+	queues := map[string][]reservation{}
+	for sku := range w.dropped {
+		if !w.shelf[sku].comes(0) {
+			queues[sku] = nil
+			readWaiting(tx, sku, func(r reservation) { queues[sku] = append(queues[sku], r) })
+		}
+	}
+	if len(queues) == 0 {
+		return nil
+	}
+	if err := tx.Flush(ctx); err != nil {
+		return err
+	}
+	gone := map[string]bool{}
+	for _, sku := range slices.Sorted(maps.Keys(queues)) {
+		queue := slices.DeleteFunc(queues[sku], func(r reservation) bool { return gone[r.OrderID] })
+		turned := w.shelf.turnAway(sku, queue)
+		updateReservations(tx, turned, w.at)
+		for _, r := range turned {
+			gone[r.OrderID] = true
+			w.free(w.dropped[sku], r.Lines)
+			w.letters = append(w.letters, outbox.Letters(w.dropped[sku], r.answer())...)
+		}
+	}
+	return nil
+}
+
+// serve gives what has become free to those who wait for it.
+func (w *work) serve(ctx context.Context, tx *postgres.Tx) error {
+	free := shelf{}
+	for sku := range w.freed {
+		free[sku] = w.shelf[sku]
+	}
+	available := free.contended()
+	if len(available) == 0 {
+		return nil
+	}
+	var queue []waiting
+	readQueues(tx, available, func(next waiting) { queue = append(queue, next) })
+	if err := tx.Flush(ctx); err != nil {
+		return err
+	}
+	served := w.shelf.serve(queue)
+	updateReservations(tx, served, w.at)
+	for _, r := range served {
+		i := slices.IndexFunc(r.Lines, func(l messages.Line) bool { _, ok := w.freed[l.SKU]; return ok })
+		w.letters = append(w.letters, outbox.Letters(w.freed[r.Lines[i].SKU], r.answer())...)
+	}
+	return nil
+}
+
+// supply records what is to be ordered from the supplier. As many orders as the worker of this replica has room for are its own
+// from birth.
+func (w *work) supply(tx *postgres.Tx) error {
+	if len(w.wanted) == 0 {
+		return nil
+	}
+	mine := w.replenishment.Reserve(len(w.wanted))
+	tx.OnRollback(func() { w.replenishment.Release(mine) })
+	orders := make([]supplierOrder, len(w.wanted))
+	for i, l := range w.wanted {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("supplier order id: %w", err)
+		}
+		orders[i] = supplierOrder{ID: id.String(), SKU: l.SKU, Quantity: l.Quantity, Status: requested, UpdatedAt: w.at}
+		if i < mine {
+			orders[i].Attempts, orders[i].DueIn = 1, supplierLease
+		}
+	}
+	insertSupplierOrders(tx, orders)
+	tx.OnCommit(func() {
+		w.replenishment.Begin(orders[:mine]...)
+		if mine < len(orders) {
+			w.replenishment.Wake()
+		}
+	})
+	return nil
+}
+
+// send sends messages that are caused by what is being done in ctx.
+func (w *work) send(ctx context.Context, msgs ...messages.Message) {
+	w.letters = append(w.letters, outbox.Letters(outbox.OriginOf(ctx), msgs...)...)
+}
+
+// free notes that those who wait for some products have to be looked at.
+func (w *work) free(origin outbox.Origin, lines []messages.Line) {
+	for _, l := range lines {
+		w.freed[l.SKU] = origin
+	}
+}
+
+// enter enters units in the ledger.
+func (w *work) enter(m movement) { w.movements.Put(m.key(), m) }
+
+// shelve puts new units on the shelf, and tells of it.
+func (w *work) shelve(ctx context.Context, m movement) {
+	units, origin := messages.Line{SKU: m.SKU, Quantity: m.Quantity}, outbox.OriginOf(ctx)
+	w.enter(m)
+	w.shelf[m.SKU].shelve(m.Quantity)
+	w.free(origin, []messages.Line{units})
+	w.shelved = append(w.shelved, shelved{units, origin})
+	w.restock(w.shelf.of([]messages.Line{units}))
+}
+
+// restock has ordered from the supplier what runs low. Each decision does it for its own products: what is on order by then
+// is what the next one goes by. All that is wanted of a product is one order, up to supplyMost.
+func (w *work) restock(s shelf) {
+	for _, l := range s.restock() {
+		i := slices.IndexFunc(w.wanted, func(o messages.Line) bool { return o.SKU == l.SKU && o.Quantity+l.Quantity <= supplyMost })
+		if i < 0 {
+			w.wanted = append(w.wanted, l)
+			continue
+		}
+		w.wanted[i].Quantity += l.Quantity
+	}
+}
