@@ -70,6 +70,7 @@ func (b *Broker) Report() map[string]any { return map[string]any{"rabbitmq_conne
 // session is the life of one connection with one channel. Only the goroutine that was given it uses the channel.
 type session struct {
 	conn  *amqp.Connection
+	pipe  *corked // below conn
 	ch    *amqp.Channel
 	lost  context.Context // ends when the connection or the channel does; its cause says why
 	stop  context.CancelCauseFunc
@@ -146,6 +147,7 @@ func (b *Broker) open(ctx context.Context, part string) (*session, error) {
 func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error) {
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName(b.service + " " + part)
+	pipe := &corked{}
 	conn, err := amqp.DialConfig(url, amqp.Config{
 		Heartbeat:  heartbeat,
 		Properties: properties,
@@ -154,7 +156,8 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 			if err != nil {
 				return nil, err
 			}
-			return c, c.SetDeadline(time.Now().Add(dialTimeout)) // for the handshake; the library clears it after
+			pipe.Conn = c
+			return pipe, c.SetDeadline(time.Now().Add(dialTimeout)) // for the handshake; the library clears it after
 		},
 	})
 	if err != nil {
@@ -165,7 +168,7 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 		_ = conn.CloseDeadline(time.Now().Add(closeTimeout)) // it is useless either way
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
-	s := &session{conn: conn, ch: ch}
+	s := &session{conn: conn, pipe: pipe, ch: ch}
 	s.lost, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	connClosed, chClosed := conn.NotifyClose(make(chan *amqp.Error, 1)), ch.NotifyClose(make(chan *amqp.Error, 1))
 	go func() {

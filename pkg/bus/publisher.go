@@ -170,6 +170,7 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 	s.takeReturns() // what an earlier batch was no longer there for
 	errs := make([]error, len(batch))
 	confirms := make([]*amqp.DeferredConfirmation, len(batch))
+	s.pipe.hold()
 	for i, e := range batch {
 		if err := s.lost.Err(); err != nil {
 			errs[i] = fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(s.lost))
@@ -182,6 +183,10 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 			continue
 		}
 		confirms[i] = c
+	}
+	if err := s.pipe.release(); err != nil { // which ends the session, and with it the wait for confirms
+		s.stop(fmt.Errorf("publish: %w", err))
+		_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
 	}
 	failpoint.At("bus.published")
 	for i, c := range confirms {

@@ -9,7 +9,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Backlog is what an outbox holds.
+// countedMost is how many messages are counted: more tell nothing new, and take time.
+const countedMost = 10_000
+
+// Backlog is what an outbox holds: countedMost of each kind.
 type Backlog struct {
 	Due     int64         // messages that could be published now
 	Refused int64         // of all messages, those that the broker has refused at least once
@@ -20,10 +23,10 @@ type Backlog struct {
 func Waiting(ctx context.Context, db *postgres.DB) (b Backlog, err error) {
 	var seconds float64
 	err = db.QueryRow(ctx, `
-		SELECT count(*) FILTER (WHERE due_at <= now()),
-			count(*) FILTER (WHERE attempts > 0),
-			coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)
-		FROM outbox`).Scan(&b.Due, &b.Refused, &seconds)
+		SELECT
+			(SELECT count(*) FROM (SELECT FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT $1) AS due),
+			(SELECT count(*) FROM (SELECT FROM outbox WHERE attempts > 0 LIMIT $1) AS refused),
+			coalesce(extract(epoch FROM now() - (SELECT min(due_at) FROM outbox WHERE due_at <= now())), 0)`, countedMost).Scan(&b.Due, &b.Refused, &seconds)
 	b.Oldest = time.Duration(seconds * float64(time.Second))
 	return b, err
 }
