@@ -32,7 +32,7 @@ func TestWhatAnOperatorDoesToADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) 
 			db := testkit.DB(t)
 			name := db.Config().ConnConfig.Database
 			write := func() error {
-				return db.Tx(t.Context(), func(tx pgx.Tx) error {
+				return db.Tx(t.Context(), func(tx *postgres.Tx) error {
 					_, err := tx.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS kept (n int)`)
 					return err
 				})
@@ -78,7 +78,7 @@ func TestWhatIsMissingInADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) {
 				}
 			}
 			write := func() error {
-				return db.Tx(t.Context(), func(tx pgx.Tx) error {
+				return db.Tx(t.Context(), func(tx *postgres.Tx) error {
 					_, err := tx.Exec(t.Context(), `INSERT INTO kept (n) VALUES (twice(2)::number)`)
 					return err
 				})

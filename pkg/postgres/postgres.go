@@ -64,14 +64,14 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	}
 	cfg.MaxConnLifetime = connLifetime
 	cfg.MaxConnLifetimeJitter = connLifeJitter
-	settings := sessionTime
+	settings := []string{sessionTime}
 	for parameter, setting := range map[string]string{"idle_in_transaction_session_timeout": clientMissing, "lock_timeout": lockPatience} {
 		if _, ok := cfg.ConnConfig.RuntimeParams[parameter]; !ok { // the URL has the last word
-			settings += setting
+			settings = append(settings, setting)
 		}
 	}
 	cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
-		return c.Exec(ctx, settings).Close() // not in the startup message, which poolers refuse
+		return c.Exec(ctx, strings.Join(settings, "")).Close() // not in the startup message, which poolers refuse
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})

@@ -55,7 +55,7 @@ func TestATransactionThatLostADeadlockIsRunAgain(t *testing.T) {
 	var once [2]sync.Once
 	for i := range 2 {
 		all.Go(func() {
-			err := db.Tx(t.Context(), func(tx pgx.Tx) error {
+			err := db.Tx(t.Context(), func(tx *postgres.Tx) error {
 				if _, err := tx.Exec(t.Context(), `UPDATE rows SET n = n + 1 WHERE id = $1`, 1+i); err != nil {
 					return err
 				}
@@ -88,7 +88,7 @@ func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := func(ctx context.Context) error {
-		return db.Tx(ctx, func(tx pgx.Tx) error {
+		return db.Tx(ctx, func(tx *postgres.Tx) error {
 			_, err := tx.Exec(ctx, `UPDATE counts SET n = n + 1`)
 			return err
 		})
@@ -108,18 +108,25 @@ func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 	testkit.Until(t, "the pool works again", func() bool { return count(t.Context()) == nil })
 }
 
-func TestTheServerWaitsForAClientOnlySoLong(t *testing.T) {
+func TestWaitingHasAnEndAndTheURLTheLastWordAboutIt(t *testing.T) {
 	t.Parallel()
 	url := testkit.DatabaseURL(t)
-	for query, want := range map[string]string{"": "25s", "&idle_in_transaction_session_timeout=90s": "90s"} {
-		db, err := postgres.Open(t.Context(), url+query, "test", testkit.Log(t))
+	for _, c := range []struct{ query, setting, want string }{
+		{"", "idle_in_transaction_session_timeout", "25s"},
+		{"&idle_in_transaction_session_timeout=90s", "idle_in_transaction_session_timeout", "90s"},
+		{"&idle_in_transaction_session_timeout=90s", "lock_timeout", "5s"},
+		{"", "lock_timeout", "5s"},
+		{"&lock_timeout=70s", "lock_timeout", "70s"},
+		{"&lock_timeout=70s", "idle_in_transaction_session_timeout", "25s"},
+	} {
+		db, err := postgres.Open(t.Context(), url+c.query, "test", testkit.Log(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer db.Close()
 		var got string
-		if err := db.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&got); err != nil || got != want {
-			t.Errorf("%q: %s, %v, want %s", query, got, err, want)
+		if err := db.QueryRow(t.Context(), `SHOW `+c.setting).Scan(&got); err != nil || got != c.want {
+			t.Errorf("%q: %s is %s, %v, want %s", c.query, c.setting, got, err, c.want)
 		}
 	}
 }
@@ -135,7 +142,7 @@ func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs := 0
-	err = db.Tx(t.Context(), func(tx pgx.Tx) error {
+	err = db.Tx(t.Context(), func(tx *postgres.Tx) error {
 		if _, err := tx.Exec(t.Context(), `UPDATE counts SET n = n + 1`); err != nil {
 			return err
 		}
@@ -178,15 +185,16 @@ func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	insert := func(tx pgx.Tx) error {
-		_, err := tx.Exec(t.Context(), `INSERT INTO counts VALUES (1)`)
-		return err
-	}
-	if err := pools[0].Tx(t.Context(), insert); err != nil {
+	const insert = `INSERT INTO counts VALUES (1)`
+	err = pools[0].Tx(t.Context(), func(tx *postgres.Tx) error {
+		tx.Queue(insert)
+		return nil
+	})
+	if err != nil {
 		t.Errorf("a transaction that may be run again: %v", err)
 	}
-	if err := pgx.BeginFunc(t.Context(), pools[1].Pool, insert); !postgres.Unavailable(err) {
-		t.Errorf("one that may not: %v, want an error that is about the server", err)
+	if _, err := pools[1].Exec(t.Context(), insert); !postgres.Unavailable(err) {
+		t.Errorf("a statement that may not: %v, want an error that is about the server", err)
 	}
 	for _, db := range pools { // every connection is another one, and not only that which has noticed it
 		fill(t, db)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"example.com/orderflow/pkg/failpoint"
 	"github.com/jackc/pgx/v5"
@@ -11,11 +12,13 @@ import (
 )
 
 // Tx is a transaction that makes few round trips. A statement that is queued is sent together with the others, when an answer
-// is needed or the transaction ends. BEGIN goes with the first of them and COMMIT with the last: a transaction that reads
-// once and writes once makes two round trips, whatever the number of its statements. It is for one goroutine.
+// is needed or the transaction ends. BEGIN goes with the first of them and COMMIT with the last, unless something is to be done
+// with the answers to the last: a transaction that reads once and writes once makes two round trips, whatever the number of its
+// statements. It is for one goroutine.
 type Tx struct {
 	conn       *pgxpool.Conn
 	queue      pgx.Batch
+	flushed    int // how often
 	onCommit   []func()
 	onRollback []func()
 }
@@ -36,7 +39,7 @@ func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
+func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
 		return err
@@ -44,14 +47,21 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 	defer conn.Release() // which closes a connection with a transaction that is still open
 	tx := &Tx{conn: conn}
 	tx.queue.Queue("BEGIN")
+	committed := false
 	defer func() {
-		if err != nil {
+		if !committed { // or fn has panicked
 			call(tx.onRollback)
 		}
 	}()
 	if err := fn(tx); err != nil {
 		tx.rollback()
 		return err
+	}
+	if tx.listens() { // what is done with rows can fail, and COMMIT would be gone by then
+		if err := tx.Flush(ctx); err != nil {
+			tx.rollback()
+			return err
+		}
 	}
 	failpoint.At("postgres.committing")
 	tx.queue.Queue("COMMIT").Exec(func(done pgconn.CommandTag) error {
@@ -64,6 +74,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 		tx.rollback()
 		return err
 	}
+	committed = true
 	failpoint.At("postgres.committed")
 	call(tx.onCommit)
 	call(db.onCommit)
@@ -98,7 +109,13 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	}
 	batch := tx.queue
 	tx.queue = pgx.Batch{}
+	tx.flushed++
 	return tx.conn.SendBatch(ctx, &batch).Close()
+}
+
+// listens reports whether something is to be done with the answer to a statement in the queue.
+func (tx *Tx) listens() bool {
+	return slices.ContainsFunc(tx.queue.QueuedQueries, func(q *pgx.QueuedQuery) bool { return q.Fn != nil })
 }
 
 // Query sends what is queued and, after it, a query.
@@ -118,17 +135,32 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Com
 	return tag, tx.Flush(ctx)
 }
 
-// Try runs fn in a savepoint. When fn fails, what it has done is undone and its locks are given back, and the transaction
-// goes on.
+// Try runs fn in a savepoint. When fn fails, or a statement that it has left in the queue, what it has done is undone, its locks
+// are given back, what it has registered for the commit is forgotten, and the transaction goes on.
 func (tx *Tx) Try(ctx context.Context, fn func() error) error {
+	queued, flushed, commits, rollbacks := tx.queue.Len(), tx.flushed, len(tx.onCommit), len(tx.onRollback)
 	tx.Queue("SAVEPOINT attempt")
 	err := fn()
 	if err == nil {
+		idle := tx.flushed > flushed && tx.queue.Len() == 0
 		tx.Queue("RELEASE SAVEPOINT attempt")
-		return nil
+		if idle {
+			return nil
+		}
+		if err = tx.Flush(ctx); err == nil {
+			return nil
+		}
+	}
+	forgotten := tx.onRollback[rollbacks:]
+	tx.onCommit, tx.onRollback = tx.onCommit[:commits], tx.onRollback[:rollbacks]
+	call(forgotten)
+	if tx.flushed == flushed { // nothing of it was sent
+		tx.queue.QueuedQueries = tx.queue.QueuedQueries[:queued]
+		return err
 	}
 	tx.queue = pgx.Batch{}
-	if _, undone := tx.Exec(ctx, "ROLLBACK TO SAVEPOINT attempt"); undone != nil {
+	undone := tx.conn.Conn().PgConn().Exec(ctx, "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").Close() // prepared, it would fail now
+	if undone != nil {
 		return fmt.Errorf("%w; and then: %w", err, undone)
 	}
 	return err

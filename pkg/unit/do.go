@@ -37,7 +37,12 @@ func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.waiting = slices.DeleteFunc(o.waiting, func(other *request[W]) bool { return other == r })
-		return context.Cause(ctx)
+		select {
+		case err := <-r.done: // it was made meanwhile
+			return err
+		default:
+			return context.Cause(ctx)
+		}
 	}
 }
 

@@ -64,7 +64,10 @@ func NewOffice[W Work](db *postgres.DB, log *slog.Logger, open func() W) *Office
 // error is about the i-th decision: its own, or the database's, and either way it was not made. A transaction that was begun
 // is finished although ctx has ended; no other begins then, and what is left has the error of ctx.
 func (o *Office[W]) Decide(ctx context.Context, all []Decision[W]) []error {
-	if len(all) == 1 {
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
 		return []error{o.alone(ctx, all[0])}
 	}
 	errs, err := o.together(ctx, all)
