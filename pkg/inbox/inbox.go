@@ -101,15 +101,6 @@ func (in *Inbox) kinds(command bool) []string {
 	return kinds
 }
 
-// keep is how long ids are remembered: longer than a message can be on its way. What is replayed after that is met by the
-// handlers' business keys.
-const keep = 7 * 24 * time.Hour
-
-// Expire forgets ids that are old enough, now and then until ctx ends. It is a part of a program.
-func (in *Inbox) Expire(ctx context.Context) error {
-	return in.db.Expire(in.log, "inbox", "received_at", keep)(ctx)
-}
-
 // letter is a delivery that could be read.
 type letter struct {
 	bus.Delivery
