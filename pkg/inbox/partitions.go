@@ -198,6 +198,6 @@ func firstID(t time.Time) string {
 
 // timeOf is the time of which an id of firstID is the lowest one.
 func timeOf(id string) time.Time {
-	u := uuid.MustParse(id)                                           // PostgreSQL has written it
+	u := uuid.MustParse(id) // PostgreSQL has written it
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(u[:]) >> 16))
 }

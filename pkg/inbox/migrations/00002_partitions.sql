@@ -19,6 +19,7 @@ CREATE INDEX inbox_received ON inbox USING brin (received_at) WITH (autosummariz
 
 -- For ids that are no UUIDv7, or of a day that has no partition.
 CREATE TABLE inbox_default PARTITION OF inbox DEFAULT;
+CREATE INDEX inbox_default_by_age ON inbox_default (received_at); -- rows are deleted here (pkg/postgres/expire.go)
 
 -- An id of a clock that is more than a day ahead, or none of ours. The first id of the day after tomorrow is the number of
 -- its milliseconds in twelve hexadecimal digits, and zeros.
