@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
@@ -171,7 +172,7 @@ func postpone(ctx context.Context, tx pgx.Tx, id string, cause error) error {
 		SET attempts = attempts + 1,
 			last_error = $2,
 			due_at = now() + least($3::interval * power(2, least(attempts, 20)), $4::interval)
-		WHERE id = $1`, id, cause.Error(), retryFirst, retryMax)
+		WHERE id = $1`, id, strings.ReplaceAll(strings.ToValidUTF8(cause.Error(), "\uFFFD"), "\x00", "\uFFFD"), retryFirst, retryMax)
 	if err != nil {
 		return fmt.Errorf("outbox: postpone: %w", err)
 	}

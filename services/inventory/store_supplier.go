@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -56,7 +57,7 @@ func postponeSupplierOrder(ctx context.Context, tx pgx.Tx, id string, in time.Du
 	_, err := tx.Exec(ctx, `
 		UPDATE supplier_orders
 		SET due_at = now() + $2::interval, last_error = $3
-		WHERE id = $1 AND status <> 'arrived'`, id, in, cause.Error())
+		WHERE id = $1 AND status <> 'arrived'`, id, in, client.Clean(cause.Error()))
 	if err != nil {
 		return fmt.Errorf("postpone supplier order: %w", err)
 	}
