@@ -28,8 +28,13 @@ var files embed.FS
 // Migrations makes the table of the audit.
 func Migrations() postgres.Migrations { return postgres.Sub("deadletters", files, "migrations") }
 
+// From the inside out, each time is shorter than the next, so that whoever asks gets an answer that says what is the matter.
 const (
-	lockWait  = "10s"
+	turnWait   = time.Second             // for those who look before, in this program and in other replicas
+	lookWithin = 1800 * time.Millisecond // all of a list; bff-web waits 2 s for each service's
+	deedWithin = 4500 * time.Millisecond // all that is done with one letter; the gateway waits 5 s
+
+	comeBack  = time.Second
 	wholeBody = 1 << 20 // bytes of a message
 )
 
@@ -38,11 +43,12 @@ type Operations struct {
 	service string
 	db      *postgres.DB
 	queues  []*bus.DeadLetters
+	turn    chan struct{} // holds one: of the pool's connections, one keeps the lock, and one writes the audit
 }
 
 // New returns the operations on the dead letters of queues, with the audit in db.
 func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operations {
-	return &Operations{service, db, queues}
+	return &Operations{service, db, queues, make(chan struct{}, 1)}
 }
 
 // Register adds the routes behind the middleware operator, which lets operators pass only. (It is given to each route and
@@ -139,8 +145,10 @@ func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.D
 	if !ours {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), deedWithin)
+	defer cancel()
 	for _, q := range o.queues {
-		err = o.alone(c.Request().Context(), q, func(ctx context.Context) error { return use(ctx, q, id) })
+		err = o.alone(ctx, q, func(ctx context.Context) error { return use(ctx, q, id) })
 		if err == nil || fault.KindOf(err) != fault.NotFound {
 			return err
 		}
@@ -148,18 +156,37 @@ func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.D
 	return err
 }
 
-// alone runs f while no other replica looks at the same dead letters, for while one looks, another sees none. What f has
-// seen counts if the lock was held until the end, which the commit shows.
+// alone runs f while nobody else looks at the same dead letters, for while one looks, another sees none. What f has seen
+// counts if the lock was held until the end, which the commit shows.
+//
+// In this program it is one at a time, whatever the queue: those who wait hold no connection, so that any number of requests
+// leaves the pool to the others. Then it is the turn among replicas. Who waits for longer than turnWait gets Unavailable.
 func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(context.Context) error) error {
+	waiting, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	busy := fault.New(fault.Unavailable, "somebody else is looking at the dead letters of %s", q.Queue()).After(comeBack)
+	select {
+	case o.turn <- struct{}{}:
+		defer func() { <-o.turn }()
+	case <-waiting.Done():
+		return busy.Because(waiting.Err())
+	}
+	conn, err := o.db.Acquire(waiting)
+	if err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	defer conn.Release()
 	var done error
-	err := pgx.BeginFunc(ctx, o.db.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '`+lockWait+`'`); err != nil {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		until, _ := waiting.Deadline()
+		left := max(1, time.Until(until).Milliseconds()) // 0 would be for ever
+		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', $1, true)`, fmt.Sprintf("%dms", left)); err != nil {
 			return fmt.Errorf("dead letters: %w", err)
 		}
 		_, err := tx.Exec(ctx, `
 			SELECT pg_advisory_xact_lock(hashtextextended('dead letters of ' || $1, 0))`, q.Queue())
 		if err != nil {
-			return fault.New(fault.Unavailable, "somebody else is looking at the dead letters of %s", q.Queue()).Because(err)
+			return busy.Because(err)
 		}
 		done = f(ctx)
 		return nil
@@ -167,7 +194,8 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 	return cmp.Or(err, done)
 }
 
-// audit writes down a deed before it is done, in a transaction of its own. An operator who does it again because it was
+// audit writes down a deed before it is done, in a transaction of its own on a connection of its own: in the one that holds the
+// lock it would be written down after, when that commits. An operator who does it again because it was
 // interrupted, or got no answer, has decided once.
 func (o *Operations) audit(ctx context.Context, operator, action, why string, l bus.DeadLetter) error {
 	var died *time.Time
@@ -180,7 +208,7 @@ func (o *Operations) audit(ctx context.Context, operator, action, why string, l 
 		WHERE NOT EXISTS (
 			SELECT FROM dead_letter_audit
 			WHERE operator = $1 AND action = $2 AND queue = $4 AND message_id = $5 AND died_at IS NOT DISTINCT FROM $10)`,
-		operator, action, why, l.Queue, storable(l.ID), storable(l.Kind), l.Reason, storable(l.Error), l.Body, died)
+		operator, action, why, l.Queue, storable(l.ID), storable(l.Kind), storable(l.Reason), storable(l.Error), l.Body, died)
 	if err != nil {
 		return fault.New(fault.Unavailable, "the audit cannot be written now, so nothing was done").Because(err)
 	}

@@ -3,6 +3,7 @@ package deadletters
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -85,9 +86,11 @@ func (o *Operations) list(c echo.Context) error {
 		l.after = &item{LastFailed: at, ID: parts[1]}
 	}
 	total, lookedAt := 0, 0
-	for _, q := range o.queues {
-		err := o.alone(c.Request().Context(), q, func(ctx context.Context) error {
-			seen, there, err := q.Walk(ctx, l.see)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), lookWithin)
+	defer cancel()
+	for i, q := range o.queues {
+		err := o.alone(ctx, q, func(ctx context.Context) error {
+			seen, there, err := walk(ctx, len(o.queues)-i, q, l.see)
 			total, lookedAt = total+there, lookedAt+seen
 			return err
 		})
@@ -107,6 +110,21 @@ func (o *Operations) list(c echo.Context) error {
 		Matching int     `json:"matching"`  // of those that were looked at
 		Groups   []group `json:"groups"`    // of those that were looked at, the largest first
 	}{page, total, lookedAt, l.matching, l.largest()})
+}
+
+// walk is q.Walk with its share of the time that is left for this many queues, and some left over for the answer. What was seen
+// until then is shown: a part tells an operator more than nothing.
+func walk(ctx context.Context, queues int, q *bus.DeadLetters, see func(bus.DeadLetter)) (seen, total int, err error) {
+	if end, ok := ctx.Deadline(); ok {
+		own, cancel := context.WithTimeout(ctx, time.Until(end)*4/5/time.Duration(queues))
+		defer cancel()
+		ctx = own
+	}
+	seen, total, err = q.Walk(ctx, see)
+	if seen > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return seen, total, nil
+	}
+	return seen, total, err
 }
 
 // wanted is the filter of a request. A parameter that is empty is one, too: a message may have no kind.

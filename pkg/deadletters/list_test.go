@@ -1,6 +1,7 @@
 package deadletters
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/testkit"
 	"github.com/labstack/echo/v4"
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // letters are n dead letters of three kinds, some of which have died at the same moment.
@@ -62,6 +65,40 @@ func TestPagesReachEveryDeadLetterOnceTheLatestFirst(t *testing.T) {
 	if len(seen) != n {
 		t.Errorf("%d of %d were reached", len(seen), n)
 	}
+}
+
+// A list has an end although there are more dead letters than can be read in its time. The next one sees all of them.
+func TestAListThatRunsOutOfTimeShowsWhatItHasRead(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	broker, err := bus.NewBroker(v.URL, "payments", testkit.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := broker.NewDeadLetters(bus.Queue{Service: "payments", Exchange: bus.Commands, Kinds: []string{"payments.take_payment"}, Retries: bus.DefaultRetries})
+	if _, _, err := commands.Walk(t.Context(), func(bus.DeadLetter) {}); err != nil { // makes the queue
+		t.Fatal(err)
+	}
+	const n = 500
+	for i := range n {
+		v.Put("", "payments.commands.dead", amqp.Publishing{MessageId: fmt.Sprint(i)})
+	}
+	testkit.Until(t, "all are there", func() bool { return v.Depth("payments.commands.dead") == n })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	shown := 0
+	seen, total, err := walk(ctx, 2, commands, func(bus.DeadLetter) {
+		if shown++; shown == n/2 { // as if the broker had become slow
+			<-ctx.Done()
+		}
+	})
+	if err != nil || seen < n/2 || seen == n || total != n {
+		t.Errorf("seen %d of %d: %v", seen, total, err)
+	}
+	testkit.Until(t, "all can be seen again", func() bool {
+		seen, _, err := commands.Walk(t.Context(), func(bus.DeadLetter) {})
+		return err == nil && seen == n
+	})
 }
 
 func TestDeadLettersAreCountedByWhatTheyHaveInCommon(t *testing.T) {

@@ -104,15 +104,6 @@ func (in *Inbox[W]) kinds(command bool) []string {
 	return kinds
 }
 
-// keep is how long ids are remembered: longer than a message can be on its way. What is replayed after that is met by the
-// handlers' business keys.
-const keep = 7 * 24 * time.Hour
-
-// Expire forgets ids that are old enough, now and then until ctx ends. It is a part of a program.
-func (in *Inbox[W]) Expire(ctx context.Context) error {
-	return in.db.Expire(in.log, "inbox", "received_at", keep)(ctx)
-}
-
 // lockedFor is after about how long a message comes again that is about a row that somebody else has locked.
 const lockedFor = 5 * time.Second
 

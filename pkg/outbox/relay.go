@@ -210,7 +210,7 @@ func (r *Relay) settle(ctx context.Context, sent, left []string, refused []refus
 				SET attempts = attempts + 1,
 					last_error = $2,
 					due_at = now() + least($3::interval * power(2, least(attempts, 20)), $4::interval)
-				WHERE id = $1`, f.id, f.cause.Error(), retryFirst, retryMax)
+				WHERE id = $1`, f.id, strings.ReplaceAll(strings.ToValidUTF8(f.cause.Error(), "\uFFFD"), "\x00", "\uFFFD"), retryFirst, retryMax)
 		}
 		return nil
 	})

@@ -280,6 +280,49 @@ func TestRowsExpireAndYoungOnesStay(t *testing.T) {
 	})
 }
 
+// Most of the time nothing is old. To find that out must not take longer the more there is, whatever the planner knows of the
+// table: nothing yet, what it held before, or not even for how long it is kept.
+func TestToFindNothingThatExpiresTheTableIsNotRead(t *testing.T) {
+	t.Parallel()
+	for name, circumstance := range map[string]string{
+		"a new table":          ``,
+		"all was old":          `UPDATE events SET at = at - interval '1 year'; ANALYZE events; UPDATE events SET at = at + interval '1 year'`,
+		"it is known":          `VACUUM ANALYZE events`,
+		"a plan for any value": `SET plan_cache_mode = force_generic_plan`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.DB(t)
+			conn, err := db.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Release()
+			for _, statement := range append([]string{
+				`CREATE TABLE events (at timestamptz, what text)`,
+				`CREATE INDEX events_by_age ON events (at)`,
+				`INSERT INTO events SELECT now(), repeat('x', 100) FROM generate_series(1, 50000)`,
+				`PREPARE expire (interval, int) AS ` + postgres.ExpireStatement("events", "at"),
+			}, strings.Split(circumstance, ";")...) {
+				if _, err := conn.Exec(t.Context(), statement); err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE expire ('1 hour', 5000)`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "events_by_age") {
+				t.Errorf("its plan is\n%s", plan)
+			}
+		})
+	}
+}
+
 func TestATimeIsReadAsUTCWhereverTheProgramRuns(t *testing.T) {
 	t.Parallel()
 	if _, here := time.Now().Zone(); here == 0 {

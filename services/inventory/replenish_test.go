@@ -95,6 +95,11 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 		{"a reset connection after the deed", func(w http.ResponseWriter, r *http.Request, deed func()) { deed(); reset(w, r, nil) }, 1},
 		{"no answer in time, and the deed done", func(_ http.ResponseWriter, r *http.Request, deed func()) { deed(); <-r.Context().Done() }, 1},
 		{"a refusal", func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusUnprocessableEntity) }, 0},
+		{"a refusal that no database takes", func(w http.ResponseWriter, _ *http.Request, _ func()) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = w.Write([]byte(`{"detail":"we \u0000 do not"}`))
+		}, 0},
 		{"nonsense", func(w http.ResponseWriter, _ *http.Request, _ func()) { _, _ = w.Write([]byte("<html>")) }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,32 @@
+package outbox_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/testkit"
+)
+
+// What the broker says is kept with the message that it refuses. If it cannot be stored as it is, the others would be published
+// again and again, as their removal is in the same transaction.
+func TestARefusalThatNoDatabaseTakesHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t, outbox.Migrations())
+	c := collector{fate: func(m bus.Message) error {
+		if m.Subject == "order-1" {
+			return errors.New("no \x00 queue \xff")
+		}
+		return nil
+	}}
+	send(t, db, time.Time{}, reserve(1), reserve(2))
+	if _, err := outbox.NewRelay(db, &c, "orders", testkit.Log(t)).Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	var why string
+	if err := db.QueryRow(t.Context(), `SELECT last_error FROM outbox`).Scan(&why); err != nil || why != "no \uFFFD queue \uFFFD" || c.count() != 1 {
+		t.Errorf("it was refused because of %q, %v, and %d were published", why, err, c.count())
+	}
+}
