@@ -30,6 +30,7 @@ var parts = map[string]map[string][]string{
 	"orders": {
 		"order.go":   nil,
 		"saga.go":    nil,
+		"work.go":    nil,
 		"consume.go": nil,
 	},
 	"inventory": {
@@ -40,15 +41,17 @@ var parts = map[string]map[string][]string{
 	},
 	"payments": {
 		"payment.go":  nil,
+		"work.go":     nil,
 		"consume.go":  nil,
-		"work.go":     {"lease", "ask", "askRefund", "record"},
+		"worker.go":   {"lease", "leased", "againFirst", "ask", "askRefund", "record", "recorded"},
 		"provider.go": {"provider", "errIdle", "deed", "left", "deedSucceeded"},
 	},
 	"shipping": {
 		"shipment.go":   nil,
 		"settlement.go": nil,
+		"work.go":       nil,
 		"consume.go":    nil,
-		"work.go":       {"lease", "pace", "ask", "record"},
+		"worker.go":     {"lease", "leased", "pace", "ask", "record", "recorded"},
 		"carrier.go":    {"carrier", "errIdle", "parcel", "alive"},
 	},
 }
@@ -60,14 +63,15 @@ const (
 
 // imports is what the parts may import, and what they get. A domain file that begins to do I/O is refused here.
 var imports = map[string]string{
-	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "slices": "", "time": "",
+	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "reflect": "", "slices": "", "time": "",
 	"example.com/orderflow/pkg/messages": "",
 	"example.com/orderflow/pkg/worker":   "", // for its arithmetic
 	"example.com/orderflow/pkg/bus":      standin + "bus",
 	"example.com/orderflow/pkg/client":   standin + "client",
 	"example.com/orderflow/pkg/inbox":    standin + "inbox",
 	"example.com/orderflow/pkg/outbox":   standin + "outbox",
-	"github.com/jackc/pgx/v5":            standin + "pgx",
+	"example.com/orderflow/pkg/postgres": standin + "postgres",
+	"example.com/orderflow/pkg/unit":     standin + "unit",
 }
 
 // build compiles the checker with the parts of the services, changed by an edit of one of their files if there is one. The

@@ -112,9 +112,6 @@ func (s *search) expand(at int32) {
 		}
 	}
 	from.mail.each(func(l letter) {
-		if _, deadline := s.post.letters[l].content.(messages.CheckProgress); deadline && s.Patient {
-			return
-		}
 		for i, m := range s.machines {
 			if slices.Contains(s.post.letters[l].to, m) {
 				s.follow(at, m.hear(from.at[i], l), origin{from: at, machine: int16(i), move: -1, letter: int16(l)})

@@ -28,11 +28,11 @@ var mutants = []mutant{
 		breach: "stranded",
 	},
 	{
-		what:   "orders: a deadline of an earlier step counts",
+		what:   "orders: an order that is at its end goes on waiting",
 		file:   "orders/order.go",
-		old:    "case c.Step != o.Step || o.Status.final():",
-		new:    "case o.Status.final():",
-		breach: "a deadline of an earlier step is void",
+		old:    "	o.AttentionSince, o.DueAt, o.Passed = nil, nil, 0",
+		new:    "	o.AttentionSince, o.Passed = nil, 0",
+		breach: "an order waits for a deadline until its end",
 	},
 	{
 		what:   "orders: a paid order is turned back without calling the parcel back",
@@ -74,7 +74,7 @@ var mutants = []mutant{
 	{
 		what:   "orders: a handler is not wired",
 		file:   "orders/consume.go",
-		old:    "		inbox.On(heard[messages.StockReleased](s)),\n",
+		old:    "		inbox.On(heard[messages.StockReleased]),\n",
 		new:    "",
 		breach: "nobody hears inventory.stock_released",
 	},
@@ -130,7 +130,7 @@ var mutants = []mutant{
 	},
 	{
 		what:   "payments: a charge is not looked for before it is given up",
-		file:   "payments/work.go",
+		file:   "payments/worker.go",
 		old:    "	if c.Before != nil {\n		d, err := t.provider.findCharge",
 		new:    "	if c.Before != nil && c.Status == requested {\n		d, err := t.provider.findCharge",
 		flags:  providerFails,
@@ -138,7 +138,7 @@ var mutants = []mutant{
 	},
 	{
 		what:   "payments: the provider's word that there is no charge counts at once",
-		file:   "payments/work.go",
+		file:   "payments/worker.go",
 		old:    "t.now().Before(certain)",
 		new:    "false && t.now().Before(certain)",
 		flags:  providerFails,
@@ -176,7 +176,7 @@ var mutants = []mutant{
 	},
 	{
 		what:   "payments: what a person has given back at the provider is to be given back again",
-		file:   "payments/work.go",
+		file:   "payments/worker.go",
 		old:    "t.provider.refund(ctx, c.payment, charge.left())",
 		new:    "t.provider.refund(ctx, c.payment, charge.Amount)",
 		flags:  providerFails,
@@ -206,7 +206,7 @@ var mutants = []mutant{
 	},
 	{
 		what:   "shipping: the carrier's word that there is no parcel counts at once",
-		file:   "shipping/work.go",
+		file:   "shipping/worker.go",
 		old:    "p.TrackingNumber == \"\" && d.now().Before(certain)",
 		new:    "false && d.now().Before(certain)",
 		flags:  carrierFails,

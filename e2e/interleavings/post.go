@@ -45,9 +45,9 @@ type entry struct {
 }
 
 // lasting are the kinds that are never lost. The outbox and the broker lose nothing; what looks like a loss is a dead letter
-// that waits for an operator. Every command and every answer may be lost, because orders asks again. Nobody asks again for
-// these two: a deadline is what asking again begins with, and the last announcement has no answer.
-var lasting = []string{messages.CheckProgress{}.Kind(), messages.OrderCompleted{}.Kind()}
+// that waits for an operator. Every command and every answer may be lost, because orders asks again. Nobody asks again for the
+// last announcement: it has no answer.
+var lasting = []string{messages.OrderCompleted{}.Kind()}
 
 // number returns the number of a message. heard is false for news that no service listens to.
 func (p *post) number(m messages.Message) (l letter, heard bool, err error) {
@@ -93,8 +93,6 @@ func describe(m messages.Message) string {
 	_, name, _ := strings.Cut(m.Kind(), ".")
 	name = strings.ReplaceAll(name, "_", " ")
 	switch m := m.(type) {
-	case messages.CheckProgress:
-		name = fmt.Sprintf("the deadline of step %d (%d)", m.Step, m.Attempt+1)
 	case messages.PaymentRefunded:
 		name += fmt.Sprintf(" (%d)", m.Amount.Amount)
 	}

@@ -97,7 +97,7 @@ func (o office) mend(service string) {
 // hurry brings the deadlines of an order forward, as docs/operations.md says.
 func (o office) hurry(order string) {
 	o.Helper()
-	o.sql("orders", `UPDATE outbox SET due_at = now() WHERE kind = 'orders.check_progress' AND subject = $1`, order)
+	o.sql("orders", `UPDATE orders SET due_at = now() WHERE id = $1`, order)
 }
 
 // faults are those of the world outside; {} is none.

@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	prefetch      = 500 // deliveries held here unacknowledged: the bound of a consumer's memory
-	batchMost     = 100
-	handleTimeout = 20 * time.Second // for one batch, also when the program is stopping, which may take 25 s in all
-	holdFirst     = 250 * time.Millisecond
-	holdMax       = 5 * time.Second
+	prefetch  = 500 // deliveries held here unacknowledged: the bound of a consumer's memory
+	batchMost = 100
+	holdFirst = 250 * time.Millisecond
+	holdMax   = 5 * time.Second
 
 	// A broker that has elected a new leader for a queue may count messages as given to a consumer that were never sent: they were
 	// lost with the last leader. Once they are as many as the prefetch, it waits for acknowledgements and the consumer for messages
@@ -24,7 +23,8 @@ const (
 	idleLong = 30 * time.Second
 )
 
-// Handler receives what has arrived and returns one instruction for each delivery (see verdict.go).
+// Handler receives what has arrived, up to 100 deliveries, and returns one instruction for each of them (see verdict.go). When ctx
+// ends the program is stopping: the handler then finishes what it has begun, which may take some seconds, and holds the rest.
 type Handler func(ctx context.Context, batch []Delivery) []error
 
 // Consumer hands one queue's messages to a handler, a batch at a time. Several replicas compete for the same queue.
@@ -141,16 +141,13 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 	return batch
 }
 
-// process hands a batch over until it is no longer held, and settles it. A batch that was begun is finished although ctx has
-// ended: under its own deadline.
+// process hands a batch over until it is no longer held, and settles it.
 func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error {
 	failpoint.At("bus.arrived")
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
 	for wait := holdFirst; ; wait = min(2*wait, holdMax) {
-		handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
-		errs := c.handler(handling, batch)
-		cancel()
+		errs := c.handler(ctx, batch)
 		hold := held(errs)
 		if hold == nil {
 			return c.settle(ctx, h, batch, errs)

@@ -109,8 +109,9 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 		free := w.Reserve(w.Slots)
 		if free < least {
 			w.give(free)
-			wait(ctx, pollEvery, w.left)
-			least = 1
+			if !wait(ctx, pollEvery, w.left) { // the others take long: those that are free should not stand idle
+				least = 1
+			}
 			continue
 		}
 		rows, err := w.Claim(ctx, free)
@@ -152,14 +153,17 @@ func signal(c chan struct{}) {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+// wait waits until it is woken, which it reports, or d has passed or ctx has ended.
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-wake:
+		return true
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // Backoff is how long a row that failed attempts times should wait: exponential from first, at most most, with equal jitter.

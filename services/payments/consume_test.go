@@ -6,10 +6,11 @@ import (
 	"slices"
 	"testing"
 
-	"example.com/orderflow/pkg/bus"
-	"example.com/orderflow/pkg/messages"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/messages"
 )
 
 func TestAPaymentsLifeByMessages(t *testing.T) {

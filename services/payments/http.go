@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 )
 
 // routes are the API of payments. Their paths are the public ones: the gateway adds nothing and takes nothing away. A
@@ -93,17 +94,21 @@ func (t *till) postSettlement(c echo.Context) error {
 	ctx, now := c.Request().Context(), t.now()
 	word := settlement{identity.From(ctx).ID, request.Reason, &now}
 	var settled payment
-	err = t.db.Tx(ctx, func(tx pgx.Tx) error {
-		p, err := lockPayment(ctx, tx, id.String())
-		if err != nil {
-			return err
-		}
-		next, ok := p.settle(word, now)
-		if !ok {
-			return fault.New(fault.Conflict, "the payment is %s: only a refund that the provider has failed to make can be settled by hand", p.Status)
-		}
-		settled = next.payment
-		return save(p.Origin.Resume(ctx), tx, p, next)
+	err = t.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) { w.payments.Name(id.String()) },
+		Make: func(w *work) error {
+			p, known := w.payments.Get(id.String())
+			if !known {
+				return errNoPayment
+			}
+			next, ok := p.settle(word, now)
+			if !ok {
+				return fault.New(fault.Conflict, "the payment is %s: only a refund that the provider has failed to make can be settled by hand", p.Status)
+			}
+			settled = next.payment
+			w.take(p.Origin, next)
+			return nil
+		},
 	})
 	if err != nil {
 		return err

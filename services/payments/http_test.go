@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
 )
 
 func (f *fixture) get(method, path string, scopes ...string) (status int, header http.Header, body []byte) {

@@ -15,7 +15,9 @@ import (
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
+	"example.com/orderflow/pkg/worker"
 )
 
 const name = "payments"
@@ -48,13 +50,10 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		return err
 	}
 	publisher := broker.NewPublisher()
-	relay := outbox.NewRelay(db, publisher, name, p.Log)
 
-	t := newTill(db, p.Log, newHTTPProvider(cfg.Provider, p.Log), cfg.Provider.CertainAfter)
+	t := newTill(db, p.Log, newHTTPProvider(cfg.Provider, p.Log), cfg.Provider)
 	t.observe()
-	work := t.worker(cfg.Provider.Slots)
-	db.OnCommit(work.Wake)
-	in := inbox.New(db, p.Log, t.handlers()...)
+	in := inbox.New(db, p.Log, t.work, t.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
@@ -67,8 +66,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "http", Run: server.Run},
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
-		service.Part{Name: "provider", Run: work.Run},
-		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "provider", Run: t.worker.Run},
+		service.Part{Name: "relay", Run: outbox.NewRelay(db, t.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)
 }
@@ -77,11 +76,20 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 type till struct {
 	db           *postgres.DB
 	log          *slog.Logger
+	outbox       *outbox.Outbox
+	office       *unit.Office[*work] // for the provider's answers and requests; messages come through the inbox
+	worker       *worker.Worker[claim]
 	provider     provider
 	certainAfter time.Duration
 	now          func() time.Time
 }
 
-func newTill(db *postgres.DB, log *slog.Logger, p provider, certainAfter time.Duration) *till {
-	return &till{db: db, log: log, provider: p, certainAfter: certainAfter, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
+func newTill(db *postgres.DB, log *slog.Logger, p provider, s providerSettings) *till {
+	t := &till{
+		db: db, log: log, outbox: outbox.New(name), provider: p, certainAfter: s.CertainAfter,
+		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+	}
+	t.office = unit.NewOffice(db, log, t.work)
+	t.worker = t.newWorker(s.Slots)
+	return t
 }

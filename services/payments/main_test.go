@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caarlos0/env/v11"
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/caarlos0/env/v11"
-	"github.com/google/uuid"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 func TestTheSettingsHaveDefaults(t *testing.T) {

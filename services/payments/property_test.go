@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/testkit"
-	"pgregory.net/rapid"
 )
 
 // world is one order, workers that crash and freeze, a provider that loses requests and answers, or delivers them late,
@@ -52,7 +53,7 @@ func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			w := &world{ledger: newLedger(), t: t, clock: noon, payment: payment{OrderID: "o"}}
 			w.card = rapid.SampledFrom([]string{"tok_visa", "tok_visa", "tok_declined"}).Draw(t, "card")
-			w.till = newTill(nil, nil, w.ledger, certainAfter)
+			w.till = newTill(nil, nil, w.ledger, testSettings)
 			w.now = func() time.Time { return w.clock }
 			for range rapid.IntRange(1, 40).Draw(t, "steps") {
 				w.anything()

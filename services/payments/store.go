@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orderflow/pkg/fault"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
 // querier is a pool or a transaction.
@@ -19,6 +22,12 @@ const paymentColumns = `
 	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, trouble, origin,
 	created_at, updated_at, settled_by, settled_why, settled_at`
 
+// paymentRows makes rows of arrays, one for each of paymentColumns.
+const paymentRows = `
+	unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+		$10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::text[],
+		$18::timestamptz[])`
+
 // fields are where paymentColumns go to.
 func (p *payment) fields() []any {
 	return []any{
@@ -28,63 +37,59 @@ func (p *payment) fields() []any {
 	}
 }
 
-func onePayment(rows pgx.Rows, err error) (payment, error) {
-	if err != nil {
-		return payment{}, fmt.Errorf("read payment: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (p payment, err error) {
-		return p, row.Scan(p.fields()...)
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return payment{}, errNoPayment
-	}
-	if err != nil {
-		return payment{}, fmt.Errorf("read payment: %w", err)
-	}
-	return p, nil
+func scanPayment(row pgx.CollectableRow) (p payment, err error) {
+	err = row.Scan(p.fields()...)
+	return p, err
 }
 
 var errNoPayment = fault.New(fault.NotFound, "there is no payment of such an order")
 
 // readPayment returns the payment of an order. The error is errNoPayment when there is none.
 func readPayment(ctx context.Context, q querier, orderID string) (payment, error) {
-	return onePayment(q.Query(ctx, `
+	rows, err := q.Query(ctx, `
 		SELECT `+paymentColumns+`
 		FROM payments
-		WHERE order_id = $1`, orderID))
+		WHERE order_id = $1`, orderID)
+	if err != nil {
+		return payment{}, fmt.Errorf("read payment: %w", err)
+	}
+	p, err := pgx.CollectExactlyOneRow(rows, scanPayment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payment{}, errNoPayment
+	}
+	return p, err
 }
 
-// lockPayment returns a payment that nobody else changes until tx has ended. The error is errNoPayment when there is none.
-func lockPayment(ctx context.Context, tx pgx.Tx, orderID string) (payment, error) {
-	return onePayment(tx.Query(ctx, `
+// loadPayments queues what locks and reads the payments that are named: nobody else changes them until tx has ended.
+func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
+	postgres.Rows(tx, scanPayment, func(p payment) { payments.Loaded(p.OrderID, p) }, `
 		SELECT `+paymentColumns+`
 		FROM payments
-		WHERE order_id = $1
-		FOR UPDATE`, orderID))
+		WHERE order_id = ANY($1::uuid[])
+		ORDER BY order_id
+		FOR UPDATE`, payments.Named())
 }
 
-// insertPayment fails when somebody else has just done it: the message is handled again then, and finds his.
-func insertPayment(ctx context.Context, tx pgx.Tx, p payment) error {
-	_, err := tx.Exec(ctx, `
-		INSERT INTO payments (`+paymentColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, p.fields()...)
-	if err != nil {
-		return fmt.Errorf("insert payment: %w", err)
+// savePayments queues what writes the payments that were added, and those that have changed. The first fails when somebody else
+// has just added the same: what was decided is decided again then, and finds theirs.
+func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
+	added, changed := payments.Changes()
+	if len(added) > 0 {
+		tx.Queue(`
+			INSERT INTO payments (`+paymentColumns+`)
+			SELECT *
+			FROM `+paymentRows, unit.Columns(added, (*payment).fields)...)
 	}
-	return nil
-}
-
-func updatePayment(ctx context.Context, tx pgx.Tx, p payment) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE payments
-		SET amount = $2, currency = $3, method = $4, status = $5, code = $6, charge_id = $7, refund_id = $8,
-			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, created_at = $14, updated_at = $15,
-			settled_by = $16, settled_why = $17, settled_at = $18
-		WHERE order_id = $1`, p.fields()...)
-	if err != nil {
-		return fmt.Errorf("update payment: %w", err)
+	if len(changed) > 0 {
+		tx.Queue(`
+			UPDATE payments AS p
+			SET amount = n.amount, currency = n.currency, method = n.method, status = n.status, code = n.code, charge_id = n.charge_id,
+				refund_id = n.refund_id, due_at = n.due_at, attempts = n.attempts, asked_at = n.asked_at, trouble = n.trouble,
+				origin = n.origin, updated_at = n.updated_at,
+				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
+			FROM `+paymentRows+` AS n (`+paymentColumns+`)
+			WHERE p.order_id = n.order_id`, unit.Columns(changed, (*payment).fields)...)
 	}
-	return nil
 }
 
 // claimPayments leases up to limit payments that are due. From now on the provider may be asked to charge or refund them;
@@ -124,13 +129,16 @@ type unsettled struct {
 	Oldest time.Time
 }
 
-// countUnsettled counts the payments that are not settled, by status, and says since when the oldest is in it.
+// countedMost is how many payments are counted: more tell nothing new, and take time.
+const countedMost = 10_000
+
+// countUnsettled counts payments that are not settled, by status, and says since when the oldest is in it: countedMost of them,
+// those first that are due first.
 func countUnsettled(ctx context.Context, q querier) ([]unsettled, error) {
 	rows, err := q.Query(ctx, `
 		SELECT status, count(*), min(updated_at)
-		FROM payments
-		WHERE due_at IS NOT NULL
-		GROUP BY status`)
+		FROM (SELECT status, updated_at FROM payments WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
+		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count payments: %w", err)
 	}

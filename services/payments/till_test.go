@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
@@ -18,8 +21,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) {
@@ -29,12 +30,14 @@ func TestMain(m *testing.M) {
 
 const certainAfter = 30 * time.Second
 
+var testSettings = providerSettings{Slots: 8, CertainAfter: certainAfter}
+
 // fixture is payments on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
 type fixture struct {
 	*testing.T
 	db     *postgres.DB
 	till   *till
-	inbox  *inbox.Inbox
+	inbox  *inbox.Inbox[*work]
 	server *httptest.Server
 	issuer *identity.Issuer
 }
@@ -42,8 +45,8 @@ type fixture struct {
 func newFixture(t *testing.T, p provider) *fixture {
 	t.Helper()
 	db := testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations"))
-	f := &fixture{T: t, db: db, till: newTill(db, testkit.Log(t), p, certainAfter)}
-	f.inbox = inbox.New(db, testkit.Log(t), f.till.handlers()...)
+	f := &fixture{T: t, db: db, till: newTill(db, testkit.Log(t), p, testSettings)}
+	f.inbox = inbox.New(db, testkit.Log(t), f.till.work, f.till.handlers()...)
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)

@@ -2,101 +2,74 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
+	"slices"
 
-	"example.com/orderflow/pkg/client"
-	"example.com/orderflow/pkg/worker"
-	"github.com/jackc/pgx/v5"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
-const (
-	workWithin = 20 * time.Second // for two calls of the provider, 8 s each, and two transactions
-	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
-
-	againFirst = 250 * time.Millisecond
-	againMost  = 30 * time.Second
-)
-
-// worker returns what sees to the payments that are due.
-func (t *till) worker(slots uint) *worker.Worker[claim] {
-	return &worker.Worker[claim]{
-		Name:  "provider",
-		Log:   t.log,
-		Slots: int(max(1, slots)),
-		Claim: func(ctx context.Context, limit int) ([]claim, error) {
-			return claimPayments(ctx, t.db, limit, t.now(), lease)
-		},
-		Do:     t.see,
-		Within: workWithin,
-	}
+// work is payments' unit of work: the payments that some commands, answers of the provider or requests are about, as they are by
+// now, and what is to be sent.
+type work struct {
+	*till
+	payments unit.Rows[string, payment]
+	letters  []outbox.Letter
 }
 
-// see sees to a payment: it asks the provider, in no transaction, and records what comes of it in one.
-func (t *till) see(ctx context.Context, c claim) error {
-	ctx = c.Origin.Resume(ctx)
-	d, err := t.ask(ctx, c)
-	return errors.Join(err, t.record(ctx, c, d, err))
+func (t *till) work() *work { return &work{till: t} }
+
+// About names the payment that a command is about.
+func (w *work) About(m messages.Message) { w.payments.Name(m.Subject()) }
+
+// Load is of unit.Work.
+func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
+	loadPayments(tx, &w.payments)
+	return tx.Flush(ctx)
 }
 
-// ask has the provider do what a claim is about, or finds out that it is done. Whatever may have been asked for before, by
-// a worker that has died or got no answer, is looked for first.
-func (t *till) ask(ctx context.Context, c claim) (deed, error) {
-	if c.Status == refunding {
-		return t.askRefund(ctx, c)
+// Save is of unit.Work.
+func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
+	w.lend(tx)
+	savePayments(tx, &w.payments)
+	return w.outbox.Send(tx, w.letters...)
+}
+
+// of returns the payment of an order: the zero payment of that order when nothing is known of it yet.
+func (w *work) of(orderID string) payment {
+	p, known := w.payments.Get(orderID)
+	if !known {
+		p = payment{OrderID: orderID}
 	}
-	if c.Before != nil {
-		d, err := t.provider.findCharge(ctx, c.payment)
-		if err != nil || d != (deed{}) {
-			return d, err
+	return p
+}
+
+// take does what a turn says. What it sends is of the given origin.
+func (w *work) take(origin outbox.Origin, t turn) {
+	if p, known := w.payments.Get(t.payment.OrderID); !known || p != t.payment {
+		w.payments.Put(t.payment.OrderID, t.payment)
+	}
+	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
+}
+
+// lend has payments that the provider should be asked about be born leased to this replica's worker, as far as it has free
+// slots: it begins with them as soon as they are committed, and need not look for them.
+func (w *work) lend(tx *postgres.Tx) {
+	now := w.now()
+	due := slices.Concat(w.payments.Changes())
+	due = slices.DeleteFunc(due, func(p payment) bool { return p.DueAt == nil || p.DueAt.After(now) })
+	slots := w.worker.Reserve(len(due))
+	claims := make([]claim, slots)
+	for i := range claims {
+		claims[i] = due[i].leased(now)
+		w.payments.Put(due[i].OrderID, claims[i].payment)
+	}
+	tx.OnCommit(func() {
+		w.worker.Begin(claims...)
+		if slots < len(due) {
+			w.worker.Wake()
 		}
-	}
-	if c.Status == requested {
-		return t.provider.charge(ctx, c.payment)
-	}
-	if certain := c.AskedAt.Add(t.certainAfter); t.now().Before(certain) {
-		return deed{}, fmt.Errorf("given up order %s: no charge so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
-	}
-	return deed{}, nil
-}
-
-// askRefund gives back what is left of a charge. What was given back before, by a worker that has died or by hand at the
-// provider, is not left any more. If somebody else gives some back at the same moment, the provider refuses one of the two:
-// then it is asked again what is left.
-func (t *till) askRefund(ctx context.Context, c claim) (d deed, err error) {
-	charge, err := t.provider.findCharge(ctx, c.payment)
-	switch {
-	case err != nil:
-		return deed{}, err
-	case charge.Status != deedSucceeded || charge.Amount <= 0:
-		return deed{}, fmt.Errorf("refund order %s: %w: it does not know the charge", c.OrderID, errIdle)
-	case charge.left() <= 0:
-		return deed{ID: charge.RefundID, Status: deedSucceeded}, nil
-	}
-	d, err = t.provider.refund(ctx, c.payment, charge.left())
-	if err == nil && d.Status != deedSucceeded {
-		err = fmt.Errorf("refund of order %s is %s (%s)", c.OrderID, d.Status, d.Code)
-	}
-	return d, err
-}
-
-// record commits the turn that the provider's answer brings, or the lack of one. What it sends was caused by the command that
-// the payment obeys by now, which need not be the one that it obeyed when it was claimed.
-func (t *till) record(ctx context.Context, c claim, d deed, failure error) error {
-	return t.db.Tx(ctx, func(tx pgx.Tx) error {
-		p, err := lockPayment(ctx, tx, c.OrderID)
-		if err != nil {
-			return err
-		}
-		var next turn
-		now := t.now()
-		if failure == nil {
-			next = p.hear(c, d, now)
-		} else {
-			again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
-			next = p.failed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
-		}
-		return save(p.Origin.Resume(ctx), tx, p, next)
 	})
+	tx.OnRollback(func() { w.worker.Release(slots) })
 }

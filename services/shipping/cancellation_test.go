@@ -6,19 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orderflow/pkg/bus"
-	"example.com/orderflow/pkg/testkit"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
 )
 
 func TestACancellationThatComesFirstLeavesATombstone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(cancelShipment(id))
+	f.receive(cancellation(id))
 	f.wants(id, cancelled, "shipment_cancelled")
-	f.receive(arrangeShipment(id), cancelShipment(id))
+	f.receive(arrangement(id), cancellation(id))
 	f.wants(id, cancelled, "shipment_cancelled shipment_cancelled shipment_cancelled")
 	f.work(time.Hour)
 	if calls, _ := f.carrier.heard(""); calls != "" {
@@ -44,10 +45,10 @@ func TestACancellationAtTheCarrier(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
+			f.receive(arrangement(id))
 			f.work(0)
 			f.carrier.carry(id, c.moved...)
-			f.receive(cancelShipment(id))
+			f.receive(cancellation(id))
 			f.wants(id, arranged, "shipment_arranged")
 			if c.fault != nil {
 				f.carrier.goes(c.fault)
@@ -84,11 +85,11 @@ func TestACancellationDuringTheCall(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
+			f.receive(arrangement(id))
 			f.carrier.goes(c.fault)
 			working := f.claim()[0]
 			p, err := f.dock.ask(t.Context(), working)
-			f.receive(cancelShipment(id))
+			f.receive(cancellation(id))
 			f.wants(id, requested, "")
 			if err := f.dock.record(t.Context(), working, p, err); err != nil {
 				t.Fatal(err)
@@ -118,9 +119,9 @@ func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
+			f.receive(arrangement(id))
 			frozen := f.claim()[0]
-			f.receive(cancelShipment(id))
+			f.receive(cancellation(id))
 			f.work(lease)
 			f.wants(id, cancelled, "shipment_cancelled")
 			if err := f.dock.see(t.Context(), frozen); err != nil {
@@ -142,18 +143,20 @@ func TestACancellationWaitsForTheRecord(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	f.work(0)
 	handled := make(chan error, 1)
-	err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		s, err := lockShipment(t.Context(), tx, id)
-		if err != nil {
+	err := f.db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		w := f.dock.work()
+		w.shipments.Name(id)
+		if err := w.Load(t.Context(), tx); err != nil {
 			return err
 		}
-		next := s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon)
-		err = save(t.Context(), tx, s, next)
+		s := w.of(id)
+		w.take(s.Origin, s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon))
+		err := w.Save(t.Context(), tx)
 		go func() {
-			handled <- f.inbox.Handle(context.Background(), []bus.Delivery{delivery(cancelShipment(id))})[0]
+			handled <- f.inbox.Handle(context.Background(), []bus.Delivery{delivery(cancellation(id))})[0]
 		}()
 		testkit.Until(t, "the cancellation waits", func() bool {
 			var waits bool

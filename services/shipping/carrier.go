@@ -10,10 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
-	"go.opentelemetry.io/otel/metric"
 )
 
 // carrier moves parcels, one for each order. An error that is errIdle says that it has certainly shipped nothing because
@@ -49,7 +50,7 @@ func (p parcel) alive() bool {
 type carrierSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
-	Slots   uint          `env:"SLOTS" envDefault:"8"`    // shipments that this program sees to at the same time
+	Slots   uint          `env:"SLOTS" envDefault:"32"`   // shipments that this program sees to at the same time
 	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
 	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
 	// than a claim is worked on (20 s).

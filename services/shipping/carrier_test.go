@@ -14,11 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 )
 
 // fakeCarrier is the carrier's side of its API, in memory. Parcels move when the test says so.

@@ -2,56 +2,37 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"example.com/orderflow/pkg/inbox"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
-	"github.com/jackc/pgx/v5"
 )
 
 // handlers lists which messages shipping handles.
-func (d *dock) handlers() []inbox.Handler {
-	return []inbox.Handler{
-		inbox.On(d.arrangeShipment),
-		inbox.On(d.cancelShipment),
+func (d *dock) handlers() []inbox.Handler[*work] {
+	return []inbox.Handler[*work]{
+		inbox.On(arrangeShipment),
+		inbox.On(cancelShipment),
 	}
 }
 
-func (d *dock) arrangeShipment(ctx context.Context, tx pgx.Tx, m messages.ArrangeShipment) error {
-	return obey(ctx, tx, m, func(s shipment) turn { return s.arrange(m, d.now()) })
+func arrangeShipment(ctx context.Context, w *work, m messages.ArrangeShipment) error {
+	s := w.of(m.OrderID)
+	w.obey(ctx, s, s.arrange(m, w.now()))
+	return nil
 }
 
-func (d *dock) cancelShipment(ctx context.Context, tx pgx.Tx, m messages.CancelShipment) error {
-	return obey(ctx, tx, m, func(s shipment) turn { return s.cancel(d.now()) })
+func cancelShipment(ctx context.Context, w *work, m messages.CancelShipment) error {
+	s := w.of(m.OrderID)
+	w.obey(ctx, s, s.cancel(w.now()))
+	return nil
 }
 
-// obey commits the turn that a command brings to the shipment of its order, which is the zero shipment of that order when
-// nothing is known of it yet.
-func obey(ctx context.Context, tx pgx.Tx, m messages.Command, decide func(shipment) turn) error {
-	s, err := lockShipment(ctx, tx, m.Subject())
-	if errors.Is(err, errNoShipment) {
-		s, err = shipment{OrderID: m.Subject()}, nil
-	}
-	if err != nil {
-		return err
-	}
-	next := decide(s)
+// obey does what a command has made of a shipment that was s. What is done because of it later belongs to that command.
+func (w *work) obey(ctx context.Context, s shipment, next turn) {
+	origin := outbox.OriginOf(ctx)
 	if next.shipment.Status != s.Status || next.shipment.CancelWanted != s.CancelWanted {
-		next.shipment.Origin = outbox.OriginOf(ctx)
+		next.shipment.Origin = origin
 	}
-	return save(ctx, tx, s, next)
-}
-
-// save commits a turn of a shipment that was s.
-func save(ctx context.Context, tx pgx.Tx, s shipment, next turn) (err error) {
-	if s.Status == "" {
-		err = insertShipment(ctx, tx, next.shipment)
-	} else {
-		err = updateShipment(ctx, tx, next.shipment)
-	}
-	if err != nil {
-		return err
-	}
-	return outbox.Send(ctx, tx, next.send...)
+	w.take(origin, next)
 }

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
@@ -20,8 +23,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -33,7 +34,7 @@ type fixture struct {
 	db      *postgres.DB
 	carrier *fakeCarrier
 	dock    *dock
-	inbox   *inbox.Inbox
+	inbox   *inbox.Inbox[*work]
 	server  *httptest.Server
 	issuer  *identity.Issuer
 
@@ -41,19 +42,21 @@ type fixture struct {
 	now time.Time
 }
 
+var testSettings = carrierSettings{Slots: 4, CertainAfter: 30 * time.Second}
+
 var testPace = pace{Every: time.Second, Most: 8 * time.Second}
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	db := testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations"))
 	f := &fixture{T: t, db: db, carrier: newFakeCarrier(t), now: day}
-	f.dock = newDock(db, testkit.Log(t), f.carrier.client(t), 30*time.Second, testPace)
+	f.dock = newDock(db, testkit.Log(t), f.carrier.client(t), testSettings, testPace)
 	f.dock.now = func() time.Time {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.now
 	}
-	f.inbox = inbox.New(db, testkit.Log(t), f.dock.handlers()...)
+	f.inbox = inbox.New(db, testkit.Log(t), f.dock.work, f.dock.handlers()...)
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)
@@ -81,14 +84,14 @@ func delivery(m messages.Message) bus.Delivery {
 	return bus.Delivery{Attempt: 1, Message: bus.Message{ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Body: body}}
 }
 
-func arrangeShipment(id string) messages.ArrangeShipment {
+func arrangement(id string) messages.ArrangeShipment {
 	return messages.ArrangeShipment{
 		OrderID: id, Lines: []messages.Line{{SKU: "MUG-BLUE", Quantity: 2}},
 		Address: messages.Address{Name: "Alice", Street: "1 Main St", City: "Berlin", PostalCode: "10115", Country: "DE"},
 	}
 }
 
-func cancelShipment(id string) messages.CancelShipment { return messages.CancelShipment{OrderID: id} }
+func cancellation(id string) messages.CancelShipment { return messages.CancelShipment{OrderID: id} }
 
 // claim leases what is due now.
 func (f *fixture) claim() []claim {
@@ -163,11 +166,11 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 			}
 		}
 	}
-	thrice(arrangeShipment(id))
+	thrice(arrangement(id))
 	f.wants(id, requested, "")
 	f.work(0)
 	f.wants(id, arranged, "shipment_arranged")
-	thrice(arrangeShipment(id))
+	thrice(arrangement(id))
 	f.wants(id, arranged, "shipment_arranged shipment_arranged shipment_arranged")
 
 	if _, err := f.db.Exec(t.Context(), `TRUNCATE outbox`); err != nil {
@@ -181,7 +184,7 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 	if n := f.work(24 * time.Hour); n > 0 {
 		t.Error("a delivered shipment is still seen to")
 	}
-	f.receive(arrangeShipment(id), cancelShipment(id))
+	f.receive(arrangement(id), cancellation(id))
 	f.wants(id, delivered, "shipment_dispatched shipment_in_transit shipment_delivered "+
 		"shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered cancellation_refused")
 	if calls, ships := f.carrier.heard("ship"); ships != 1 {
@@ -206,7 +209,7 @@ func TestCommandsInAnyOrderEndTheSame(t *testing.T) {
 		for works := range 1 << len(order) { // after which of them
 			id := uuid.NewString()
 			for i, command := range order {
-				if f.receive(map[rune]messages.Message{'a': arrangeShipment(id), 'c': cancelShipment(id)}[command]); works&(1<<i) != 0 {
+				if f.receive(map[rune]messages.Message{'a': arrangement(id), 'c': cancellation(id)}[command]); works&(1<<i) != 0 {
 					f.work(0)
 				}
 			}
@@ -228,9 +231,9 @@ func TestManyCommandsAtOnceMakeOneShipment(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			d := delivery(arrangeShipment(id))
+			d := delivery(arrangement(id))
 			if i%2 == 0 {
-				d = delivery(cancelShipment(id))
+				d = delivery(cancellation(id))
 			}
 			for f.inbox.Handle(context.Background(), []bus.Delivery{d})[0] != nil { // as the bus would
 			}
@@ -250,13 +253,13 @@ func TestAMessageThatCannotBeHandledIsRejected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	unreadable := arrangeShipment(id)
+	unreadable := arrangement(id)
 	unreadable.Address.Name = "A\x00"
 	for name, m := range map[string]messages.Message{
-		"no order":  cancelShipment("not-a-uuid"),
+		"no order":  cancellation("not-a-uuid"),
 		"no lines":  messages.ArrangeShipment{OrderID: id},
 		"a NUL":     unreadable,
-		"no id":     cancelShipment(""),
+		"no id":     cancellation(""),
 		"no number": messages.ArrangeShipment{OrderID: id, Lines: []messages.Line{{SKU: "A"}}},
 	} {
 		if err := f.inbox.Handle(t.Context(), []bus.Delivery{delivery(m)})[0]; !bus.Rejected(err) {

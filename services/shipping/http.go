@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/labstack/echo/v4"
 )
 
 // routes are the API of shipping. Their paths are the public ones: the gateway adds nothing and takes nothing away. A
@@ -96,17 +97,21 @@ func (d *dock) postSettlement(c echo.Context) error {
 	ctx, now := c.Request().Context(), d.now()
 	word := settlement{identity.From(ctx).ID, request.Reason, &now}
 	var settled shipment
-	err = d.db.Tx(ctx, func(tx pgx.Tx) error {
-		s, err := lockShipment(ctx, tx, id.String())
-		if err != nil {
-			return err
-		}
-		next, ok := s.settle(request.Outcome, word, now)
-		if !ok {
-			return fault.New(fault.Conflict, "the shipment is %s and cannot be settled as %s by hand", s.Status, request.Outcome)
-		}
-		settled = next.shipment
-		return save(s.Origin.Resume(ctx), tx, s, next)
+	err = d.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) { w.shipments.Name(id.String()) },
+		Make: func(w *work) error {
+			s, known := w.shipments.Get(id.String())
+			if !known {
+				return errNoShipment
+			}
+			next, ok := s.settle(request.Outcome, word, now)
+			if !ok {
+				return fault.New(fault.Conflict, "the shipment is %s and cannot be settled as %s by hand", s.Status, request.Outcome)
+			}
+			settled = next.shipment
+			w.take(s.Origin, next)
+			return nil
+		},
 	})
 	if err != nil {
 		return err

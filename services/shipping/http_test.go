@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 )
 
 // call makes a request with a token, or without when it is empty.
@@ -64,7 +65,7 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	f.work(0)
 	response, body := f.call("GET", "/api/shipments/"+id, f.token(time.Hour, identity.ScopeOperations))
 	var got shipmentBody
@@ -75,7 +76,7 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 		t.Errorf("next attempt at %v", got.NextAttemptAt)
 	}
 	got.NextAttemptAt = nil
-	m := arrangeShipment(id)
+	m := arrangement(id)
 	want := shipmentBody{
 		OrderID: id, Status: arranged, Address: m.Address, Lines: m.Lines, Carrier: "Swift", TrackingNumber: "S/" + id,
 		EstimatedDelivery: new(day.Add(time.Hour)), Stages: []stage{{arranged, day}}, CreatedAt: day, UpdatedAt: day,
@@ -99,7 +100,7 @@ func TestWhoMaySeeAShipment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	operator := f.token(time.Hour, identity.ScopeOperations)
 	for _, c := range []struct {
 		method, path, token string

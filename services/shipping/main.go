@@ -14,7 +14,9 @@ import (
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
+	"example.com/orderflow/pkg/worker"
 )
 
 const name = "shipping"
@@ -48,13 +50,10 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		return err
 	}
 	publisher := broker.NewPublisher()
-	relay := outbox.NewRelay(db, publisher, name, p.Log)
 
-	d := newDock(db, p.Log, newHTTPCarrier(cfg.Carrier, p.Log), cfg.Carrier.CertainAfter, cfg.Poll)
+	d := newDock(db, p.Log, newHTTPCarrier(cfg.Carrier, p.Log), cfg.Carrier, cfg.Poll)
 	d.observe()
-	work := d.worker(cfg.Carrier.Slots)
-	db.OnCommit(work.Wake)
-	in := inbox.New(db, p.Log, d.handlers()...)
+	in := inbox.New(db, p.Log, d.work, d.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
@@ -67,8 +66,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "http", Run: server.Run},
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
-		service.Part{Name: "carrier", Run: work.Run},
-		service.Part{Name: "relay", Run: relay.Run},
+		service.Part{Name: "carrier", Run: d.worker.Run},
+		service.Part{Name: "relay", Run: outbox.NewRelay(db, d.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)
 }
@@ -77,12 +76,21 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 type dock struct {
 	db           *postgres.DB
 	log          *slog.Logger
+	outbox       *outbox.Outbox
+	office       *unit.Office[*work] // for the carrier's answers and requests; messages come through the inbox
+	worker       *worker.Worker[claim]
 	carrier      carrier
 	certainAfter time.Duration
 	pace         pace
 	now          func() time.Time
 }
 
-func newDock(db *postgres.DB, log *slog.Logger, c carrier, certainAfter time.Duration, p pace) *dock {
-	return &dock{db: db, log: log, carrier: c, certainAfter: certainAfter, pace: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
+func newDock(db *postgres.DB, log *slog.Logger, c carrier, s carrierSettings, p pace) *dock {
+	d := &dock{
+		db: db, log: log, outbox: outbox.New(name), carrier: c, certainAfter: s.CertainAfter, pace: p,
+		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+	}
+	d.office = unit.NewOffice(db, log, d.work)
+	d.worker = d.newWorker(s.Slots)
+	return d
 }

@@ -10,14 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/google/uuid"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // The whole program, from the command on the broker to the events on the broker.
@@ -59,7 +60,7 @@ func TestTheProgram(t *testing.T) {
 	v.Tap("tap", bus.Events, "shipping.*")
 
 	id := uuid.NewString()
-	body, _ := json.Marshal(arrangeShipment(id))
+	body, _ := json.Marshal(arrangement(id))
 	v.Put(bus.Commands, "shipping.arrange_shipment", amqp.Publishing{MessageId: uuid.NewString(), Type: "shipping.arrange_shipment", CorrelationId: id, Body: body})
 	heard := func(kind string) {
 		t.Helper()

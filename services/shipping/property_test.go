@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/testkit"
-	"pgregory.net/rapid"
 )
 
 // world is an order's shipment with everything around it that can go wrong: commands that come in any order and number,

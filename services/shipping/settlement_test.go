@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
-	"github.com/google/uuid"
 )
 
 func TestWhatAnOperatorsWordMakesOfAShipment(t *testing.T) {
@@ -63,14 +64,14 @@ func TestAnOrderDoesNotHangOnAParcelThatTheCarrierHasLost(t *testing.T) {
 	f := newFixture(t)
 	byHand, lost := uuid.NewString(), uuid.NewString()
 	for _, id := range []string{byHand, lost} {
-		f.receive(arrangeShipment(id))
+		f.receive(arrangement(id))
 		f.work(0)
 	}
 	f.carrier.carry(byHand, cancelled)
 	f.carrier.forget(lost)
 	f.work(time.Minute)
 	f.wants(byHand, failed, "shipment_arranged shipment_failed")
-	f.receive(cancelShipment(lost))
+	f.receive(cancellation(lost))
 	f.work(time.Minute)
 	if s := f.shipment(lost); s.Status != arranged || s.Trouble == "" {
 		t.Fatalf("%+v", s)

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orderflow/pkg/messages"
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/orderflow/pkg/messages"
 )
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

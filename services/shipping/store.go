@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orderflow/pkg/fault"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
 // querier is a pool or a transaction.
@@ -28,68 +31,74 @@ func (s *shipment) fields() []any {
 	}
 }
 
-func oneShipment(rows pgx.Rows, err error) (shipment, error) {
-	if err != nil {
-		return shipment{}, fmt.Errorf("read shipment: %w", err)
+// changing are where those columns come from that change.
+func (s *shipment) changing() []any {
+	return []any{
+		&s.OrderID, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages, &s.CancelWanted,
+		&s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.UpdatedAt, &s.SettledBy, &s.SettledWhy, &s.SettledAt,
 	}
-	s, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (s shipment, err error) {
-		err = row.Scan(s.fields()...)
-		return s, err
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return shipment{}, errNoShipment
-	}
-	if err != nil {
-		return shipment{}, fmt.Errorf("read shipment: %w", err)
-	}
-	return s, nil
+}
+
+func scanShipment(row pgx.CollectableRow) (s shipment, err error) {
+	err = row.Scan(s.fields()...)
+	return s, err
 }
 
 var errNoShipment = fault.New(fault.NotFound, "there is no shipment of such an order")
 
 // readShipment returns the shipment of an order. The error is errNoShipment when there is none.
 func readShipment(ctx context.Context, q querier, orderID string) (shipment, error) {
-	return oneShipment(q.Query(ctx, `
+	rows, err := q.Query(ctx, `
 		SELECT `+shipmentColumns+`
 		FROM shipments
-		WHERE order_id = $1`, orderID))
+		WHERE order_id = $1`, orderID)
+	if err != nil {
+		return shipment{}, fmt.Errorf("read shipment: %w", err)
+	}
+	s, err := pgx.CollectExactlyOneRow(rows, scanShipment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return shipment{}, errNoShipment
+	}
+	return s, err
 }
 
-// lockShipment returns a shipment that nobody else changes until tx has ended. The error is errNoShipment when there is none.
-func lockShipment(ctx context.Context, tx pgx.Tx, orderID string) (shipment, error) {
-	return oneShipment(tx.Query(ctx, `
+// loadShipments queues what locks and reads the shipments that are named: nobody else changes them until tx has ended.
+func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
+	postgres.Rows(tx, scanShipment, func(s shipment) { shipments.Loaded(s.OrderID, s) }, `
 		SELECT `+shipmentColumns+`
 		FROM shipments
-		WHERE order_id = $1
-		FOR UPDATE`, orderID))
+		WHERE order_id = ANY($1::uuid[])
+		ORDER BY order_id
+		FOR UPDATE`, shipments.Named())
 }
 
-// insertShipment fails when somebody else has just done it: the message is handled again then, and finds his.
-func insertShipment(ctx context.Context, tx pgx.Tx, s shipment) error {
-	_, err := tx.Exec(ctx, `
-		INSERT INTO shipments (`+shipmentColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`, s.fields()...)
-	if err != nil {
-		return fmt.Errorf("insert shipment: %w", err)
+// saveShipments queues what writes the shipments that were added, and those that have changed. The first fails when somebody
+// else has just added the same: what was decided is decided again then, and finds theirs.
+func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
+	added, changed := shipments.Changes()
+	if len(added) > 0 {
+		tx.Queue(`
+			INSERT INTO shipments (`+shipmentColumns+`)
+			SELECT *
+			FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+				$9::jsonb[], $10::boolean[], $11::timestamptz[], $12::integer[], $13::timestamptz[], $14::text[], $15::jsonb[],
+				$16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::timestamptz[])`,
+			unit.Columns(added, (*shipment).fields)...)
 	}
-	return nil
-}
-
-// updateShipment writes the part of a shipment that changes.
-func updateShipment(ctx context.Context, tx pgx.Tx, s shipment) error {
-	_, err := tx.Exec(ctx, `
-		UPDATE shipments
-		SET status = $2, reason = $3, carrier = $4, tracking_number = $5, estimated_delivery = $6, stages = $7, cancel_wanted = $8,
-			due_at = $9, attempts = $10, asked_at = $11, trouble = $12, origin = $13, updated_at = $14,
-			settled_by = $15, settled_why = $16, settled_at = $17
-		WHERE order_id = $1`,
-		s.OrderID, s.Status, s.Reason, s.Carrier, s.TrackingNumber, s.EstimatedDelivery, s.Stages, s.CancelWanted,
-		s.DueAt, s.Attempts, s.AskedAt, s.Trouble, s.Origin, s.UpdatedAt,
-		s.SettledBy, s.SettledWhy, s.SettledAt)
-	if err != nil {
-		return fmt.Errorf("update shipment: %w", err)
+	if len(changed) > 0 {
+		tx.Queue(`
+			UPDATE shipments AS s
+			SET status = n.status, reason = n.reason, carrier = n.carrier, tracking_number = n.tracking_number,
+				estimated_delivery = n.estimated_delivery, stages = n.stages, cancel_wanted = n.cancel_wanted, due_at = n.due_at,
+				attempts = n.attempts, asked_at = n.asked_at, trouble = n.trouble, origin = n.origin, updated_at = n.updated_at,
+				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::boolean[],
+				$9::timestamptz[], $10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::text[],
+				$16::text[], $17::timestamptz[])
+				AS n (order_id, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted, due_at, attempts,
+					asked_at, trouble, origin, updated_at, settled_by, settled_why, settled_at)
+			WHERE s.order_id = n.order_id`, unit.Columns(changed, (*shipment).changing)...)
 	}
-	return nil
 }
 
 // claimShipments leases up to limit shipments that are due. Unless it is to be called back, the carrier may be asked from
@@ -130,13 +139,16 @@ type underWay struct {
 	Oldest time.Time
 }
 
-// countUnderWay counts the shipments that are under way, by status, and says when the one without news for longest had some.
+// countedMost is how many shipments are counted: more tell nothing new, and take time.
+const countedMost = 10_000
+
+// countUnderWay counts shipments that are under way, by status, and says when the one without news for longest had some:
+// countedMost of them, those first that are due first.
 func countUnderWay(ctx context.Context, q querier) ([]underWay, error) {
 	rows, err := q.Query(ctx, `
 		SELECT status, count(*), min(updated_at)
-		FROM shipments
-		WHERE due_at IS NOT NULL
-		GROUP BY status`)
+		FROM (SELECT status, updated_at FROM shipments WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
+		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count shipments: %w", err)
 	}

@@ -2,94 +2,75 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
+	"reflect"
+	"slices"
 
-	"example.com/orderflow/pkg/client"
-	"example.com/orderflow/pkg/worker"
-	"github.com/jackc/pgx/v5"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/outbox"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/unit"
 )
 
-const (
-	workWithin = 20 * time.Second // for three calls of the carrier, 6 s each, and two transactions
-	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
-)
-
-// pace is how long to wait before the carrier is asked about a shipment again: the wait doubles while nothing changes or
-// the carrier does not answer, and is short again after news. A carrier of the real world would call a webhook of ours; then
-// this would only find what a lost call has left behind, and could be slow from the start.
-type pace struct {
-	Every time.Duration `env:"EVERY" envDefault:"500ms"`
-	Most  time.Duration `env:"MOST" envDefault:"30s"`
+// work is shipping's unit of work: the shipments that some commands, answers of the carrier or requests are about, as they are by
+// now, and what is to be sent.
+type work struct {
+	*dock
+	shipments unit.Rows[string, shipment]
+	letters   []outbox.Letter
 }
 
-// worker returns what sees to the shipments that are due: has them shipped or called back, and follows those under way.
-func (d *dock) worker(slots uint) *worker.Worker[claim] {
-	return &worker.Worker[claim]{
-		Name:  "carrier",
-		Log:   d.log,
-		Slots: int(max(1, slots)),
-		Claim: func(ctx context.Context, limit int) ([]claim, error) {
-			return claimShipments(ctx, d.db, limit, d.now(), lease)
-		},
-		Do:     d.see,
-		Within: workWithin,
+func (d *dock) work() *work { return &work{dock: d} }
+
+// About names the shipment that a command is about.
+func (w *work) About(m messages.Message) { w.shipments.Name(m.Subject()) }
+
+// Load is of unit.Work.
+func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
+	loadShipments(tx, &w.shipments)
+	return tx.Flush(ctx)
+}
+
+// Save is of unit.Work.
+func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
+	w.lend(tx)
+	saveShipments(tx, &w.shipments)
+	return w.outbox.Send(tx, w.letters...)
+}
+
+// of returns the shipment of an order: the zero shipment of that order when nothing is known of it yet.
+func (w *work) of(orderID string) shipment {
+	s, known := w.shipments.Get(orderID)
+	if !known {
+		s = shipment{OrderID: orderID}
 	}
+	return s
 }
 
-// see sees to a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
-func (d *dock) see(ctx context.Context, c claim) error {
-	ctx = c.Origin.Resume(ctx)
-	p, err := d.ask(ctx, c)
-	return errors.Join(err, d.record(ctx, c, p, err))
-}
-
-// ask has the carrier do what a claim is about. A parcel that may have been asked for before, by a worker that has died or
-// got no answer, is looked for first.
-func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
-	switch {
-	case c.TrackingNumber != "" && c.CancelWanted:
-		return d.carrier.cancel(ctx, c.TrackingNumber)
-	case c.TrackingNumber != "":
-		return d.carrier.track(ctx, c.TrackingNumber)
-	case c.Before != nil:
-		p, err = d.carrier.find(ctx, c.OrderID)
+// take does what a turn says. What it sends is of the given origin.
+func (w *work) take(origin outbox.Origin, t turn) {
+	if s, known := w.shipments.Get(t.shipment.OrderID); !known || !reflect.DeepEqual(s, t.shipment) {
+		w.shipments.Put(t.shipment.OrderID, t.shipment)
 	}
-	certain := c.AskedAt.Add(d.certainAfter)
-	switch {
-	case err != nil:
-		return parcel{}, err
-	case p.TrackingNumber != "" && c.CancelWanted:
-		return d.carrier.cancel(ctx, p.TrackingNumber)
-	case p.TrackingNumber == "" && !c.CancelWanted:
-		return d.carrier.ship(ctx, c.shipment)
-	case p.TrackingNumber == "" && d.now().Before(certain):
-		return parcel{}, fmt.Errorf("cancelled order %s: no parcel so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
-	}
-	return p, nil
+	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
 }
 
-// record commits the turn that the carrier's answer brings, or the lack of one. What it sends was caused by the command that
-// the shipment obeys by now, which need not be the one that it obeyed when it was claimed.
-func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
-	now := d.now()
-	again := func(attempts int) time.Time { return now.Add(worker.Backoff(attempts, d.pace.Every, d.pace.Most)) }
-	err := d.db.Tx(ctx, func(tx pgx.Tx) error {
-		s, err := lockShipment(ctx, tx, c.OrderID)
-		if err != nil {
-			return err
+// lend has shipments that the carrier should be asked about be born leased to this replica's worker, as far as it has free
+// slots: it begins with them as soon as they are committed, and need not look for them.
+func (w *work) lend(tx *postgres.Tx) {
+	now := w.now()
+	due := slices.Concat(w.shipments.Changes())
+	due = slices.DeleteFunc(due, func(s shipment) bool { return s.DueAt == nil || s.DueAt.After(now) })
+	slots := w.worker.Reserve(len(due))
+	claims := make([]claim, slots)
+	for i := range claims {
+		claims[i] = due[i].leased(now)
+		w.shipments.Put(due[i].OrderID, claims[i].shipment)
+	}
+	tx.OnCommit(func() {
+		w.worker.Begin(claims...)
+		if slots < len(due) {
+			w.worker.Wake()
 		}
-		var next turn
-		if failure == nil {
-			next = s.hear(c, p, now, again)
-		} else {
-			next = s.missed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
-		}
-		return save(s.Origin.Resume(ctx), tx, s, next)
 	})
-	if err == nil && p.Kept && c.Status == cancelled {
-		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)
-	}
-	return err
+	tx.OnRollback(func() { w.worker.Release(slots) })
 }

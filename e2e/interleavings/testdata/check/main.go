@@ -39,7 +39,7 @@ func main() {
 	}
 	m.Add("inventory", inventory.New(*units, *toCome), all...)
 	for _, id := range all {
-		m.Add("orders", orders.New(id, *mayWait, *whole), id)
+		m.Add("orders", orders.New(id, *mayWait, *whole, *patient), id)
 		m.Add("payments", payments.New(!*provider, *happy), id)
 		m.Add("shipping", shipping.New(!*carrier, *happy), id)
 	}

@@ -10,64 +10,83 @@ import (
 
 	"example.com/orderflow/e2e/interleavings"
 	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/outbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/postgres"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/unit"
 	"example.com/orderflow/pkg/messages"
 )
 
 // World is one order.
 type World struct {
 	interleavings.Outbox
-	Order order // without a status until it is placed
-	Whole bool  // states are told apart by what only tracking shows, too
+	Order   order // without a status until it is placed
+	Whole   bool  // states are told apart by what only tracking shows, too
+	Patient bool  // no deadline passes
 }
 
 // New returns an order that is not placed yet.
-func New(id string, mayWait, whole bool) *World {
+func New(id string, mayWait, whole, patient bool) *World {
 	price := messages.Money{Amount: 500, Currency: "EUR"}
-	return &World{Whole: whole, Order: order{
+	return &World{Whole: whole, Patient: patient, Order: order{
 		ID: id, CustomerID: "alice", Lines: []line{{SKU: "MUG", Quantity: 1, UnitPrice: price}}, Total: price,
 		PaymentMethod: "card", AllowBackorder: mayWait,
 	}}
 }
 
-// patient is two deadlines in a status. What comes after is the same however many they are.
-var patient = patience{Step: time.Second, Backorder: time.Second, Dispatch: time.Second, Delivery: time.Second, Longest: time.Second, Tries: 1}
+// waits is two deadlines in a status. What comes after is the same however many they are.
+var waits = patience{Step: time.Second, Backorder: time.Second, Dispatch: time.Second, Delivery: time.Second, Longest: time.Second, Tries: 1}
 
 // shop is what the handlers need of the real one.
 type shop struct {
+	outbox   *outbox.Outbox
 	patience patience
 	now      func() time.Time
 }
 
 func (s *shop) late(context.Context, messages.Message, status) {}
 
-func newShop() *shop { return &shop{patient, func() time.Time { return interleavings.Now }} }
+func newShop() *shop { return &shop{nil, waits, func() time.Time { return interleavings.Now }} }
+
+func (w *World) office() *unit.Office[*work] {
+	return &unit.Office[*work]{World: w, Open: newShop().work}
+}
 
 func (w *World) Hears() []string { return inbox.Kinds(newShop().handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
-	before := w.Order
-	err := inbox.Handle(newShop().handlers(), w, m)
-	if c, ok := m.(messages.CheckProgress); ok && c.Step != before.Step && w.Order.Status != before.Status {
-		return errors.New("a deadline of an earlier step is void")
-	}
-	return err
+	return inbox.Handle(newShop().handlers(), w.office(), m)
 }
 
-// Moves are the customer's: see postOrder and postCancellation.
-func (w *World) Moves() []interleavings.Move {
+// Moves are the customer's (see postOrder and postCancellation), and those of time (see meetDeadlines).
+func (w *World) Moves() (moves []interleavings.Move) {
 	if w.Order.Status == "" {
 		return []interleavings.Move{{Do: func() (string, error) {
-			return "takes the order of a customer", updateOrder(nil, w, w.Order.place(interleavings.Now, patient))
+			return "takes the order of a customer", w.turn(w.Order.place(interleavings.Now, waits))
 		}}}
 	}
-	t, ok := w.Order.cancel(hand{}, interleavings.Now, patient)
-	if !ok {
-		return nil
+	if w.Order.DueAt != nil && !w.Patient {
+		moves = append(moves, interleavings.Move{Do: func() (string, error) {
+			t, ok := w.Order.overdue(*w.Order.DueAt, waits)
+			if !ok {
+				return "", errors.New("a deadline that has passed does nothing")
+			}
+			return fmt.Sprintf("meets deadline %d of %s", w.Order.Passed+1, w.Order.Status), w.turn(t)
+		}})
 	}
-	return []interleavings.Move{{Help: true, Do: func() (string, error) {
-		return "takes the customer's cancellation", updateOrder(nil, w, t)
-	}}}
+	if t, ok := w.Order.cancel(hand{}, interleavings.Now, waits); ok {
+		moves = append(moves, interleavings.Move{Help: true, Do: func() (string, error) {
+			return "takes the customer's cancellation", w.turn(t)
+		}})
+	}
+	return moves
+}
+
+// turn commits what a request or a deadline brings.
+func (w *World) turn(t turn) error {
+	return w.office().Do(context.Background(), unit.Decision[*work]{
+		Name: func(u *work) { u.orders.Name(w.Order.ID) },
+		Make: func(u *work) error { u.take(context.Background(), t); return nil },
+	})
 }
 
 func (w *World) Tell(_ string, f *interleavings.Facts) {
@@ -75,19 +94,18 @@ func (w *World) Tell(_ string, f *interleavings.Facts) {
 	f.Busy = w.Order.Status != "" && !w.Order.Status.final()
 }
 
-// Void is what a final order hears, and a deadline of an earlier step, if the order ignores it now: steps only rise.
+// Void is what a final order hears and ignores.
 func (w *World) Void(m messages.Message) bool {
-	if c, ok := m.(messages.CheckProgress); ok {
-		_, moved := w.Order.check(c, interleavings.Now, patient)
-		return !moved && (c.Step < w.Order.Step || w.Order.Status.final())
-	}
-	_, moved := w.Order.hear(m, interleavings.Now, patient)
+	_, moved := w.Order.hear(m, interleavings.Now, waits)
 	return !moved && w.Order.Status.final()
 }
 
 func (w *World) Tidy() {
 	o := &w.Order
 	o.CreatedAt, o.UpdatedAt, o.Seq = time.Time{}, time.Time{}, 0
+	o.Passed = min(o.Passed, waits.Tries) // from there on nothing depends on it
+	var due interleavings.Ranks
+	o.DueAt, o.AttentionSince = due.Of(o.DueAt), due.Of(o.AttentionSince)
 	if w.Whole {
 		return
 	}
@@ -99,34 +117,43 @@ func (w *World) Tidy() {
 
 // What follows stands for store.go.
 
-var errNoOrder = errors.New("no order")
+type (
+	remembered struct{}
+	product    struct{}
+)
 
-func lockOrder(_ context.Context, tx pgx.Tx, _ string) (order, error) {
-	o := tx.(*World).Order
-	if o.Status == "" {
-		return o, errNoOrder
+func loadRemembered(*postgres.Tx, *unit.Rows[string, remembered])   {}
+func insertRemembered(*postgres.Tx, *unit.Rows[string, remembered]) {}
+func loadProducts(*postgres.Tx, *unit.Rows[string, product], *bool) {}
+func keepProducts(*postgres.Tx, map[string]messages.ProductChanged) {}
+
+func loadOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
+	if o := tx.World.(*World).Order; o.Status != "" && slices.Contains(orders.Named(), o.ID) {
+		orders.Loaded(o.ID, o)
 	}
-	return o, nil
 }
 
-func updateOrder(_ context.Context, tx pgx.Tx, t turn) error {
-	w := tx.(*World)
-	if from, to := w.Order.Status, t.order.Status; from != to && !slices.Contains(path[from], to) {
-		return fmt.Errorf("the timeline is a path that an order may take: not from %q to %q", from, to)
+func saveOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
+	w := tx.World.(*World)
+	for _, o := range slices.Concat(orders.Changes()) {
+		if from, to := w.Order.Status, o.Status; from != to && !slices.Contains(path[from], to) {
+			tx.Fail(fmt.Errorf("the timeline is a path that an order may take: not from %q to %q", from, to))
+		}
+		if (o.DueAt == nil) != o.Status.final() {
+			tx.Fail(fmt.Errorf("an order waits for a deadline until its end: %q, due at %v", o.Status, o.DueAt))
+		}
+		w.Order = o
 	}
-	if t.entry != nil && (t.entry.Seq != w.Order.Seq+1 || t.entry.Status != t.order.Status) {
-		return fmt.Errorf("the timeline has no gaps: after %d comes %d", w.Order.Seq, t.entry.Seq)
-	}
-	w.Order = t.order
-	w.Send(t.send...)
-	if c := t.check; c != nil {
-		c.Attempt = min(c.Attempt, patient.Tries) // from there on nothing depends on it
-		w.Send(*c)
-	}
-	return nil
 }
 
-func keepProduct(context.Context, pgx.Tx, messages.ProductChanged) error { return nil }
+// insertTimeline is called after saveOrders.
+func insertTimeline(tx *postgres.Tx, entries []dated) {
+	for i, e := range entries {
+		if o := tx.World.(*World).Order; e.Seq != i+1 || len(entries) != o.Seq || e.Status != o.Status { // Tidy has set it to 0
+			tx.Fail(fmt.Errorf("the timeline has no gaps: entry %d is %+v", i+1, e))
+		}
+	}
+}
 
 // path is what may follow what, whatever saga.go says.
 var path = map[status][]status{

@@ -10,8 +10,11 @@ import (
 
 	"example.com/orderflow/e2e/interleavings"
 	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/outbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/postgres"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/unit"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/worker"
 )
 
 // price is what the order costs.
@@ -46,20 +49,25 @@ func New(calm, happy bool) *World {
 
 // till is what the handlers and workers need of the real one.
 type till struct {
-	db           database
+	outbox       *outbox.Outbox
+	office       *unit.Office[*work]
+	worker       *worker.Worker[claim] // which does not run: a claim is a move of its own
 	provider     provider
 	certainAfter time.Duration
 	now          func() time.Time
 }
 
 func (w *World) till(f fate) *till {
-	return &till{database{w}, &fickle{w, f}, f.certainAfter(), func() time.Time { return interleavings.Now }}
+	t := &till{worker: &worker.Worker[claim]{}, provider: &fickle{w, f}, certainAfter: f.certainAfter(), now: func() time.Time { return interleavings.Now }}
+	t.office = &unit.Office[*work]{World: w, Open: t.work}
+	return t
 }
 
 func (w *World) Hears() []string { return inbox.Kinds((&till{}).handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
-	return inbox.Handle(w.till(fate{}).handlers(), w, m)
+	t := w.till(fate{})
+	return inbox.Handle(t.handlers(), t.office, m)
 }
 
 // Moves are those of the workers and of the world outside.
@@ -115,16 +123,10 @@ func (w *World) due() bool {
 	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
 }
 
-// claim stands for claimPayments.
+// claim stands for claimPayments, and for a payment that is born leased.
 func (w *World) claim() (string, error) {
-	p, now, lease := &w.Row, interleavings.Now, interleavings.Now.Add(lease)
-	c := claim{Before: p.AskedAt}
-	p.DueAt = &lease
-	p.Attempts++
-	if p.Status != withdrawing {
-		p.AskedAt = &now
-	}
-	c.payment = *p
+	c := w.Row.leased(interleavings.Now)
+	w.Row = c.payment
 	w.Workers = append(w.Workers, &hand{Claim: c})
 	return "a worker claims it", nil
 }
@@ -202,22 +204,19 @@ func (w *World) Tidy() {
 
 // What follows stands for store.go.
 
-type database struct{ w *World }
-
-func (d database) Tx(_ context.Context, f func(pgx.Tx) error) error { return f(d.w) }
-
-var errNoPayment = errors.New("no payment")
-
-func lockPayment(_ context.Context, tx pgx.Tx, id string) (payment, error) {
-	w := tx.(*World)
-	if w.Row.Status == "" {
-		return payment{}, errNoPayment
+func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
+	if w := tx.World.(*World); w.Row.Status != "" {
+		payments.Loaded(w.Row.OrderID, w.Row)
 	}
-	return w.Row, nil
 }
 
-func insertPayment(_ context.Context, tx pgx.Tx, p payment) error { return tx.(*World).keep(p) }
-func updatePayment(_ context.Context, tx pgx.Tx, p payment) error { return tx.(*World).keep(p) }
+func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
+	for _, p := range slices.Concat(payments.Changes()) {
+		if err := tx.World.(*World).keep(p); err != nil {
+			tx.Fail(err)
+		}
+	}
+}
 
 // keep refuses what the table's CHECKs refuse.
 func (w *World) keep(p payment) error {

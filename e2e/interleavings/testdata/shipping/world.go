@@ -11,8 +11,11 @@ import (
 
 	"example.com/orderflow/e2e/interleavings"
 	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/outbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/postgres"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/unit"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/worker"
 )
 
 // World is the shipment of one order.
@@ -44,7 +47,9 @@ func New(calm, happy bool) *World { return &World{Calm: calm, Happy: happy} }
 
 // dock is what the handlers and workers need of the real one.
 type dock struct {
-	db           database
+	outbox       *outbox.Outbox
+	office       *unit.Office[*work]
+	worker       *worker.Worker[claim] // which does not run: a claim is a move of its own
 	log          *slog.Logger
 	carrier      carrier
 	certainAfter time.Duration
@@ -53,13 +58,19 @@ type dock struct {
 }
 
 func (w *World) dock(f fate) *dock {
-	return &dock{database{w}, slog.New(slog.DiscardHandler), &fickle{w, f}, f.certainAfter(), pace{time.Second, time.Second}, func() time.Time { return interleavings.Now }}
+	d := &dock{
+		worker: &worker.Worker[claim]{}, log: slog.New(slog.DiscardHandler), carrier: &fickle{w, f}, certainAfter: f.certainAfter(),
+		pace: pace{time.Second, time.Second}, now: func() time.Time { return interleavings.Now },
+	}
+	d.office = &unit.Office[*work]{World: w, Open: d.work}
+	return d
 }
 
 func (w *World) Hears() []string { return inbox.Kinds((&dock{}).handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
-	return inbox.Handle(w.dock(fate{}).handlers(), w, m)
+	d := w.dock(fate{})
+	return inbox.Handle(d.handlers(), d.office, m)
 }
 
 // Moves are those of the workers and of the world outside.
@@ -108,15 +119,10 @@ func (w *World) due() bool {
 	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
 }
 
-// claim stands for claimShipments.
+// claim stands for claimShipments, and for a shipment that is born leased.
 func (w *World) claim() (string, error) {
-	s, now, lease := &w.Row, interleavings.Now, interleavings.Now.Add(lease)
-	c := claim{Before: s.AskedAt}
-	s.DueAt = &lease
-	if s.TrackingNumber == "" && !s.CancelWanted {
-		s.AskedAt = &now
-	}
-	c.shipment = *s
+	c := w.Row.leased(interleavings.Now)
+	w.Row = c.shipment
 	w.Workers = append(w.Workers, &hand{Claim: c})
 	return "a worker claims it", nil
 }
@@ -187,22 +193,19 @@ func (w *World) Tidy() {
 
 // What follows stands for store.go.
 
-type database struct{ w *World }
-
-func (d database) Tx(_ context.Context, f func(pgx.Tx) error) error { return f(d.w) }
-
-var errNoShipment = errors.New("no shipment")
-
-func lockShipment(_ context.Context, tx pgx.Tx, id string) (shipment, error) {
-	w := tx.(*World)
-	if w.Row.Status == "" {
-		return shipment{}, errNoShipment
+func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
+	if w := tx.World.(*World); w.Row.Status != "" {
+		shipments.Loaded(w.Row.OrderID, w.Row)
 	}
-	return w.Row, nil
 }
 
-func insertShipment(_ context.Context, tx pgx.Tx, s shipment) error { return tx.(*World).keep(s) }
-func updateShipment(_ context.Context, tx pgx.Tx, s shipment) error { return tx.(*World).keep(s) }
+func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
+	for _, s := range slices.Concat(shipments.Changes()) {
+		if err := tx.World.(*World).keep(s); err != nil {
+			tx.Fail(err)
+		}
+	}
+}
 
 // keep refuses what the table's CHECKs refuse.
 func (w *World) keep(s shipment) error {

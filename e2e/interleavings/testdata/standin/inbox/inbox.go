@@ -7,35 +7,44 @@ import (
 	"context"
 	"fmt"
 
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/unit"
 	"example.com/orderflow/pkg/messages"
 )
 
-// Handler handles one kind of message.
-type Handler struct {
+// Work is a service's unit of work.
+type Work interface {
+	unit.Work
+	About(m messages.Message)
+}
+
+// Handler decides about one kind of message.
+type Handler[W Work] struct {
 	kind   string
-	handle func(ctx context.Context, tx pgx.Tx, m messages.Message) error
+	decide func(ctx context.Context, w W, m messages.Message) error
 }
 
 // On registers a function, as the real one does.
-func On[M messages.Message](handle func(ctx context.Context, tx pgx.Tx, m M) error) Handler {
+func On[W Work, M messages.Message](decide func(ctx context.Context, w W, m M) error) Handler[W] {
 	var zero M
-	return Handler{zero.Kind(), func(ctx context.Context, tx pgx.Tx, m messages.Message) error { return handle(ctx, tx, m.(M)) }}
+	return Handler[W]{zero.Kind(), func(ctx context.Context, w W, m messages.Message) error { return decide(ctx, w, m.(M)) }}
 }
 
 // Kinds lists what there are handlers for.
-func Kinds(handlers []Handler) (kinds []string) {
+func Kinds[W Work](handlers []Handler[W]) (kinds []string) {
 	for _, h := range handlers {
 		kinds = append(kinds, h.kind)
 	}
 	return kinds
 }
 
-// Handle gives a message to its handler.
-func Handle(handlers []Handler, tx pgx.Tx, m messages.Message) error {
+// Handle has a message decided about by its handler.
+func Handle[W Work](handlers []Handler[W], office *unit.Office[W], m messages.Message) error {
 	for _, h := range handlers {
 		if h.kind == m.Kind() {
-			return h.handle(context.Background(), tx, m)
+			return office.Do(context.Background(), unit.Decision[W]{
+				Name: func(w W) { w.About(m) },
+				Make: func(w W) error { return h.decide(context.Background(), w, m) },
+			})
 		}
 	}
 	return fmt.Errorf("no handler for kind %q", m.Kind())

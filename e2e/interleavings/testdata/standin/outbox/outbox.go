@@ -4,7 +4,7 @@ package outbox
 import (
 	"context"
 
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/postgres"
 	"example.com/orderflow/pkg/messages"
 )
 
@@ -17,8 +17,26 @@ func OriginOf(context.Context) Origin { return Origin{} }
 // Resume returns ctx.
 func (Origin) Resume(ctx context.Context) context.Context { return ctx }
 
+// Letter is a message.
+type Letter struct{ messages.Message }
+
+// Letters makes letters of messages.
+func Letters(_ Origin, msgs ...messages.Message) (letters []Letter) {
+	for _, m := range msgs {
+		letters = append(letters, Letter{m})
+	}
+	return letters
+}
+
+// Outbox is the outbox of a world.
+type Outbox struct{}
+
 // Send sends.
-func Send(_ context.Context, tx pgx.Tx, msgs ...messages.Message) error {
-	tx.Send(msgs...)
+func (*Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
+	for _, l := range letters {
+		tx.World.(interface {
+			Send(msgs ...messages.Message)
+		}).Send(l.Message)
+	}
 	return nil
 }

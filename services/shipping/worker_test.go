@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 const retrying = 10 * time.Second // longer than testPace's longest wait
@@ -25,7 +25,7 @@ func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
+			f.receive(arrangement(id))
 			f.carrier.goes(fault)
 			f.work(0)
 			f.wants(id, requested, "")
@@ -59,7 +59,7 @@ func TestAWorkerThatDiesIsFollowedByAnother(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			id := uuid.NewString()
-			f.receive(arrangeShipment(id))
+			f.receive(arrangement(id))
 			dies := f.claim()[0]
 			if c.called {
 				if _, err := f.dock.ask(t.Context(), dies); err != nil {
@@ -90,7 +90,7 @@ func TestAPollFindsAllThatIsNew(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	f.work(0)
 	f.carrier.carry(id, dispatched, inTransit, delivered)
 	f.work(time.Second)
@@ -101,7 +101,7 @@ func TestPollsBecomeRareWhileNothingChanges(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	f.work(0)
 	wait := func() time.Duration { return f.shipment(id).DueAt.Sub(f.dock.now()) }
 	between := func(least, most time.Duration) {
@@ -130,9 +130,9 @@ func TestAFailureIsAnnouncedWithItsReason(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	back, refused := uuid.NewString(), uuid.NewString()
-	nowhere := arrangeShipment(refused)
+	nowhere := arrangement(refused)
 	nowhere.Address.City = "Nowhere"
-	f.receive(arrangeShipment(back), nowhere)
+	f.receive(arrangement(back), nowhere)
 	f.work(0)
 	f.carrier.carry(back, dispatched, failed)
 	f.work(time.Minute)
@@ -141,7 +141,7 @@ func TestAFailureIsAnnouncedWithItsReason(t *testing.T) {
 	if b, r := f.shipment(back), f.shipment(refused); b.Reason != undeliverable || r.Reason != addressRefused || r.TrackingNumber != "" {
 		t.Errorf("reasons %s and %s", b.Reason, r.Reason)
 	}
-	f.receive(cancelShipment(refused), nowhere)
+	f.receive(cancellation(refused), nowhere)
 	f.wants(refused, failed, "shipment_failed shipment_failed shipment_failed")
 }
 
@@ -152,7 +152,7 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 	var commands []messages.Message
 	for range 60 {
 		ids = append(ids, uuid.NewString())
-		commands = append(commands, arrangeShipment(ids[len(ids)-1]))
+		commands = append(commands, arrangement(ids[len(ids)-1]))
 	}
 	for range 2 {
 		db, err := postgres.Open(t.Context(), f.db.Config().ConnString(), "replica", testkit.Log(t))
@@ -160,10 +160,8 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(db.Close)
-		d := newDock(db, testkit.Log(t), f.carrier.client(t), 30*time.Second, pace{Every: 20 * time.Millisecond, Most: 100 * time.Millisecond})
-		w := d.worker(4)
-		db.OnCommit(w.Wake)
-		testkit.Go(t, w.Run)
+		d := newDock(db, testkit.Log(t), f.carrier.client(t), testSettings, pace{Every: 20 * time.Millisecond, Most: 100 * time.Millisecond})
+		testkit.Go(t, d.worker.Run)
 	}
 	f.receive(commands...)
 	all := func(is status) func() bool {
@@ -194,9 +192,11 @@ func TestAShipmentThatSomebodyHasLockedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	held, free := uuid.NewString(), uuid.NewString()
-	f.receive(arrangeShipment(held), arrangeShipment(free))
-	err := f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		if _, err := lockShipment(t.Context(), tx, held); err != nil {
+	f.receive(arrangement(held), arrangement(free))
+	err := f.db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		w := f.dock.work()
+		w.shipments.Name(held)
+		if err := w.Load(t.Context(), tx); err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -215,9 +215,9 @@ func TestAShipmentThatSomebodyHasLockedHoldsUpNoOther(t *testing.T) {
 func TestWhatIsUnderWayIsCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.receive(arrangeShipment(uuid.NewString()), cancelShipment(uuid.NewString()))
+	f.receive(arrangement(uuid.NewString()), cancellation(uuid.NewString()))
 	f.work(time.Second)
-	f.receive(arrangeShipment(uuid.NewString()), arrangeShipment(uuid.NewString()))
+	f.receive(arrangement(uuid.NewString()), arrangement(uuid.NewString()))
 	got, err := countUnderWay(t.Context(), f.db)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%+v, %v", got, err)
@@ -233,7 +233,7 @@ func TestTheDatabaseAwayIsTroubleOfItsOwn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
-	f.receive(arrangeShipment(id))
+	f.receive(arrangement(id))
 	c := f.claim()[0]
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

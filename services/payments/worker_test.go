@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/jackc/pgx/v5"
 )
 
 func newBankFixture(t *testing.T) (*fixture, *bank) {
@@ -17,12 +17,8 @@ func newBankFixture(t *testing.T) (*fixture, *bank) {
 	return newFixture(t, httpProviderAt(t, b.URL+"/provider")), b
 }
 
-// run runs a worker of the fixture's till, as run does.
-func (f *fixture) run() {
-	w := f.till.worker(8)
-	f.db.OnCommit(w.Wake)
-	testkit.Go(f.T, w.Run)
-}
+// run runs the worker of the fixture's till, as run does.
+func (f *fixture) run() { testkit.Go(f.T, f.till.worker.Run) }
 
 func (f *fixture) until(order string, s status) {
 	f.Helper()
@@ -84,8 +80,13 @@ func TestAChargeThatIsRecordedWhileThePaymentIsGivenUpIsGivenBack(t *testing.T) 
 		t.Fatal(claims, err)
 	}
 	recorded := make(chan error, 1)
-	err = f.db.Tx(t.Context(), func(tx pgx.Tx) error {
-		if err := f.till.refundPayment(t.Context(), tx, refund(order)); err != nil {
+	err = f.db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		w := f.till.work()
+		w.About(refund(order))
+		if err := w.Load(t.Context(), tx); err != nil {
+			return err
+		}
+		if err := errors.Join(refundPayment(t.Context(), w, refund(order)), w.Save(t.Context(), tx)); err != nil {
 			return err
 		}
 		go func() { recorded <- f.till.see(context.Background(), claims[0]) }()

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/worker"
+)
+
+const (
+	workWithin = 20 * time.Second // for three calls of the carrier, 6 s each, and two transactions
+	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
+)
+
+// pace is how long to wait before the carrier is asked about a shipment again: the wait doubles while nothing changes or
+// the carrier does not answer, and is short again after news. A carrier of the real world would call a webhook of ours; then
+// this would only find what a lost call has left behind, and could be slow from the start.
+type pace struct {
+	Every time.Duration `env:"EVERY" envDefault:"500ms"`
+	Most  time.Duration `env:"MOST" envDefault:"30s"`
+}
+
+// newWorker returns what sees to the shipments that are due: has them shipped or called back, and follows those under way.
+func (d *dock) newWorker(slots uint) *worker.Worker[claim] {
+	return &worker.Worker[claim]{
+		Name:  "carrier",
+		Log:   d.log,
+		Slots: int(max(1, slots)),
+		Claim: func(ctx context.Context, limit int) ([]claim, error) {
+			return claimShipments(ctx, d.db, limit, d.now(), lease)
+		},
+		Do:     d.see,
+		Within: workWithin,
+	}
+}
+
+// leased is what claimShipments makes of a shipment.
+func (s shipment) leased(now time.Time) claim {
+	c := claim{shipment: s, Before: s.AskedAt}
+	until := now.Add(lease)
+	c.DueAt = &until
+	c.Attempts++
+	if c.ships() {
+		c.AskedAt = &now
+	}
+	return c
+}
+
+// see sees to a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
+func (d *dock) see(ctx context.Context, c claim) error {
+	ctx = c.Origin.Resume(ctx)
+	p, err := d.ask(ctx, c)
+	return errors.Join(err, d.record(ctx, c, p, err))
+}
+
+// ask has the carrier do what a claim is about. A parcel that may have been asked for before, by a worker that has died or
+// got no answer, is looked for first.
+func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
+	switch {
+	case c.TrackingNumber != "" && c.CancelWanted:
+		return d.carrier.cancel(ctx, c.TrackingNumber)
+	case c.TrackingNumber != "":
+		return d.carrier.track(ctx, c.TrackingNumber)
+	case c.Before != nil:
+		p, err = d.carrier.find(ctx, c.OrderID)
+	}
+	certain := c.AskedAt.Add(d.certainAfter)
+	switch {
+	case err != nil:
+		return parcel{}, err
+	case p.TrackingNumber != "" && c.CancelWanted:
+		return d.carrier.cancel(ctx, p.TrackingNumber)
+	case p.TrackingNumber == "" && !c.CancelWanted:
+		return d.carrier.ship(ctx, c.shipment)
+	case p.TrackingNumber == "" && d.now().Before(certain):
+		return parcel{}, fmt.Errorf("cancelled order %s: no parcel so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
+	}
+	return p, nil
+}
+
+// record has the turn committed that the carrier's answer brings, or the lack of one, together with what others record at the same
+// time. What it sends was caused by the command that the shipment obeys by now, which need not be the one that it obeyed when it
+// was claimed.
+func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
+	err := d.office.Do(ctx, unit.Decision[*work]{
+		Name: func(w *work) { w.shipments.Name(c.OrderID) },
+		Make: func(w *work) error {
+			s := w.of(c.OrderID)
+			w.take(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
+			return nil
+		},
+	})
+	if err == nil && p.Kept && c.Status == cancelled {
+		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)
+	}
+	return err
+}
+
+// recorded is the turn of a claim: the carrier's answer, or the lack of one.
+func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, often pace) turn {
+	again := func(attempts int) time.Time { return now.Add(worker.Backoff(attempts, often.Every, often.Most)) }
+	if failure == nil {
+		return s.hear(c, p, now, again)
+	}
+	return s.missed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
+}
