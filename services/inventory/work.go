@@ -217,8 +217,8 @@ func (w *work) supply(tx *postgres.Tx) error {
 	if len(w.wanted) == 0 {
 		return nil
 	}
-	mine := w.replenishment.Reserve(len(w.wanted))
-	tx.OnRollback(func() { w.replenishment.Release(mine) })
+	mine := w.worker.Reserve(len(w.wanted))
+	tx.OnRollback(func() { w.worker.Release(mine) })
 	orders := make([]supplierOrder, len(w.wanted))
 	for i, l := range w.wanted {
 		id, err := uuid.NewV7()
@@ -232,9 +232,9 @@ func (w *work) supply(tx *postgres.Tx) error {
 	}
 	insertSupplierOrders(tx, orders)
 	tx.OnCommit(func() {
-		w.replenishment.Begin(orders[:mine]...)
+		w.worker.Begin(orders[:mine]...)
 		if mine < len(orders) {
-			w.replenishment.Wake()
+			w.worker.Wake()
 		}
 	})
 	return nil

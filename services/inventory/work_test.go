@@ -318,7 +318,9 @@ func TestAQueueThatGrowsWhileItsLockIsWaitedForIsServedAsAWhole(t *testing.T) {
 	f.receive(reserve(holds, "A", 2))
 	begun := f.hold(decide(backorder(waits, "A", 2, "Z", 1), reserveStock))
 	done := make(chan error)
-	go func() { done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: holds})})[0] }()
+	go func() {
+		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: holds})})[0]
+	}()
 	begun()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -338,7 +340,9 @@ func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
 	f.receive(reserve(holds, "A", 2), backorder(waits, "A", 1))
 	begun := f.hold(decide(messages.ReleaseStock{OrderID: holds}, releaseStock))
 	done := make(chan error)
-	go func() { done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: waits})})[0] }()
+	go func() {
+		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: waits})})[0]
+	}()
 	begun()
 	if err := <-done; err != nil {
 		t.Fatal(err)
