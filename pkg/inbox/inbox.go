@@ -221,16 +221,26 @@ type once[W Work] struct {
 // until the first has ended.
 func (o *once[W]) Load(ctx context.Context, tx *postgres.Tx) error {
 	slices.Sort(o.ids) // the order of locks, here too
-	postgres.Rows(tx, pgx.RowTo[string], func(id string) { o.fresh[id] = true }, `
+	recorded := false
+	tx.Queue(`
 		INSERT INTO inbox (id)
 		SELECT unnest($1::uuid[])
 		ON CONFLICT DO NOTHING
-		RETURNING id::text`, o.ids)
+		RETURNING id::text`, o.ids).Query(func(rows pgx.Rows) error {
+		recorded = true
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, id := range ids {
+			o.fresh[id] = true
+		}
+		return err
+	})
 	if err := o.work.Load(ctx, tx); err != nil {
 		return err
 	}
-	if err := tx.Flush(ctx); err != nil { // if there was nothing to load
-		return err
+	if !recorded { // there was nothing to load; otherwise what Load has left in the queue goes with the save
+		if err := tx.Flush(ctx); err != nil {
+			return err
+		}
 	}
 	failpoint.At("inbox.noted")
 	return nil

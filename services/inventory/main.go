@@ -73,7 +73,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "http", Run: server.Run},
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
-		service.Part{Name: "replenishment", Run: w.replenishment.Run},
+		service.Part{Name: "replenishment", Run: w.worker.Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
 		service.Part{Name: "relay", Run: outbox.NewRelay(db, w.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
@@ -82,19 +82,19 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // warehouse is the service: its state is in the database.
 type warehouse struct {
-	db            *postgres.DB
-	log           *slog.Logger
-	outbox        *outbox.Outbox
-	office        *unit.Office[*work] // for requests and the supplier's answers; messages come through the inbox
-	supplier      supplier
-	replenishment *worker.Worker[supplierOrder]
-	now           func() time.Time
-	meters        meters
+	db       *postgres.DB
+	log      *slog.Logger
+	outbox   *outbox.Outbox
+	office   *unit.Office[*work] // for requests and the supplier's answers; messages come through the inbox
+	supplier supplier
+	worker   *worker.Worker[supplierOrder]
+	now      func() time.Time
+	meters   meters
 }
 
 func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier) *warehouse {
 	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
 	w.office = unit.NewOffice(db, log, w.work)
-	w.replenishment = w.newReplenishment()
+	w.worker = w.newWorker()
 	return w
 }

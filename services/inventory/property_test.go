@@ -33,7 +33,7 @@ type supply struct {
 	number int
 }
 
-// settle is what warehouse.keep does in the end.
+// settle is what work.restock does after each decision, and again in the end.
 func (s *store) settle() {
 	for _, l := range s.shelf.restock() {
 		s.placed++
@@ -131,11 +131,9 @@ func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 			case what == "release" && len(s.held) > 0:
 				saw("released")
 				s.shelf.release(pick(t, &s.held))
-				s.fill()
 			case what == "give up" && len(s.queue) > 0:
 				saw("given up")
 				s.shelf.release(pick(t, &s.queue).reservation)
-				s.fill()
 			case what == "deliver" && len(s.held) > 0:
 				saw("taken")
 				r, _ := s.shelf.take(pick(t, &s.held))
@@ -147,15 +145,18 @@ func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 				s.shelf[l.SKU].OnOrder -= l.Quantity
 				s.shelf[l.SKU].shelve(l.Quantity)
 				s.onHand[l.SKU] += l.Quantity
-				s.fill()
 			case what == "add":
 				sku, q := rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product"), rapid.IntRange(1, 6).Draw(t, "units")
 				s.shelf[sku].shelve(q)
 				s.onHand[sku] += q
-				s.fill()
 			case what == "reorder": // an operator changes it, also to never
 				s.shelf[rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product")].ReorderQuantity = rapid.IntRange(0, 4).Draw(t, "quantity")
 			}
+			s.settle()
+			if rapid.Bool().Draw(t, "more in the batch") {
+				continue
+			}
+			s.fill() // once for the batch
 			s.settle()
 			s.check()
 		}

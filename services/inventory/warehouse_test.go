@@ -214,8 +214,12 @@ func (f *fixture) audit() {
 		for _, p := range all {
 			s[p.SKU] = &p.Stock
 		}
+		available := s.contended()
+		if len(available) == 0 {
+			return nil
+		}
 		var queue []waiting
-		readQueues(tx, s.contended(), func(next waiting) { queue = append(queue, next) })
+		readQueues(tx, available, func(next waiting) { queue = append(queue, next) })
 		err = tx.Flush(context.Background())
 		if served := s.serve(queue); len(served) > 0 {
 			f.Errorf("%v wait for what is there", served)

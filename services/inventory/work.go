@@ -131,9 +131,10 @@ func (w *work) load(tx *postgres.Tx) {
 // Save is of unit.Work.
 //
 // Those who wait are served once for all, in the end. A decision that comes after the one that has freed units finds them
-// in stock, but kept for those who wait (stock.kept), so it gets no more than it may: it is as if it had come a moment earlier.
-// That nobody is overtaken then, and nobody waits for what is there, is what the property test plays. If nobody waits for
-// what has become free, which the shelf knows, nothing is asked of the database.
+// on the shelf, but kept for those who wait (stock.kept). So it gets what it would have got before, and more only when
+// enough is left for all who wait: as if it had come a moment earlier. That nobody waits for what is there afterwards, and nobody
+// for longer than promised, is what the property test plays with batches. Whether anybody waits for what has become free is seen
+// on the shelf: if nobody does, the database is not asked.
 func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 	saveProducts(tx, &w.products, w.at)
 	saveReservations(tx, &w.reservations, w.at)
@@ -216,8 +217,8 @@ func (w *work) supply(tx *postgres.Tx) error {
 	if len(w.wanted) == 0 {
 		return nil
 	}
-	mine := w.replenishment.Reserve(len(w.wanted))
-	tx.OnRollback(func() { w.replenishment.Release(mine) })
+	mine := w.worker.Reserve(len(w.wanted))
+	tx.OnRollback(func() { w.worker.Release(mine) })
 	orders := make([]supplierOrder, len(w.wanted))
 	for i, l := range w.wanted {
 		id, err := uuid.NewV7()
@@ -231,9 +232,9 @@ func (w *work) supply(tx *postgres.Tx) error {
 	}
 	insertSupplierOrders(tx, orders)
 	tx.OnCommit(func() {
-		w.replenishment.Begin(orders[:mine]...)
+		w.worker.Begin(orders[:mine]...)
 		if mine < len(orders) {
-			w.replenishment.Wake()
+			w.worker.Wake()
 		}
 	})
 	return nil

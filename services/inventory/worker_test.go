@@ -47,7 +47,7 @@ func TestStockThatRunsLowIsReplenishedAndServesThoseWhoWait(t *testing.T) {
 	if a := f.call(http.MethodPost, "/api/products/B/stock", `{"add":1}`, f.as("olga")); a.status != http.StatusOK || f.status(many) != backordered {
 		t.Errorf("%d, %s", a.status, f.status(many))
 	}
-	testkit.Go(t, f.warehouse.replenishment.Run)
+	testkit.Go(t, f.warehouse.worker.Run)
 	testkit.Until(t, "the order is placed", func() bool { units, _ := f.factory.ordered("LAMP"); return units == 20 })
 	f.factory.deliver()
 	testkit.Until(t, "what was ordered is here", func() bool {
@@ -142,7 +142,7 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 // work does what the worker of a replica would do now, and returns the last error.
 func (f *fixture) work(r *replica) (last error) {
 	f.Helper()
-	w := r.warehouse.replenishment
+	w := r.warehouse.worker
 	rows, err := w.Claim(context.Background(), w.Slots)
 	if err != nil {
 		f.Fatal(err)
@@ -158,7 +158,7 @@ func (f *fixture) work(r *replica) (last error) {
 func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(3)) // at the reorder point from the start
-	rows, err := f.warehouse.replenishment.Claim(t.Context(), 1)
+	rows, err := f.warehouse.worker.Claim(t.Context(), 1)
 	if err != nil || len(rows) != 1 {
 		t.Fatal(rows, err)
 	}
@@ -166,7 +166,7 @@ func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Here the program dies. Until its lease ends nobody else touches the order.
-	if rows, err := f.another().warehouse.replenishment.Claim(t.Context(), 1); err != nil || len(rows) != 0 {
+	if rows, err := f.another().warehouse.worker.Claim(t.Context(), 1); err != nil || len(rows) != 0 {
 		t.Errorf("claimed twice: %v, %v", rows, err)
 	}
 	f.factory.deliver()
@@ -192,7 +192,7 @@ func TestTwoReplicasNeverDoTheSameWork(t *testing.T) {
 	}
 	f := newFixture(t, products...)
 	for _, r := range []*replica{f.replica, f.another(), f.another()} {
-		testkit.Go(t, r.warehouse.replenishment.Run)
+		testkit.Go(t, r.warehouse.worker.Run)
 	}
 	testkit.Until(t, "all is ordered", func() bool {
 		var left int

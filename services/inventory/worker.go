@@ -21,9 +21,9 @@ const (
 	askMost    = time.Minute
 )
 
-// newReplenishment returns the worker that places supplier orders and sees to it that they arrive. The transactions that found
+// newWorker returns what places supplier orders and sees to it that they arrive. The transactions that found
 // out that stock runs low have only recorded them.
-func (w *warehouse) newReplenishment() *worker.Worker[supplierOrder] {
+func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
 		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,
 		Claim: func(ctx context.Context, limit int) ([]supplierOrder, error) {

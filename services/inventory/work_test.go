@@ -1,0 +1,354 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/testkit"
+	"example.com/orderflow/pkg/unit"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// statements counts what is sent to the database.
+type statements struct {
+	mu         sync.Mutex
+	roundTrips int
+	all        []string // the first words of each
+}
+
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roundTrips++
+	return ctx
+}
+
+func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	words := strings.Fields(data.SQL)
+	s.all = append(s.all, strings.Join(words[:min(len(words), 3)], " "))
+}
+
+func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roundTrips++
+	s.all = append(s.all, data.SQL)
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// counted starts a further replica whose statements are counted.
+func (f *fixture) counted() (*replica, *statements) {
+	f.Helper()
+	s := &statements{}
+	cfg := f.db.Config()
+	cfg.ConnConfig.Tracer = s
+	pool, err := pgxpool.NewWithConfig(f.Context(), cfg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(pool.Close)
+	return f.newReplica(&postgres.DB{Pool: pool}), s
+}
+
+// mixture is a number of messages of all kinds about orders, which the messages of before have prepared. Where somebody waits,
+// it is for Q.
+func mixture(n int, wait bool) (before []messages.Message, batch []bus.Delivery) {
+	for len(batch) < n {
+		held, delivered, done := newOrder(), newOrder(), newOrder()
+		before = append(before, reserve(held, "A", 2, "Q", 1), reserve(delivered, "B", 1), reserve(done, "A", 1), messages.OrderCompleted{OrderID: done})
+		few, many, both, unknown, waits := newOrder(), newOrder(), newOrder(), newOrder(), newOrder()
+		again := letter(reserve(few, "A", 1, "B", 1))
+		batch = append(batch,
+			letter(messages.ReleaseStock{OrderID: held}),
+			letter(messages.OrderCompleted{OrderID: delivered}),
+			letter(messages.ReleaseStock{OrderID: done}), // refused: it has been delivered
+			again,
+			again,
+			letter(reserve(many, "B", 900)), // rejected
+			letter(reserve(both, "B", 3, "A", 1)),
+			letter(messages.ReleaseStock{OrderID: both}),
+			letter(reserve(unknown, "X", 1)),
+		)
+		if wait {
+			before = append(before, backorder(newOrder(), "Q", 1000, "A", 1)) // whom nothing can help
+			batch = append(batch, letter(backorder(waits, "Q", 1, "B", 1)))
+		} else {
+			batch = append(batch, letter(messages.ReleaseStock{OrderID: waits}))
+		}
+	}
+	return before, batch
+}
+
+func TestTheNumberOfStatementsDoesNotDependOnTheSizeOfABatch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		wait       bool
+		roundTrips int
+	}{
+		{"nobody waits", false, 2},
+		{"somebody waits", true, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var sent [][]string
+			for _, n := range []int{10, unit.Most} {
+				f := newFixture(t, goods("A", 500), goods("B", 500), goods("Q", 100))
+				f.coming("Q", 1_000_000)
+				r, s := f.counted()
+				for range 2 { // statements are prepared when they are first used
+					before, batch := mixture(n, c.wait)
+					f.receive(before...)
+					s.roundTrips, s.all = 0, nil
+					for i, err := range r.inbox.Handle(t.Context(), batch) {
+						if refused := i%10 == 2; refused != bus.Rejected(err) || !refused && err != nil {
+							t.Fatalf("message %d: %v", i, err)
+						}
+					}
+				}
+				if s.roundTrips != c.roundTrips {
+					t.Errorf("%d round trips for %d messages, want %d:\n%s", s.roundTrips, n, c.roundTrips, strings.Join(s.all, "\n"))
+				}
+				sent = append(sent, s.all)
+			}
+			if !slices.Equal(sent[0], sent[1]) {
+				t.Errorf("10 messages are\n%s\nand %d are\n%s", strings.Join(sent[0], "\n"), unit.Most, strings.Join(sent[1], "\n"))
+			}
+		})
+	}
+}
+
+func TestABatchEndsLikeItsMessagesOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []bool{false, true} {
+		before, batch := mixture(unit.Most, wait)
+		products := []product{goods("A", 45), goods("B", 40), goods("Q", 10)} // not enough for all
+		together, oneByOne := newFixture(t, products...), newFixture(t, products...)
+		for _, f := range []*fixture{together, oneByOne} {
+			f.coming("Q", 1_000_000)
+			f.receive(before...)
+		}
+		errs := together.inbox.Handle(t.Context(), batch)
+		for i, d := range batch {
+			one := oneByOne.inbox.Handle(t.Context(), []bus.Delivery{d})
+			if bus.Rejected(errs[i]) != bus.Rejected(one[0]) || (errs[i] == nil) != (one[0] == nil) {
+				t.Errorf("%s: %v together, %v alone", d.Kind, errs[i], one[0])
+			}
+		}
+		a, b := together.everything(), oneByOne.everything()
+		if !maps.Equal(a, b) {
+			for what := range a {
+				if a[what] != b[what] {
+					t.Errorf("%s is %s together, and %s one by one", what, a[what], b[what])
+				}
+			}
+			t.Errorf("%d things together, %d one by one", len(a), len(b))
+		}
+	}
+}
+
+// everything describes all that is in the tables, by what it is about.
+func (f *fixture) everything() map[string]string {
+	f.Helper()
+	all := map[string]string{}
+	rows, err := f.db.Query(context.Background(), `
+		SELECT 'product ' || sku, format('%s %s %s %s', available, reserved, backordered, on_order)
+		FROM products
+		UNION ALL
+		SELECT 'order ' || order_id, format('%s, its lines %s, %s wait', status, (
+			SELECT json_agg(json_build_array(sku, quantity) ORDER BY sku) FROM reservation_lines AS l WHERE l.order_id = r.order_id), (
+			SELECT count(place) FROM reservation_lines AS l WHERE l.order_id = r.order_id))
+		FROM reservations AS r
+		UNION ALL
+		SELECT 'message about ' || subject, string_agg(kind || body::text, ', ' ORDER BY kind)
+		FROM outbox
+		GROUP BY subject
+		UNION ALL
+		SELECT format('movement %s %s', reference, sku), format('%s %s', what, quantity)
+		FROM stock_movements`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var what, is string
+	if _, err := pgx.ForEachRow(rows, []any{&what, &is}, func() error { all[what] = is; return nil }); err != nil {
+		f.Fatal(err)
+	}
+	return all
+}
+
+// The places in a queue go by the order of decisions, also when it is not that of the orders' ids.
+func TestWhoWaitsTakesHisPlaceInTheOrderOfDecisions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, goods("A", 0))
+	f.coming("A", 1000)
+	var decisions []unit.Decision[*work]
+	var wait []string
+	for range unit.Most {
+		m := backorder(newOrder(), "A", 1)
+		wait = append(wait, m.OrderID)
+		decisions = append(decisions, unit.Decision[*work]{
+			Name: func(w *work) { w.About(m) },
+			Make: func(w *work) error { return reserveStock(t.Context(), w, m) },
+		})
+	}
+	slices.Reverse(decisions)
+	slices.Reverse(wait)
+	for _, err := range f.warehouse.office.Decide(t.Context(), decisions) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	served := func() (n int) {
+		for i, id := range wait {
+			if f.status(id) == reserved {
+				if n++; n != i+1 {
+					t.Errorf("the %dth of the queue is served, and %d of those before", i+1, n-1)
+				}
+			}
+		}
+		return n
+	}
+	for i, add := range []int{1, 40, 30} {
+		if a := f.call("POST", "/api/products/A/stock", fmt.Sprintf(`{"add":%d}`, add), f.as("olga")); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if n, want := served(), []int{1, 41, 71}[i]; n != want {
+			t.Errorf("%d are served, want %d", n, want)
+		}
+	}
+}
+
+// Two replicas have the same orders and products in hand, in opposite order, again and again.
+func TestBatchesInOppositeOrderDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	skus := []string{"A", "B", "C", "D", "E", "F", "G", "H"}
+	var products []product
+	for _, sku := range skus {
+		products = append(products, goods(sku, 60))
+	}
+	f := newFixture(t, products...)
+	for _, sku := range skus {
+		f.coming(sku, 10_000)
+	}
+	replicas := []*replica{f.replica, f.another()}
+	for range 12 {
+		var there, back []bus.Delivery
+		for i := range 40 {
+			o := newOrder()
+			wish := backorder(o, skus[i%8], 2, skus[(i+3)%8], 1, skus[(i+5)%8], 3)
+			undo := messages.ReleaseStock{OrderID: o}
+			there = append(there, letter(wish), letter(undo))
+			back = append([]bus.Delivery{letter(undo), letter(wish)}, back...)
+		}
+		for i := range back { // so that the sorting of a batch does not bring them into the same order
+			if i%2 == 0 {
+				back[i], back[len(back)-1-i] = back[len(back)-1-i], back[i]
+			}
+		}
+		share(t, replicas, there, back)
+	}
+	if n := f.deadlocks(replicas); n > 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+}
+
+// hold begins a unit of work in another replica and returns what finishes it. Meanwhile it has its locks.
+func (f *fixture) hold(d unit.Decision[*work]) (finish func()) {
+	f.Helper()
+	r := f.another()
+	loaded, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		done <- r.db.Tx(context.Background(), func(tx *postgres.Tx) error {
+			w := r.warehouse.work()
+			d.Name(w)
+			if err := w.Load(context.Background(), tx); err != nil {
+				return err
+			}
+			close(loaded)
+			<-goOn
+			if err := d.Make(w); err != nil {
+				return err
+			}
+			return w.Save(context.Background(), tx)
+		})
+	}()
+	<-loaded
+	return func() {
+		f.Helper()
+		testkit.Until(f.T, "somebody waits for a lock", func() bool {
+			var waiting bool
+			err := f.db.QueryRow(context.Background(), `
+				SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+			return err == nil && waiting
+		})
+		close(goOn)
+		if err := <-done; err != nil {
+			f.Fatal(err)
+		}
+	}
+}
+
+func decide[M messages.Message](m M, how func(context.Context, *work, M) error) unit.Decision[*work] {
+	return unit.Decision[*work]{
+		Name: func(w *work) { w.About(m) },
+		Make: func(w *work) error { return how(context.Background(), w, m) },
+	}
+}
+
+func TestAQueueThatGrowsWhileItsLockIsWaitedForIsServedAsAWhole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, goods("A", 2), goods("Z", 5))
+	f.coming("A", 100)
+	holds, waits := newOrder(), newOrder()
+	f.receive(reserve(holds, "A", 2))
+	begun := f.hold(decide(backorder(waits, "A", 2, "Z", 1), reserveStock))
+	done := make(chan error)
+	go func() {
+		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: holds})})[0]
+	}()
+	begun()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if f.status(holds) != released || f.status(waits) != reserved {
+		t.Errorf("%s, %s", f.status(holds), f.status(waits))
+	}
+	f.want("Z", 4, 1, 0, 0)
+}
+
+// Who waits is served by a transaction that is about somebody else, just when he gives up.
+func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, goods("A", 2))
+	f.coming("A", 100)
+	holds, waits := newOrder(), newOrder()
+	f.receive(reserve(holds, "A", 2), backorder(waits, "A", 1))
+	begun := f.hold(decide(messages.ReleaseStock{OrderID: holds}, releaseStock))
+	done := make(chan error)
+	go func() {
+		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: waits})})[0]
+	}()
+	begun()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := f.sent(waits); f.status(waits) != released || !strings.HasSuffix(got, "stock_reserved stock_released") {
+		t.Errorf("%s, sent %s", f.status(waits), got)
+	}
+	f.want("A", 2, 0, 0, 100)
+}
