@@ -6,16 +6,17 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"example.com/orderflow/pkg/postgres"
 )
 
 // A delivery that is let in is what its sender would have written: it has an id, is about something, keeps the rules of its
 // kind, and sent on it would say the same. Everything else is refused, and thereby a dead letter.
 func FuzzOpen(f *testing.F) {
-	in := New(nil, nil,
+	in := New(nil, nil, idle,
 		ear[messages.CheckProgress](), ear[messages.OrderPlaced](), ear[messages.OrderStatusChanged](), ear[messages.OrderCancelled](), ear[messages.OrderCompleted](),
 		ear[messages.ReserveStock](), ear[messages.ReleaseStock](), ear[messages.StockReserved](), ear[messages.StockBackordered](), ear[messages.StockRejected](),
 		ear[messages.StockReleased](), ear[messages.ProductChanged](), ear[messages.StockReplenished](),
@@ -53,6 +54,15 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func ear[M messages.Message]() Handler {
-	return On(func(context.Context, pgx.Tx, M) error { return nil })
+func ear[M messages.Message]() Handler[nothing] {
+	return On(func(context.Context, nothing, M) error { return nil })
 }
+
+// nothing is a unit of work that has no rows.
+type nothing struct{}
+
+func idle() nothing { return nothing{} }
+
+func (nothing) About(messages.Message)                   {}
+func (nothing) Load(context.Context, *postgres.Tx) error { return nil }
+func (nothing) Save(context.Context, *postgres.Tx) error { return nil }

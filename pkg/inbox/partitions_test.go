@@ -13,12 +13,13 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // The statements of the release before this one, which runs on the same tables during a roll-out.
@@ -78,7 +79,7 @@ func names(t *testing.T, db *postgres.DB) []string {
 
 // lastWeeks is an inbox that has run for weeks: a partition for each of the last days, for tomorrow, as its hour may be too
 // late to make one, and none that was there before.
-func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox, func(ago int) partition) {
+func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox[nothing], func(ago int) partition) {
 	t.Helper()
 	db := testkit.DB(t, Migrations())
 	exec(t, db, `DROP TABLE inbox_first`)
@@ -88,7 +89,7 @@ func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox, func(ago int) part
 		return partition{"inbox_" + begins.Format("20060102"), firstID(begins), firstID(begins.Add(day))}
 	}
 	for ago := -1; ago < days; ago++ {
-		err := db.Tx(t.Context(), func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
 			_, err := dayBefore(ago).create(t.Context(), tx, nil)
 			return err
 		})
@@ -96,14 +97,14 @@ func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox, func(ago int) part
 			t.Fatal(err)
 		}
 	}
-	return db, New(db, testkit.Log(t), On(func(context.Context, pgx.Tx, messages.StockReleased) error { return nil })), dayBefore
+	return db, New(db, testkit.Log(t), idle, On(func(context.Context, nothing, messages.StockReleased) error { return nil })), dayBefore
 }
 
 func TestDaysToComeHaveAPartitionAndAnIdIsKnownWhereverItIs(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, Migrations())
 	handled := 0
-	in := New(db, testkit.Log(t), On(func(context.Context, pgx.Tx, messages.StockReleased) error {
+	in := New(db, testkit.Log(t), idle, On(func(context.Context, nothing, messages.StockReleased) error {
 		handled++
 		return nil
 	}))
@@ -211,7 +212,7 @@ func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNobody(t *testing.T)
 		writers.Go(func() {
 			for ctx.Err() == nil {
 				id := uuid.Must(uuid.NewV7()).String()
-				if err := db.Tx(context.Background(), func(tx pgx.Tx) error {
+				if err := pgx.BeginFunc(context.Background(), db.Pool, func(tx pgx.Tx) error {
 					_, err := tx.Exec(context.Background(), insertBefore, []string{id})
 					return err
 				}); err != nil {
@@ -337,7 +338,7 @@ func TestATableWithRowsBecomesTheFirstPartitionWhileTheReleaseBeforeWritesToIt(t
 	if err := postgres.Migrate(t.Context(), db, testkit.Log(t), whole); err != nil {
 		t.Fatal(err)
 	}
-	New(db, testkit.Log(t)).round(t.Context())
+	New[nothing](db, testkit.Log(t), idle).round(t.Context())
 	wait(50)
 	cancel()
 	writers.Wait()
@@ -359,7 +360,7 @@ func TestTheFirstPartitionIsDroppedLikeAnyOther(t *testing.T) {
 	exec(t, db, `INSERT INTO inbox VALUES ($1, now() - interval '9 days')`, idOf(time.Now().Add(-9*day)))
 	exec(t, db, `ALTER TABLE inbox DETACH PARTITION inbox_first`)
 	exec(t, db, fmt.Sprintf(`ALTER TABLE inbox ATTACH PARTITION inbox_first FOR VALUES FROM (MINVALUE) TO ('%s')`, firstID(time.Now().UTC().Truncate(day).Add(-7*day))))
-	New(db, testkit.Log(t)).round(t.Context())
+	New[nothing](db, testkit.Log(t), idle).round(t.Context())
 	if got := names(t, db); slices.Contains(got, "inbox_first") {
 		t.Errorf("partitions %q", got)
 	}

@@ -18,8 +18,6 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-const lockNotAvailable = "55P03" // SQLSTATE
-
 // Migrations is one owner's part of the schema: numbered SQL files that only ever go forward. The release before must
 // still run on the schema after, so that a rolling upgrade needs no downtime: add, backfill, switch, drop, each in a
 // release of its own.
@@ -49,6 +47,7 @@ const (
 func Migrate(ctx context.Context, db *DB, log *slog.Logger, parts ...Migrations) error {
 	pool := stdlib.OpenDBFromPool(db.Pool)
 	defer pool.Close() //nolint:errcheck // closes the wrapper only
+	defer db.Reset()   // of the connections whose settings were changed
 	for _, part := range parts {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(turnEvery, turnAttempts))
 		if err != nil {
@@ -105,7 +104,8 @@ func oldestTransaction(ctx context.Context, db *DB) string {
 	return who
 }
 
-// hasty is a folder of migrations, each of which gives up on a lock after migrationLockWait if it runs in a transaction.
+// hasty is a folder of migrations, each of which gives up on a lock after migrationLockWait if it runs in a transaction, and waits
+// as long as it takes if it does not.
 type hasty struct{ fs.FS }
 
 var (
@@ -128,8 +128,12 @@ func (h hasty) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at := up.FindIndex(text); at != nil && !noTransaction.Match(text) {
-		text = slices.Insert(text, at[1], []byte("\nSET LOCAL lock_timeout = '"+migrationLockWait+"';\n")...)
+	if at := up.FindIndex(text); at != nil {
+		wait := "SET LOCAL lock_timeout = '" + migrationLockWait + "'"
+		if noTransaction.Match(text) {
+			wait = "SET lock_timeout = 0"
+		}
+		text = slices.Insert(text, at[1], []byte("\n"+wait+";\n")...)
 	}
 	return migration{bytes.NewReader(text), info}, nil
 }
