@@ -352,3 +352,41 @@ func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
 	}
 	f.want("A", 2, 0, 0, 100)
 }
+
+// What is on order by a decision is what the next one goes by, also in the same batch.
+func TestWhatIsOrderedForOneWhoWaitsLeavesTheShelfToTheNextInTheBatch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, lamp(5))
+	bob, alice := newOrder(), newOrder()
+	for _, err := range f.inbox.Handle(t.Context(), []bus.Delivery{letter(backorder(bob, "LAMP", 10)), letter(reserve(alice, "LAMP", 2))}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.status(bob) != backordered || f.status(alice) != reserved {
+		t.Errorf("bob %s, alice %s", f.status(bob), f.status(alice))
+	}
+	f.want("LAMP", 3, 2, 10, 20)
+	var orders int
+	if err := f.db.QueryRow(t.Context(), `SELECT count(*) FROM supplier_orders`).Scan(&orders); err != nil || orders != 1 {
+		t.Errorf("%d supplier orders, %v, want one", orders, err)
+	}
+}
+
+// An order that comes and goes in one batch frees what somebody waits for together with something else.
+func TestAnOrderThatComesAndGoesInOneBatchLeavesThingsAsTheyWere(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, goods("A", 3), goods("Z", 0))
+	f.coming("Z", 5)
+	waits, comes := newOrder(), newOrder()
+	f.receive(backorder(waits, "A", 1, "Z", 1))
+	for _, err := range f.inbox.Handle(t.Context(), []bus.Delivery{letter(reserve(comes, "A", 1)), letter(messages.ReleaseStock{OrderID: comes})}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.status(waits) != backordered || f.status(comes) != released || f.sent(comes) != "stock_reserved stock_released" {
+		t.Errorf("%s and %s, sent %s", f.status(waits), f.status(comes), f.sent(comes))
+	}
+	f.want("A", 3, 0, 1, 0)
+}
