@@ -34,10 +34,13 @@ var parts = map[string]map[string][]string{
 		"consume.go": nil,
 	},
 	"inventory": {
-		"stock.go":     nil,
-		"consume.go":   {"handlers", "reserveStock", "releaseStock", "orderCompleted", "skusOf", "serve", "keep"},
-		"replenish.go": {"shelve"},
-		"store.go":     {"movement"},
+		"stock.go":           nil,
+		"work.go":            nil,
+		"consume.go":         nil,
+		"store.go":           {"skuFormat"},
+		"store_movements.go": {"movement", "key"},
+		"store_supplier.go":  {"supplierOrder", "requested"},
+		"worker.go":          {"supplierLease"},
 	},
 	"payments": {
 		"payment.go":  nil,
@@ -72,6 +75,7 @@ var imports = map[string]string{
 	"example.com/orderflow/pkg/outbox":   standin + "outbox",
 	"example.com/orderflow/pkg/postgres": standin + "postgres",
 	"example.com/orderflow/pkg/unit":     standin + "unit",
+	"github.com/google/uuid":             "",
 }
 
 // build compiles the checker with the parts of the services, changed by an edit of one of their files if there is one. The

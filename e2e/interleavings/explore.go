@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"example.com/orderflow/pkg/messages"
 )
 
 // Model is services that are joined by a network.

@@ -10,8 +10,11 @@ import (
 
 	"example.com/orderflow/e2e/interleavings"
 	"example.com/orderflow/e2e/interleavings/testdata/standin/inbox"
-	"example.com/orderflow/e2e/interleavings/testdata/standin/pgx"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/outbox"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/postgres"
+	"example.com/orderflow/e2e/interleavings/testdata/standin/unit"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/worker"
 )
 
 const (
@@ -40,16 +43,26 @@ func New(units, toCome int) *World {
 }
 
 // warehouse is what the handlers need of the real one.
-type warehouse struct{ now func() time.Time }
+type warehouse struct {
+	outbox *outbox.Outbox
+	worker *worker.Worker[supplierOrder]
+	now    func() time.Time
+}
 
 func (w *warehouse) late(context.Context, messages.Message, status) {}
 
-func newWarehouse() *warehouse { return &warehouse{func() time.Time { return interleavings.Now }} }
+func newWarehouse() *warehouse {
+	return &warehouse{now: func() time.Time { return interleavings.Now }, worker: &worker.Worker[supplierOrder]{}}
+}
+
+func (w *World) office() *unit.Office[*work] {
+	return &unit.Office[*work]{World: w, Open: newWarehouse().work}
+}
 
 func (w *World) Hears() []string { return inbox.Kinds(newWarehouse().handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
-	return inbox.Handle(newWarehouse().handlers(), w, m)
+	return inbox.Handle(newWarehouse().handlers(), w.office(), m)
 }
 
 // Moves are the operator's: see postStock.
@@ -59,13 +72,11 @@ func (w *World) Moves() []interleavings.Move {
 	}
 	return []interleavings.Move{{Help: true, Do: func() (string, error) {
 		w.ToCome--
-		ctx := context.Background()
-		s, err := lockStock(ctx, w, []string{sku})
-		if err != nil {
-			return "", err
-		}
-		m := movement{What: "replenished", Reference: fmt.Sprintf("added %d", w.ToCome)}
-		return "is given a unit", newWarehouse().shelve(ctx, w, s, m, messages.Line{SKU: sku, Quantity: 1})
+		m := movement{What: "replenished", Reference: fmt.Sprintf("added %d", w.ToCome), SKU: sku, Quantity: 1}
+		return "is given a unit", w.office().Do(context.Background(), unit.Decision[*work]{
+			Name: func(u *work) { u.locks.freeing = append(u.locks.freeing, sku) },
+			Make: func(u *work) error { u.shelve(context.Background(), m); return nil },
+		})
 	}}}
 }
 
@@ -95,100 +106,95 @@ func (w *World) Void(messages.Message) bool { return false }
 
 func (w *World) Tidy() {}
 
-// What follows stands for store.go and its siblings. Statements in a batch are run when it is written.
+// What follows stands for store.go and its siblings.
 
-func readReservation(_ context.Context, tx pgx.Tx, id string) (reservation, error) {
-	r, known := tx.(*World).Reservations[id]
-	if !known {
-		r = reservation{OrderID: id}
-	}
-	return r, nil
+type product struct{}
+
+func lockOrders(*postgres.Tx, []string)                                  {}
+func loadProducts(*postgres.Tx, *unit.Rows[string, product])             {}
+func saveProducts(*postgres.Tx, *unit.Rows[string, product], time.Time)  {}
+func loadMovements(*postgres.Tx, *unit.Rows[string, movement])           {}
+func loadSupplierOrders(*postgres.Tx, *unit.Rows[string, supplierOrder]) {}
+func saveSupplierOrders(*postgres.Tx, *unit.Rows[string, supplierOrder]) {}
+func readQueued(*postgres.Tx, locks, func(string))                       {}
+func readWaiting(*postgres.Tx, string, func(reservation))                {}
+
+func lockStock(tx *postgres.Tx, _, _ []string, row func(*stock)) {
+	product := tx.World.(*World).Product
+	row(&product)
 }
 
-func lockStock(_ context.Context, tx pgx.Tx, skus []string) (shelf, error) {
-	s := shelf{}
-	if slices.Contains(skus, sku) {
-		product := tx.(*World).Product
-		s[sku] = &product
-	}
-	return s, nil
+func lockQueues(tx *postgres.Tx, _ locks, _, _ []string, row func(*stock)) {
+	lockStock(tx, nil, nil, row)
 }
 
-func saveStock(b *pgx.Batch, s shelf) {
-	if s[sku] == nil {
-		return
-	}
+func saveStock(tx *postgres.Tx, s shelf, _ map[string]stock) {
 	product := *s[sku]
-	b.Queue(func(tx pgx.Tx) error {
-		if product.Available < 0 || product.Reserved < 0 || product.Backordered < 0 {
-			return fmt.Errorf("the table refuses %+v", product) // its CHECKs
-		}
-		tx.(*World).Product = product
-		return nil
-	})
+	if product.Available < 0 || product.Reserved < 0 || product.Backordered < 0 {
+		tx.Fail(fmt.Errorf("the table refuses %+v", product)) // its CHECKs
+	}
+	tx.World.(*World).Product = product
 }
 
-func insertReservation(b *pgx.Batch, r reservation, _ time.Time) {
-	b.Queue(func(tx pgx.Tx) error {
-		w := tx.(*World)
+func loadReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation]) {
+	for _, id := range reservations.Named() {
+		if r, known := tx.World.(*World).Reservations[id]; known {
+			reservations.Loaded(id, r)
+		}
+	}
+}
+
+func saveReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation], now time.Time) {
+	w := tx.World.(*World)
+	added, changed := reservations.Changes()
+	for _, r := range added {
 		if _, exists := w.Reservations[r.OrderID]; exists {
-			return errors.New("the table refuses a second reservation")
+			tx.Fail(errors.New("the table refuses a second reservation"))
 		}
 		w.Reservations[r.OrderID] = r
 		if r.Status == backordered {
 			w.Queue = append(w.Queue, r.OrderID)
 		}
-		return nil
-	})
+	}
+	updateReservations(tx, changed, now)
 }
 
-func updateReservations(b *pgx.Batch, to status, _ time.Time, ids ...string) {
-	b.Queue(func(tx pgx.Tx) error {
-		w := tx.(*World)
-		for _, id := range ids {
-			r := w.Reservations[id]
-			r.Status = to
-			w.Reservations[id] = r
-			w.Queue = slices.DeleteFunc(w.Queue, func(other string) bool { return other == id })
+func updateReservations(tx *postgres.Tx, changed []reservation, _ time.Time) {
+	w := tx.World.(*World)
+	for _, c := range changed {
+		r := w.Reservations[c.OrderID]
+		r.Status = c.Status
+		w.Reservations[c.OrderID] = r
+		if r.Status != backordered {
+			w.Queue = slices.DeleteFunc(w.Queue, func(other string) bool { return other == c.OrderID })
 		}
-		return nil
-	})
+	}
 }
 
-func enterMovement(b *pgx.Batch, m movement, _ time.Time, lines ...messages.Line) {
-	b.Queue(func(tx pgx.Tx) error {
-		w := tx.(*World)
-		if _, exists := w.Movements[m.Reference]; exists {
-			return errors.New("the ledger refuses to enter it twice")
+func insertMovements(tx *postgres.Tx, movements *unit.Rows[string, movement], _ time.Time) {
+	added, _ := movements.Changes()
+	for _, m := range added {
+		if _, exists := tx.World.(*World).Movements[m.Reference]; exists {
+			tx.Fail(errors.New("the ledger refuses to enter it twice"))
 		}
-		for _, l := range lines {
-			w.Movements[m.Reference] = l.Quantity
-			if m.What == "taken" {
-				w.Movements[m.Reference] = -l.Quantity
-			}
-		}
-		return nil
-	})
+		tx.World.(*World).Movements[m.Reference] = m.Quantity
+	}
 }
 
 // readQueues returns all who wait, where the statement leaves out those who cannot be served: they make no difference.
-func readQueues(_ context.Context, tx pgx.Tx, _ []messages.Line) (queue []waiting, err error) {
-	w := tx.(*World)
+func readQueues(tx *postgres.Tx, _ []messages.Line, row func(waiting)) {
+	w := tx.World.(*World)
 	ahead := 0
 	for _, id := range w.Queue {
 		for _, l := range w.Reservations[id].Lines {
-			queue = append(queue, waiting{OrderID: id, Lines: []claim{{Line: l, Ahead: ahead}}})
+			row(waiting{OrderID: id, Lines: []claim{{Line: l, Ahead: ahead}}})
 			ahead += l.Quantity
 		}
 	}
-	return queue, nil
 }
 
-func insertSupplierOrders(_ *pgx.Batch, wanted []messages.Line, _ time.Time) error {
-	if len(wanted) > 0 {
-		return errors.New("this product is never reordered")
+func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
+	if len(orders) > 0 {
+		tx.Fail(errors.New("this product is never reordered"))
 	}
-	return nil
 }
-
-func write(_ context.Context, tx pgx.Tx, b *pgx.Batch) error { return b.Run(tx) }

@@ -20,6 +20,9 @@ func (tx *Tx) Fail(err error) {
 	}
 }
 
+// Try runs fn: nobody else is there to come between.
+func (tx *Tx) Try(_ context.Context, fn func() error) error { return fn() }
+
 // OnCommit calls f: nothing comes between a decision and its commit that could be seen.
 func (tx *Tx) OnCommit(f func()) { f() }
 
