@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,7 +22,10 @@ const (
 	ahead      = 7         // days to come that have a partition: for so long nobody has to look, if they cannot be made any more
 	margin     = time.Hour // a day that begins sooner gets none: clocks differ, and ids of it may be on their way
 	roundEvery = 10 * time.Minute
-	lockWait   = "500ms" // for so long a round makes others wait, at most; below deadlock_timeout (1 s)
+	lockWait   = "500ms" // for so long a step makes others wait for its lock, at most; below deadlock_timeout (1 s)
+
+	// To attach a partition the default one is read under a lock: 0.1 s for a million rows, or 66 MB.
+	defaultMost = 1 << 30 // bytes
 )
 
 // Expire forgets ids that are old enough, now and then until ctx ends. It is a part of a program.
@@ -102,6 +106,8 @@ type partition struct {
 	from, until string // ids as PostgreSQL writes them, whose order is that of their texts; until is not in it
 }
 
+var errTooLarge = errors.New("the default partition is too large to be read while everybody waits")
+
 func (p partition) overlaps(other partition) bool {
 	return p.from < other.until && other.from < p.until
 }
@@ -139,7 +145,8 @@ func partitions(ctx context.Context, db interface {
 
 // create makes the partition. A table that is made first and attached then stops nobody who writes to other partitions, as
 // CREATE TABLE … PARTITION OF would: it takes SHARE UPDATE EXCLUSIVE on the inbox, beside which everybody reads and writes.
-// The default partition is locked and read once, to see that it has no id of the day. It has few rows. If it has such an id,
+// The default partition is locked and read once, to see that it has no id of the day. It has few rows; when it has many, since
+// for weeks no partition could be made, and would stop everybody for seconds, it is left to an operator. If it has an id of the day,
 // of a clock that is days ahead, attaching fails (23514), and all ids of that day will be in the default partition.
 //
 // A transaction that has begun before would write an id of the day to the default partition, and be refused (23514, too).
@@ -149,11 +156,19 @@ func (p partition) create(ctx context.Context, tx pgx.Tx, all []partition) (bool
 		return false, nil
 	}
 	table := pgx.Identifier{p.name}.Sanitize()
-	if _, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %s (LIKE inbox INCLUDING ALL)`, table)); err != nil {
-		return false, fmt.Errorf("create: %w", err)
+	create := fmt.Sprintf(`CREATE TABLE %s (LIKE inbox INCLUDING ALL)`, table)
+	attach := fmt.Sprintf(`ALTER TABLE inbox ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`, table, p.from, p.until)
+	var size int64
+	if err := tx.QueryRow(ctx, `SELECT pg_relation_size('inbox_default')`).Scan(&size); err != nil {
+		return false, fmt.Errorf("size of the default partition: %w", err)
 	}
-	if _, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE inbox ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`, table, p.from, p.until)); err != nil {
-		return false, fmt.Errorf("attach: %w", err)
+	if size > defaultMost {
+		return false, fmt.Errorf("%w (%d MB); in a quiet moment, by hand: %s; %s", errTooLarge, size>>20, create, attach)
+	}
+	for _, statement := range []string{create, attach} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return false, fmt.Errorf("%s: %w", statement, err)
+		}
 	}
 	return true, nil
 }

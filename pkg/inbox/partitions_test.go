@@ -281,6 +281,25 @@ func TestWithoutTheRightToCreateTablesTheInboxWorksWithItsDefaultPartition(t *te
 	}
 }
 
+// After weeks in which no partition could be made all ids are in the default one. To read it takes longer than anybody should wait.
+func TestADefaultPartitionThatHasBecomeLargeIsNotReadWhileEverybodyWaits(t *testing.T) {
+	t.Parallel()
+	db, in, _ := lastWeeks(t, 1)
+	exec(t, db, `CREATE FUNCTION public.pg_relation_size(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 2000000000'`)
+	exec(t, db, `ALTER DATABASE `+db.Config().ConnConfig.Database+` SET search_path = public, pg_catalog`)
+	db.Reset()
+	before := names(t, db)
+	in.round(t.Context())
+	if got := names(t, db); !slices.Equal(got, before) {
+		t.Errorf("partitions %q", got)
+	}
+	exec(t, db, `DROP FUNCTION public.pg_relation_size(regclass)`)
+	in.round(t.Context())
+	if got := names(t, db); len(got) != len(before)+ahead-1 {
+		t.Errorf("partitions %q", got)
+	}
+}
+
 // The release before deletes by ctid, which is unique in a partition only.
 func TestTheReleaseBeforeDeletesNothingThatIsRemembered(t *testing.T) {
 	t.Parallel()
