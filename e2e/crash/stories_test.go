@@ -63,6 +63,48 @@ var (
 		v.Fatalf("%d cancellations were all too late", tries)
 	}}
 
+	// Orders waits for what never comes, until its deadline turns it back: nothing else would end it.
+	expired = &story{name: "out of patience", end: "cancelled", tell: func(v *victim) {
+		o := v.place(stories.Wish{SKU: v.never, Backorder: true})
+		v.Reach(v.id(o), "backordered")
+		v.arm()
+		v.change(`UPDATE orders SET due_at = now(), passed = 1000 WHERE id = '` + o.id + `'`)
+	}}
+
+	// Many at once, which are decided together.
+	together = &story{name: "with others", end: "delivered", tell: func(v *victim) {
+		v.arm()
+		for range tries {
+			var orders []*order
+			for range 12 {
+				orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
+			}
+			stop := v.busy()
+			dead := v.deadBefore(stories.Tracking.Final, orders...)
+			stop()
+			if dead {
+				return
+			}
+		}
+	}}
+
+	// The service has committed messages and died before it has published them. In its next life it finds them in the table.
+	left = &story{name: "left in the outbox", end: "delivered", tell: func(v *victim) {
+		last := v.trail
+		v.trail = map[string]string{
+			"orders":    "unit.loaded postgres.committed",
+			"payments":  "payments.charged postgres.committed",
+			"shipping":  "shipping.shipped postgres.committed",
+			"inventory": "inbox.noted postgres.committed",
+		}[v.service]
+		v.arm()
+		v.place(stories.Wish{SKU: v.sku})
+		v.dead()
+		v.trail = last
+		v.arm()
+		v.revive()
+	}}
+
 	// Messages cannot be handled for a while, and are tried again.
 	retried = &story{name: "tried again", end: "delivered", tell: func(v *victim) {
 		v.change(`ALTER TABLE inbox ADD mistake int NOT NULL DEFAULT 0; ALTER TABLE inbox ALTER mistake DROP DEFAULT`)
