@@ -39,9 +39,9 @@ var everywhere = []death{
 var deaths = map[string][]death{
 	"orders": slices.Concat([]death{
 		{"inbox.noted postgres.committed", ordered},
-		{"orders.overdue", expired},
-		{"orders.overdue postgres.committing", expired},
-		{"orders.overdue postgres.committed", expired},
+		{"orders.overdue", unanswered},
+		{"orders.overdue postgres.committing", unanswered},
+		{"orders.overdue postgres.committed", unanswered},
 		{"orders.placed", ordered},
 		{"bus.settled bus.settled bus.settled inbox.noted postgres.committing", refused},
 	}, everywhere),

@@ -63,12 +63,14 @@ var (
 		v.Fatalf("%d cancellations were all too late", tries)
 	}}
 
-	// Orders waits for what never comes, until its deadline turns it back: nothing else would end it.
-	expired = &story{name: "out of patience", end: "cancelled", tell: func(v *victim) {
-		o := v.place(stories.Wish{SKU: v.never, Backorder: true})
-		v.Reach(v.id(o), "backordered")
+	// Inventory's answer is lost, and only the deadline can end it, which turns it back.
+	unanswered = &story{name: "without an answer", end: "cancelled", tell: func(v *victim) {
+		o := v.place(stories.Wish{SKU: v.never})
+		v.End(v.id(o))
 		v.arm()
-		v.change(`UPDATE orders SET due_at = now(), passed = 1000 WHERE id = '` + o.id + `'`)
+		v.change(`
+			DELETE FROM timeline WHERE order_id = '` + o.id + `' AND seq > 1;
+			UPDATE orders SET status = 'placed', reason = '', step = 1, seq = 1, due_at = now(), passed = 1000 WHERE id = '` + o.id + `'`)
 	}}
 
 	// Many at once, which are decided together.

@@ -28,7 +28,7 @@ type victim struct {
 	file     string   // see wanted
 	sku      string   // of a product that only its own orders ask for
 	scarce   []string // products that its backorders have to wait for, one for each
-	never    string   // a product that never comes
+	never    string   // a product that there is nothing of
 	death             // that is being died
 	died     int
 	orders   []*order // all that it has had placed

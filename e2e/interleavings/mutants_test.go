@@ -105,14 +105,14 @@ var mutants = []mutant{
 		file:   "inventory/consume.go",
 		old:    "	if known {\n		w.late(ctx, m, r.Status)\n		w.send(ctx, r.answer())",
 		new:    "	if known && r.Status == reserved {\n		w.late(ctx, m, r.Status)\n		w.send(ctx, r.answer())",
-		breach: "the table refuses a second reservation",
+		breach: "the stock is what came",
 	},
 	{
 		what:   "inventory: a delivered order is taken off the books each time that it is told",
 		file:   "inventory/stock.go",
 		old:    "	if r.Status != reserved {\n		return r, false\n	}",
 		new:    "	if r.Status == released {\n		return r, false\n	}",
-		breach: "the ledger refuses to enter it twice",
+		breach: "the table refuses",
 	},
 	{
 		what:   "inventory: those who wait are served without leaving the queue's count",
