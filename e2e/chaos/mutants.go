@@ -125,7 +125,7 @@ var mutants = []mutant{
 		file:   "pkg/outbox/outbox.go",
 		old:    "		mine = lease\n",
 		new:    "		mine = 1000 * time.Hour\n",
-		breach: "every outbox is empty but for deadlines",
+		breach: "every outbox is empty but for deadlines and what is being published",
 	},
 	{
 		name:   "batch",
