@@ -104,7 +104,10 @@ var (
 		v.dead()
 		v.trail = last
 		v.arm()
-		v.revive()
+		v.died++
+		if err := v.part.Start(v.Context()); err != nil && !v.isDead() { // it may die before it has come up
+			v.Fatal(err)
+		}
 	}}
 
 	// Messages cannot be handled for a while, and are tried again.
