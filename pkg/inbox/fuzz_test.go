@@ -8,14 +8,14 @@ import (
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // A delivery that is let in is what its sender would have written: it has an id, is about something, keeps the rules of its
 // kind, and sent on it would say the same. Everything else is refused, and thereby a dead letter.
 func FuzzOpen(f *testing.F) {
-	in := New(nil, nil,
+	in := New(nil, nil, func() deaf { return deaf{} },
 		ear[messages.CheckProgress](), ear[messages.OrderPlaced](), ear[messages.OrderStatusChanged](), ear[messages.OrderCancelled](), ear[messages.OrderCompleted](),
 		ear[messages.ReserveStock](), ear[messages.ReleaseStock](), ear[messages.StockReserved](), ear[messages.StockBackordered](), ear[messages.StockRejected](),
 		ear[messages.StockReleased](), ear[messages.ProductChanged](), ear[messages.StockReplenished](),
@@ -53,6 +53,13 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-func ear[M messages.Message]() Handler {
-	return On(func(context.Context, pgx.Tx, M) error { return nil })
+func ear[M messages.Message]() Handler[deaf] {
+	return On(func(context.Context, deaf, M) error { return nil })
 }
+
+// deaf is a unit of work that does nothing.
+type deaf struct{}
+
+func (deaf) About(messages.Message)                    {}
+func (deaf) Load(context.Context, *postgres.Tx) error { return nil }
+func (deaf) Save(context.Context, *postgres.Tx) error { return nil }
