@@ -60,6 +60,6 @@ func ear[M messages.Message]() Handler[deaf] {
 // deaf is a unit of work that does nothing.
 type deaf struct{}
 
-func (deaf) About(messages.Message)                    {}
+func (deaf) About(messages.Message)                   {}
 func (deaf) Load(context.Context, *postgres.Tx) error { return nil }
 func (deaf) Save(context.Context, *postgres.Tx) error { return nil }
