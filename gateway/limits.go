@@ -39,7 +39,7 @@ type limiter struct {
 	now         func() time.Time
 
 	mu      sync.Mutex
-	buckets *lru.Map[bucket]
+	buckets *lru.Map[string, bucket]
 }
 
 type bucket struct {
@@ -48,7 +48,7 @@ type bucket struct {
 }
 
 func newLimiter(name string, rate float64) *limiter {
-	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[bucket](clientsMost, 0)}
+	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[string, bucket](clientsMost, 0)}
 }
 
 // take takes one token of a client. Without any, wait is how long until there is one.
