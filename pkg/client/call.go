@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go"
 )
 
@@ -22,6 +25,7 @@ const bodyMost = 1 << 20
 type call struct {
 	client  *Client
 	request *http.Request
+	header  http.Header // the request's, and its trace
 	body    []byte
 	whole   bool // the caller wants all of the answer's body, within the time limits
 
@@ -44,7 +48,11 @@ func (c *Client) newCall(r *http.Request) (*call, error) {
 	if err := c.sendable(r); err != nil {
 		return nil, err
 	}
-	out := &call{client: c, request: r}
+	out := &call{client: c, request: r, header: maps.Clone(r.Header)}
+	if out.header == nil {
+		out.header = http.Header{}
+	}
+	telemetry.Propagate(r.Context(), out.header)
 	if r.Body != nil {
 		body, err := io.ReadAll(io.LimitReader(r.Body, bodyMost+1))
 		_ = r.Body.Close()
@@ -122,7 +130,9 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 	own, cancel := context.WithCancelCause(c.request.Context())
 	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	answer, err := r.transport.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	begun := time.Now()
+	answer, err := r.connections.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	c.record(r, answer, err, time.Since(begun))
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
@@ -147,7 +157,8 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 // outgoing makes the request of one attempt. Without GetBody, net/http does not send it again on its own: it would, with an
 // Idempotency-Key, when a kept connection breaks after the request was written.
 func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
-	out := c.request.Clone(ctx)
+	out := c.request.WithContext(ctx)
+	out.Header = c.header // which nobody changes: what is left of an earlier attempt may still read it
 	out.URL, out.RequestURI = r.resolve(c.request.URL), ""
 	if !c.client.cfg.KeepHost {
 		out.Host = ""
@@ -157,6 +168,17 @@ func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
 	}
 	return out
+}
+
+// record counts an attempt: the time until its answer began.
+func (c *call) record(r *replica, answer *http.Response, err error, took time.Duration) {
+	about := telemetry.Request{Method: c.request.Method, Proto: c.request.Proto, TLS: r.base.Scheme == "https"}
+	if err != nil {
+		about.Failed = telemetry.ErrorType(err)
+	} else {
+		about.Status, about.Proto = answer.StatusCode, answer.Proto
+	}
+	r.requests.Record(c.request.Context(), about, took, int64(len(c.body)), 0)
 }
 
 // discard closes an answer that arrived when a timeout had just decided otherwise.

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/outgoing"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 const dialTimeout = time.Second
@@ -29,11 +29,11 @@ type replica struct {
 	busy    atomic.Int64 // attempts under way, and answers that are still being read
 
 	connections *http.Transport
-	transport   http.RoundTripper // the same, traced
+	requests    *telemetry.Requests
 }
 
 func newReplica(cfg Config, base *url.URL, address string) *replica {
-	r := &replica{base: base, address: address}
+	r := &replica{base: base, address: address, requests: telemetry.ClientRequests(base)}
 	r.breaker, r.guard = newBreaker(cfg, r), guard(cfg)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	r.connections = outgoing.Direct()
@@ -42,9 +42,6 @@ func newReplica(cfg Config, base *url.URL, address string) *replica {
 	}
 	r.connections.MaxIdleConnsPerHost = int(cfg.Bulkhead)
 	r.connections.DisableCompression = true // what a gateway passes on, it passes on as it is
-	r.transport = otelhttp.NewTransport(r.connections, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return r.Method + " " + cfg.Name
-	}))
 	return r
 }
 
