@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,9 @@ func (c *Client) newCall(r *http.Request) (*call, error) {
 
 func (c *call) do() (*http.Response, error) {
 	c.client.budget.earn()
-	answer, err := c.client.patience.WithContext(c.request.Context()).GetWithExecution(c.attempt)
+	ctx, cancel := context.WithTimeout(c.request.Context(), c.client.cfg.Total)
+	defer cancel()
+	answer, err := c.client.retrying.WithContext(ctx).GetWithExecution(c.attempt)
 	if answer != nil && (err == nil || isAnswer(err)) {
 		return answer, nil
 	}
@@ -96,9 +99,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 	c.tried = append(c.tried, r)
 	leave := r.enter()
 	var sent atomic.Bool
-	answer, err := r.guard.WithContext(e.Context()).GetWithExecution(func(e failsafe.Execution[*http.Response]) (*http.Response, error) {
-		return r.pass(c.client.cfg, func() (*http.Response, error) { return c.send(e.Context(), r, &sent, leave) })
-	})
+	answer, err := r.pass(e.Context(), c.client.cfg, func(ctx context.Context) (*http.Response, error) { return c.send(ctx, r, &sent, leave) })
 	if c.open == nil {
 		leave() // else when its body is closed
 	}
@@ -124,11 +125,11 @@ func (c *call) affords(e failsafe.Execution[*http.Response]) bool {
 	return e.Retries() < c.client.cfg.Retries && c.client.budget.spend()
 }
 
-// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: failsafe-go
-// ends ctx as soon as send returns, and with it would end the body of the answer, which the caller still reads.
+// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: ctx ends as soon
+// as send returns, and with it would end the body of the answer, which the caller still reads.
 func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (*http.Response, error) {
 	own, cancel := context.WithCancelCause(c.request.Context())
-	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	detach := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
 	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	begun := time.Now()
 	answer, err := r.connections.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
@@ -137,14 +138,17 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
 	}
-	detach()
+	if !detach() && err == nil { // the answer came too late: its body has ended as well
+		_ = answer.Body.Close()
+		err = ctx.Err()
+	}
 	switch {
 	case err != nil:
 		cancel(nil)
 		if errors.Is(c.request.Context().Err(), context.Canceled) {
 			return nil, fmt.Errorf("%w: %w", errGivenUp, err)
 		}
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err) // net/http has several words for the end of a context
 	case whole:
 		cancel(nil)
 	default:

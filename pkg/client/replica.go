@@ -13,7 +13,7 @@ import (
 
 	"example.com/orderflow/pkg/outgoing"
 	"example.com/orderflow/pkg/telemetry"
-	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
@@ -22,11 +22,11 @@ const dialTimeout = time.Second
 // replica is one process of the neighbour. It has connections of its own, so that they end with it, and so that TLS and
 // the Host header keep to the name in the URL while the connection goes to the address.
 type replica struct {
-	base    *url.URL
-	address string // IP and port behind the URL's name; empty when the URL says it all
-	breaker circuitbreaker.CircuitBreaker[*http.Response]
-	guard   failsafe.Executor[*http.Response]
-	busy    atomic.Int64 // attempts under way, and answers that are still being read
+	base     *url.URL
+	address  string // IP and port behind the URL's name; empty when the URL says it all
+	breaker  circuitbreaker.CircuitBreaker[*http.Response]
+	bulkhead bulkhead.Bulkhead[*http.Response]
+	busy     atomic.Int64 // attempts under way, and answers that are still being read
 
 	connections *http.Transport
 	requests    *telemetry.Requests
@@ -34,7 +34,7 @@ type replica struct {
 
 func newReplica(cfg Config, base *url.URL, address string) *replica {
 	r := &replica{base: base, address: address, requests: telemetry.ClientRequests(base)}
-	r.breaker, r.guard = newBreaker(cfg, r), guard(cfg)
+	r.breaker, r.bulkhead = newBreaker(cfg, r), bulkhead.New[*http.Response](cfg.Bulkhead)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	r.connections = outgoing.Direct()
 	r.connections.DialContext = func(ctx context.Context, network, named string) (net.Conn, error) {
