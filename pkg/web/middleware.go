@@ -23,8 +23,9 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		if !harmless(id) {
 			id = uuid.NewString()
 		}
-		c.Request().Header.Set(echo.HeaderXRequestID, id) // a gateway passes it on
-		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		ids := []string{id}
+		c.Request().Header[echo.HeaderXRequestID] = ids // a gateway passes it on
+		c.Response().Header()[echo.HeaderXRequestID] = ids
 		return next(c)
 	}
 }
