@@ -37,9 +37,9 @@ var parts = map[string]map[string][]string{
 		"stock.go":           nil,
 		"work.go":            nil,
 		"consume.go":         nil,
-		"store.go":           {"skuFormat"},
+		"catalogue.go":       {"skuFormat"},
 		"store_movements.go": {"movement", "key"},
-		"store_supplier.go":  {"supplierOrder", "requested"},
+		"store_supplier.go":  {"supplierOrder", "progress", "requested"},
 		"worker.go":          {"supplierLease"},
 	},
 	"payments": {
@@ -75,7 +75,7 @@ var imports = map[string]string{
 	"example.com/orderflow/pkg/outbox":   standin + "outbox",
 	"example.com/orderflow/pkg/postgres": standin + "postgres",
 	"example.com/orderflow/pkg/unit":     standin + "unit",
-	"github.com/google/uuid":             "",
+	"github.com/google/uuid":             "", "regexp": "",
 }
 
 // build compiles the checker with the parts of the services, changed by an edit of one of their files if there is one. The

@@ -39,10 +39,32 @@ func migrations(t *testing.T, root string) map[string][]byte {
 func TestEveryMigrationSuitsTheReleaseBefore(t *testing.T) {
 	t.Parallel()
 	for path, file := range migrations(t, tree) {
-		for _, wrong := range Judge(string(file)).Refused {
+		verdict := Judge(string(file))
+		for _, wrong := range verdict.Refused {
 			t.Errorf("%s: %s", path, wrong)
 		}
+		for _, s := range verdict.Shown {
+			if !has(t, s) {
+				t.Errorf("%s: there is no %s in %s", path, s.Test, s.Package)
+			}
+		}
 	}
+}
+
+// has reports whether there is such a test.
+func has(t *testing.T, s Shown) bool {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(tree, s.Package, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(source, []byte("func "+s.Test+"(t *testing.T)"))
+	})
 }
 
 func TestWhatWasReleasedIsNotChangedAndOnlyGoesForward(t *testing.T) {
@@ -126,6 +148,10 @@ func TestAMigrationThatTheReleaseBeforeCannotLiveWithIsRefused(t *testing.T) {
 	}
 	if refused := Judge("CREATE TABLE a (n int)").Refused; len(refused) == 0 {
 		t.Error("a file without +goose Up is let in")
+	}
+	verdict := Judge("-- +goose Up\n-- shown: pkg/inbox TestOne\n-- shown: pkg/outbox TestTwo\nDROP TABLE payments")
+	if len(verdict.Refused) != 0 || !slices.Equal(verdict.Shown, []Shown{{"pkg/inbox", "TestOne"}, {"pkg/outbox", "TestTwo"}}) {
+		t.Errorf("what tests show: %+v", verdict)
 	}
 	if since := Judge("-- +goose Up\n-- contract: since v1.4.0 nothing needs it\nDROP TABLE payments").Since; !slices.Equal(since, []string{"v1.4.0"}) {
 		t.Errorf("the contract is of %v", since)

@@ -101,7 +101,7 @@ func (o *Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 	}
 	tx.Queue(`
 		INSERT INTO outbox (id, exchange, kind, subject, body, causation_id, trace_parent, trace_state, mandatory, created_at, due_at)
-		SELECT m.*, $10, now() + $11::interval
+		SELECT m.*, $10, clock_timestamp() + $11::interval
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::text[], $7::text[], $8::text[], $9::boolean[]) AS m`,
 		columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6], columns[7], mandatory, now, mine)
 	return nil

@@ -17,13 +17,16 @@ func OriginOf(context.Context) Origin { return Origin{} }
 // Resume returns ctx.
 func (Origin) Resume(ctx context.Context) context.Context { return ctx }
 
-// Letter is a message.
-type Letter struct{ messages.Message }
+// Letter is a message with its origin.
+type Letter struct {
+	messages.Message
+	Origin Origin
+}
 
 // Letters makes letters of messages.
-func Letters(_ Origin, msgs ...messages.Message) (letters []Letter) {
+func Letters(origin Origin, msgs ...messages.Message) (letters []Letter) {
 	for _, m := range msgs {
-		letters = append(letters, Letter{m})
+		letters = append(letters, Letter{m, origin})
 	}
 	return letters
 }
