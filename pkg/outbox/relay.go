@@ -95,7 +95,7 @@ func (r *Relay) runTable(ctx context.Context) {
 			trouble = 0
 		default:
 			trouble = 0
-			sleep(ctx, pollEvery, nil)
+			sleep(ctx, pollEvery, r.outbox.look)
 		}
 	}
 }
