@@ -24,14 +24,15 @@ func TestTheTraceGoesOn(t *testing.T) {
 		}
 	})
 	ctx := telemetry.Begin(t.Context(), http.Header{"Traceparent": {trace}})
-	header := http.Header{"Traceparent": {"of another"}}
-	if _, err := New(Config{Name: "provider", URLs: URLs{n.URL}}).JSON(ctx, "GET", "/", header, nil, nil); err != nil {
-		t.Fatal(err)
+	r := request(t, "GET", "", "").WithContext(ctx)
+	r.Header.Set("Traceparent", "of another")
+	if status, _, err := outcome(t, New(Config{Name: "provider", URLs: URLs{n.URL}}), r); status != 200 || err != nil {
+		t.Fatalf("%d, %v", status, err)
 	}
 	if !slices.Equal(parents, []string{trace, trace}) {
 		t.Errorf("the attempts had the traces %q", parents)
 	}
-	if header.Get("Traceparent") != "of another" {
+	if r.Header.Get("Traceparent") != "of another" {
 		t.Error("the caller's header has been changed")
 	}
 }
