@@ -4,7 +4,9 @@ go 1.26.0
 
 require (
 	github.com/bojanz/currency v1.4.2
+	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/rabbitmq/amqp091-go v1.16.0
 )
 
 require (
