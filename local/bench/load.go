@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ func closed(ctx context.Context, t target, callers int, each func(lap)) error {
 		})
 	}
 	all.Wait()
-	if err := context.Cause(ctx); err != context.Canceled && err != context.DeadlineExceeded { //nolint:errorlint // given to stop as it is
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -73,27 +74,6 @@ func once(ctx context.Context, t target) (lap, error) {
 	l.at = time.Now()
 	l.done = l.at.Sub(began)
 	return l, nil
-}
-
-// window counts the laps of a closed loop that end between two moments.
-type window struct {
-	from, to time.Time
-	laps     []lap
-}
-
-func (w *window) add(l lap) {
-	if !l.at.Before(w.from) && l.at.Before(w.to) {
-		w.laps = append(w.laps, l)
-	}
-}
-
-// quantiles are those of the laps.
-func (w *window) quantiles() (accept, end Quantiles) {
-	var accepted, done []time.Duration
-	for _, l := range w.laps {
-		accepted, done = append(accepted, l.accepted), append(done, l.done)
-	}
-	return quantiles(accepted), quantiles(done)
 }
 
 // arrival is an order of an open loop: when it was to be sent, and what became of it.
