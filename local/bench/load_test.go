@@ -63,7 +63,11 @@ func TestTheWindowOfALoopBeginsWhenItsFirstOrdersHaveEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, target := &rig{tell: t.Logf}, &steady{accept: time.Second, end: 19 * time.Second}
+		began := time.Now()
 		w, err := r.loop(t.Context(), target, 10, 60*time.Second, nil)
+		if warm := w.from.Sub(began); warm < 20*time.Second || warm > 21*time.Second {
+			t.Errorf("the window began after %s, want as long as an order takes", warm)
+		}
 		if err != nil || len(w.laps) != 30 {
 			t.Errorf("%d orders in the window, want 30: 10 callers, 20 s each; %v", len(w.laps), err)
 		}
