@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -97,7 +98,7 @@ func TestWhatWasNotMeasuredIsNotTold(t *testing.T) {
 			t.Errorf("%s: a backlog is told of: %t", name, told)
 		}
 		for in := xml.NewDecoder(strings.NewReader(drawChart(some))); ; {
-			if _, err := in.Token(); err == io.EOF {
+			if _, err := in.Token(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Errorf("%s: the plot is no XML: %v", name, err)

@@ -62,7 +62,8 @@ func (r *rig) relaxed(ctx context.Context, do func() error) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is lost with it
 	for _, statements := range [][]string{
-		{`ALTER SYSTEM SET max_wal_size = '8GB'`, `SELECT pg_reload_conf()`}, nil,
+		{`ALTER SYSTEM SET max_wal_size = '8GB'`, `SELECT pg_reload_conf()`},
+		nil,
 		{`ALTER SYSTEM RESET max_wal_size`, `SELECT pg_reload_conf()`, `CHECKPOINT`},
 	} {
 		if statements == nil {

@@ -33,7 +33,7 @@ type unit interface {
 	Suspend()
 	Resume()
 	Running() bool
-	Pid() int // of a unit that has been started
+	Pid() int              // of a unit that has been started
 	Done() <-chan struct{} // closed when the process of the latest start has ended
 	LogFile() string
 }

@@ -27,8 +27,8 @@ func TestASystemFromStartToStop(t *testing.T) {
 	options := Options{
 		Dir: t.TempDir(), Binaries: stubs(t), Restart: true, Log: told,
 		Replicas: map[string]int{"orders": 2}, PostgresSettings: map[string]string{"track_commit_timestamp": "on"},
-		Env:      map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
-		Amend:    func(program string, env []string) ([]string, error) { return append(env, "AMENDED="+program), nil },
+		Env:   map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
+		Amend: func(program string, env []string) ([]string, error) { return append(env, "AMENDED="+program), nil },
 	}
 	s := start(t, options)
 
