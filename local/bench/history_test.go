@@ -17,7 +17,7 @@ import (
 func TestThePast(t *testing.T) {
 	t.Parallel()
 	postgres, err := servers.StartPostgres(t.Context(), servers.Options{
-		Dir: filepath.Join(t.TempDir(), "postgres"), Log: t.Output(), Settings: map[string]string{"fsync": "off"},
+		Dir: filepath.Join(t.TempDir(), "postgres"), Log: t.Output(), Settings: map[string]string{"fsync": "off", "track_commit_timestamp": "on"},
 	})
 	must(t, err)
 	t.Cleanup(postgres.Kill)

@@ -20,8 +20,8 @@ type target interface {
 // lap is an order of a closed loop that has ended.
 type lap struct {
 	id             string
-	accepted, done time.Duration // since it was sent
-	at             time.Time     // when it had ended
+	began          time.Time     // when it was sent
+	accepted, done time.Duration // since then
 }
 
 // closed lets callers place orders one after the other, each when its last one has ended, until ctx ends. It calls each
@@ -67,12 +67,11 @@ func once(ctx context.Context, t target) (lap, error) {
 	if err != nil {
 		return lap{}, err
 	}
-	l := lap{id: id, accepted: time.Since(began)}
+	l := lap{id: id, began: began, accepted: time.Since(began)}
 	if err := t.ended(ctx, id); err != nil {
 		return lap{}, err
 	}
-	l.at = time.Now()
-	l.done = l.at.Sub(began)
+	l.done = time.Since(began)
 	return l, nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // callersOf are how many callers of the closed loop are tried, one after the other, until more of them bring nothing.
-var callersOf = []int{32, 64, 128, 256, 512}
+var callersOf = []int{32, 64, 128, 256, 512, 1024}
 
 // better is how much more orders a second the next number of callers has to bring to be worth their latency.
 const better = 1.05
@@ -105,9 +105,11 @@ func (r *rig) full(ctx context.Context, row *Row) error {
 		return errors.New("no order has come to its end")
 	}
 	row.Rate = w.rate()
-	row.Accept, row.End = w.quantiles()
 	row.each(float64(row.Orders))
 	if _, err := rest(ctx, r.orders, restWithin); err != nil {
+		return err
+	}
+	if row.Accept, row.End, err = r.judgeLaps(ctx, w.laps); err != nil {
 		return err
 	}
 	after, err := published(ctx, r.Broker)
@@ -184,6 +186,16 @@ func (r *rig) alone(ctx context.Context, row *Row, length time.Duration) error {
 	row.Alone = &l
 	r.tell("one at a time: accepted after %.1f ms, delivered after %.0f ms", l.Accept.P50, l.End.P50)
 	return nil
+}
+
+// judgeLaps is how long the orders of a closed loop took, by when PostgreSQL has committed their ends.
+func (r *rig) judgeLaps(ctx context.Context, laps []lap) (accept, end Quantiles, err error) {
+	arrivals := make([]arrival, len(laps))
+	for i, l := range laps {
+		arrivals[i] = arrival{due: l.began, id: l.id, accepted: l.accepted}
+	}
+	l, err := r.judge(ctx, arrivals)
+	return l.Accept, l.End, err
 }
 
 // judge looks up when the orders were delivered. All that were accepted have to be.
