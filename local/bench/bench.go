@@ -103,7 +103,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	machine := describe(o.Dir)
 	machine.PostgreSQL, machine.RabbitMQ = b.results.Machine.PostgreSQL, b.results.Machine.RabbitMQ
 	b.results.Machine = machine
-	b.tell("the programs are built")
+	b.tell("the programs are being built")
 	if err := system.Build(ctx, o.Repo, b.binaries); err != nil {
 		return Results{}, err
 	}

@@ -128,9 +128,9 @@ type curve struct {
 }
 
 var curves = []curve{
-	{"end", "delivered", func(l Latency) float64 { return l.End.P50 }},
+	{"end", "delivered, p50", func(l Latency) float64 { return l.End.P50 }},
 	{"end p99", "delivered, p99", func(l Latency) float64 { return l.End.P99 }},
-	{"accept", "accepted", func(l Latency) float64 { return l.Accept.P50 }},
+	{"accept", "accepted, p50", func(l Latency) float64 { return l.Accept.P50 }},
 	{"accept p99", "accepted, p99", func(l Latency) float64 { return l.Accept.P99 }},
 }
 
