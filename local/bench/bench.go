@@ -16,7 +16,7 @@ import (
 // Options says what to measure and where.
 type Options struct {
 	Repo     string        // root of the checkout
-	Dir      string        // for programs, data and results.json
+	Dir      string        // for programs, data and results
 	Out      io.Writer     // gets a line for whatever happens
 	Duration time.Duration // of each measurement of throughput; latencies take half of it
 	Seed     uint64        // of the arrivals of the open loops
@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 		return Results{}, fmt.Errorf("folder of the benchmark: %w", err)
 	}
 	b := &bench{options: o, binaries: filepath.Join(o.Dir, "programs"), began: time.Now()}
-	if b.results, err = ReadResults(b.path()); err != nil {
+	if b.results, err = ReadResults(o.Path()); err != nil {
 		return Results{}, err
 	}
 	machine := describe(o.Dir)
@@ -129,14 +129,28 @@ func (b *bench) row(ctx context.Context, p plan) error {
 		b.tell("something else on this machine has used %.2f cores meanwhile: measure %s again when it is quiet", row.Others, p.name)
 	}
 	b.results.put(row)
-	return b.results.write(b.path())
+	return b.results.write(b.options.Path())
 }
 
 // othersMost is how many cores may be busy with something else before a row says that it was not alone.
 const othersMost = 0.1
 
-func (b *bench) path() string { return filepath.Join(b.options.Dir, "results.json") }
 func (b *bench) data() string { return filepath.Join(b.options.Dir, "data") }
+
+// Shortest is what throughput has to be measured for, if the figures are to be kept.
+const Shortest = 30 * time.Second
+
+// Trial reports whether the run is too short for figures that are to be kept.
+func (o Options) Trial() bool { return o.Duration < Shortest }
+
+// Path is where the results are. Those of a trial never take the place of others.
+func (o Options) Path() string {
+	name := "results.json"
+	if o.Trial() {
+		name = "trial.json"
+	}
+	return filepath.Join(o.Dir, name)
+}
 
 // tell writes a line, with how long the run has taken.
 func (b *bench) tell(format string, args ...any) {

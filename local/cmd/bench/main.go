@@ -28,9 +28,6 @@ func main() {
 	}
 }
 
-// shortest is what a measurement has to last for its figures to go into the docs.
-const shortest = 30 * time.Second
-
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	o := bench.Options{Out: os.Stdout}
@@ -39,8 +36,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.Past, "past", 1_000_000, "orders that are in the tables before past1m; past10k has at most 10000")
 	flags.IntVar(&o.Backlog, "backlog", 200_000, "messages that wait in backlog")
 	only := flags.String("only", "", "measure these rows only, separated by commas: "+strings.Join(bench.Names(), ", ")+"; a beginning such as past is enough")
-	dir := flags.String("dir", "", "folder for programs, data and results.json; default: .local/bench in the checkout")
-	docs := flags.String("docs", "", "write the docs here, whatever was measured; default: docs/benchmarks.md, if -duration is at least "+shortest.String())
+	dir := flags.String("dir", "", "folder for programs, data and results (JSON); default: .local/bench in the checkout")
+	docs := flags.String("docs", "", "write the docs here, whatever was measured; default: docs/benchmarks.md, if -duration is at least "+bench.Shortest.String())
 	render := flags.Bool("render", false, "measure nothing: write the docs again, of the results that there are")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 	fmt.Print("\n" + bench.Tables(results))
 	path := *docs
 	switch {
-	case path == "" && o.Duration < shortest && !*render:
+	case path == "" && o.Trial():
 		fmt.Printf("\nThe docs are not written: %s are too short for figures that are to be kept.\n", o.Duration)
 		return nil
 	case path == "":
@@ -81,7 +78,7 @@ func run(ctx context.Context, args []string) error {
 
 func measure(ctx context.Context, o bench.Options, render bool) (bench.Results, error) {
 	if render {
-		return bench.ReadResults(filepath.Join(o.Dir, "results.json"))
+		return bench.ReadResults(o.Path())
 	}
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 		return bench.Results{}, fmt.Errorf("folder of the benchmark: %w", err)
