@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"example.com/orderflow/local/process"
 )
 
 // Linux counts CPU time in /proc in ticks of 10 ms, on every architecture.
@@ -32,10 +30,11 @@ const driver = "load driver"
 // have ended is in their parents' sums.
 func measure(programs members) usage {
 	u := usage{cpu: map[string]time.Duration{}, host: hostBusy(), taken: time.Now()}
+	all := processes()
 	for name, pids := range programs {
 		for _, pid := range pids {
-			for _, member := range process.Family(pid) {
-				u.cpu[name] += cpuOf(member)
+			for _, member := range all.family(pid) {
+				u.cpu[name] += all[member].cpu
 			}
 		}
 	}
@@ -60,28 +59,57 @@ func (u usage) since(before usage, orders int) (perOrder map[string]float64, oth
 	return perOrder, max(0, (u.host-before.host-ours).Seconds()/u.taken.Sub(before.taken).Seconds())
 }
 
-// cpuOf is what a process and its children that have ended have used.
-func cpuOf(pid int) time.Duration {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return 0 // it has ended, and its parent has its time
-	}
-	return cpuIn(string(text))
+// snapshot is all processes of the machine at about one moment, by id.
+type snapshot map[int]stat
+
+// stat is what a line of /proc/PID/stat says.
+type stat struct {
+	parent int
+	cpu    time.Duration // its own, and that of its children that have ended
 }
 
-// cpuIn sums up utime, stime, cutime and cstime of a line of /proc/PID/stat, of which they are the fields 14 to 17. The
-// second field is a name in parentheses and may hold anything.
-func cpuIn(stat string) time.Duration {
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 15 {
-		return 0
+// processes reads them in one go: a search for each program's descendants would take as long as what is measured.
+func processes() snapshot {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is valid, so there is no error
+	all := make(snapshot, len(files))
+	for _, file := range files {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		text, gone := os.ReadFile(file)
+		if err == nil && gone == nil {
+			all[pid] = statIn(string(text))
+		}
 	}
+	return all
+}
+
+// statIn reads a line of /proc/PID/stat. Its second field is a name in parentheses and may hold anything. The parent is
+// the fourth; utime, stime, cutime and cstime are the fields 14 to 17.
+func statIn(line string) (s stat) {
+	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
+	if len(fields) < 15 {
+		return s
+	}
+	s.parent, _ = strconv.Atoi(fields[1])
 	ticks := 0
 	for _, f := range fields[11:15] {
 		n, _ := strconv.Atoi(f)
 		ticks += n
 	}
-	return time.Duration(ticks) * time.Second / ticksPerSecond
+	s.cpu = time.Duration(ticks) * time.Second / ticksPerSecond
+	return s
+}
+
+// family lists a process and all its descendants.
+func (all snapshot) family(pid int) []int {
+	members := []int{pid}
+	for i := 0; i < len(members); i++ {
+		for child, s := range all {
+			if s.parent == members[i] && child != pid {
+				members = append(members, child)
+			}
+		}
+	}
+	return members
 }
 
 // hostBusy is the time that all cores together were not idle.
@@ -105,10 +133,10 @@ func hostBusy() time.Duration {
 // memory is how many MB each program has in memory, with its descendants. Pages that several processes share, such as
 // PostgreSQL's buffers, are counted once (PSS).
 func memory(programs members) map[string]float64 {
-	mb := map[string]float64{}
+	mb, all := map[string]float64{}, processes()
 	for name, pids := range programs {
 		for _, pid := range pids {
-			for _, member := range process.Family(pid) {
+			for _, member := range all.family(pid) {
 				mb[name] += float64(residentKB(member)) / 1024
 			}
 		}

@@ -3,6 +3,7 @@ package bench
 import (
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -13,11 +14,15 @@ import (
 func TestTheTimeOfAProcessIsItsOwnAndThatOfItsEndedChildren(t *testing.T) {
 	t.Parallel()
 	const line = "12 (a name with ) and spaces) S 11 12 12 0 -1 4194560 100 200 0 0 150 50 25 5 20 0 1 0 100 1000 10"
-	if got, want := cpuIn(line), 2300*time.Millisecond; got != want {
-		t.Errorf("%s, want %s", got, want)
+	if got, want := statIn(line), (stat{11, 2300 * time.Millisecond}); got != want {
+		t.Errorf("%v, want %v", got, want)
 	}
-	if got := cpuIn("12 (short) S"); got != 0 {
-		t.Errorf("of a line that is cut off: %s", got)
+	if got := statIn("12 (short) S"); got != (stat{}) {
+		t.Errorf("of a line that is cut off: %v", got)
+	}
+	all := snapshot{1: {}, 2: {parent: 1}, 3: {parent: 2}, 4: {parent: 1}, 5: {parent: 3}}
+	if got := slices.Sorted(slices.Values(all.family(2))); !slices.Equal(got, []int{2, 3, 5}) {
+		t.Errorf("the family of 2 is %v", got)
 	}
 }
 
