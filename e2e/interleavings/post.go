@@ -92,8 +92,7 @@ func (p *post) number(m messages.Message) (l letter, heard bool, err error) {
 func describe(m messages.Message) string {
 	_, name, _ := strings.Cut(m.Kind(), ".")
 	name = strings.ReplaceAll(name, "_", " ")
-	switch m := m.(type) {
-	case messages.PaymentRefunded:
+	if m, refunded := m.(messages.PaymentRefunded); refunded {
 		name += fmt.Sprintf(" (%d)", m.Amount.Amount)
 	}
 	return "“" + name + "” of order " + m.Subject()
