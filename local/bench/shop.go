@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // errOverdue is what becomes of an order that is not sent because too many have no answer.
@@ -29,12 +31,9 @@ type shop struct {
 
 // openShop signs in as a shopper and as the operator, and makes a product with so many units, which are never reordered.
 func openShop(ctx context.Context, gateway string, units int, f *follower) (*shop, error) {
-	s := &shop{
-		gateway: gateway, follow: f, tokens: map[string]string{},
-		client: &http.Client{
-			Timeout: time.Minute, Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096, IdleConnTimeout: time.Minute},
-		},
-	}
+	transport := direct.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 4096, 4096
+	s := &shop{gateway: gateway, follow: f, tokens: map[string]string{}, client: &http.Client{Timeout: time.Minute, Transport: transport}}
 	for _, name := range []string{"alice", "olga"} {
 		if err := s.signIn(ctx, name); err != nil {
 			return nil, err

@@ -88,8 +88,12 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	}
 	lockOrders(tx, w.reservations.Named())
 	if !l.queues() {
-		w.load(tx)
-		return tx.Flush(ctx)
+		for {
+			w.load(tx)
+			if err := tx.Flush(ctx); err != nil || !w.torn() {
+				return err
+			}
+		}
 	}
 	for {
 		err := tx.Try(ctx, func() error {
@@ -99,7 +103,7 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 			if err := tx.Flush(ctx); err != nil {
 				return err
 			}
-			if grew {
+			if grew || w.torn() {
 				return errQueueGrew
 			}
 			return nil
@@ -108,6 +112,14 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 	}
+}
+
+// torn reports whether a product was added after the products were locked and before they were read.
+func (w *work) torn() bool {
+	return slices.ContainsFunc(w.products.Named(), func(sku string) bool {
+		_, known := w.products.Get(sku)
+		return known && w.shelf[sku] == nil
+	})
 }
 
 // load queues what locks the products and reads everything, in this order: a reservation that waits is changed by whoever has
