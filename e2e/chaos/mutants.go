@@ -15,8 +15,27 @@ type mutant struct {
 	what     string
 	file     string // of the repository
 	old, new string
+	more     string // at the end of the file
 	breach   string // the rule that it breaks, in the auditor's words
 }
+
+// earlyAnswer has a decision made as always, and answers as soon as it is made, or after a failure.
+const earlyAnswer = `
+func (s *shop) early(ctx context.Context, d unit.Decision[*work]) error {
+	made := make(chan error, 100)
+	first := d.Make
+	d.Make = func(w *work) error {
+		err := first(w)
+		select {
+		case made <- err:
+		default:
+		}
+		return err
+	}
+	go func() { made <- s.office.Do(context.WithoutCancel(ctx), d) }()
+	return <-made
+}
+`
 
 var mutants = []mutant{
 	{
@@ -30,7 +49,7 @@ var mutants = []mutant{
 	{
 		name:   "charge-amount",
 		what:   "payments: whoever is charged again is charged a cent more",
-		file:   "services/payments/work.go",
+		file:   "services/payments/worker.go",
 		old:    "	if c.Before != nil {\n		d, err := t.provider.findCharge(",
 		new:    "	if c.Before != nil {\n		c.payment.Amount.Amount++\n		d, err := t.provider.findCharge(",
 		breach: "payments and the provider agree to the cent",
@@ -38,7 +57,7 @@ var mutants = []mutant{
 	{
 		name:   "refund",
 		what:   "payments: refunded is what was not even asked for",
-		file:   "services/payments/work.go",
+		file:   "services/payments/worker.go",
 		old:    "d, err = t.provider.refund(ctx, c.payment, charge.left())",
 		new:    `d = deed{ID: "refunded", Status: deedSucceeded}`,
 		breach: "a cancelled order costs nothing",
@@ -47,8 +66,9 @@ var mutants = []mutant{
 		name:   "accepted",
 		what:   "orders: an order is accepted before its transaction has committed",
 		file:   "services/orders/place.go",
-		old:    "	err = s.db.Tx(ctx, func(tx pgx.Tx) error {\n		before, err := remember(",
-		new:    "	ctx = context.WithoutCancel(ctx)\n	go s.db.Tx(ctx, func(tx pgx.Tx) error {\n		before, err := remember(",
+		old:    "	err = s.office.Do(ctx, unit.Decision[*work]{\n",
+		new:    "	err = s.early(ctx, unit.Decision[*work]{\n",
+		more:   earlyAnswer,
 		breach: "an order that was accepted exists",
 	},
 	{
@@ -62,7 +82,7 @@ var mutants = []mutant{
 	{
 		name:   "parcel-cancelled",
 		what:   "shipping: cancelled is a parcel that the carrier was not asked to bring back",
-		file:   "services/shipping/work.go",
+		file:   "services/shipping/worker.go",
 		old:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return d.carrier.cancel(ctx, c.TrackingNumber)",
 		new:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return parcel{TrackingNumber: c.TrackingNumber, Stages: []stage{{cancelled, d.now()}}}, nil",
 		breach: "a cancelled order has no parcel on its way",
@@ -71,25 +91,57 @@ var mutants = []mutant{
 		name:   "tombstone",
 		what:   "inventory: that an order was given up before it was heard of is forgotten",
 		file:   "services/inventory/consume.go",
-		old:    "		insertReservation(&b, r, w.now())\n		return w.keep(ctx, tx, &b, nil, r.answer())",
-		new:    "		return w.keep(ctx, tx, &b, nil, r.answer())",
+		old:    "		r = reservation{OrderID: m.OrderID, Status: released, Missing: []messages.Line{}}\n",
+		new:    "		w.send(ctx, messages.StockReleased{OrderID: m.OrderID})\n		return nil\n",
 		breach: "a cancelled order holds no stock",
 	},
 	{
 		name:   "outbox",
 		what:   "outbox: a message that the broker has not confirmed is deleted",
 		file:   "pkg/outbox/relay.go",
-		old:    "				away = err // as if",
-		new:    "				away, sent = err, append(sent, batch[i].ID) // as if",
+		old:    "			away, left = err, append(left, batch[i].ID) // as if",
+		new:    "			away, sent = err, append(sent, batch[i].ID) // as if",
 		breach: "a delivered order has taken its units from the stock, once",
 	},
 	{
 		name:   "inbox",
 		what:   "inbox: a message is acknowledged although the database was away",
 		file:   "pkg/inbox/inbox.go",
-		old:    "			errs[l.index] = bus.Hold(err) // the whole",
-		new:    "			// the whole",
+		old:    "			err = bus.Hold(err) // the whole",
+		new:    "			err = nil // the whole",
 		breach: "a delivered order has taken its units from the stock, once",
+	},
+	{
+		name:   "rolled-back",
+		what:   "outbox: messages of a transaction that was not committed are published",
+		file:   "pkg/outbox/outbox.go",
+		old:    "		tx.OnRollback(func() { o.release(len(batch)) })",
+		new:    "		tx.OnRollback(func() { o.add(batch) })",
+		breach: "money, stock and parcels belong to an order",
+	},
+	{
+		name:   "outbox-lease",
+		what:   "outbox: a message belongs for ever to the replica that has committed it",
+		file:   "pkg/outbox/outbox.go",
+		old:    "		mine = lease\n",
+		new:    "		mine = 1000 * time.Hour\n",
+		breach: "every outbox is empty but for deadlines and what is being published",
+	},
+	{
+		name:   "batch",
+		what:   "unit: a decision does not see the row that one before it has added",
+		file:   "pkg/unit/rows.go",
+		old:    "	row, known = r.now[key]\n	return row, known",
+		new:    "	row, known = r.now[key]\n	return row, known && r.stored[key]",
+		breach: "what is reserved is what orders hold",
+	},
+	{
+		name:   "answer",
+		what:   "payments: what answers that come together say is noted at the payment that the first is about",
+		file:   "services/payments/worker.go",
+		old:    "			p := w.of(c.OrderID)\n",
+		new:    "			p := w.of(w.payments.Named()[0])\n",
+		breach: "payments and the provider agree to the cent",
 	},
 }
 
@@ -112,5 +164,5 @@ func mutate(name, repo, dir string) (overlay, error) {
 		return nil, fmt.Errorf("%s has %d times what is to be changed: %s", m.file, n, m.old)
 	}
 	changed := filepath.Join(dir, strings.ReplaceAll(m.file, "/", "-"))
-	return overlay{original: changed}, os.WriteFile(changed, bytes.Replace(source, []byte(m.old), []byte(m.new), 1), 0o600)
+	return overlay{original: changed}, os.WriteFile(changed, append(bytes.Replace(source, []byte(m.old), []byte(m.new), 1), m.more...), 0o600)
 }

@@ -11,34 +11,43 @@ type death struct {
 // everywhere is where each of the services can die: with messages in hand, and with rows of its outbox.
 var everywhere = []death{
 	{"bus.arrived", ordered},
-	{"inbox.begun", ordered},
+	{"bus.arrived unit.begun", ordered},
 	{"inbox.noted", ordered},
+	{"inbox.noted unit.loaded", ordered},
 	{"inbox.noted postgres.committing", ordered},
-	{"inbox.noted postgres.committed", ordered},
 	{"bus.settled", ordered},
 	{"bus.acked", ordered},
-	{"inbox.divided", divided},
-	{"inbox.divided inbox.noted postgres.committed inbox.noted", divided}, // the first is done, none is acknowledged
+	{"unit.divided", divided},
+	{"unit.divided inbox.noted postgres.committed inbox.noted", divided}, // the first is done, none is acknowledged
 	{"bus.failed", retried},
 	{"bus.failed bus.published", retried},
 	{"bus.failed bus.settled", retried},
-	{"outbox.picked", ordered},
-	{"outbox.picked bus.published", ordered},
+	{"bus.published", ordered},
 	{"outbox.confirmed", ordered},
 	{"outbox.removed", ordered},
-	{"outbox.committed", ordered},
+	{"outbox.claimed", left}, // by the relay of the next life: the one before had them from birth, and has died
+	{"outbox.claimed bus.published", left},
+	{"outbox.claimed outbox.confirmed", left},
+	{"outbox.claimed outbox.removed", left},
+	{"unit.grouped", together},
+	{"unit.grouped unit.loaded postgres.committing", together},
+	{"unit.grouped unit.loaded postgres.committed", together}, // nobody has his answer
 }
 
 // deaths are all that are died, by service. Those after which somebody has to wait for a lease to run out come first, so that
-// it does while the others are died.
+// it does while the others are died: above all those of rows that belong to a worker from birth, which dies before it begins.
 var deaths = map[string][]death{
 	"orders": slices.Concat([]death{
-		{"orders.remembered", ordered},
+		{"inbox.noted postgres.committed", ordered},
+		{"orders.overdue", unanswered},
+		{"orders.overdue postgres.committing", unanswered},
+		{"orders.overdue postgres.committed", unanswered},
 		{"orders.placed", ordered},
 		{"bus.settled bus.settled bus.settled inbox.noted postgres.committing", refused},
 	}, everywhere),
 
 	"payments": slices.Concat([]death{
+		{"inbox.noted postgres.committed", ordered},
 		{"worker.claimed", ordered},
 		{"payments.charged", ordered},
 		{"payments.charged postgres.committing", ordered},
@@ -50,6 +59,7 @@ var deaths = map[string][]death{
 	}, everywhere),
 
 	"shipping": slices.Concat([]death{
+		{"inbox.noted postgres.committed", ordered},
 		{"worker.claimed", ordered},
 		{"shipping.shipped", ordered},
 		{"shipping.shipped postgres.committing", ordered},
@@ -61,6 +71,7 @@ var deaths = map[string][]death{
 	}, everywhere),
 
 	"inventory": slices.Concat([]death{
+		{"inbox.noted postgres.committed", backordered},
 		{"worker.claimed", backordered},
 		{"inventory.found", backordered},
 		{"inventory.ordered", backordered},

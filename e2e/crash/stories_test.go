@@ -63,6 +63,53 @@ var (
 		v.Fatalf("%d cancellations were all too late", tries)
 	}}
 
+	// Inventory's answer is lost, and only the deadline can end it, which turns it back.
+	unanswered = &story{name: "without an answer", end: "cancelled", tell: func(v *victim) {
+		o := v.place(stories.Wish{SKU: v.never})
+		v.End(v.id(o))
+		v.arm()
+		v.change(`
+			DELETE FROM timeline WHERE order_id = '` + o.id + `' AND seq > 1;
+			UPDATE orders SET status = 'placed', reason = '', step = 1, seq = 1, due_at = now(), passed = 1000 WHERE id = '` + o.id + `'`)
+	}}
+
+	// Many at once, which are decided together.
+	together = &story{name: "with others", end: "delivered", tell: func(v *victim) {
+		v.arm()
+		for range tries {
+			var orders []*order
+			for range 12 {
+				orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
+			}
+			stop := v.busy()
+			dead := v.deadBefore(stories.Tracking.Final, orders...)
+			stop()
+			if dead {
+				return
+			}
+		}
+	}}
+
+	// The service has committed messages and died before it has published them. In its next life it finds them in the table.
+	left = &story{name: "left in the outbox", end: "delivered", tell: func(v *victim) {
+		last := v.trail
+		v.trail = map[string]string{
+			"orders":    "unit.loaded postgres.committed",
+			"payments":  "payments.charged postgres.committed",
+			"shipping":  "shipping.shipped postgres.committed",
+			"inventory": "inbox.noted postgres.committed",
+		}[v.service]
+		v.arm()
+		v.place(stories.Wish{SKU: v.sku})
+		v.dead()
+		v.trail = last
+		v.arm()
+		v.died++
+		if err := v.part.Start(v.Context()); err != nil && !v.isDead() { // it may die before it has come up
+			v.Fatal(err)
+		}
+	}}
+
 	// Messages cannot be handled for a while, and are tried again.
 	retried = &story{name: "tried again", end: "delivered", tell: func(v *victim) {
 		v.change(`ALTER TABLE inbox ADD mistake int NOT NULL DEFAULT 0; ALTER TABLE inbox ALTER mistake DROP DEFAULT`)

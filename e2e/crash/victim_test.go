@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type victim struct {
 	file     string   // see wanted
 	sku      string   // of a product that only its own orders ask for
 	scarce   []string // products that its backorders have to wait for, one for each
+	never    string   // a product that there is nothing of
 	death             // that is being died
 	died     int
 	orders   []*order // all that it has had placed
@@ -37,7 +39,7 @@ func newVictim(t *testing.T, s *system.System, service string) *victim {
 	part := s.Program(service, 1)
 	dir := filepath.Dir(filepath.Dir(part.LogFile()))
 	c := stories.New(t, world(s))
-	v := &victim{Client: c, service: service, database: s.DatabaseURL(service), part: part, file: wanted(dir, service), sku: c.Product(10_000, 0, 0)}
+	v := &victim{Client: c, service: service, database: s.DatabaseURL(service), part: part, file: wanted(dir, service), sku: c.Product(10_000, 0, 0), never: c.Product(0, 0, 0)}
 	for _, d := range deaths[service] {
 		if d.story == backordered {
 			v.scarce = append(v.scarce, c.Product(0, 0, 10))
@@ -105,6 +107,30 @@ func (v *victim) revive() {
 		v.Fatal(err)
 	}
 	v.died++
+}
+
+// busy has the shop put units of a product on the shelf, many times at once, until stop is called: inventory's only requests
+// that are decided together with others. Each comes again until it is answered.
+func (v *victim) busy() (stop func()) {
+	if v.service != "inventory" {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(v.Context())
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			for key := uuid.NewString(); ctx.Err() == nil; {
+				a, err := v.Call("olga", http.MethodPost, "/api/products/"+v.sku+"/stock", `{"add":1}`, "Idempotency-Key", key)
+				if err == nil && a.Status/100 == 2 {
+					key = uuid.NewString()
+				}
+			}
+		})
+	}
+	return func() {
+		cancel()
+		all.Wait()
+	}
 }
 
 // order is an order under way while a service dies.

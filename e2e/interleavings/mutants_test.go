@@ -79,10 +79,18 @@ var mutants = []mutant{
 		breach: "nobody hears inventory.stock_released",
 	},
 	{
+		what:   "orders: a turn without an entry in the timeline is not taken",
+		file:   "orders/work.go",
+		old:    "t.entry == nil && len(t.send) == 0 && reflect.DeepEqual(before, t.order)",
+		new:    "t.entry == nil || reflect.DeepEqual(before, t.order)",
+		flags:  happy,
+		breach: "stranded",
+	},
+	{
 		what:   "inventory: a release before its reservation leaves no tombstone",
 		file:   "inventory/consume.go",
-		old:    "		insertReservation(&b, r, w.now())\n		return w.keep(ctx, tx, &b, nil, r.answer())",
-		new:    "		return w.keep(ctx, tx, &b, nil, r.answer())",
+		old:    "		r = reservation{OrderID: m.OrderID, Status: released, Missing: []messages.Line{}}\n",
+		new:    "		w.send(ctx, messages.StockReleased{OrderID: m.OrderID})\n		return nil\n",
 		breach: "cancelled holds no stock",
 	},
 	{
@@ -95,16 +103,16 @@ var mutants = []mutant{
 	{
 		what:   "inventory: an order that was given up can reserve again",
 		file:   "inventory/consume.go",
-		old:    "	if r.Status != \"\" {",
-		new:    "	if r.Status == reserved {",
-		breach: "the table refuses a second reservation",
+		old:    "	if known {\n		w.late(ctx, m, r.Status)\n		w.send(ctx, r.answer())",
+		new:    "	if known && r.Status == reserved {\n		w.late(ctx, m, r.Status)\n		w.send(ctx, r.answer())",
+		breach: "the stock is what came",
 	},
 	{
 		what:   "inventory: a delivered order is taken off the books each time that it is told",
 		file:   "inventory/stock.go",
 		old:    "	if r.Status != reserved {\n		return r, false\n	}",
 		new:    "	if r.Status == released {\n		return r, false\n	}",
-		breach: "the ledger refuses to enter it twice",
+		breach: "the table refuses",
 	},
 	{
 		what:   "inventory: those who wait are served without leaving the queue's count",
@@ -181,6 +189,14 @@ var mutants = []mutant{
 		new:    "t.provider.refund(ctx, c.payment, charge.Amount)",
 		flags:  providerFails,
 		breach: "stranded",
+	},
+	{
+		what:   "payments: the first claim does not note that the provider may have been asked",
+		file:   "payments/worker.go",
+		old:    "	if p.Status != withdrawing {\n		c.AskedAt = &now",
+		new:    "	if p.Status != withdrawing && p.AskedAt != nil {\n		c.AskedAt = &now",
+		flags:  providerFails,
+		breach: "payments and the provider's ledger agree",
 	},
 	{
 		what:   "shipping: a shipment that was cancelled before it came is arranged all the same",

@@ -41,7 +41,7 @@ func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
 	t.Parallel()
 	look(t)
 	h := openHistory(t)
-	r := start(t, h)
+	r := start(t, h, settings)
 	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until all is over
 	r.Reach(patient, "backordered")
 	load := r.StartLoadOf(customers(r.Client))
@@ -94,15 +94,15 @@ func customers(c *stories.Client) stories.Habits {
 type running struct {
 	*stories.Client
 	*system.System
-	previous, current string
+	repo, previous, current string
 }
 
 // start starts the previous release. The simulator is this release's from the beginning, as it is not part of the system:
 // the world outside does not wait for our releases. So is a program that the previous release has not.
-func start(t *testing.T, h history) running {
+func start(t *testing.T, h history, settings map[string][]string) running {
 	t.Helper()
 	dir := stories.Folder(t)
-	r := running{previous: filepath.Join(dir, "previous"), current: filepath.Join(dir, "current")}
+	r := running{repo: h.repo, previous: filepath.Join(dir, "previous"), current: filepath.Join(dir, "current")}
 	err := errors.Join(system.Build(t.Context(), h.repo, r.current), system.Build(t.Context(), h.sources(t), r.previous), complete(h.repo, r.current, r.previous))
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ func sound(t *testing.T) Books {
 	refunding.Timeline[2].What, refunding.Timeline[5].What = "it takes long", "it takes long" // in each status it may
 	waiting := way("waiting", "", 3, "placed", "backordered")
 	refunding.AttentionSince, waiting.AttentionSince = &late, &late
+	refunding.DueAt, waiting.DueAt = &late, &late
 
 	mug := Product{SKU: "MUG", Name: "Mug", Price: Money{1000, "EUR"}, Version: 2}
 	copied := mug
@@ -158,7 +159,7 @@ func TestSoundBooksHaveNoBreach(t *testing.T) {
 			t.Errorf("%q was held against nothing", result.Rule)
 		}
 	}
-	if got, want := r.Summary(), "audit: 6 orders, 34 rules, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " checks, no breach") {
+	if got, want := r.Summary(), "audit: 6 orders, 36 rules, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " checks, no breach") {
 		t.Errorf("summary: %s", got)
 	}
 }
@@ -182,6 +183,13 @@ func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
 			b.giveBack("cancelled", 600)
 			b.giveBack("cancelled", 1400)
 			b.Payments[1].RefundID = ""
+		},
+		"an order whose deadline is a message of the release before": func(b *Books, _ *Expectations) {
+			b.Orders[waiting].DueAt, b.Outboxes[0].Subject = nil, "waiting"
+		},
+		"an order that the release before has ended, and left its deadline": func(b *Books, _ *Expectations) { b.Orders[delivered].DueAt = &late },
+		"a message that is being published": func(b *Books, _ *Expectations) {
+			b.Outboxes = append(b.Outboxes, Message{Where: "outbox of orders", Kind: "orders.order_completed", Subject: "delivered", Early: true, Fresh: true})
 		},
 		"a rebate for what was delivered":       func(b *Books, _ *Expectations) { b.giveBack("delivered", 600) },
 		"all given back for what was delivered": func(b *Books, _ *Expectations) { b.giveBack("delivered", 2000) },
@@ -256,7 +264,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 		"#5 2026-03-01 12:00:00.000 charge 10.00 EUR ch3", "#6 2026-03-01 12:00:00.000 charge 10.00 EUR ch9", "reservation reserved 1 x MUG",
 		"failed address_refused 1 x MUG", "orders.events.dead  payments.payment_taken (m7): exhausted: no luck",
 		"6 are on order, and supplier orders that have not arrived are for 5", "taken: -2 in 1 movement", "order waiting: 3 backordered",
-		"2 orders need a person", "audit: 6 orders, 34 rules, ", ", 3 breaches\n",
+		"2 orders need a person", "audit: 6 orders, 36 rules, ", ", 3 breaches\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("nothing of %q in\n%s", want, out.String())

@@ -80,6 +80,8 @@ type Order struct {
 	TrackingNumber               string // likewise
 	Seq                          int
 	AttentionSince               *time.Time
+	DueAt                        *time.Time // its deadline
+	Overdue                      bool       // that passed a while ago
 	PlacedAt                     time.Time
 	Timeline                     []TimelineEntry
 }
@@ -185,6 +187,7 @@ type Message struct {
 	Where             string // "outbox of orders", "orders.events.dead"
 	ID, Kind, Subject string
 	Early             bool // its time has not come when it was looked at; only in an outbox
+	Fresh             bool // it was sent a moment ago by a replica that has its lease; only in an outbox
 	Attempts          int
 	Trouble           string
 }

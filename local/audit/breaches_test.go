@@ -33,6 +33,12 @@ var orderBreaches = []spoiled{
 	{"an order waits and nobody is told", "an order is at its end, or a person has been told", "waiting", func(b *Books, _ *Expectations) {
 		b.Orders[waiting].AttentionSince = nil
 	}},
+	{"an order that nothing makes ask again", "an order that is not at its end has a deadline", "waiting", func(b *Books, _ *Expectations) {
+		b.Orders[waiting].DueAt = nil
+	}},
+	{"a deadline that nobody has met", "a deadline that has passed is met", "refunding", func(b *Books, _ *Expectations) {
+		b.Orders[refunding].Overdue = true
+	}},
 	{"a way that the saga has not", timeline, "sold out", func(b *Books, _ *Expectations) {
 		o := way("sold out", "out_of_stock", 99, "placed", "shipped", "delivered")
 		b.Orders[soldOut].Timeline = append(o.Timeline[:2:2], TimelineEntry{"sold out", 3, late, "cancelled", "cancelled", "", ""})
@@ -195,13 +201,16 @@ var parcelBreaches = []spoiled{
 }
 
 const (
-	outboxes = "every outbox is empty but for deadlines"
+	outboxes = "every outbox is empty but for deadlines and what is being published"
 	dead     = "no message is dead but those expected"
 )
 
 var messageBreaches = []spoiled{
 	{"a message that has not left", outboxes, "waiting", func(b *Books, _ *Expectations) {
 		b.Outboxes = append(b.Outboxes, Message{Where: "outbox of payments", Kind: "payments.payment_taken", Subject: "waiting"})
+	}},
+	{"a message that somebody has and does not publish", outboxes, "waiting", func(b *Books, _ *Expectations) {
+		b.Outboxes = append(b.Outboxes, Message{Where: "outbox of payments", Kind: "payments.payment_taken", Subject: "waiting", Early: true})
 	}},
 	{"a deadline that is due", outboxes, "delivered", func(b *Books, _ *Expectations) { b.Outboxes[0].Early = false }},
 	{"a deadline that was refused", outboxes, "delivered", func(b *Books, _ *Expectations) { b.Outboxes[0].Attempts = 1 }},

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -71,14 +72,17 @@ func (d *database) bounds(ctx context.Context, table string, size int) ([]string
 // outboxMost is how many messages of an outbox are read, those first that should have left.
 const outboxMost = 10_000
 
+// outboxLease is how long a message belongs to the replica that has sent it, which publishes it from memory.
+const outboxLease = 5 * time.Second
+
 func (d *database) outbox(ctx context.Context) ([]Message, error) {
 	waiting, err := collect(ctx, d.tx, func(m *Message) []any {
-		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Attempts, &m.Trouble}
+		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Fresh, &m.Attempts, &m.Trouble}
 	}, `
-		SELECT id::text, kind, subject, due_at > now(), attempts, last_error
+		SELECT id::text, kind, subject, due_at > now(), attempts = 0 AND due_at > now() AND created_at > now() - $2::interval, attempts, last_error
 		FROM outbox
 		ORDER BY attempts = 0 AND due_at > now(), id
-		LIMIT $1`, outboxMost)
+		LIMIT $1`, outboxMost, outboxLease)
 	for i := range waiting {
 		waiting[i].Where = outboxOf(d.service)
 	}

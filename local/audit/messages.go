@@ -11,14 +11,14 @@ import (
 var services = servers.Services()
 
 const (
-	quietOutbox = "every outbox is empty but for deadlines"
+	quietOutbox = "every outbox is empty but for deadlines and what is being published"
 	noneDead    = "no message is dead but those expected"
 )
 
 var messageRules = []rule{
 	{quietOutbox, func(b *indexed, see func(string, string)) {
 		for _, m := range b.Outboxes {
-			if !m.deadline() {
+			if !m.deadline() && !m.Fresh {
 				see(m.about(), m.Where+" still has "+m.says())
 			}
 		}
@@ -58,11 +58,14 @@ var queueRules = []rule{
 
 func outboxOf(service string) string { return "outbox of " + service }
 
-// deadline reports whether it is a message of orders to itself that waits for its time, as it should. One that was refused
-// when its time had come is none any more.
+// deadline reports whether it is a message of orders to itself that waits for its time, as it should: a release before has sent
+// it. One that was refused when its time had come is none any more.
 func (m Message) deadline() bool {
-	return m.Kind == "orders.check_progress" && m.Attempts == 0 && m.Early
+	return m.Kind == checkProgress && m.Attempts == 0 && m.Early
 }
+
+// checkProgress is the kind of those messages.
+const checkProgress = "orders.check_progress"
 
 // about is what a breach over the message is filed under.
 func (m Message) about() string {

@@ -26,6 +26,20 @@ var orderRules = []rule{
 			see(o.ID, unless(b.Saga.final(o.Status) || o.AttentionSince != nil, "it is still %s", o.Status))
 		}
 	}},
+	{"an order that is not at its end has a deadline", func(b *indexed, see func(string, string)) {
+		for _, o := range b.Orders {
+			if !b.Saga.final(o.Status) {
+				see(o.ID, unless(o.DueAt != nil || b.awaited(o.ID), "it is %s, and nothing makes it ask again", o.Status))
+			}
+		}
+	}},
+	{"a deadline that has passed is met", func(b *indexed, see func(string, string)) {
+		for _, o := range b.Orders {
+			if o.DueAt != nil {
+				see(o.ID, unless(!o.Overdue, "it is %s, and its deadline was at %s", o.Status, at(*o.DueAt)))
+			}
+		}
+	}},
 	{"a timeline is a way through the saga", func(b *indexed, see func(string, string)) {
 		for _, o := range b.Orders {
 			see(o.ID, b.Saga.stray(o))
@@ -53,6 +67,11 @@ var orderRules = []rule{
 			see(s.OrderID, unless(b.order[s.OrderID] != nil, "shipping has a shipment for it, and there is no such order"))
 		}
 	}},
+}
+
+// awaited reports whether an order's deadline is a message, as it was in the release before.
+func (b *indexed) awaited(order string) bool {
+	return slices.ContainsFunc(b.Outboxes, func(m Message) bool { return m.Subject == order && m.Kind == checkProgress })
 }
 
 // misleading says how what tracking shows of an order that has ended differs from what the owners know. A card that was

@@ -64,7 +64,7 @@ func (s *sums) add(b Books) {
 		}
 	}
 	for _, m := range b.Outboxes {
-		if !m.deadline() {
+		if !m.deadline() && !m.Fresh {
 			s.waiting[m.Where]++
 		}
 	}

@@ -33,12 +33,13 @@ func (d *database) orders() *sorted[Order] {
 	return rows(d, func(o Order) string { return o.ID }, func(o *Order) []any {
 		return []any{
 			&o.ID, &o.Customer, &o.Status, &o.Reason, &o.Lines, &o.Total.Amount, &o.Total.Currency, &o.PaymentStatus,
-			&o.Paid.Amount, &o.Paid.Currency, &o.TrackingNumber, &o.Seq, &o.AttentionSince, &o.PlacedAt,
+			&o.Paid.Amount, &o.Paid.Currency, &o.TrackingNumber, &o.Seq, &o.AttentionSince, &o.DueAt, &o.Overdue, &o.PlacedAt,
 		}
 	}, `
 		SELECT id::text, customer_id, status, reason, lines, total_amount, total_currency, payment ->> 'status',
 			coalesce((payment #>> '{amount,amount}')::bigint, 0), coalesce(payment #>> '{amount,currency}', ''),
-			coalesce(shipment ->> 'tracking_number', ''), seq, attention_since, created_at
+			coalesce(shipment ->> 'tracking_number', ''), seq, attention_since,
+			due_at, coalesce(due_at < now() - interval '15 seconds', false), created_at
 		FROM orders
 		ORDER BY orders.id`)
 }

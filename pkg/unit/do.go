@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/fault"
 )
 
@@ -62,6 +63,9 @@ func (o *Office[W]) work(ctx context.Context) {
 		all := make([]Decision[W], n)
 		for i, r := range batch {
 			all[i] = r.Decision
+		}
+		if n > 1 {
+			failpoint.At("unit.grouped")
 		}
 		for i, err := range o.Decide(ctx, all) {
 			batch[i].done <- err

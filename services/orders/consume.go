@@ -56,11 +56,12 @@ func productChanged(_ context.Context, w *work, m messages.ProductChanged) error
 	return nil
 }
 
-// checkProgress takes a deadline to its order that a release before this one has set: there a deadline was a message. An order
-// that this release has moved on has a DueAt instead, and its message is void.
+// checkProgress takes a deadline to its order that a release before this one has set: there a deadline was a message. It is void
+// once the order has moved on. A DueAt that the order has beside it is one that the other release could not move: while replicas
+// of both are at work this one may have set it in an earlier step, and it may be days ahead.
 func checkProgress(ctx context.Context, w *work, m messages.CheckProgress) error {
 	o, known := w.orders.Get(m.OrderID)
-	if !known || o.DueAt != nil || o.Step != m.Step {
+	if !known || o.Step != m.Step {
 		return nil
 	}
 	now := w.now()

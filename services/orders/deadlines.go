@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/unit"
 )
 
@@ -55,6 +56,7 @@ func (s *shop) meetDeadlines(ctx context.Context) (n int, err error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
+	failpoint.At("orders.overdue")
 	for _, failed := range s.office.Decide(ctx, decisions) {
 		if failed != nil {
 			err = failed

@@ -167,13 +167,14 @@ func (s *shop) postCancellation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
+	r := c.Request() // c may belong to another request by the time that this is decided
+	ctx := r.Context()
 	var o order
 	err = s.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) { w.orders.Name(seen.ID) },
 		Make: func(w *work) error {
 			now, _ := w.orders.Get(seen.ID) // an order is never deleted
-			if err := web.Condition(c.Request(), true, func(tag string) bool { return tag == tagOf(now) }); err != nil {
+			if err := web.Condition(r, true, func(tag string) bool { return tag == tagOf(now) }); err != nil {
 				return err
 			}
 			t, ok := now.cancel(by, w.now(), w.patience)

@@ -277,6 +277,38 @@ func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
 	}
 }
 
+func TestADeadlineThatTheReleaseBeforeHasSetIsMetOnceAndVoidWhenTheOrderHasMovedOn(t *testing.T) {
+	t.Parallel()
+	for what, left := range map[string]string{
+		"of an order of that release":                              `due_at = NULL`,
+		"of one that this release has moved before, and then that": `due_at = now() + interval '3 days', passed = 0`,
+	} {
+		f := newFixture(t)
+		f.stock("MUG-BLUE")
+		id := f.place()
+		if _, err := f.db.Exec(t.Context(), `UPDATE orders SET step = 7, `+left+` WHERE id = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+		f.receive(messages.CheckProgress{OrderID: id, Step: 6, Attempt: 1}, messages.CheckProgress{OrderID: uuid.NewString(), Step: 7})
+		if got, want := f.sent(id), "reserve_stock"; got != want {
+			t.Errorf("%s, of a step before: sent %s, want %s", what, got, want)
+		}
+		f.receive(messages.CheckProgress{OrderID: id, Step: 7, Attempt: 1})
+		o, err := readOrder(t.Context(), f.db, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		soon := o.DueAt != nil && o.DueAt.Before(time.Now().Add(time.Hour))
+		if got, want := f.sent(id), "reserve_stock reserve_stock"; got != want || !soon || o.Passed != 2 || o.Status != placed {
+			t.Errorf("%s: sent %s, want %s; due at %v after %d, %s", what, got, want, o.DueAt, o.Passed, o.Status)
+		}
+		f.receive(messages.CheckProgress{OrderID: id, Step: 7, Attempt: 2})
+		if f.status(id) != releasing {
+			t.Errorf("%s: %s after its last deadline", what, f.status(id))
+		}
+	}
+}
+
 func TestTheCatalogueKeepsTheLatestVersionWhateverTheOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
