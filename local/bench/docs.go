@@ -211,8 +211,8 @@ func scale(r Results) string {
 			millis(half.Accept.P50), millis(half.Accept.P99), millis(half.End.P50), millis(half.End.P99),
 		})
 	}
-	if len(rows) < 2 {
-		return ""
+	if len(rows) == 1 && saga != nil {
+		return "" // it has nothing to be held against
 	}
 	return table([]string{"row", "orders before", "kB each", "replicas", "orders/s", "of saga", "accepted at 50%, p50", "p99", "delivered, p50", "p99"}, rows)
 }
