@@ -207,14 +207,14 @@ func scale(r Results) string {
 			}
 		}
 		rows = append(rows, []string{
-			row.Name, fmt.Sprint(row.History), fmt.Sprint(row.Replicas), whole(row.Rate), of,
+			row.Name, fmt.Sprint(row.History), kilobytes(row.HistoryKB), fmt.Sprint(row.Replicas), whole(row.Rate), of,
 			millis(half.Accept.P50), millis(half.Accept.P99), millis(half.End.P50), millis(half.End.P99),
 		})
 	}
-	if len(rows) < 2 {
-		return ""
+	if len(rows) == 1 && saga != nil {
+		return "" // it has nothing to be held against
 	}
-	return table([]string{"row", "orders before", "replicas", "orders/s", "of saga", "accepted at 50%, p50", "p99", "delivered, p50", "p99"}, rows)
+	return table([]string{"row", "orders before", "kB each", "replicas", "orders/s", "of saga", "accepted at 50%, p50", "p99", "delivered, p50", "p99"}, rows)
 }
 
 func backlogs(r Results) string {
@@ -242,6 +242,14 @@ func runs(r Results) string {
 		})
 	}
 	return table([]string{"row", "began (UTC)", "commit", "seed", "window", "took", "cores busy with something else", "audit"}, rows)
+}
+
+// kilobytes are left out where there is nothing to measure.
+func kilobytes(kb float64) string {
+	if kb == 0 {
+		return ""
+	}
+	return decimal(kb)
 }
 
 func whole(v float64) string { return fmt.Sprintf("%.0f", v) }

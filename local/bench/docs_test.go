@@ -35,7 +35,7 @@ func measured() Results {
 	saga.CPU, saga.Published = map[string]float64{driver: 0.5, "gateway": 0.4, "orders": 1.1, "postgres": 1.9, "rabbitmq": 0.9}, 18
 	saga.Database = Database{Statements: 22.4, Commits: 3.1, Syncs: 0.6, KB: 32}
 	saga.Memory = map[string]float64{"gateway": 32, "orders": 31, "postgres": 170, "rabbitmq": 160}
-	past.Name, past.History, past.Rate, past.Loads = "past1m", 1_000_000, 380, saga.Loads[1:2]
+	past.Name, past.History, past.HistoryKB, past.Rate, past.Loads = "past1m", 1_000_000, 3.25, 380, saga.Loads[1:2]
 	replicas.Name, replicas.Replicas, replicas.Rate, replicas.Loads = "replicas2", 2, 350, saga.Loads[1:2]
 	backlog.Name, backlog.Rate = "backlog", 900
 	backlog.Backlog = &Backlog{Service: "inventory", Messages: 200_001, Drained: 140 * time.Second, Rest: 222 * time.Second}

@@ -45,12 +45,28 @@ func (r *rig) fill(ctx context.Context, row *Row, orders int) error {
 	if _, err := published(ctx, r.Broker); err != nil { // nothing is on its way any more
 		return err
 	}
+	empty, err := r.size(ctx)
+	if err != nil {
+		return err
+	}
 	if err := r.relaxed(ctx, func() error { return r.copyAll(ctx, id, orders) }); err != nil {
 		return err
 	}
-	row.History = orders
+	full, err := r.size(ctx)
+	if err != nil {
+		return err
+	}
+	row.History, row.HistoryKB = orders, float64(full-empty)/1024/float64(orders)
 	r.tell("%d orders of the past after %.0f s", orders, time.Since(began).Seconds())
 	return nil
+}
+
+// size is how many bytes all databases are, with their indexes.
+func (r *rig) size(ctx context.Context) (bytes int64, err error) {
+	if err := r.orders.QueryRow(ctx, `SELECT sum(pg_database_size(oid))::bigint FROM pg_database`).Scan(&bytes); err != nil {
+		return 0, fmt.Errorf("size of the databases: %w", err)
+	}
+	return bytes, nil
 }
 
 // relaxed does something while PostgreSQL makes fewer checkpoints, and then one, so that what is measured later does not pay

@@ -36,6 +36,8 @@ type Row struct {
 	Replicas int `json:"replicas,omitempty"`
 	History  int `json:"history,omitempty"` // orders that were in the tables before
 
+	HistoryKB float64 `json:"history_kb,omitempty"` // in all databases together, for each of them
+
 	Accept Quantiles `json:"accept,omitzero"` // in the closed loop
 	End    Quantiles `json:"end,omitzero"`    // likewise
 	Alone  *Latency  `json:"alone,omitempty"` // one order at a time

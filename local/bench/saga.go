@@ -145,6 +145,9 @@ func (r *rig) countOrders(ctx context.Context) (n int64, err error) {
 func (r *rig) atShare(ctx context.Context, row *Row, share float64, length time.Duration) error {
 	rate := share * row.Rate
 	due := gaps(row.Seed, rate, length)
+	if len(due) == 0 {
+		return fmt.Errorf("at %.2f orders/s none arrives within %s: the system has hardly moved, or the measurement is too short", rate, length)
+	}
 	arrivals := open(ctx, r.shop, due)
 	if err := ctx.Err(); err != nil {
 		return err
