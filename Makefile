@@ -117,7 +117,12 @@ test-kubernetes: ## the system on kubectl's cluster, which it may have for itsel
 	@cd e2e && TEST_KUBERNETES=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./kubernetes
 
 .PHONY: bench
-bench: $(orderflow) ## all benchmarks
+bench: $(orderflow) ## orders a second, latency and cost, on a machine that is otherwise idle: docs/benchmarks.md; ONLY=saga DURATION=60s SEED=7
+	@$(orderflow) install && go build -o bin/bench ./local/cmd/bench && exec bin/bench -seed $(SEED) \
+		$(if $(filter-out file,$(origin DURATION)),-duration $(DURATION)) $(if $(ONLY),-only $(ONLY))
+
+.PHONY: bench-go
+bench-go: $(orderflow) ## the benchmarks of all packages
 	@$(orderflow) install && exec $(orderflow) exec -- go test -run '^$$' -bench . -timeout 30m $(TESTFLAGS) work
 
 .PHONY: bench-gateway

@@ -41,8 +41,8 @@ func (all catalogue) bySKU() map[string]product {
 // catalogue is, little of it is kept: the first page in each order, and the products that were shown last.
 type shelf struct {
 	mu       sync.Mutex
-	first    map[string]catalogue // by how they are sorted
-	products *lru.Map[known]      // by SKU
+	first    map[string]catalogue    // by how they are sorted
+	products *lru.Map[string, known] // by SKU
 }
 
 // known is a product as it was at a time.
@@ -52,7 +52,7 @@ type known struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{first: map[string]catalogue{}, products: lru.New[known](productsKept, productsBytes)}
+	return &shelf{first: map[string]catalogue{}, products: lru.New[string, known](productsKept, productsBytes)}
 }
 
 func (k *shelf) keep(page catalogue) {

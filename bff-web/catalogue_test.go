@@ -24,7 +24,7 @@ func (k *shelf) age(by time.Duration) {
 		page.AsOf = page.AsOf.Add(-by)
 		k.first[sort] = page
 	}
-	k.products = lru.New[known](productsKept, productsBytes)
+	k.products = lru.New[string, known](productsKept, productsBytes)
 }
 
 // warehouse is inventory's list of n products as bff-web uses it: a page begins at the number that the cursor is. It refuses

@@ -33,7 +33,7 @@ type cache struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	entries *lru.Map[*copied]
+	entries *lru.Map[string, *copied]
 	flights singleflight.Group // of requests for the same path, by path
 }
 
@@ -48,7 +48,7 @@ type copied struct {
 }
 
 func newCache(s cacheSettings) *cache {
-	return &cache{cacheSettings: s, now: time.Now, entries: lru.New[*copied](s.Entries, s.Bytes)}
+	return &cache{cacheSettings: s, now: time.Now, entries: lru.New[string, *copied](s.Entries, s.Bytes)}
 }
 
 func (k *cache) get(path string) *copied {

@@ -44,18 +44,20 @@ func takesZip(r *http.Request) bool {
 // zipHeader decides from its header whether an answer is compressed, and if so changes the header. length is that of its
 // body, negative when it is not known: then it is long.
 func zipHeader(r *http.Request, status int, h http.Header, length int) bool {
-	media, _, _ := strings.Cut(h.Get(echo.HeaderContentType), ";")
-	media = strings.ToLower(strings.TrimSpace(media))
-	takes := takesZip(r)
-	if status == http.StatusNotModified && takes && strings.Contains(strings.Join(r.Header.Values("If-None-Match"), ", "), zipTag+`"`) {
-		suffixTag(h) // the client's copy is the one in gzip
-	}
-	if status == http.StatusNotModified || slices.Contains(zippable, media) {
+	if status == http.StatusNotModified {
+		if strings.Contains(strings.Join(r.Header.Values("If-None-Match"), ", "), zipTag+`"`) && takesZip(r) {
+			suffixTag(h) // the client's copy is the one in gzip
+		}
 		h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+		return false
 	}
-	if !takes || !slices.Contains(zippable, media) || length >= 0 && length < zipLeast ||
-		status < http.StatusOK || status == http.StatusNoContent || status == http.StatusPartialContent || status == http.StatusNotModified ||
-		h.Get(echo.HeaderContentEncoding) != "" || strings.Contains(h.Get("Cache-Control"), "no-transform") {
+	media, _, _ := strings.Cut(h.Get(echo.HeaderContentType), ";")
+	if !slices.Contains(zippable, strings.ToLower(strings.TrimSpace(media))) {
+		return false
+	}
+	h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if length >= 0 && length < zipLeast || status < http.StatusOK || status == http.StatusNoContent || status == http.StatusPartialContent ||
+		h.Get(echo.HeaderContentEncoding) != "" || strings.Contains(h.Get("Cache-Control"), "no-transform") || !takesZip(r) {
 		return false
 	}
 	h.Set(echo.HeaderContentEncoding, "gzip")
@@ -77,12 +79,13 @@ func suffixTag(h http.Header) {
 func plainTags(r *http.Request, h http.Header) {
 	for _, name := range []string{"If-Match", "If-None-Match"} {
 		known := strings.Join(r.Header.Values(name), ", ")
+		if known == "" {
+			continue
+		}
 		if name == "If-Match" || takesZip(r) {
 			known = strings.ReplaceAll(known, zipTag+`"`, `"`)
 		}
-		if known != "" {
-			h.Set(name, known)
-		}
+		h.Set(name, known)
 	}
 }
 

@@ -26,6 +26,7 @@ type upstream struct {
 
 // forward passes a request on and its answer back. An error without an answer becomes a problem, like all of ours.
 func (g *gateway) forward(to upstream) echo.HandlerFunc {
+	hangUps := slog.NewLogLogger(g.log.Handler(), slog.LevelDebug) // of clients, mostly
 	return func(c echo.Context) error {
 		r := c.Request()
 		body, err := web.Body(c)
@@ -42,8 +43,8 @@ func (g *gateway) forward(to upstream) echo.HandlerFunc {
 			Transport:      to,
 			ModifyResponse: func(answer *http.Response) error { return g.answer(to, c, answer) },
 			ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
-			ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug), // clients that hang up, mostly
-			BufferPool:     buffers(32 << 10),
+			ErrorLog:       hangUps,
+			BufferPool:     &g.buffers,
 		}
 		serve := func() error {
 			w := zip(c.Response(), r)
@@ -52,7 +53,7 @@ func (g *gateway) forward(to upstream) echo.HandlerFunc {
 			return failed
 		}
 		if web.IsStream(c) {
-			proxy.BufferPool = buffers(4 << 10)
+			proxy.BufferPool = streamBuffers{}
 			return g.bound(c, serve)
 		}
 		return serve()

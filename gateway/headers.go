@@ -10,13 +10,14 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// protective headers are added to every answer that does not come with its own. A page's own policy is stricter.
-var protective = map[string]string{
-	"X-Content-Type-Options":       "nosniff",
-	"X-Frame-Options":              "DENY",
-	"Content-Security-Policy":      "frame-ancestors 'none'",
-	"Referrer-Policy":              "same-origin",
-	"Cross-Origin-Resource-Policy": "same-origin",
+// protective headers are added to every answer that does not come with its own. A page's own policy is stricter. The names are
+// in canonical form, and the values are those of all answers: nobody changes one in place.
+var protective = http.Header{
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Content-Security-Policy":      {"frame-ancestors 'none'"},
+	"Referrer-Policy":              {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
 }
 
 // protect adds them at the last moment, when what comes from behind is there. HSTS is for clients that came by TLS: others
@@ -26,9 +27,9 @@ func (g *gateway) protect(next echo.HandlerFunc) echo.HandlerFunc {
 		secure := g.proxies.Secure(c.Request())
 		c.Response().Before(func() {
 			h := c.Response().Header()
-			for name, value := range protective {
+			for name, values := range protective {
 				if h.Get(name) == "" {
-					h.Set(name, value)
+					h[name] = values
 				}
 			}
 			if h.Get("Access-Control-Allow-Origin") != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,10 +37,11 @@ const (
 type limiter struct {
 	name        string // of the policy
 	rate, burst float64
+	policy      []string // the header's value; never changed
 	now         func() time.Time
 
 	mu      sync.Mutex
-	buckets *lru.Map[bucket]
+	buckets *lru.Map[string, *bucket]
 }
 
 type bucket struct {
@@ -48,7 +50,9 @@ type bucket struct {
 }
 
 func newLimiter(name string, rate float64) *limiter {
-	return &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[bucket](clientsMost, 0)}
+	l := &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[string, *bucket](clientsMost, 0)}
+	l.policy = []string{fmt.Sprintf("%q;q=%.0f;w=%.0f", l.name, l.burst, math.Ceil(l.burst/l.rate))}
+	return l
 }
 
 // take takes one token of a client. Without any, wait is how long until there is one.
@@ -58,7 +62,8 @@ func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	now := l.now()
 	b, known := l.buckets.Get(client)
 	if !known {
-		b = bucket{l.burst, now}
+		b = &bucket{l.burst, now}
+		l.buckets.Put(client, b, 1)
 	}
 	b.tokens = min(l.burst, b.tokens+now.Sub(b.at).Seconds()*l.rate)
 	b.at = now
@@ -67,7 +72,6 @@ func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	} else {
 		wait = time.Duration((1 - b.tokens) / l.rate * float64(time.Second))
 	}
-	l.buckets.Put(client, b, 1)
 	return int(b.tokens), wait, ok
 }
 
@@ -77,9 +81,9 @@ func (l *limiter) check(c echo.Context, client string) error {
 		return nil
 	}
 	left, wait, ok := l.take(client)
-	h := c.Response().Header()
-	h.Add("RateLimit-Policy", fmt.Sprintf("%q;q=%.0f;w=%.0f", l.name, l.burst, math.Ceil(l.burst/l.rate)))
-	h.Add("RateLimit", fmt.Sprintf("%q;r=%d;t=%.0f", l.name, left, math.Ceil((l.burst-float64(left))/l.rate)))
+	h := c.Response().Header() // the names are in canonical form
+	h["Ratelimit-Policy"] = append(h["Ratelimit-Policy"], l.policy...)
+	h["Ratelimit"] = append(h["Ratelimit"], `"`+l.name+`";r=`+strconv.Itoa(left)+";t="+strconv.Itoa(int(math.Ceil((l.burst-float64(left))/l.rate))))
 	if !ok {
 		return fault.New(fault.TooMany, "more than %g requests a second", l.rate).After(max(wait, time.Second))
 	}

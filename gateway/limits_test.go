@@ -105,7 +105,7 @@ func TestAddressesAreThoseOfTheClientsBehindATrustedProxy(t *testing.T) {
 func TestALimiterRemembersABoundedNumberOfClients(t *testing.T) {
 	t.Parallel()
 	l := newLimiter("address", 1)
-	l.buckets = lru.New[bucket](100, 0)
+	l.buckets = lru.New[string, *bucket](100, 0)
 	for i := range 1000 {
 		l.take("busy")
 		l.take(fmt.Sprint(i))

@@ -75,6 +75,7 @@ type gateway struct {
 	streams        *streams
 	streamPatience time.Duration
 	cache          *cache
+	buffers        buffers
 }
 
 // neighbours are the programs behind the gateway.

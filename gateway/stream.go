@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/web"
@@ -31,8 +32,20 @@ func (s stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// buffers are what ReverseProxy copies through. Those of streams are small, for there are many and they last.
-type buffers int
+// Buffers are what ReverseProxy copies answers through. Those of streams are small, for there are many and they last.
+type (
+	buffers       struct{ free sync.Pool } // of *[32 << 10]byte
+	streamBuffers struct{}
+)
 
-func (size buffers) Get() []byte { return make([]byte, size) }
-func (size buffers) Put([]byte)  {}
+func (b *buffers) Get() []byte {
+	if free, ok := b.free.Get().(*[32 << 10]byte); ok {
+		return free[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(used []byte) { b.free.Put((*[32 << 10]byte)(used)) }
+
+func (streamBuffers) Get() []byte { return make([]byte, 4<<10) }
+func (streamBuffers) Put([]byte)  {}

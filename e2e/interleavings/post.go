@@ -92,8 +92,8 @@ func (p *post) number(m messages.Message) (l letter, heard bool, err error) {
 func describe(m messages.Message) string {
 	_, name, _ := strings.Cut(m.Kind(), ".")
 	name = strings.ReplaceAll(name, "_", " ")
-	if refunded, ok := m.(messages.PaymentRefunded); ok {
-		name += fmt.Sprintf(" (%d)", refunded.Amount.Amount)
+	if m, refunded := m.(messages.PaymentRefunded); refunded {
+		name += fmt.Sprintf(" (%d)", m.Amount.Amount)
 	}
 	return "“" + name + "” of order " + m.Subject()
 }

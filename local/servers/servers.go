@@ -141,6 +141,9 @@ func (s *server) wait(ctx context.Context, ready func(context.Context) error) er
 // Running reports whether the server's process lives.
 func (s *server) Running() bool { return s.process != nil && s.process.Running() }
 
+// Pid is the process id of the server's last start.
+func (s *server) Pid() int { return s.process.Pid() }
+
 // Done is closed when the server's process has ended, wanted or not. It is for the process of the last start.
 func (s *server) Done() <-chan struct{} { return s.process.Done() }
 

@@ -33,6 +33,7 @@ type unit interface {
 	Suspend()
 	Resume()
 	Running() bool
+	Pid() int              // of a unit that has been started
 	Done() <-chan struct{} // closed when the process of the latest start has ended
 	LogFile() string
 }
@@ -126,6 +127,17 @@ func (p *Part) State() string {
 		return "running"
 	}
 	return "stopped"
+}
+
+// Pid is the process id of the part's latest start, 0 while it does not run. Its descendants belong to the part as well:
+// process.Family lists them.
+func (p *Part) Pid() int {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if !p.unit.Running() {
+		return 0
+	}
+	return p.unit.Pid()
 }
 
 // LogFile is where the part writes its log.

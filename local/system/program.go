@@ -106,5 +106,6 @@ func (p *program) Kill() {
 func (p *program) Suspend()              { p.process.Suspend() }
 func (p *program) Resume()               { p.process.Resume() }
 func (p *program) Running() bool         { return p.process != nil && p.process.Running() }
+func (p *program) Pid() int              { return p.process.Pid() }
 func (p *program) Done() <-chan struct{} { return p.process.Done() }
 func (p *program) LogFile() string       { return p.logFile }

@@ -31,7 +31,9 @@ func (s *System) startServers(ctx context.Context) error {
 }
 
 func (s *System) startPostgres(ctx context.Context) error {
-	server, err := servers.StartPostgres(ctx, servers.Options{Dir: filepath.Join(s.options.Dir, "postgres"), Log: s.options.Log})
+	server, err := servers.StartPostgres(ctx, servers.Options{
+		Dir: filepath.Join(s.options.Dir, "postgres"), Log: s.options.Log, Settings: s.options.PostgresSettings,
+	})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ type Options struct {
 	Restart bool      // start what ended by itself again, as a container's restart policy does
 	Log     io.Writer // gets a line for whatever happens; nil: nobody is told
 
+	// PostgresSettings are further settings of a private PostgreSQL, such as {"track_commit_timestamp": "on"}.
+	PostgresSettings map[string]string
+
 	// Databases and Broker, when given, are servers that run already; their accounts must be administrators, who
 	// may create databases, roles and users. Nil: private ones are started.
 	Databases *servers.Databases

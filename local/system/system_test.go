@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/servers"
 )
 
@@ -23,9 +26,9 @@ func TestASystemFromStartToStop(t *testing.T) {
 	told := &log{}
 	options := Options{
 		Dir: t.TempDir(), Binaries: stubs(t), Restart: true, Log: told,
-		Replicas: map[string]int{"orders": 2},
-		Env:      map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
-		Amend:    func(program string, env []string) ([]string, error) { return append(env, "AMENDED="+program), nil },
+		Replicas: map[string]int{"orders": 2}, PostgresSettings: map[string]string{"track_commit_timestamp": "on"},
+		Env:   map[string][]string{"": {"LOG_LEVEL=debug"}, "simulator": {"CARRIER_PACE=1s"}},
+		Amend: func(program string, env []string) ([]string, error) { return append(env, "AMENDED="+program), nil },
 	}
 	s := start(t, options)
 
@@ -46,6 +49,16 @@ func TestASystemFromStartToStop(t *testing.T) {
 			t.Error("the simulator lacks a setting")
 		}
 	})
+	t.Run("PostgreSQL has the settings that were asked for", func(t *testing.T) {
+		conn, err := pgx.Connect(t.Context(), s.Databases.URL)
+		must(t, err)
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		var set string
+		must(t, conn.QueryRow(t.Context(), "SHOW track_commit_timestamp").Scan(&set))
+		if set != "on" {
+			t.Errorf("track_commit_timestamp is %s", set)
+		}
+	})
 	t.Run("a part that ends by itself is reported and started again", func(t *testing.T) {
 		_, _ = http.Get(s.Program("orders", 1).URL + "/crash") // is not answered
 		told.wait(t, "orders-1 ended by itself")
@@ -56,9 +69,12 @@ func TestASystemFromStartToStop(t *testing.T) {
 	t.Run("a part that is stopped on purpose stays so until it is started", func(t *testing.T) {
 		for _, end := range []func(*Part){func(p *Part) { must(t, p.Stop()) }, (*Part).Kill} {
 			for _, p := range s.Named("orders") {
+				if pid := p.Pid(); !process.Alive(pid) {
+					t.Errorf("%s has the process id %d, which nobody has", p.Name, pid)
+				}
 				end(p)
-				if p.State() != "stopped" {
-					t.Errorf("%s is %s", p.Name, p.State())
+				if p.State() != "stopped" || p.Pid() != 0 {
+					t.Errorf("%s is %s with the process id %d", p.Name, p.State(), p.Pid())
 				}
 				must(t, p.Start(t.Context()))
 				must(t, p.Start(t.Context())) // twice is once

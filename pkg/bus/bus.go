@@ -28,6 +28,8 @@ import (
 // Nothing is wrong with the message; whether the broker has it is unknown.
 var ErrUnavailable = errors.New("broker unavailable")
 
+var errChannelClosed = errors.New("channel closed")
+
 const (
 	heartbeat     = 5 * time.Second // a dead peer is noticed after at most three of them
 	dialTimeout   = 5 * time.Second
@@ -176,7 +178,7 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 		case e := <-connClosed:
 			s.stop(fmt.Errorf("connection closed: %w", orClosed(e)))
 		case e := <-chClosed:
-			s.stop(fmt.Errorf("channel closed: %w", orClosed(e)))
+			s.stop(fmt.Errorf("%w: %w", errChannelClosed, orClosed(e)))
 		case <-s.lost.Done():
 		}
 	}()

@@ -62,9 +62,14 @@ func (s *publishing) overMessage() error {
 	case <-s.lost.Done():
 	case <-time.After(lostWithin):
 	}
-	cause, ok := errors.AsType[*amqp.Error](context.Cause(s.lost))
-	if ok && !s.conn.IsClosed() && slices.Contains([]int{amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed}, cause.Code) {
-		return cause
+	return overMessage(context.Cause(s.lost))
+}
+
+// overMessage returns the broker's reason if it has ended a session over a message, and nil if it was over anything else.
+func overMessage(cause error) error {
+	why, ok := errors.AsType[*amqp.Error](cause)
+	if ok && errors.Is(cause, errChannelClosed) && slices.Contains([]int{amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed}, why.Code) {
+		return why
 	}
 	return nil
 }
@@ -110,7 +115,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 			now.blocked.Store(b.Active)
 			p.broker.log.Log(ctx, levelOf(b.Active), "RabbitMQ flow", "blocked", b.Active, "reason", b.Reason)
 		case <-s.lost.Done():
-			if errors.Is(context.Cause(s.lost), errRefused) {
+			if cause := context.Cause(s.lost); errors.Is(cause, errRefused) || overMessage(cause) != nil {
 				return nil // nothing is wrong with the broker, and what others have to publish should not wait
 			}
 			return context.Cause(s.lost)

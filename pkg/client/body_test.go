@@ -16,7 +16,6 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/fallback"
-	"github.com/failsafe-go/failsafe-go/timeout"
 )
 
 func TestAStreamOutlivesTheTimeLimits(t *testing.T) {
@@ -128,7 +127,7 @@ func TestAnAnswerThatAPolicyTakesAwayIsClosed(t *testing.T) {
 	})
 	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
 	always := func(*http.Response, error) bool { return true }
-	c.patience = failsafe.With[*http.Response](fallback.NewBuilderWithError[*http.Response](timeout.ErrExceeded).HandleIf(always).Build())
+	c.retrying = failsafe.With[*http.Response](fallback.NewBuilderWithError[*http.Response](context.DeadlineExceeded).HandleIf(always).Build())
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
 	wantKind(t, err, fault.Timeout)
 	<-left

@@ -2,15 +2,19 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go"
 )
 
@@ -22,6 +26,7 @@ const bodyMost = 1 << 20
 type call struct {
 	client  *Client
 	request *http.Request
+	header  http.Header // the request's, and its trace
 	body    []byte
 	whole   bool // the caller wants all of the answer's body, within the time limits
 
@@ -44,7 +49,11 @@ func (c *Client) newCall(r *http.Request) (*call, error) {
 	if err := c.sendable(r); err != nil {
 		return nil, err
 	}
-	out := &call{client: c, request: r}
+	out := &call{client: c, request: r, header: maps.Clone(r.Header)}
+	if out.header == nil {
+		out.header = http.Header{}
+	}
+	telemetry.Propagate(r.Context(), out.header)
 	if r.Body != nil {
 		body, err := io.ReadAll(io.LimitReader(r.Body, bodyMost+1))
 		_ = r.Body.Close()
@@ -68,7 +77,9 @@ func (c *Client) newCall(r *http.Request) (*call, error) {
 
 func (c *call) do() (*http.Response, error) {
 	c.client.budget.earn()
-	answer, err := c.client.patience.WithContext(c.request.Context()).GetWithExecution(c.attempt)
+	ctx, cancel := context.WithTimeout(c.request.Context(), c.client.cfg.Total)
+	defer cancel()
+	answer, err := c.client.retrying.WithContext(ctx).GetWithExecution(c.attempt)
 	if answer != nil && (err == nil || isAnswer(err)) {
 		return answer, nil
 	}
@@ -88,9 +99,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 	c.tried = append(c.tried, r)
 	leave := r.enter()
 	var sent atomic.Bool
-	answer, err := r.guard.WithContext(e.Context()).GetWithExecution(func(e failsafe.Execution[*http.Response]) (*http.Response, error) {
-		return r.pass(c.client.cfg, func() (*http.Response, error) { return c.send(e.Context(), r, &sent, leave) })
-	})
+	answer, err := r.pass(e.Context(), c.client.cfg, func(ctx context.Context) (*http.Response, error) { return c.send(ctx, r, &sent, leave) })
 	if c.open == nil {
 		leave() // else when its body is closed
 	}
@@ -116,25 +125,30 @@ func (c *call) affords(e failsafe.Execution[*http.Response]) bool {
 	return e.Retries() < c.client.cfg.Retries && c.client.budget.spend()
 }
 
-// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: failsafe-go
-// ends ctx as soon as send returns, and with it would end the body of the answer, which the caller still reads.
+// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: ctx ends as soon
+// as send returns, and with it would end the body of the answer, which the caller still reads.
 func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (*http.Response, error) {
 	own, cancel := context.WithCancelCause(c.request.Context())
-	detach := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	detach := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
 	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	answer, err := r.transport.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	begun := time.Now()
+	answer, err := r.connections.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	c.record(r, answer, err, time.Since(begun))
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
 		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
 	}
-	detach()
+	if !detach() && err == nil { // the answer came too late: its body has ended as well
+		_ = answer.Body.Close()
+		err = ctx.Err()
+	}
 	switch {
 	case err != nil:
 		cancel(nil)
 		if errors.Is(c.request.Context().Err(), context.Canceled) {
 			return nil, fmt.Errorf("%w: %w", errGivenUp, err)
 		}
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err) // net/http has several words for the end of a context
 	case whole:
 		cancel(nil)
 	default:
@@ -147,7 +161,8 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 // outgoing makes the request of one attempt. Without GetBody, net/http does not send it again on its own: it would, with an
 // Idempotency-Key, when a kept connection breaks after the request was written.
 func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
-	out := c.request.Clone(ctx)
+	out := c.request.WithContext(ctx)
+	out.Header = c.header // which nobody changes: what is left of an earlier attempt may still read it
 	out.URL, out.RequestURI = r.resolve(c.request.URL), ""
 	if !c.client.cfg.KeepHost {
 		out.Host = ""
@@ -157,6 +172,17 @@ func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
 	}
 	return out
+}
+
+// record counts an attempt: the time until its answer began.
+func (c *call) record(r *replica, answer *http.Response, err error, took time.Duration) {
+	about := telemetry.Request{Method: c.request.Method, Proto: c.request.Proto, TLS: r.base.Scheme == "https"}
+	if err != nil {
+		about.Failed = telemetry.ErrorType(err)
+	} else {
+		about.Status, about.Proto = answer.StatusCode, answer.Proto
+	}
+	r.requests.Record(c.request.Context(), about, took, int64(len(c.body)), 0)
 }
 
 // discard closes an answer that arrived when a timeout had just decided otherwise.

@@ -2,7 +2,7 @@
 // them, time limits, retries of what may be repeated within a budget, a circuit breaker and a bulkhead for each replica. A
 // program has one client for each neighbour.
 //
-// The policies are failsafe-go's and are nested so, from the outside in:
+// The policies are nested so, from the outside in; retries, bulkheads and breakers are failsafe-go's:
 //
 //	total timeout → retry, within a budget → a replica is picked → its bulkhead → its breaker → attempt timeout
 //
@@ -54,13 +54,13 @@ type Client struct {
 	cfg      Config
 	replicas *replicas
 	budget   *budget
-	patience failsafe.Executor[*http.Response]
+	retrying failsafe.Executor[*http.Response]
 }
 
 // New returns a client. It panics when an URL is none: settings of type URLs have been checked.
 func New(cfg Config) *Client {
 	cfg = cfg.withDefaults()
-	return &Client{cfg: cfg, replicas: newReplicas(cfg), budget: newBudget(cfg.RetryBudget), patience: patience(cfg)}
+	return &Client{cfg: cfg, replicas: newReplicas(cfg), budget: newBudget(cfg.RetryBudget), retrying: retrying(cfg)}
 }
 
 func (c Config) withDefaults() Config {

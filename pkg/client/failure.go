@@ -11,7 +11,6 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"github.com/failsafe-go/failsafe-go/timeout"
 )
 
 // errGivenUp is the end of an attempt that its caller no longer waits for.
@@ -56,7 +55,7 @@ func (c *call) fault(err error) error {
 	switch {
 	case errors.Is(c.request.Context().Err(), context.Canceled):
 		return fmt.Errorf("call %s: %w", name, &failure{err: context.Canceled, ambiguous: c.ambiguous})
-	case errors.Is(err, timeout.ErrExceeded), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return fault.New(fault.Timeout, "%s did not answer in time", name).Because(cause)
 	case isOpen(err):
 		return fault.New(fault.Unavailable, "%s does not answer and is left alone for a while", name).After(c.client.replicas.readyIn()).Because(cause)

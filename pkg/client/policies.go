@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
-	"github.com/failsafe-go/failsafe-go/timeout"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -32,13 +30,12 @@ const (
 	bulkheadWait = 50 * time.Millisecond // evens out bursts
 )
 
-// patience is what surrounds all attempts of a call: the total timeout, and the retries in it. Which failures deserve
-// another attempt is decided where they are known best, in call.attempt.
-func patience(cfg Config) failsafe.Executor[*http.Response] {
+// retrying is what surrounds all attempts of a call, within the total timeout. Which failures deserve another attempt is decided
+// where they are known best, in call.attempt.
+func retrying(cfg Config) failsafe.Executor[*http.Response] {
 	retries, _ := otel.Meter("orderflow/client").Int64Counter("client_retries", metric.WithDescription("Repeated attempts, by neighbour."))
 	neighbour := metric.WithAttributes(attribute.String("neighbour", cfg.Name))
 	return failsafe.With[*http.Response](
-		timeout.New[*http.Response](cfg.Total),
 		retrypolicy.NewBuilder[*http.Response]().
 			HandleIf(func(_ *http.Response, err error) bool {
 				f, ok := errors.AsType[*failure](err)
@@ -63,15 +60,6 @@ func patience(cfg Config) failsafe.Executor[*http.Response] {
 	)
 }
 
-// guard is what surrounds each attempt at one replica: its bulkhead and the attempt's timeout. Its breaker, between them, is
-// asked in pass.
-func guard(cfg Config) failsafe.Executor[*http.Response] {
-	return failsafe.With[*http.Response](
-		bulkhead.NewBuilder[*http.Response](cfg.Bulkhead).WithMaxWaitTime(bulkheadWait).Build(),
-		timeout.New[*http.Response](cfg.Timeout),
-	)
-}
-
 func newBreaker(cfg Config, r *replica) circuitbreaker.CircuitBreaker[*http.Response] {
 	return circuitbreaker.NewBuilder[*http.Response]().
 		WithFailureThreshold(breakerFailures).
@@ -85,14 +73,22 @@ func newBreaker(cfg Config, r *replica) circuitbreaker.CircuitBreaker[*http.Resp
 		Build()
 }
 
-// pass makes an attempt if the replica's breaker lets it, and tells the breaker what came of it. The breaker is not one of the
-// executor's policies, for which all that is no failure is a success: a caller who has left tells nothing about the replica,
-// and must not have its failures forgotten.
-func (r *replica) pass(cfg Config, attempt func() (*http.Response, error)) (*http.Response, error) {
+// pass makes an attempt if the replica has room for it and its breaker lets it, and tells the breaker what came of it. The breaker
+// is asked here, and is not one of an executor's policies, for which all that is no failure is a success: a caller who has left
+// tells nothing about the replica, and must not have its failures forgotten.
+//
+// Both time limits are deadlines of contexts: failsafe-go's own policy would make two executions and as many contexts for each.
+func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Context) (*http.Response, error)) (*http.Response, error) {
+	if err := r.bulkhead.AcquirePermitWithMaxWait(ctx, bulkheadWait); err != nil {
+		return nil, err
+	}
+	defer r.bulkhead.ReleasePermit()
 	if !r.breaker.TryAcquirePermit() {
 		return nil, circuitbreaker.ErrOpen
 	}
-	answer, err := attempt()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	answer, err := attempt(ctx)
 	switch {
 	case errors.Is(err, errGivenUp):
 		if r.breaker.IsHalfOpen() { // it was the trial, and no success to close the breaker with

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/outgoing"
-	"github.com/failsafe-go/failsafe-go"
+	"example.com/orderflow/pkg/telemetry"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 const dialTimeout = time.Second
@@ -22,19 +22,19 @@ const dialTimeout = time.Second
 // replica is one process of the neighbour. It has connections of its own, so that they end with it, and so that TLS and
 // the Host header keep to the name in the URL while the connection goes to the address.
 type replica struct {
-	base    *url.URL
-	address string // IP and port behind the URL's name; empty when the URL says it all
-	breaker circuitbreaker.CircuitBreaker[*http.Response]
-	guard   failsafe.Executor[*http.Response]
-	busy    atomic.Int64 // attempts under way, and answers that are still being read
+	base     *url.URL
+	address  string // IP and port behind the URL's name; empty when the URL says it all
+	breaker  circuitbreaker.CircuitBreaker[*http.Response]
+	bulkhead bulkhead.Bulkhead[*http.Response]
+	busy     atomic.Int64 // attempts under way, and answers that are still being read
 
 	connections *http.Transport
-	transport   http.RoundTripper // the same, traced
+	requests    *telemetry.Requests
 }
 
 func newReplica(cfg Config, base *url.URL, address string) *replica {
-	r := &replica{base: base, address: address}
-	r.breaker, r.guard = newBreaker(cfg, r), guard(cfg)
+	r := &replica{base: base, address: address, requests: telemetry.ClientRequests(base)}
+	r.breaker, r.bulkhead = newBreaker(cfg, r), bulkhead.New[*http.Response](cfg.Bulkhead)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	r.connections = outgoing.Direct()
 	r.connections.DialContext = func(ctx context.Context, network, named string) (net.Conn, error) {
@@ -42,9 +42,6 @@ func newReplica(cfg Config, base *url.URL, address string) *replica {
 	}
 	r.connections.MaxIdleConnsPerHost = int(cfg.Bulkhead)
 	r.connections.DisableCompression = true // what a gateway passes on, it passes on as it is
-	r.transport = otelhttp.NewTransport(r.connections, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return r.Method + " " + cfg.Name
-	}))
 	return r
 }
 

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -26,9 +27,14 @@ var algorithms = []string{"EdDSA", "ES256", "RS256"}
 
 // Verifier tells good tokens from bad ones. It asks nobody about a token: it needs the issuer's public keys only, and
 // keeps them, so a service goes on verifying while the issuer is away.
+//
+// A token that was found good is remembered, and costs a hash from then on instead of a signature. It is not believed for
+// longer by that: each time its end is looked at, and whether its issuer still publishes the key that it was verified with.
+// So a withdrawn key is good for as long as one is kept, five minutes (docs/adr/0024), and no longer.
 type Verifier struct {
-	parser *jwt.Parser
-	keys   keySource
+	parser     *jwt.Parser
+	keys       keySource
+	remembered *remembered
 }
 
 // keySource finds a public key by the id that a token's header names. Its errors are Unauthorized for a key that does not
@@ -46,7 +52,8 @@ func NewVerifier(jwksURL, issuer, audience string, log *slog.Logger) *Verifier {
 
 func newVerifier(keys keySource, issuer, audience string) *Verifier {
 	return &Verifier{
-		keys: keys,
+		keys:       keys,
+		remembered: newRemembered(),
 		parser: jwt.NewParser(
 			jwt.WithValidMethods(algorithms),
 			jwt.WithExpirationRequired(),
@@ -58,34 +65,69 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 }
 
 // Verify returns whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may read, and
-// Unavailable when there are no keys to verify it with.
+// Unavailable when there are no keys to verify it with. The caller's scopes are not to be changed: others share them.
+func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
+	hash := sha256.Sum256([]byte(token))
+	if known, ok := v.remembered.get(hash); ok {
+		key, err := v.keys.find(ctx, known.kid)
+		if err != nil {
+			return Caller{}, refusal(err)
+		}
+		if known.holds(time.Now(), key) {
+			return known.caller, nil
+		}
+	}
+	good, err := v.verify(ctx, token)
+	if err != nil {
+		return Caller{}, err
+	}
+	v.remembered.put(hash, good)
+	return good.caller, nil
+}
+
+// verify looks at everything that a token says, and at its signature.
 //
 // The claims are read into a map because their names are exact. Into a struct encoding/json would read a claim Sub as well,
 // after sub and over it, and some providers let their users choose claims of their own.
-func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
+func (v *Verifier) verify(ctx context.Context, token string) (good goodToken, err error) {
 	if !exact(token) {
-		return Caller{}, fault.New(fault.Unauthorized, "the token cannot be read")
+		return goodToken{}, fault.New(fault.Unauthorized, "the token cannot be read")
 	}
 	c := jwt.MapClaims{}
-	_, err := v.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
+	_, err = v.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
 		if t.Header["crit"] != nil { // the parser knows no extension, and does not look (RFC 7515, 4.1.11)
 			return nil, fault.New(fault.Unauthorized, "the token needs an extension that is not known here")
 		}
-		kid, _ := t.Header["kid"].(string)
-		return v.keys.find(ctx, kid)
+		good.kid, _ = t.Header["kid"].(string)
+		key, err := v.keys.find(ctx, good.kid)
+		good.key, _ = key.(publicKey)
+		return key, err
 	})
 	if err != nil {
-		return Caller{}, refusal(err)
+		return goodToken{}, refusal(err)
 	}
 	sub, _ := c["sub"].(string)
 	if !goodSubject(sub) {
-		return Caller{}, fault.New(fault.Unauthorized, "the token's subject is missing or unreadable")
+		return goodToken{}, fault.New(fault.Unauthorized, "the token's subject is missing or unreadable")
 	}
 	scopes, err := scopesOf(c)
 	if err != nil {
-		return Caller{}, refusal(err)
+		return goodToken{}, refusal(err)
 	}
-	return Caller{ID: sub, Scopes: scopes}, nil
+	good.caller = Caller{ID: sub, Scopes: scopes}
+	ends, err := c.GetExpirationTime() // it is there: see newVerifier
+	if err != nil {
+		return goodToken{}, refusal(err)
+	}
+	good.until = ends.Add(leeway)
+	begins, err := c.GetNotBefore()
+	if err != nil {
+		return goodToken{}, refusal(err)
+	}
+	if begins != nil {
+		good.from = begins.Add(-leeway)
+	}
+	return good, nil
 }
 
 // exact reports whether a token's header and claims say one thing to everybody: of a claim that is there twice another reader

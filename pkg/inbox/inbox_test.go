@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,8 +26,28 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var errBroken = errors.New("broken")
 
-// book is a handler with an effect that shows how often it was had: it appends to a table.
-func book(ctx context.Context, tx pgx.Tx, m messages.StockReleased) error {
+// booking is a unit of work with effects that show how often they were had: it appends to a table. What it is about has a row
+// to lock, if there is one.
+type booking struct {
+	subjects []string
+	effects  []string
+}
+
+func (w *booking) About(m messages.Message) { w.subjects = append(w.subjects, m.Subject()) }
+
+func (w *booking) Load(ctx context.Context, tx *postgres.Tx) error {
+	tx.Queue(`SELECT FROM locks WHERE id = ANY($1) ORDER BY id FOR UPDATE`, w.subjects)
+	return tx.Flush(ctx)
+}
+
+func (w *booking) Save(_ context.Context, tx *postgres.Tx) error {
+	if len(w.effects) > 0 {
+		tx.Queue(`INSERT INTO effects (what) SELECT unnest($1::text[])`, w.effects)
+	}
+	return nil
+}
+
+func book(_ context.Context, w *booking, m messages.StockReleased) error {
 	switch {
 	case strings.HasPrefix(m.OrderID, "broken"):
 		return errBroken
@@ -35,16 +56,39 @@ func book(ctx context.Context, tx pgx.Tx, m messages.StockReleased) error {
 	case strings.HasPrefix(m.OrderID, "later"):
 		return bus.RetryIn(time.Second, errBroken)
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO effects (what) VALUES ($1)`, m.OrderID)
-	return err
+	w.effects = append(w.effects, m.OrderID)
+	return nil
 }
 
-func setUp(t *testing.T, db *postgres.DB) *inbox.Inbox {
+// desk is an inbox that books, and how many transactions it has begun.
+type desk struct {
+	*inbox.Inbox[*booking]
+	units atomic.Int32
+}
+
+func newDesk(t *testing.T, db *postgres.DB) *desk {
+	d := &desk{}
+	d.Inbox = inbox.New(db, testkit.Log(t), func() *booking { d.units.Add(1); return &booking{} }, inbox.On(book))
+	return d
+}
+
+func setUp(t *testing.T, db *postgres.DB) *desk {
 	t.Helper()
-	if _, err := db.Exec(t.Context(), `CREATE TABLE effects (n bigint GENERATED ALWAYS AS IDENTITY, what text NOT NULL CHECK (what <> 'forbidden'))`); err != nil {
+	if _, err := db.Exec(t.Context(), `
+		CREATE TABLE effects (n bigint GENERATED ALWAYS AS IDENTITY, what text NOT NULL CHECK (what <> 'forbidden'));
+		CREATE TABLE locks (id text PRIMARY KEY)`); err != nil {
 		t.Fatal(err)
 	}
-	return inbox.New(db, testkit.Log(t), inbox.On(book))
+	return newDesk(t, db)
+}
+
+// known is how many ids of messages are kept.
+func known(t *testing.T, db *postgres.DB) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM inbox`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func effects(t *testing.T, db *postgres.DB) []string {
@@ -117,10 +161,11 @@ func TestAPoisonedMessageHarmsNoOtherInItsBatch(t *testing.T) {
 func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
-	in := inbox.New(db, testkit.Log(t), inbox.On(func(context.Context, pgx.Tx, messages.ReserveStock) error {
-		t.Error("a handler was called")
-		return nil
-	}))
+	in := inbox.New(db, testkit.Log(t), func() *booking { t.Error("a unit of work was opened"); return &booking{} },
+		inbox.On(func(context.Context, *booking, messages.ReserveStock) error {
+			t.Error("a handler was called")
+			return nil
+		}))
 	good := `{"order_id":"o","lines":[{"sku":"A","quantity":1}]}`
 	id := uuid.NewString()
 	for _, c := range []struct{ name, id, kind, body string }{
@@ -218,20 +263,12 @@ func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testi
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	setUp(t, db)
-	if _, err := db.Exec(t.Context(), `CREATE TABLE locks (id text PRIMARY KEY); INSERT INTO locks SELECT 's' || i FROM generate_series(0, 9) i`); err != nil {
+	if _, err := db.Exec(t.Context(), `INSERT INTO locks SELECT 's' || i FROM generate_series(0, 9) i`); err != nil {
 		t.Fatal(err)
-	}
-	locking := func(db *postgres.DB) *inbox.Inbox {
-		return inbox.New(db, testkit.Log(t), inbox.On(func(ctx context.Context, tx pgx.Tx, m messages.StockReleased) error {
-			if _, err := tx.Exec(ctx, `SELECT 1 FROM locks WHERE id = $1 FOR UPDATE`, m.OrderID); err != nil {
-				return err
-			}
-			return book(ctx, tx, m)
-		}))
 	}
 	var stops []chan error
 	for range 2 { // two replicas, the same subjects in other orders
-		replica, done := locking(db), make(chan error, 1)
+		replica, done := newDesk(t, db), make(chan error, 1)
 		stops = append(stops, done)
 		go func() {
 			for range 20 {
@@ -275,7 +312,7 @@ func TestDuplicatesInAnyOrderAtTwoReplicasHaveTheirEffectsOnce(t *testing.T) {
 	publisher := broker.NewPublisher()
 	testkit.Go(t, publisher.Run)
 	for range 2 {
-		in := inbox.New(db, testkit.Log(t), inbox.On(book))
+		in := newDesk(t, db)
 		queue := bus.Queue{Service: "orders", Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 		testkit.Go(t, broker.NewConsumer(queue, publisher, in.Handle).Run)
 	}

@@ -9,7 +9,7 @@ import (
 
 func TestWhatWasNotUsedForLongestIsForgotten(t *testing.T) {
 	t.Parallel()
-	m := lru.New[int](3, 100)
+	m := lru.New[string, int](3, 100)
 	for i := range 1000 {
 		m.Put(fmt.Sprint(i), i, 10)
 		m.Get("0")
@@ -26,7 +26,7 @@ func TestWhatWasNotUsedForLongestIsForgotten(t *testing.T) {
 
 func TestAllTogetherAreNotTooHeavy(t *testing.T) {
 	t.Parallel()
-	m := lru.New[int](1000, 100)
+	m := lru.New[string, int](1000, 100)
 	for i := range 20 {
 		m.Put(fmt.Sprint(i), i, 30)
 	}

@@ -36,7 +36,8 @@ const (
 // leased to it from birth: it is published from memory, and only its removal costs the database a statement.
 type Outbox struct {
 	source string
-	wake   chan struct{}
+	wake   chan struct{} // there are messages in memory
+	look   chan struct{} // there are some in the table that nobody has a lease of
 
 	mu    sync.Mutex
 	fresh []leased
@@ -52,7 +53,7 @@ type leased struct {
 
 // New returns the outbox of a service, which is named as the source of its messages. A Relay has to publish them.
 func New(source string) *Outbox {
-	return &Outbox{source: source, wake: make(chan struct{}, 1), room: freshMost}
+	return &Outbox{source: source, wake: make(chan struct{}, 1), look: make(chan struct{}, 1), room: freshMost}
 }
 
 // Letter is a message with its origin: what has caused it.
@@ -97,11 +98,11 @@ func (o *Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 		tx.OnCommit(func() { o.add(batch) })
 		tx.OnRollback(func() { o.release(len(batch)) })
 	} else {
-		tx.OnCommit(o.Wake)
+		tx.OnCommit(func() { signal(o.look) })
 	}
 	tx.Queue(`
 		INSERT INTO outbox (id, exchange, kind, subject, body, causation_id, trace_parent, trace_state, mandatory, created_at, due_at)
-		SELECT m.*, $10, now() + $11::interval
+		SELECT m.*, $10, clock_timestamp() + $11::interval
 		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::text[], $7::text[], $8::text[], $9::boolean[]) AS m`,
 		columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6], columns[7], mandatory, now, mine)
 	return nil
@@ -121,11 +122,10 @@ func Letters(origin Origin, msgs ...messages.Message) []Letter {
 	return letters
 }
 
-// Wake makes the relay look at once. It never waits.
-func (o *Outbox) Wake() {
+func signal(c chan struct{}) {
 	select {
-	case o.wake <- struct{}{}:
-	default: // it is about to look anyway
+	case c <- struct{}{}:
+	default: // the relay is about to look anyway
 	}
 }
 
@@ -150,7 +150,7 @@ func (o *Outbox) add(batch []leased) {
 	o.mu.Lock()
 	o.fresh = append(o.fresh, batch...)
 	o.mu.Unlock()
-	o.Wake()
+	signal(o.wake)
 }
 
 // take returns messages to publish that are still leased to this replica. The others are in the table, for any relay.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -24,12 +24,9 @@ func reserve(n int) messages.Message {
 	return messages.ReserveStock{OrderID: fmt.Sprintf("order-%d", n), Lines: []messages.Line{{SKU: "A", Quantity: 1}}}
 }
 
-func send(t *testing.T, db *postgres.DB, due time.Time, msgs ...messages.Message) {
+func send(t *testing.T, db *postgres.DB, o *outbox.Outbox, msgs ...messages.Message) {
 	t.Helper()
-	for i, m := range msgs {
-		msgs[i] = outbox.At(due, m)
-	}
-	err := db.Tx(t.Context(), func(tx pgx.Tx) error { return outbox.Send(t.Context(), tx, msgs...) })
+	err := db.Tx(t.Context(), func(tx *postgres.Tx) error { return o.Deliver(t.Context(), tx, msgs...) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,14 +73,14 @@ func (c *collector) all() []bus.Message {
 
 func TestWhatIsCommittedIsPublishedAndWhatIsRolledBackIsNot(t *testing.T) {
 	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	var c collector
-	relay := outbox.NewRelay(db, &c, "orders", testkit.Log(t))
+	relay := outbox.NewRelay(db, o, &c, testkit.Log(t))
 	testkit.Go(t, relay.Run)
 
 	changedMyMind := errors.New("changed my mind")
-	err := db.Tx(t.Context(), func(tx pgx.Tx) error {
-		if err := outbox.Send(t.Context(), tx, reserve(1)); err != nil {
+	err := db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		if err := o.Deliver(t.Context(), tx, reserve(1)); err != nil {
 			return err
 		}
 		return changedMyMind
@@ -92,8 +89,8 @@ func TestWhatIsCommittedIsPublishedAndWhatIsRolledBackIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := bus.WithCause(t.Context(), "0199c0de-0000-7000-8000-000000000001")
-	err = db.Tx(ctx, func(tx pgx.Tx) error {
-		return outbox.Send(ctx, tx, reserve(2), messages.OrderStatusChanged{OrderID: "order-2"}, messages.StockReserved{OrderID: "order-2"})
+	err = db.Tx(ctx, func(tx *postgres.Tx) error {
+		return o.Deliver(ctx, tx, reserve(2), messages.OrderStatusChanged{OrderID: "order-2"}, messages.StockReserved{OrderID: "order-2"})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -117,43 +114,19 @@ func TestWhatIsCommittedIsPublishedAndWhatIsRolledBackIsNot(t *testing.T) {
 	}
 }
 
-func TestACommitWakesTheRelayAndADelayedMessageWaits(t *testing.T) {
-	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
-	var c collector
-	testkit.Go(t, outbox.NewRelay(db, &c, "orders", testkit.Log(t)).Run)
-	send(t, db, time.Now().Add(time.Hour), reserve(1))
-	for n := range 3 { // each of which has the relay look at what is due
-		send(t, db, time.Time{}, reserve(2+n))
-		testkit.Until(t, "what has no delay is published", func() bool { return c.count() == 1+n })
-	}
-	for _, m := range c.all() {
-		if m.Subject == "order-1" {
-			t.Error("the delayed message was published before it was due")
-		}
-	}
-	if _, err := db.Exec(t.Context(), `UPDATE outbox SET due_at = now()`); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Until(t, "the delayed one is published", func() bool { return c.count() == 4 })
-	if last := c.all()[3].Subject; last != "order-1" {
-		t.Errorf("what was published last is %s", last)
-	}
-}
-
 func TestThreeRelaysShareOneOutboxAndPublishEachMessageOnce(t *testing.T) {
 	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	const total = 3000
 	var msgs []messages.Message
 	for i := range total {
 		msgs = append(msgs, reserve(i))
 	}
-	send(t, db, time.Time{}, msgs...)
+	send(t, db, o, msgs...) // more than is kept in memory
 	collectors := make([]*collector, 3)
 	for i := range collectors {
 		collectors[i] = &collector{}
-		testkit.Go(t, outbox.NewRelay(db, collectors[i], "orders", testkit.Log(t)).Run)
+		testkit.Go(t, outbox.NewRelay(db, outbox.New("orders"), collectors[i], testkit.Log(t)).Run)
 	}
 	testkit.Until(t, "the outbox is empty", func() bool { return rows(t, db) == 0 })
 	seen := map[string]int{}
@@ -174,7 +147,7 @@ func TestThreeRelaysShareOneOutboxAndPublishEachMessageOnce(t *testing.T) {
 
 func TestAMessageThatTheBrokerRefusesStaysAndIsInNobodysWay(t *testing.T) {
 	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	var fixed sync.Map
 	c := collector{fate: func(m bus.Message) error {
 		if _, ok := fixed.Load("yes"); m.Subject == "order-1" && !ok {
@@ -182,8 +155,8 @@ func TestAMessageThatTheBrokerRefusesStaysAndIsInNobodysWay(t *testing.T) {
 		}
 		return nil
 	}}
-	testkit.Go(t, outbox.NewRelay(db, &c, "orders", testkit.Log(t)).Run)
-	send(t, db, time.Time{}, reserve(1), reserve(2), reserve(3))
+	testkit.Go(t, outbox.NewRelay(db, o, &c, testkit.Log(t)).Run)
+	send(t, db, o, reserve(1), reserve(2), reserve(3))
 	testkit.Until(t, "the others are published", func() bool { return c.count() == 2 })
 	testkit.Until(t, "it was tried again", func() bool {
 		var attempts int
@@ -200,27 +173,51 @@ func TestAMessageThatTheBrokerRefusesStaysAndIsInNobodysWay(t *testing.T) {
 	testkit.Until(t, "it is published in the end", func() bool { return c.count() == 3 && rows(t, db) == 0 })
 }
 
-func TestWhileTheBrokerIsAwayNothingChangesInTheOutbox(t *testing.T) {
+func TestWhileTheBrokerIsAwayMessagesAreGivenBackAndNotLost(t *testing.T) {
 	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
-	c := collector{fate: func(bus.Message) error { return fmt.Errorf("%w: gone", bus.ErrUnavailable) }}
-	relay := outbox.NewRelay(db, &c, "orders", testkit.Log(t))
-	send(t, db, time.Time{}, reserve(1))
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
+	var back atomic.Bool
+	c := collector{fate: func(bus.Message) error {
+		if back.Load() {
+			return nil
+		}
+		return fmt.Errorf("%w: gone", bus.ErrUnavailable)
+	}}
+	relay := outbox.NewRelay(db, o, &c, testkit.Log(t))
+	send(t, db, outbox.New("orders"), reserve(1)) // of a replica that has died
+	if _, err := db.Exec(t.Context(), `UPDATE outbox SET due_at = now()`); err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
-		if _, err := relay.Flush(t.Context()); !errors.Is(err, bus.ErrUnavailable) {
-			t.Fatalf("flush: %v", err)
+		if n, err := relay.Sweep(t.Context()); n != 1 || !errors.Is(err, bus.ErrUnavailable) {
+			t.Fatalf("sweep: %d, %v", n, err)
 		}
 	}
-	var attempts int
-	if err := db.QueryRow(t.Context(), `SELECT attempts FROM outbox WHERE due_at <= now()`).Scan(&attempts); err != nil || attempts != 0 {
-		t.Errorf("attempts %d, %v: an absent broker is not the message's fault", attempts, err)
+	send(t, db, o, reserve(2))
+	due := func() (n int) {
+		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM outbox WHERE due_at <= now() AND attempts = 0`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
+	if due() != 2 { // while the broker is away nothing is kept in memory
+		t.Errorf("%d are due, want both: an absent broker is not a message's fault", due())
+	}
+	stop := testkit.Go(t, relay.Run)
+	send(t, db, o, reserve(3))
+	stop()
+	if due() != 3 {
+		t.Errorf("%d are due after the relay has stopped, want 3", due())
+	}
+	back.Store(true)
+	testkit.Go(t, relay.Run)
+	testkit.Until(t, "all are published", func() bool { return c.count() == 3 && rows(t, db) == 0 })
 }
 
 // The whole way with a real broker: no binding at first, and then there is one.
 func TestAnUnroutableMessageIsDeliveredOnceTheBindingExists(t *testing.T) {
 	t.Parallel()
-	db := testkit.DB(t, outbox.Migrations())
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	v := testkit.NewVhost(t)
 	b, err := bus.NewBroker(v.URL, "orders", testkit.Log(t))
 	if err != nil {
@@ -228,8 +225,8 @@ func TestAnUnroutableMessageIsDeliveredOnceTheBindingExists(t *testing.T) {
 	}
 	p := b.NewPublisher()
 	testkit.Go(t, p.Run)
-	testkit.Go(t, outbox.NewRelay(db, p, "orders", testkit.Log(t)).Run)
-	send(t, db, time.Time{}, reserve(1))
+	testkit.Go(t, outbox.NewRelay(db, o, p, testkit.Log(t)).Run)
+	send(t, db, o, reserve(1))
 	testkit.Until(t, "the message was refused", func() bool {
 		backlog, err := outbox.Waiting(t.Context(), db)
 		return err == nil && backlog.Refused == 1

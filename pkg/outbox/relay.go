@@ -95,7 +95,7 @@ func (r *Relay) runTable(ctx context.Context) {
 			trouble = 0
 		default:
 			trouble = 0
-			sleep(ctx, pollEvery, nil)
+			sleep(ctx, pollEvery, r.outbox.look)
 		}
 	}
 }
@@ -105,8 +105,8 @@ func (r *Relay) runTable(ctx context.Context) {
 // although ctx has ended.
 func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
 	limit := bus.MaxBatch
-	if r.careful.Load() > 0 {
-		r.careful.Add(-1)
+	careful := r.careful.Load() > 0
+	if careful {
 		limit = 1
 	}
 	batch, err := r.claim(ctx, limit)
@@ -114,7 +114,11 @@ func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	failpoint.At("outbox.claimed")
-	return len(batch), r.publish(ctx, batch)
+	err = r.publish(ctx, batch)
+	if careful && !errors.Is(err, bus.ErrUnavailable) { // else it was not tried: there is no session yet after the last suspect
+		r.careful.Add(-1)
+	}
+	return len(batch), err
 }
 
 // publish publishes messages that are leased to this replica, and removes, postpones or gives back their rows.

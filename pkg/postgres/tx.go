@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"example.com/orderflow/pkg/failpoint"
 	"github.com/jackc/pgx/v5"
@@ -23,7 +25,10 @@ type Tx struct {
 	onRollback []func()
 }
 
-const txAttempts = 3
+const (
+	txAttempts = 3
+	yieldMost  = 100 * time.Millisecond // before the second attempt, after a deadlock; twice as much before the third
+)
 
 // Tx runs fn in a transaction, sends what fn has left in the queue, and commits. A transaction that the server gave up
 // (serialization failure, deadlock, or because this process was frozen meanwhile) or refused because it is no longer the
@@ -35,6 +40,13 @@ func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
 		err := db.once(ctx, fn)
 		if err == nil || attempt == txAttempts || !again(err) {
 			return err
+		}
+		if c := code(err); c == deadlockDetected || c == serializationFailure { // the other one should come first this time
+			select {
+			case <-time.After(rand.N(time.Duration(attempt) * yieldMost)):
+			case <-ctx.Done():
+				return err
+			}
 		}
 	}
 }

@@ -9,7 +9,9 @@ package unit
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -106,8 +108,14 @@ func (o *Office[W]) alone(ctx context.Context, d Decision[W]) error {
 	}
 }
 
-// together makes decisions in one transaction. The error is the database's, and then none of them was made.
+// together makes decisions in one transaction. The error is the database's, or a panic's, and then none of them was made.
 func (o *Office[W]) together(ctx context.Context, all []Decision[W]) (errs []error, err error) {
+	defer func() {
+		if p := recover(); p != nil { // of one of them: it should be nobody else's, whose goroutine this is
+			err = fmt.Errorf("panic: %v", p)
+			o.log.ErrorContext(ctx, "a decision panics", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Within)
 	defer cancel()
 	err = o.db.Tx(ctx, func(tx *postgres.Tx) error {

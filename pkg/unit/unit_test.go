@@ -305,3 +305,19 @@ func TestATransactionHasADeadline(t *testing.T) {
 	}
 	b.Decide(context.Background(), []unit.Decision[*counters]{add("a", 1)})
 }
+
+func TestADecisionThatPanicsHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	mad := unit.Decision[*counters]{Name: func(*counters) {}, Make: func(*counters) error { panic("mad") }}
+	errs := b.Decide(t.Context(), []unit.Decision[*counters]{add("a", 1), mad, add("b", 1)})
+	if errs[0] != nil || errs[1] == nil || errs[2] != nil {
+		t.Errorf("%v", errs)
+	}
+	if err := b.Do(t.Context(), mad); err == nil {
+		t.Error("nobody hears of it")
+	}
+	if b.n(t, "a") != 1 || b.n(t, "b") != 1 {
+		t.Errorf("a is %d, b is %d", b.n(t, "a"), b.n(t, "b"))
+	}
+}

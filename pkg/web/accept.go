@@ -15,6 +15,10 @@ func Quality(h http.Header, header string, names ...string) (q float64, named bo
 	list := strings.Join(h.Values(header), ",")
 	for _, name := range names {
 		for item := range strings.SplitSeq(list, ",") {
+			bare, _, _ := strings.Cut(item, ";")
+			if !strings.EqualFold(strings.TrimSpace(bare), name) { // so it is with most, which need not be parsed
+				continue
+			}
 			value, params, err := mime.ParseMediaType(item)
 			if err != nil || value != name {
 				continue

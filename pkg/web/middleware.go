@@ -2,11 +2,14 @@ package web
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 )
@@ -20,8 +23,9 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		if !harmless(id) {
 			id = uuid.NewString()
 		}
-		c.Request().Header.Set(echo.HeaderXRequestID, id) // a gateway passes it on
-		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		ids := []string{id}
+		c.Request().Header[echo.HeaderXRequestID] = ids // a gateway passes it on
+		c.Response().Header()[echo.HeaderXRequestID] = ids
 		return next(c)
 	}
 }
@@ -40,22 +44,55 @@ func harmless(id string) bool {
 	return true
 }
 
-// accessLog writes one line for each request: neither its query nor its headers, which may hold what is nobody's business.
-func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
+// observed puts a request into its trace, and when it is over counts it and writes a line of the access log: neither its query
+// nor its headers, which may hold what is nobody's business.
+func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
-		err := next(c)
-		if err != nil {
+		r := c.Request()
+		health := isHealth(r)
+		body := counted{ReadCloser: r.Body}
+		if !health {
+			r = r.WithContext(telemetry.Begin(r.Context(), r.Header))
+			if r.Body != nil && r.Body != http.NoBody {
+				r.Body = &body
+			}
+			c.SetRequest(r)
+		}
+		if err := next(c); err != nil {
 			c.Error(err) // so that the status is known here
 		}
-		if !notHealth(c.Request()) {
+		if health {
 			return nil
 		}
-		r := c.Request()
-		s.cfg.Log.InfoContext(r.Context(), "request", "method", r.Method, "route", c.Path(), "status", c.Response().Status,
-			"ms", time.Since(begun).Milliseconds(), "bytes", c.Response().Size, "request_id", c.Response().Header().Get(echo.HeaderXRequestID))
+		took, answer := time.Since(begun), c.Response()
+		s.requests.Record(r.Context(), telemetry.Request{Method: r.Method, Status: answer.Status, Proto: r.Proto, TLS: r.TLS != nil}, took, body.read, answer.Size)
+		s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("route", c.Path()),
+			slog.Int("status", answer.Status), slog.Int64("ms", took.Milliseconds()), slog.Int64("bytes", answer.Size),
+			slog.String("request_id", answer.Header().Get(echo.HeaderXRequestID)))
 		return nil
 	}
+}
+
+// counted is a request's body, and how much of it was read.
+type counted struct {
+	io.ReadCloser
+	read int64
+}
+
+func (b *counted) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	return n, err
+}
+
+// isHealth reports whether somebody only asks how the program is: such requests are neither logged nor counted.
+func isHealth(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/livez", "/readyz", "/metrics":
+		return true
+	}
+	return false
 }
 
 // recovered turns a panic into an internal error with its stack in our log.

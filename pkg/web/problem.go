@@ -127,7 +127,7 @@ func faultOf(err error) fault.Error {
 	switch {
 	case errors.Is(err, context.Canceled): // the client has gone; nobody reads this
 		return *fault.New(fault.Unavailable, "the request was given up")
-	case postgres.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
+	case postgres.Unavailable(err), postgres.Waited(err):
 		return *fault.New(fault.Unavailable, "the service cannot answer now, please try again")
 	}
 	return *fault.New(fault.Internal, "something went wrong on our side; nothing in the request caused it")

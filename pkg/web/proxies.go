@@ -49,6 +49,9 @@ func (p Proxies) ClientIP(r *http.Request) string {
 // way is the way that a request has come: the address of its client, and how many trusted proxies there are behind it.
 func (p Proxies) way(r *http.Request) (client string, proxies int) {
 	client = peer(r)
+	if len(p) == 0 {
+		return client, 0
+	}
 	for _, hop := range slices.Backward(list(r, "X-Forwarded-For")) {
 		if _, err := netip.ParseAddr(hop); err != nil || !p.trust(client) {
 			break
@@ -81,8 +84,11 @@ func (p Proxies) Host(r *http.Request) string {
 // said is what the outermost trusted proxy has said. A proxy replaces what was there, or adds to it, or leaves it as it is:
 // there are at most as many values of theirs as there are proxies, and whatever stands before was the client's.
 //
-// Forwarded (RFC 7239) is not read: a proxy that knows only the one passes on what a client has written into the other.
+// The header's name is in canonical form. Forwarded (RFC 7239) is not read: a proxy that knows only the one passes on what a client has written into the other.
 func (p Proxies) said(r *http.Request, header string) string {
+	if r.Header[header] == nil {
+		return ""
+	}
 	values := list(r, header)
 	if _, proxies := p.way(r); proxies > 0 && len(values) > 0 {
 		return values[max(0, len(values)-proxies)]

@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 )
 
 const (
@@ -59,6 +59,7 @@ type Server struct {
 	*echo.Echo
 	cfg      Config
 	queries  map[string][]string // see Takes
+	requests *telemetry.Requests
 	draining atomic.Bool
 }
 
@@ -66,11 +67,11 @@ type Server struct {
 func New(cfg Config) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	s := &Server{Echo: e, cfg: cfg, queries: map[string][]string{}}
+	s := &Server{Echo: e, cfg: cfg, queries: map[string][]string{}, requests: telemetry.ServerRequests()}
 	e.HTTPErrorHandler = s.problem
 	e.IPExtractor = cfg.Proxies.ClientIP
 	e.OnAddRouteHandler = answerHead(e)
-	e.Use(requestID, s.accessLog, s.recovered)
+	e.Use(requestID, s.observed, s.recovered)
 	e.Use(cfg.Outer...)
 	e.Use(headerSize, middleware.BodyLimit(bodyLimit), s.query, deadline)
 	e.GET("/livez", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
@@ -124,10 +125,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Handler is what Run serves: with a span for each request.
-func (s *Server) Handler() http.Handler {
-	return otelhttp.NewHandler(s.Echo, s.cfg.Name, otelhttp.WithFilter(notHealth))
-}
+// Handler is what Run serves.
+func (s *Server) Handler() http.Handler { return s.Echo }
 
 // readyz answers 200 while the program can do its work by itself: its own database, if it has one, answers and it is not
 // stopping. Neighbours and the broker are reported and do not count: orders are accepted without them.
@@ -149,12 +148,4 @@ func (s *Server) readyz(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(status, body)
-}
-
-func notHealth(r *http.Request) bool {
-	switch r.URL.Path {
-	case "/livez", "/readyz", "/metrics":
-		return false
-	}
-	return true
 }

@@ -21,7 +21,7 @@ type work struct {
 	*warehouse
 	reservations unit.Rows[string, reservation]   // by the order's id
 	products     unit.Rows[string, product]       // by SKU; where their units are is on the shelf
-	movements    unit.Rows[string, movement]      // see keyOf
+	movements    unit.Rows[string, movement]      // by movement.key
 	supplies     unit.Rows[string, supplierOrder] // by id
 
 	shelf  shelf
@@ -80,7 +80,7 @@ var errQueueGrew = errors.New("somebody has begun to wait")
 
 // Load is of unit.Work. It takes one round trip, and one more whenever a queue has grown just then: who waits is only certain
 // once the products are locked, so if others are needed then, it gives the locks back (the savepoint does) and takes all of them
-// again, in the one order of store.go.
+// again, in the one order of store.go. It does so until nobody new has begun to wait, or the time of the transaction is up.
 func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	l := &w.locks
 	for _, id := range l.releasing {
@@ -88,8 +88,12 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	}
 	lockOrders(tx, w.reservations.Named())
 	if !l.queues() {
-		w.load(tx)
-		return tx.Flush(ctx)
+		for {
+			w.load(tx)
+			if err := tx.Flush(ctx); err != nil || !w.torn() {
+				return err
+			}
+		}
 	}
 	for {
 		err := tx.Try(ctx, func() error {
@@ -99,7 +103,7 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 			if err := tx.Flush(ctx); err != nil {
 				return err
 			}
-			if grew {
+			if grew || w.torn() {
 				return errQueueGrew
 			}
 			return nil
@@ -108,6 +112,14 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 	}
+}
+
+// torn reports whether a product was added after the products were locked and before they were read.
+func (w *work) torn() bool {
+	return slices.ContainsFunc(w.products.Named(), func(sku string) bool {
+		_, known := w.products.Get(sku)
+		return known && w.shelf[sku] == nil
+	})
 }
 
 // load queues what locks the products and reads everything, in this order: a reservation that waits is changed by whoever has
@@ -130,11 +142,11 @@ func (w *work) load(tx *postgres.Tx) {
 
 // Save is of unit.Work.
 //
-// Those who wait are served once for all, in the end. A decision that comes after the one that has freed units finds them
-// on the shelf, but kept for those who wait (stock.kept). So it gets what it would have got before, and more only when
-// enough is left for all who wait: as if it had come a moment earlier. That nobody waits for what is there afterwards, and nobody
-// for longer than promised, is what the property test plays with batches. Whether anybody waits for what has become free is seen
-// on the shelf: if nobody does, the database is not asked.
+// Those who wait are served once for the whole batch, at its end. A decision that comes after the one that has freed units finds
+// them on the shelf, but kept for those who wait (stock.kept). So it gets what it would have got had it come just before, and more
+// only if enough is left for all who wait. The property test plays such batches: afterwards nobody waits for what is there, and
+// nobody waits longer than promised (docs/adr/0033). The shelf tells whether anybody waits for what has become free; if nobody
+// does, the database is not asked.
 func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 	saveProducts(tx, &w.products, w.at)
 	saveReservations(tx, &w.reservations, w.at)
@@ -211,8 +223,8 @@ func (w *work) serve(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// supply records what is to be ordered from the supplier. As many orders as the worker of this replica has room for are its own
-// from birth.
+// supply records what is to be ordered from the supplier. As many orders as the worker of this replica has free slots for are
+// born leased to it: it begins with them as soon as they are committed. It finds the others in the table.
 func (w *work) supply(tx *postgres.Tx) error {
 	if len(w.wanted) == 0 {
 		return nil
@@ -265,8 +277,8 @@ func (w *work) shelve(ctx context.Context, m movement) {
 	w.restock(w.shelf.of([]messages.Line{units}))
 }
 
-// restock has ordered from the supplier what runs low. Each decision does it for its own products: what is on order by then
-// is what the next one goes by. All that is wanted of a product is one order, up to supplyMost.
+// restock notes what to order from the supplier because it runs low. Each decision does it for its own products, for the next
+// decision goes by what is on order. All that is wanted of a product becomes one order, up to supplyMost units.
 func (w *work) restock(s shelf) {
 	for _, l := range s.restock() {
 		i := slices.IndexFunc(w.wanted, func(o messages.Line) bool { return o.SKU == l.SKU && o.Quantity+l.Quantity <= supplyMost })

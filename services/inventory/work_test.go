@@ -233,7 +233,8 @@ func TestWhoWaitsTakesHisPlaceInTheOrderOfDecisions(t *testing.T) {
 	}
 }
 
-// Two replicas have the same orders and products in hand, in opposite order, again and again.
+// Two replicas have the same products in hand, in opposite order: of the same orders, and of others. Both begin while somebody else
+// has a lock that is in the middle for both.
 func TestBatchesInOppositeOrderDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	skus := []string{"A", "B", "C", "D", "E", "F", "G", "H"}
@@ -246,29 +247,42 @@ func TestBatchesInOppositeOrderDoNotDeadlock(t *testing.T) {
 		f.coming(sku, 10_000)
 	}
 	replicas := []*replica{f.replica, f.another()}
-	for range 12 {
+	for _, same := range slices.Repeat([]bool{true, false}, 4) {
+		var orders []string
 		var there, back []bus.Delivery
 		for i := range 40 {
-			o := newOrder()
-			wish := backorder(o, skus[i%8], 2, skus[(i+3)%8], 1, skus[(i+5)%8], 3)
-			undo := messages.ReleaseStock{OrderID: o}
+			wish := backorder(newOrder(), skus[i%8], 2, skus[(i+3)%8], 1, skus[(i+5)%8], 3)
+			orders = append(orders, wish.OrderID)
+			undo := messages.ReleaseStock{OrderID: wish.OrderID}
 			there = append(there, letter(wish), letter(undo))
-			back = append([]bus.Delivery{letter(undo), letter(wish)}, back...)
-		}
-		for i := range back { // so that the sorting of a batch does not bring them into the same order
-			if i%2 == 0 {
-				back[i], back[len(back)-1-i] = back[len(back)-1-i], back[i]
+			if !same {
+				wish.OrderID = newOrder()
+				undo.OrderID = wish.OrderID
+				slices.Reverse(wish.Lines)
 			}
+			back = append(back, letter(undo), letter(wish))
 		}
-		share(t, replicas, there, back)
+		slices.Reverse(back)
+		middle := reserve(newOrder(), "D", 1)
+		if same {
+			middle.OrderID = orders[20]
+		}
+		finish := f.hold(decide(middle, reserveStock))
+		done := make(chan struct{})
+		go func() {
+			share(t, replicas, there, back)
+			close(done)
+		}()
+		finish(2)
+		<-done
 	}
 	if n := f.deadlocks(replicas); n > 0 {
 		t.Errorf("%d deadlocks", n)
 	}
 }
 
-// hold begins a unit of work in another replica and returns what finishes it. Meanwhile it has its locks.
-func (f *fixture) hold(d unit.Decision[*work]) (finish func()) {
+// hold begins a unit of work in another replica and returns what finishes it, once a number of others wait for its locks.
+func (f *fixture) hold(d unit.Decision[*work]) (finish func(waiting int)) {
 	f.Helper()
 	r := f.another()
 	loaded, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error)
@@ -288,18 +302,21 @@ func (f *fixture) hold(d unit.Decision[*work]) (finish func()) {
 		})
 	}()
 	<-loaded
-	return func() {
+	return func(waiting int) {
 		f.Helper()
-		testkit.Until(f.T, "somebody waits for a lock", func() bool {
-			var waiting bool
+		testkit.Until(f.T, "they wait for a lock", func() bool {
+			var n int
 			err := f.db.QueryRow(context.Background(), `
-				SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
-			return err == nil && waiting
+				SELECT count(*)
+				FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
+			return err == nil && n == waiting
 		})
 		close(goOn)
 		if err := <-done; err != nil {
 			f.Fatal(err)
 		}
+		r.db.Close()
 	}
 }
 
@@ -321,7 +338,7 @@ func TestAQueueThatGrowsWhileItsLockIsWaitedForIsServedAsAWhole(t *testing.T) {
 	go func() {
 		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: holds})})[0]
 	}()
-	begun()
+	begun(1)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +360,7 @@ func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
 	go func() {
 		done <- f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: waits})})[0]
 	}()
-	begun()
+	begun(1)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ const (
 	askMost    = time.Minute
 )
 
-// newWorker returns what places supplier orders and sees to it that they arrive. The transactions that found
-// out that stock runs low have only recorded them.
+// newWorker returns what places supplier orders and sees to it that they arrive. The transactions that found out that stock
+// runs low have only recorded them.
 func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
 		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
+	"github.com/jackc/pgx/v5"
 )
 
 // hurry makes every open supplier order due, as time would.
@@ -182,6 +185,32 @@ func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 		t.Error(err)
 	}
 	f.want("LAMP", 13, 0, 0, 0)
+}
+
+func TestWhatIsToBeOrderedIsBornLeasedToTheWorker(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, lamp(12))
+	w := f.warehouse.worker
+	testkit.Go(t, w.Run)
+	testkit.Until(t, "the worker runs", func() bool {
+		n := w.Reserve(1)
+		defer w.Release(n)
+		return n == 1
+	})
+	var mine int
+	err := f.db.Tx(t.Context(), func(tx *postgres.Tx) error {
+		w, d := f.warehouse.work(), decide(reserve(newOrder(), "LAMP", 10), reserveStock)
+		d.Name(w)
+		if err := errors.Join(w.Load(t.Context(), tx), d.Make(w), w.Save(t.Context(), tx)); err != nil {
+			return err
+		}
+		postgres.Rows(tx, pgx.RowTo[int], func(n int) { mine = n }, `SELECT count(*) FROM supplier_orders WHERE attempts = 1 AND due_at > now()`)
+		return nil
+	})
+	if err != nil || mine != 1 {
+		t.Errorf("%d, %v", mine, err)
+	}
+	testkit.Until(t, "it is ordered", func() bool { units, _ := f.factory.ordered("LAMP"); return units == 10 })
 }
 
 func TestTwoReplicasNeverDoTheSameWork(t *testing.T) {

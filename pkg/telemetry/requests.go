@@ -1,0 +1,139 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Requests are the metrics of the HTTP requests of a server or a client, with the names and labels of OpenTelemetry's semantic
+// conventions. They are what otelhttp would record, without its spans and its wrappers around each request and answer. The
+// labels of a request are those of thousands of others, so each set is made once and kept.
+type Requests struct {
+	duration metric.Float64Histogram
+	request  metric.Int64Histogram
+	response metric.Int64Histogram // nil for a client, whose answers may be read much later
+	labels   []attribute.KeyValue  // of all
+
+	mu   sync.RWMutex
+	sets map[Request][]metric.RecordOption
+}
+
+// Request is what the labels of a request are made of. There are few different ones: the method is one of ten, the status has
+// three digits, an error is a type in this program, and the protocol is one that net/http speaks. The Host and the path of a
+// request are not among them: whoever can reach a server could make as many time series as they like.
+type Request struct {
+	Method string // of the request; one that is not in RFC 9110 or 5789 becomes _OTHER
+	Status int    // of the answer; 0: there is none
+	Proto  string // such as HTTP/1.1
+	TLS    bool
+	Failed string // the type of the error, when there is no answer; see ErrorType
+}
+
+// ServerRequests returns the metrics of the requests that come in.
+func ServerRequests() *Requests {
+	return newRequests("server", nil)
+}
+
+// ClientRequests returns the metrics of the requests to one server.
+func ClientRequests(server *url.URL) *Requests {
+	labels := []attribute.KeyValue{attribute.String("server.address", server.Hostname())}
+	usual := map[string]string{"http": "80", "https": "443"}[server.Scheme]
+	if port, err := strconv.Atoi(server.Port()); err == nil && server.Port() != usual {
+		labels = append(labels, attribute.Int("server.port", port))
+	}
+	return newRequests("client", labels)
+}
+
+func newRequests(of string, labels []attribute.KeyValue) *Requests {
+	meter, prefix := otel.Meter("orderflow/http"), "http."+of+"." // names that are constant cannot be wrong
+	m := &Requests{labels: labels, sets: map[Request][]metric.RecordOption{}}
+	m.duration, _ = meter.Float64Histogram(prefix+"request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of HTTP "+of+" requests."),
+		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
+	m.request, _ = meter.Int64Histogram(prefix+"request.body.size", metric.WithUnit("By"),
+		metric.WithDescription("Size of HTTP "+of+" request bodies."))
+	if of == "server" {
+		m.response, _ = meter.Int64Histogram(prefix+"response.body.size", metric.WithUnit("By"),
+			metric.WithDescription("Size of HTTP server response bodies."))
+	}
+	return m
+}
+
+// Record counts a request that is over: how long it took, and how many bytes its body and that of the answer had.
+func (m *Requests) Record(ctx context.Context, r Request, took time.Duration, request, response int64) {
+	r.Method = method(r.Method)
+	set := m.set(r)
+	m.duration.Record(ctx, took.Seconds(), set...)
+	m.request.Record(ctx, request, set...)
+	if m.response != nil {
+		m.response.Record(ctx, response, set...)
+	}
+}
+
+// set returns the labels of a request, as an option for the instruments.
+func (m *Requests) set(r Request) []metric.RecordOption {
+	m.mu.RLock()
+	set, ok := m.sets[r]
+	m.mu.RUnlock()
+	if !ok {
+		set = []metric.RecordOption{metric.WithAttributeSet(m.make(r))}
+		m.mu.Lock()
+		m.sets[r] = set
+		m.mu.Unlock()
+	}
+	return set
+}
+
+func (m *Requests) make(r Request) attribute.Set {
+	scheme := "http"
+	if r.TLS {
+		scheme = "https"
+	}
+	name, version, _ := strings.Cut(r.Proto, "/")
+	all := append([]attribute.KeyValue{
+		attribute.String("http.request.method", r.Method),
+		attribute.String("url.scheme", scheme),
+		attribute.String("network.protocol.name", strings.ToLower(name)),
+		attribute.String("network.protocol.version", version),
+	}, m.labels...)
+	if r.Status != 0 {
+		all = append(all, attribute.Int("http.response.status_code", r.Status))
+	}
+	if r.Failed != "" {
+		all = append(all, attribute.String("error.type", r.Failed))
+	}
+	return attribute.NewSet(all...)
+}
+
+func method(name string) string {
+	switch name {
+	case http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace:
+		return name
+	case "": // net/http's word for it
+		return http.MethodGet
+	}
+	return "_OTHER"
+}
+
+// ErrorType names an error for a label: by its type, as its text may have anything in it.
+func ErrorType(err error) string {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == "" || t.Name() == "" {
+		return t.String()
+	}
+	return fmt.Sprintf("%s.%s", t.PkgPath(), t.Name())
+}

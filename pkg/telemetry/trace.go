@@ -1,0 +1,89 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// No spans are recorded, as there is nowhere to send them: a trace is the ids that go from one program to the next. What came
+// in goes out as it is, with its span id and its sampled flag, as from OpenTelemetry's API without an SDK: whoever records
+// spans behind us continues the last one that was recorded in front of us. A trace that begins here is not sampled, for the flag
+// says that its sender may have recorded something (docs/adr/0015).
+
+// Begin returns ctx with the trace that a request belongs to: the one of its header, or a new one.
+func Begin(ctx context.Context, header http.Header) context.Context {
+	return begin(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header)))
+}
+
+// Propagate puts the trace of ctx into the header of a request to another program. Without one it changes nothing.
+func Propagate(ctx context.Context, header http.Header) {
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+}
+
+// Inject returns the trace context of ctx as the two headers of a message, both empty when there is none.
+func Inject(ctx context.Context) (parent, state string) {
+	var h headers
+	propagation.TraceContext{}.Inject(ctx, &h)
+	return h.parent, h.state
+}
+
+// Extract is the reverse of Inject: what is done in the context that it returns belongs to that trace.
+func Extract(ctx context.Context, parent, state string) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, &headers{parent, state})
+}
+
+// Consume returns the context to handle a message of some kind in: it belongs to the trace in which the message was sent, however
+// long ago that was, or else to a new one. The function is to be called with what came of it.
+func Consume(ctx context.Context, _, parent, state string) (context.Context, func(error)) {
+	return begin(Extract(ctx, parent, state)), func(error) {}
+}
+
+// TraceID returns the id of the trace in ctx, or "".
+func TraceID(ctx context.Context) string {
+	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
+		return sc.TraceID().String()
+	}
+	return ""
+}
+
+// begin makes a trace where there is none. Its ids are random and no secrets.
+func begin(ctx context.Context) context.Context {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
+	}
+	var c trace.SpanContextConfig
+	binary.NativeEndian.PutUint64(c.TraceID[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64()|1) // never all zero, which is no id
+	binary.NativeEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(c))
+}
+
+// headers are the two headers of a message, as a propagation.TextMapCarrier.
+type headers struct{ parent, state string }
+
+func (h *headers) Get(key string) string {
+	switch key {
+	case "traceparent":
+		return h.parent
+	case "tracestate":
+		return h.state
+	}
+	return ""
+}
+
+func (h *headers) Set(key, value string) {
+	switch key {
+	case "traceparent":
+		h.parent = value
+	case "tracestate":
+		h.state = value
+	}
+}
+
+// Keys is part of the interface, for other propagators than ours.
+func (h *headers) Keys() []string { return []string{"traceparent", "tracestate"} }
