@@ -31,12 +31,15 @@ type Shown struct{ Package, Test string }
 // the new schema:
 //
 //	-- shown: pkg/inbox TestTheReleaseBeforeDeletesNothingThatIsRemembered
-func Judge(file string) Verdict {
+//
+// unique are the unique indexes that any migration has made: to drop one of them is to let in what the release before relies on
+// never to meet. Any other index can be dropped, and costs that release time.
+func Judge(file string, unique ...string) Verdict {
 	statements, err := split(file)
 	if err != nil {
 		return Verdict{Refused: []string{err.Error()}}
 	}
-	j := judge{statements: statements, alone: annotated(file, "NO TRANSACTION"), created: map[string]bool{}}
+	j := judge{statements: statements, alone: annotated(file, "NO TRANSACTION"), created: map[string]bool{}, unique: unique}
 	if !annotated(file, "Up") || annotated(file, "Down") {
 		j.Refused = append(j.Refused, "it needs a line -- +goose Up, and none for the way down: there is none")
 	}
@@ -70,6 +73,7 @@ type judge struct {
 	statements []statement
 	alone      bool            // each statement is its own transaction
 	created    map[string]bool // tables that this file makes, about which the release before knows nothing
+	unique     []string        // indexes
 }
 
 const name = `([a-z_][a-z0-9_]*)`
@@ -86,6 +90,7 @@ var (
 
 	storage   = regexp.MustCompile(`^set \([^()]*\)$`)
 	validate  = regexp.MustCompile(`^validate constraint ` + name + `$`)
+	unrelate  = regexp.MustCompile(`^drop constraint (if exists )?[a-z0-9_]+_fkey$`) // as PostgreSQL names a foreign key: less is refused
 	addColumn = regexp.MustCompile(`^add column ` + name + ` ([a-z]+(\(\d+\))?( with time zone)?(\[\])?)( not null)?( default (''(::[a-z]+)?|-?\d+|true|false|now\(\)))?( not null)?$`)
 )
 
@@ -110,10 +115,8 @@ func (j *judge) wrong(i int) string {
 		}
 		return ""
 	}
-	if m := dropIndex.FindStringSubmatch(text); m != nil && i+1 < len(j.statements) {
-		if next := createIndex.FindStringSubmatch(j.statements[i+1].text); next != nil && next[3] == m[1] {
-			return ""
-		}
+	if m := dropIndex.FindStringSubmatch(text); m != nil {
+		return j.wrongDrop(i, m[1])
 	}
 	if m := alterTable.FindStringSubmatch(text); m != nil {
 		if j.created[m[1]] {
@@ -132,8 +135,35 @@ func (j *judge) wrong(i int) string {
 	return "the release before is not known to live with it; rows are filled from code, in small steps"
 }
 
+// wrongDrop is wrong for an index that is dropped: before it is made anew, or for good.
+func (j *judge) wrongDrop(i int, index string) string {
+	if i+1 < len(j.statements) {
+		if next := createIndex.FindStringSubmatch(j.statements[i+1].text); next != nil && next[3] == index {
+			return ""
+		}
+	}
+	switch {
+	case !j.alone:
+		return "it cannot be done in a transaction: -- +goose NO TRANSACTION"
+	case slices.Contains(j.unique, index):
+		return "the release before relies on what it forbids"
+	}
+	return ""
+}
+
+// UniqueIndexes are the names of the unique indexes that a migration makes.
+func UniqueIndexes(file string) (names []string) {
+	statements, _ := split(file) // what it cannot read, Judge refuses
+	for _, s := range statements {
+		if m := createIndex.FindStringSubmatch(s.text); m != nil && m[1] != "" {
+			names = append(names, m[3])
+		}
+	}
+	return names
+}
+
 func wrongAction(action string) string {
-	if storage.MatchString(action) || validate.MatchString(action) {
+	if storage.MatchString(action) || validate.MatchString(action) || unrelate.MatchString(action) {
 		return ""
 	}
 	m := addColumn.FindStringSubmatch(action)

@@ -38,8 +38,13 @@ func migrations(t *testing.T, root string) map[string][]byte {
 
 func TestEveryMigrationSuitsTheReleaseBefore(t *testing.T) {
 	t.Parallel()
-	for path, file := range migrations(t, tree) {
-		verdict := Judge(string(file))
+	all := migrations(t, tree)
+	var unique []string
+	for _, file := range all {
+		unique = append(unique, UniqueIndexes(string(file))...)
+	}
+	for path, file := range all {
+		verdict := Judge(string(file), unique...)
 		for _, wrong := range verdict.Refused {
 			t.Errorf("%s: %s", path, wrong)
 		}
@@ -130,7 +135,13 @@ func TestAMigrationThatTheReleaseBeforeCannotLiveWithIsRefused(t *testing.T) {
 		{`CREATE UNIQUE INDEX payments_code ON payments (code)`, "may write what it forbids"},
 		{`CREATE INDEX CONCURRENTLY payments_code ON payments (code)`, "interrupted"},
 		{`DROP INDEX CONCURRENTLY IF EXISTS payments_code; CREATE INDEX CONCURRENTLY payments_code ON payments (code)`, "interrupted"},
-		{`DROP INDEX CONCURRENTLY IF EXISTS payments_due; CREATE INDEX CONCURRENTLY payments_code ON payments (code)`, unknown},
+		{`DROP INDEX CONCURRENTLY IF EXISTS payments_due; CREATE INDEX CONCURRENTLY payments_code ON payments (code)`, "transaction"},
+		{`DROP INDEX CONCURRENTLY IF EXISTS payments_due`, "transaction"},
+		{`DROP INDEX payments_due`, unknown},
+		{"-- +goose NO TRANSACTION\nDROP INDEX CONCURRENTLY IF EXISTS payments_due", ""},
+		{"-- +goose NO TRANSACTION\nDROP INDEX CONCURRENTLY IF EXISTS payments_once", "relies on"},
+		{`ALTER TABLE payments DROP CONSTRAINT IF EXISTS payments_order_id_fkey`, ""},
+		{`ALTER TABLE payments DROP CONSTRAINT payments_pkey`, unknown},
 		{"-- +goose NO TRANSACTION\nDROP INDEX CONCURRENTLY IF EXISTS payments_code; CREATE INDEX CONCURRENTLY payments_code ON payments (code)", ""},
 
 		{"-- contract: since v1.4.0 nothing reads or writes it\nALTER TABLE payments DROP COLUMN code", ""},
@@ -140,7 +151,7 @@ func TestAMigrationThatTheReleaseBeforeCannotLiveWithIsRefused(t *testing.T) {
 		{"ALTER TABLE payments ADD COLUMN note text;\n-- contract: since v1.4.0 nothing needs it", "no statement"},
 		{"CREATE TABLE a (n int);\n-- +goose Down\nDROP TABLE a", "way down"},
 	} {
-		verdict := Judge("-- +goose Up\n" + test.sql)
+		verdict := Judge("-- +goose Up\n"+test.sql, "payments_once")
 		refused := strings.Join(verdict.Refused, "\n")
 		if (refused == "") != (test.refused == "") || !strings.Contains(refused, test.refused) {
 			t.Errorf("%s\nis refused for %q, want %q", test.sql, refused, test.refused)
@@ -148,6 +159,9 @@ func TestAMigrationThatTheReleaseBeforeCannotLiveWithIsRefused(t *testing.T) {
 	}
 	if refused := Judge("CREATE TABLE a (n int)").Refused; len(refused) == 0 {
 		t.Error("a file without +goose Up is let in")
+	}
+	if names := UniqueIndexes("CREATE UNIQUE INDEX payments_once ON payments (charge_id); CREATE INDEX a ON payments (b)"); !slices.Equal(names, []string{"payments_once"}) {
+		t.Errorf("unique indexes are %v", names)
 	}
 	verdict := Judge("-- +goose Up\n-- shown: pkg/inbox TestOne\n-- shown: pkg/outbox TestTwo\nDROP TABLE payments")
 	if len(verdict.Refused) != 0 || !slices.Equal(verdict.Shown, []Shown{{"pkg/inbox", "TestOne"}, {"pkg/outbox", "TestTwo"}}) {
