@@ -36,16 +36,16 @@ func waysToEnd(t *testing.T, w World) {
 		wish   Wish
 		status string
 		reason string
-		path   string // of statuses
+		path   string // of statuses: see went
 		paid   string // the payment's status; "" when there is none
 		left   int    // available at the end
 	}{
-		{"delivered", 5, Wish{Quantity: 2}, "delivered", "", "placed reserved paid shipped delivered", "taken", 3},
+		{"delivered", 5, Wish{Quantity: 2}, "delivered", "", "placed reserved paid [shipped] delivered", "taken", 3},
 		{"declined, and the stock is back", 5, Wish{Card: "tok_declined"}, "cancelled", "payment_declined", "placed reserved releasing cancelled", "declined", 5},
 		{"out of stock", 1, Wish{Quantity: 2}, "cancelled", "out_of_stock", "placed cancelled", "", 1},
-		{"undeliverable, refunded, and the stock is back", 5, Wish{Postal: "00000"}, "cancelled", "undeliverable", "placed reserved paid shipped refunding releasing cancelled", "refunded", 5},
-		{"a provider that fails twice", 5, Wish{Card: "tok_flaky"}, "delivered", "", "placed reserved paid shipped delivered", "taken", 4},
-		{"a provider that charges and does not answer", 5, Wish{Card: "tok_timeout"}, "delivered", "", "placed reserved paid shipped delivered", "taken", 4},
+		{"undeliverable, refunded, and the stock is back", 5, Wish{Postal: "00000"}, "cancelled", "undeliverable", "placed reserved paid [shipped] refunding releasing cancelled", "refunded", 5},
+		{"a provider that fails twice", 5, Wish{Card: "tok_flaky"}, "delivered", "", "placed reserved paid [shipped] delivered", "taken", 4},
+		{"a provider that charges and does not answer", 5, Wish{Card: "tok_timeout"}, "delivered", "", "placed reserved paid [shipped] delivered", "taken", 4},
 	} {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,9 +56,7 @@ func waysToEnd(t *testing.T, w World) {
 			if end.Status != story.status || end.Reason != story.reason {
 				t.Errorf("ended %s (%s), want %s (%s)", end.Status, end.Reason, story.status, story.reason)
 			}
-			if got := strings.Join(end.Path(), " "); got != story.path {
-				t.Errorf("went %s\nwant %s", got, story.path)
-			}
+			went(t, end, story.path)
 			if end.Payment == nil != (story.paid == "") || end.Payment != nil && end.Payment.Status != story.paid {
 				t.Errorf("payment %+v, want %q", end.Payment, story.paid)
 			}
@@ -68,14 +66,32 @@ func waysToEnd(t *testing.T, w World) {
 	}
 }
 
+// went tells of an order that has taken another path than the one that is wanted. A status in brackets is passed over when two
+// events about the order overtake each other, as they may do between two replicas.
+func went(t *testing.T, end Tracking, want string) {
+	t.Helper()
+	path := end.Path()
+	for _, status := range strings.Fields(want) {
+		name := strings.Trim(status, "[]")
+		switch {
+		case len(path) > 0 && path[0] == name:
+			path = path[1:]
+		case name == status:
+			t.Errorf("went %v\nwant %s", end.Path(), want)
+			return
+		}
+	}
+	if len(path) > 0 {
+		t.Errorf("went %v\nwant %s", end.Path(), want)
+	}
+}
+
 func backorder(t *testing.T, w World) {
 	c := New(t, w)
 	sku := c.Product(3, 2, 10)
 	id := c.Place(Wish{SKU: sku, Quantity: 5, Backorder: true})
 	end := c.End(id)
-	if got, want := strings.Join(end.Path(), " "), "placed backordered reserved paid shipped delivered"; got != want {
-		t.Errorf("went %s\nwant %s", got, want)
-	}
+	went(t, end, "placed [backordered] reserved paid [shipped] delivered")
 	if left := c.Available(sku); left != 8 { // 3 and 10 from the supplier, less 5
 		t.Errorf("%d left, want 8", left)
 	}
