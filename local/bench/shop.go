@@ -101,11 +101,23 @@ func (s *shop) order() string {
 // place orders one unit.
 func (s *shop) place(ctx context.Context) (id string, err error) {
 	var placed struct{ ID string }
-	if err := s.call(ctx, "alice", http.MethodPost, "/api/orders", s.order(), &placed); err != nil {
+	header := http.Header{"Authorization": {"Bearer " + s.tokens["alice"]}, "Idempotency-Key": {"bench-" + rand.Text()}}
+	for range placeAgain {
+		err = s.send(ctx, http.MethodPost, "/api/orders", "application/json", s.order(), header, &placed)
+		r, refused := errors.AsType[refusal](err)
+		if !refused || r.status != http.StatusServiceUnavailable || pause(ctx, time.Second) != nil {
+			break
+		}
+	}
+	if err != nil {
 		return "", fmt.Errorf("place an order: %w", err)
 	}
 	return placed.ID, nil
 }
+
+// placeAgain is how often an order is sent when the system sheds load, a second after the last time, as a caller does who reads
+// Retry-After. The wait counts.
+const placeAgain = 30
 
 // ended waits until the order is at its end.
 func (s *shop) ended(ctx context.Context, id string) error { return s.follow.wait(ctx, id) }
