@@ -71,7 +71,7 @@ func waysToEnd(t *testing.T, w World) {
 func went(t *testing.T, end Tracking, want string) {
 	t.Helper()
 	path := end.Path()
-	for _, status := range strings.Fields(want) {
+	for status := range strings.FieldsSeq(want) {
 		name := strings.Trim(status, "[]")
 		switch {
 		case len(path) > 0 && path[0] == name:
