@@ -98,6 +98,28 @@ func (w *Worker[T]) Begin(rows ...T) {
 	}
 }
 
+// transaction is a postgres.Tx.
+type transaction interface {
+	OnCommit(f func())
+	OnRollback(f func())
+}
+
+// Lend has rows of a transaction that are due be born leased to this worker, as many of n as it has free slots for: lease makes
+// the i-th of them what Claim would. The worker begins with them as soon as they are committed; it is woken for the others.
+func (w *Worker[T]) Lend(tx transaction, n int, lease func(i int) T) {
+	rows := make([]T, w.Reserve(n))
+	for i := range rows {
+		rows[i] = lease(i)
+	}
+	tx.OnCommit(func() {
+		w.Begin(rows...)
+		if len(rows) < n {
+			w.Wake()
+		}
+	})
+	tx.OnRollback(func() { w.Release(len(rows)) })
+}
+
 // Run works until ctx ends, and then finishes what it has begun. No error ends it; it returns nil.
 func (w *Worker[T]) Run(ctx context.Context) error {
 	w.once.Do(w.init)

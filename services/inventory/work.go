@@ -229,8 +229,6 @@ func (w *work) supply(tx *postgres.Tx) error {
 	if len(w.wanted) == 0 {
 		return nil
 	}
-	mine := w.worker.Reserve(len(w.wanted))
-	tx.OnRollback(func() { w.worker.Release(mine) })
 	orders := make([]supplierOrder, len(w.wanted))
 	for i, l := range w.wanted {
 		id, err := uuid.NewV7()
@@ -238,17 +236,12 @@ func (w *work) supply(tx *postgres.Tx) error {
 			return fmt.Errorf("supplier order id: %w", err)
 		}
 		orders[i] = supplierOrder{ID: id.String(), SKU: l.SKU, Quantity: l.Quantity, Status: requested, UpdatedAt: w.at}
-		if i < mine {
-			orders[i].Attempts, orders[i].DueIn = 1, supplierLease
-		}
 	}
-	insertSupplierOrders(tx, orders)
-	tx.OnCommit(func() {
-		w.worker.Begin(orders[:mine]...)
-		if mine < len(orders) {
-			w.worker.Wake()
-		}
+	w.worker.Lend(tx, len(orders), func(i int) supplierOrder {
+		orders[i].Attempts, orders[i].DueIn = 1, supplierLease
+		return orders[i]
 	})
+	insertSupplierOrders(tx, orders)
 	return nil
 }
 

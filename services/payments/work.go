@@ -59,17 +59,9 @@ func (w *work) lend(tx *postgres.Tx) {
 	now := w.now()
 	due := slices.Concat(w.payments.Changes())
 	due = slices.DeleteFunc(due, func(p payment) bool { return p.DueAt == nil || p.DueAt.After(now) })
-	slots := w.worker.Reserve(len(due))
-	claims := make([]claim, slots)
-	for i := range claims {
-		claims[i] = due[i].leased(now)
-		w.payments.Put(due[i].OrderID, claims[i].payment)
-	}
-	tx.OnCommit(func() {
-		w.worker.Begin(claims...)
-		if slots < len(due) {
-			w.worker.Wake()
-		}
+	w.worker.Lend(tx, len(due), func(i int) claim {
+		c := due[i].leased(now)
+		w.payments.Put(c.OrderID, c.payment)
+		return c
 	})
-	tx.OnRollback(func() { w.worker.Release(slots) })
 }

@@ -60,17 +60,9 @@ func (w *work) lend(tx *postgres.Tx) {
 	now := w.now()
 	due := slices.Concat(w.shipments.Changes())
 	due = slices.DeleteFunc(due, func(s shipment) bool { return s.DueAt == nil || s.DueAt.After(now) })
-	slots := w.worker.Reserve(len(due))
-	claims := make([]claim, slots)
-	for i := range claims {
-		claims[i] = due[i].leased(now)
-		w.shipments.Put(due[i].OrderID, claims[i].shipment)
-	}
-	tx.OnCommit(func() {
-		w.worker.Begin(claims...)
-		if slots < len(due) {
-			w.worker.Wake()
-		}
+	w.worker.Lend(tx, len(due), func(i int) claim {
+		c := due[i].leased(now)
+		w.shipments.Put(c.OrderID, c.shipment)
+		return c
 	})
-	tx.OnRollback(func() { w.worker.Release(slots) })
 }
