@@ -108,7 +108,7 @@ func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 	testkit.Until(t, "the pool works again", func() bool { return count(t.Context()) == nil })
 }
 
-func TestWaitingHasAnEndAndTheURLTheLastWordAboutIt(t *testing.T) {
+func TestSessionsHaveTheirSettingsAndTheURLTheLastWord(t *testing.T) {
 	t.Parallel()
 	url := testkit.DatabaseURL(t)
 	for _, c := range []struct{ query, setting, want string }{
@@ -118,6 +118,8 @@ func TestWaitingHasAnEndAndTheURLTheLastWordAboutIt(t *testing.T) {
 		{"", "lock_timeout", "5s"},
 		{"&lock_timeout=70s", "lock_timeout", "70s"},
 		{"&lock_timeout=70s", "idle_in_transaction_session_timeout", "25s"},
+		{"", "plan_cache_mode", "force_custom_plan"},
+		{"&plan_cache_mode=auto", "plan_cache_mode", "auto"},
 	} {
 		db, err := postgres.Open(t.Context(), url+c.query, "test", testkit.Log(t))
 		if err != nil {
@@ -128,6 +130,41 @@ func TestWaitingHasAnEndAndTheURLTheLastWordAboutIt(t *testing.T) {
 		if err := db.QueryRow(t.Context(), `SHOW `+c.setting).Scan(&got); err != nil || got != c.want {
 			t.Errorf("%q: %s is %s, %v, want %s", c.query, c.setting, got, err, c.want)
 		}
+	}
+}
+
+func TestAStatementIsPlannedForTheTableAsItIs(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t)
+	conn, err := db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	statements := []string{
+		`CREATE TABLE queue (id uuid PRIMARY KEY, what text) WITH (autovacuum_enabled = off)`,
+		`PREPARE done (uuid[]) AS DELETE FROM queue USING unnest($1) AS d (id) WHERE queue.id = d.id`,
+		`ANALYZE queue`,
+	}
+	for range 10 { // after five a plan is kept
+		statements = append(statements, `EXECUTE done (ARRAY[gen_random_uuid()])`)
+	}
+	statements = append(statements, `INSERT INTO queue SELECT gen_random_uuid(), repeat('x', 100) FROM generate_series(1, 50000)`)
+	for _, statement := range statements {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE done (ARRAY[gen_random_uuid()])`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "Index Cond: (id = d.id)") {
+		t.Errorf("its plan is\n%s", plan)
 	}
 }
 
