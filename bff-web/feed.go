@@ -9,8 +9,10 @@ import (
 	"example.com/orderflow/pkg/wire"
 )
 
-// newsOfOrders are the events that live tracking is made of.
-var newsOfOrders = []string{messages.OrderStatusChanged{}.Kind()}
+// newsOfOrders are the events that live tracking is made of: all that orders announces.
+var newsOfOrders = []string{
+	messages.OrderPlaced{}.Kind(), messages.OrderStatusChanged{}.Kind(), messages.OrderCompleted{}.Kind(), messages.OrderCancelled{}.Kind(),
+}
 
 // feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
 // something asks orders.
@@ -75,20 +77,26 @@ func (f *feed) hear(batch []bus.Delivery) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range batch {
-		var m messages.OrderStatusChanged
-		if wire.Read(d.Body, &m) != nil { // not for us to judge; the timeline will tell
+		var m messages.OrderChange
+		if wire.Read(d.Body, &m) != nil || m.Seq == 0 { // not for us to judge; the timeline will tell
 			continue
 		}
-		if m.Entered {
-			f.flow.count(m.Status, time.Now())
+		for _, e := range append(m.Earlier, m.OrderEntry) {
+			f.tell(m.OrderID, e)
 		}
-		for w := range f.watchers[m.OrderID] {
-			select {
-			case w.news <- news{m.OrderID, entry{m.Seq, m.At, m.Status, m.What}}:
-			default:
-				f.forget(w)
-				close(w.news)
-			}
+	}
+}
+
+func (f *feed) tell(order string, e messages.OrderEntry) {
+	if e.Entered {
+		f.flow.count(e.Status, time.Now())
+	}
+	for w := range f.watchers[order] {
+		select {
+		case w.news <- news{order, entry{e.Seq, e.At, e.Status, e.What}}:
+		default:
+			f.forget(w)
+			close(w.news)
 		}
 	}
 }

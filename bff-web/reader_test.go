@@ -54,7 +54,9 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *fixture) announce(seq int, status string) { f.hears("o-1", seq, status) }
 
 func (f *fixture) hears(order string, seq int, status string) {
-	body, _ := json.Marshal(messages.OrderStatusChanged{OrderID: order, Seq: seq, Status: status, Entered: true, What: status})
+	body, _ := json.Marshal(messages.OrderStatusChanged{OrderChange: messages.OrderChange{
+		OrderID: order, OrderEntry: messages.OrderEntry{Seq: seq, Status: status, Entered: true, What: status},
+	}})
 	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
 }
 

@@ -60,7 +60,7 @@ func WebUser(name string) BrokerUser {
 		Write:         own, // to bind a queue is to write to it
 		Read:          `^(` + name + `\..*|orderflow\.events)$`,
 		TopicExchange: "orderflow.events",
-		TopicRead:     `^orders\.order_status_changed$`,
+		TopicRead:     `^orders\.order_[a-z_]+$`,
 	}
 }
 

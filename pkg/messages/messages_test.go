@@ -31,10 +31,10 @@ const id = "0199c0de-0000-7000-8000-000000000001"
 // examples has one of each message.
 var examples = []Message{
 	CheckProgress{id, 3, 1},
-	OrderPlaced{id, "alice", lines, money, at},
-	OrderStatusChanged{id, "alice", 4, "releasing", true, "payment_declined", "payment declined", at},
-	OrderCancelled{id, "alice", "payment_declined"},
-	OrderCompleted{id, "alice"},
+	OrderPlaced{OrderChange{id, "alice", OrderEntry{1, "placed", true, "order placed", at}, "", nil}, lines, money},
+	OrderStatusChanged{OrderChange{id, "alice", OrderEntry{4, "releasing", true, "payment declined", at}, "payment_declined", nil}},
+	OrderCancelled{OrderChange{id, "alice", OrderEntry{5, "cancelled", true, "cancelled", at}, "payment_declined", nil}},
+	OrderCompleted{OrderChange{id, "alice", OrderEntry{7, "delivered", true, "delivered", at}, "", []OrderEntry{{6, "shipped", false, "in transit", at}}}},
 	ReserveStock{id, lines, true},
 	ReleaseStock{id},
 	StockReserved{id},

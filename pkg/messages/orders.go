@@ -9,39 +9,40 @@ type CheckProgress struct {
 	Attempt int    `json:"attempt"` // how many deadlines have passed in this step
 }
 
+// OrderChange is what all events of orders have in common: what was added to an order's timeline in one transaction. Usually that
+// is one entry, and the event is named by what it means.
+type OrderChange struct {
+	OrderID    string `json:"order_id"`
+	CustomerID string `json:"customer_id"`
+	OrderEntry
+	Reason  string       `json:"reason,omitempty"`  // why the order was turned back
+	Earlier []OrderEntry `json:"earlier,omitempty"` // entries that were added before, in the same transaction
+}
+
+// OrderEntry is an entry of an order's timeline.
+type OrderEntry struct {
+	Seq     int       `json:"seq"` // 1, 2, 3 … within the order
+	Status  string    `json:"status"`
+	Entered bool      `json:"entered"` // the order came into the status with this entry; else it was in it already
+	What    string    `json:"what"`
+	At      time.Time `json:"at"`
+}
+
 // OrderPlaced reports an accepted order.
 type OrderPlaced struct {
-	OrderID    string    `json:"order_id"`
-	CustomerID string    `json:"customer_id"`
-	Lines      []Line    `json:"lines"`
-	Total      Money     `json:"total"`
-	At         time.Time `json:"at"`
+	OrderChange
+	Lines []Line `json:"lines"`
+	Total Money  `json:"total"`
 }
 
-// OrderStatusChanged reports one entry of an order's timeline.
-type OrderStatusChanged struct {
-	OrderID    string    `json:"order_id"`
-	CustomerID string    `json:"customer_id"`
-	Seq        int       `json:"seq"` // 1, 2, 3 … within the order
-	Status     string    `json:"status"`
-	Entered    bool      `json:"entered"` // the order came into the status with this entry; else it was in it already
-	Reason     string    `json:"reason,omitempty"`
-	What       string    `json:"what"`
-	At         time.Time `json:"at"`
-}
+// OrderStatusChanged reports progress of an order for which there is no event of its own.
+type OrderStatusChanged struct{ OrderChange }
 
 // OrderCancelled reports that an order has ended with nothing charged and nothing held.
-type OrderCancelled struct {
-	OrderID    string `json:"order_id"`
-	CustomerID string `json:"customer_id"`
-	Reason     string `json:"reason"`
-}
+type OrderCancelled struct{ OrderChange }
 
 // OrderCompleted reports that an order has been delivered. Inventory takes its stock off the books.
-type OrderCompleted struct {
-	OrderID    string `json:"order_id"`
-	CustomerID string `json:"customer_id"`
-}
+type OrderCompleted struct{ OrderChange }
 
 func (CheckProgress) Kind() string      { return "orders.check_progress" }
 func (OrderPlaced) Kind() string        { return "orders.order_placed" }
@@ -49,11 +50,8 @@ func (OrderStatusChanged) Kind() string { return "orders.order_status_changed" }
 func (OrderCancelled) Kind() string     { return "orders.order_cancelled" }
 func (OrderCompleted) Kind() string     { return "orders.order_completed" }
 
-func (m CheckProgress) Subject() string      { return m.OrderID }
-func (m OrderPlaced) Subject() string        { return m.OrderID }
-func (m OrderStatusChanged) Subject() string { return m.OrderID }
-func (m OrderCancelled) Subject() string     { return m.OrderID }
-func (m OrderCompleted) Subject() string     { return m.OrderID }
+func (m CheckProgress) Subject() string { return m.OrderID }
+func (m OrderChange) Subject() string   { return m.OrderID }
 
 func (CheckProgress) command()   {}
 func (OrderPlaced) news()        {}

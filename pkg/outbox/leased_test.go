@@ -83,7 +83,7 @@ func TestWhatAReplicaCommitsItPublishesFromMemory(t *testing.T) {
 	db, did := traced(t, db)
 	var c collector
 	testkit.Go(t, outbox.NewRelay(db, o, &c, testkit.Log(t)).Run)
-	send(t, db, o, reserve(1), reserve(2), messages.OrderStatusChanged{OrderID: "order-3"})
+	send(t, db, o, reserve(1), reserve(2), changed("order-3"))
 	testkit.Until(t, "all is published and removed", func() bool { return c.count() == 3 && strings.Contains(did.String(), "DELETE") })
 	if got := did.String(); got != "INSERT 0 3, DELETE 3" {
 		t.Errorf("what was done to the outbox: %s", got)
@@ -227,13 +227,13 @@ func TestAMessageThatTheBrokerDoesNotAllowIsFoundAndInNobodysWay(t *testing.T) {
 	testkit.Until(t, "there is a session", b.Connected)
 	v.Tap("tap", bus.Events, "#")
 	// Of a replica that has died, and to an exchange that is not there any more.
-	send(t, db, outbox.New("orders"), messages.OrderStatusChanged{OrderID: "before"}, messages.OrderStatusChanged{OrderID: "lost"}, messages.OrderStatusChanged{OrderID: "after"})
+	send(t, db, outbox.New("orders"), changed("before"), changed("lost"), changed("after"))
 	if _, err := db.Exec(t.Context(), `UPDATE outbox SET due_at = now(), exchange = CASE subject WHEN 'lost' THEN 'nowhere' ELSE exchange END`); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Go(t, outbox.NewRelay(db, o, p, testkit.Log(t)).Run)
 	// From memory, and to an exchange that it may not publish to.
-	send(t, db, o, messages.OrderStatusChanged{OrderID: "before"}, reserve(1), messages.OrderStatusChanged{OrderID: "after"})
+	send(t, db, o, changed("before"), reserve(1), changed("after"))
 	why := func(subject string) (text string) {
 		if err := db.QueryRow(t.Context(), `SELECT coalesce((SELECT last_error FROM outbox WHERE subject = $1), '')`, subject).Scan(&text); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,10 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
+func changed(order string) messages.OrderStatusChanged {
+	return messages.OrderStatusChanged{OrderChange: messages.OrderChange{OrderID: order}}
+}
+
 func reserve(n int) messages.Message {
 	return messages.ReserveStock{OrderID: fmt.Sprintf("order-%d", n), Lines: []messages.Line{{SKU: "A", Quantity: 1}}}
 }
@@ -90,7 +94,7 @@ func TestWhatIsCommittedIsPublishedAndWhatIsRolledBackIsNot(t *testing.T) {
 	}
 	ctx := bus.WithCause(t.Context(), "0199c0de-0000-7000-8000-000000000001")
 	err = db.Tx(ctx, func(tx *postgres.Tx) error {
-		return o.Deliver(ctx, tx, reserve(2), messages.OrderStatusChanged{OrderID: "order-2"}, messages.StockReserved{OrderID: "order-2"})
+		return o.Deliver(ctx, tx, reserve(2), changed("order-2"), messages.StockReserved{OrderID: "order-2"})
 	})
 	if err != nil {
 		t.Fatal(err)

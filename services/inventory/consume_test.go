@@ -17,7 +17,7 @@ func TestAnOrdersStockFromReservationToDelivery(t *testing.T) {
 	f.receive(reserve(o, "A", 2, "B", 2))
 	f.want("A", 3, 2, 0, 0)
 	f.want("B", 0, 2, 0, 0)
-	f.receive(messages.OrderCompleted{OrderID: o, CustomerID: "alice"})
+	f.receive(completed(o))
 	f.want("A", 3, 0, 0, 0)
 	f.want("B", 0, 0, 0, 0)
 	if f.status(o) != taken || f.sent(o) != "stock_reserved" {
@@ -79,8 +79,12 @@ func about(order string, m messages.Message) messages.Message {
 		m.OrderID = order
 		return m
 	default:
-		return messages.OrderCompleted{OrderID: order}
+		return completed(order)
 	}
+}
+
+func completed(order string) messages.OrderCompleted {
+	return messages.OrderCompleted{OrderChange: messages.OrderChange{OrderID: order}}
 }
 
 func TestInWhicheverOrderReserveAndReleaseComeTheyEndTheSame(t *testing.T) {
@@ -103,7 +107,7 @@ func TestWhatWasDeliveredIsNotReleased(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5))
 	o := newOrder()
-	f.receive(reserve(o, "A", 1), messages.OrderCompleted{OrderID: o})
+	f.receive(reserve(o, "A", 1), completed(o))
 	other := newOrder()
 	errs := f.inbox.Handle(t.Context(), []bus.Delivery{letter(messages.ReleaseStock{OrderID: o}), letter(reserve(other, "A", 1))})
 	if !bus.Rejected(errs[0]) || errs[1] != nil {
@@ -121,7 +125,7 @@ func TestWhatCannotBeIsDeadLettered(t *testing.T) {
 	errs := f.inbox.Handle(t.Context(), []bus.Delivery{
 		letter(reserve("no-uuid", "A", 1)),
 		letter(messages.ReleaseStock{OrderID: "no-uuid"}),
-		letter(messages.OrderCompleted{OrderID: "no-uuid"}),
+		letter(completed("no-uuid")),
 		letter(reserve(newOrder(), "A\x00", 1)),
 		letter(backorder(newOrder(), "A", 1<<62, "A", 1<<62)), // more than a number holds
 		letter(reserve(good, "A", 1)),
@@ -195,7 +199,7 @@ func TestALedgerEntryIsNeverMadeTwice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5))
 	o := newOrder()
-	f.receive(reserve(o, "A", 1), messages.OrderCompleted{OrderID: o})
+	f.receive(reserve(o, "A", 1), completed(o))
 	_, err := f.db.Exec(t.Context(), fmt.Sprintf(`INSERT INTO stock_movements (reference, sku, what, quantity, at) VALUES ('%s', 'A', 'taken', -1, now())`, o))
 	if !postgres.Duplicate(err) {
 		t.Error(err)

@@ -119,7 +119,7 @@ func TestReplicasThatWorkOnTheSameProductsNeverDeadlock(t *testing.T) {
 	delivered := []messages.Message{}
 	for i, id := range ids {
 		if i%3 == 0 && f.status(id) == reserved {
-			delivered = append(delivered, messages.OrderCompleted{OrderID: id})
+			delivered = append(delivered, completed(id))
 		}
 	}
 	if len(delivered) == 0 {

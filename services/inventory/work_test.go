@@ -70,12 +70,12 @@ func (f *fixture) counted() (*replica, *statements) {
 func mixture(n int, wait bool) (before []messages.Message, batch []bus.Delivery) {
 	for len(batch) < n {
 		held, delivered, done := newOrder(), newOrder(), newOrder()
-		before = append(before, reserve(held, "A", 2, "Q", 1), reserve(delivered, "B", 1), reserve(done, "A", 1), messages.OrderCompleted{OrderID: done})
+		before = append(before, reserve(held, "A", 2, "Q", 1), reserve(delivered, "B", 1), reserve(done, "A", 1), completed(done))
 		few, many, both, unknown, waits := newOrder(), newOrder(), newOrder(), newOrder(), newOrder()
 		again := letter(reserve(few, "A", 1, "B", 1))
 		batch = append(batch,
 			letter(messages.ReleaseStock{OrderID: held}),
-			letter(messages.OrderCompleted{OrderID: delivered}),
+			letter(completed(delivered)),
 			letter(messages.ReleaseStock{OrderID: done}), // refused: it has been delivered
 			again,
 			again,

@@ -65,6 +65,7 @@ type entry struct {
 	Status status    `json:"status"`
 	What   string    `json:"what"`
 	hand
+	Entered bool `db:"-" json:"-"` // the order came into the status with it; known only while it is new
 }
 
 // hand is the operator whose doing an entry is, and why they did it; empty: nobody's. Customers are not told.
@@ -76,8 +77,8 @@ type hand struct {
 // turn is what an event makes of an order.
 type turn struct {
 	order order              // as it is from now on
-	entry *entry             // new in the timeline, if anything
-	send  []messages.Message // to send with it
+	entry *entry             // new in the timeline, if anything: to be announced
+	send  []messages.Message // to send besides
 }
 
 func (o order) units() []messages.Line {
@@ -92,9 +93,7 @@ func (o order) units() []messages.Line {
 func (o order) place(now time.Time, p patience) turn {
 	o.CreatedAt = now
 	o.Shipment.Stages = []stage{}
-	t := o.enter(placed, "order placed", now, p)
-	t.send = append(t.send, messages.OrderPlaced{OrderID: o.ID, CustomerID: o.CustomerID, Lines: o.units(), Total: o.Total, At: now})
-	return t
+	return o.enter(placed, "order placed", now, p)
 }
 
 // hear is the turn that an event brings. What the event says of payment and shipment is kept in any status; whether the
@@ -197,9 +196,6 @@ func (o order) enter(to status, what string, now time.Time, p patience) turn {
 	if s.asks != nil && !s.quiet {
 		t.send = append(t.send, s.asks(o))
 	}
-	if s.tells != nil {
-		t.send = append(t.send, s.tells(o)...)
-	}
 	if !to.final() {
 		t.await(0, now, p)
 	}
@@ -212,11 +208,28 @@ func (o order) note(what string, now time.Time) turn { return o.write(what, fals
 func (o order) write(what string, entered bool, now time.Time) turn {
 	o.Seq++
 	o.UpdatedAt = now
-	e := entry{Seq: o.Seq, At: now, Status: o.Status, What: what}
-	return turn{order: o, entry: &e, send: []messages.Message{messages.OrderStatusChanged{
-		OrderID: o.ID, CustomerID: o.CustomerID, Seq: e.Seq, Status: string(e.Status), Entered: entered,
-		Reason: string(o.Reason), What: what, At: now,
-	}}}
+	return turn{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, What: what, Entered: entered}}
+}
+
+// announce returns the events that tell others of new entries in the timeline, which go out together: one for all that lead up to
+// a status with an event of its own, and one for those after it.
+func (o order) announce(entries ...entry) (events []messages.Message) {
+	var c messages.OrderChange
+	for _, e := range entries {
+		if c.Seq > 0 {
+			c.Earlier = append(c.Earlier, c.OrderEntry)
+		}
+		c.OrderID, c.CustomerID, c.Reason = o.ID, o.CustomerID, string(o.Reason)
+		c.OrderEntry = messages.OrderEntry{Seq: e.Seq, Status: string(e.Status), Entered: e.Entered, What: e.What, At: e.At}
+		if tells := steps[e.Status].tells; e.Entered && tells != nil {
+			events = append(events, tells(o, c))
+			c = messages.OrderChange{}
+		}
+	}
+	if c.Seq > 0 {
+		events = append(events, messages.OrderStatusChanged{OrderChange: c})
+	}
+	return events
 }
 
 // by names in the timeline whose doing the turn is.

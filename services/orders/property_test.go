@@ -163,12 +163,14 @@ func (w *world) turn(t turn) {
 	before := w.order.Status
 	w.take(t)
 	w.told = w.told || w.order.AttentionSince != nil
-	for _, m := range t.send {
-		if told, ok := m.(messages.OrderStatusChanged); ok && told.Entered != (w.order.Status != before) {
-			w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, told.Entered)
-		}
-	}
 	w.network = append(w.network, t.send...)
+	if t.entry == nil {
+		return
+	}
+	if t.entry.Entered != (w.order.Status != before) {
+		w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, t.entry.Entered)
+	}
+	w.network = append(w.network, t.order.announce(*t.entry)...)
 }
 
 func (w *world) say(m ...messages.Message) { w.network = append(w.network, m...) }

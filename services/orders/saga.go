@@ -39,17 +39,17 @@ const (
 
 // step is what an order does in a status.
 type step struct {
-	asks  func(order) messages.Message   // sent on entering the status, and again whenever its patience is over
-	quiet bool                           // not on entering: the answer is on its way, as an answer to an earlier step
-	waits func(patience) time.Duration   // until it asks again; doubled each time
-	back  status                         // where a cancellation, or running out of patience, turns it
-	tells func(order) []messages.Message // events on entering
+	asks  func(order) messages.Message                       // sent on entering the status, and again whenever its patience is over
+	quiet bool                                               // not on entering: the answer is on its way, as an answer to an earlier step
+	waits func(patience) time.Duration                       // until it asks again; doubled each time
+	back  status                                             // where a cancellation, or running out of patience, turns it
+	tells func(order, messages.OrderChange) messages.Message // the event that announces it; nil: a messages.OrderStatusChanged
 }
 
 // steps says what happens in each status. A status with nothing to wait for is final. One with nowhere to turn back to
 // asks for ever and is shown to a person once its patience is over.
 var steps = map[status]step{
-	placed:      {asks: reserveStock, waits: patience.step, back: releasing},
+	placed:      {asks: reserveStock, waits: patience.step, back: releasing, tells: orderPlaced},
 	backordered: {asks: reserveStock, waits: patience.backorder, back: releasing, quiet: true},
 	reserved:    {asks: takePayment, waits: patience.step, back: refunding},
 	paid:        {asks: arrangeShipment, waits: patience.dispatch, back: withdrawing},
@@ -172,10 +172,14 @@ func cancelShipment(o order) messages.Message { return messages.CancelShipment{O
 func refundPayment(o order) messages.Message  { return messages.RefundPayment{OrderID: o.ID} }
 func releaseStock(o order) messages.Message   { return messages.ReleaseStock{OrderID: o.ID} }
 
-func orderCompleted(o order) []messages.Message {
-	return []messages.Message{messages.OrderCompleted{OrderID: o.ID, CustomerID: o.CustomerID}}
+func orderPlaced(o order, c messages.OrderChange) messages.Message {
+	return messages.OrderPlaced{OrderChange: c, Lines: o.units(), Total: o.Total}
 }
 
-func orderCancelled(o order) []messages.Message {
-	return []messages.Message{messages.OrderCancelled{OrderID: o.ID, CustomerID: o.CustomerID, Reason: string(o.Reason)}}
+func orderCompleted(_ order, c messages.OrderChange) messages.Message {
+	return messages.OrderCompleted{OrderChange: c}
+}
+
+func orderCancelled(_ order, c messages.OrderChange) messages.Message {
+	return messages.OrderCancelled{OrderChange: c}
 }

@@ -176,10 +176,12 @@ func (l *life) hear(event any) {
 
 func (l *life) take(t turn) {
 	l.order = t.order
+	sent := t.send
 	if t.entry != nil {
 		l.timeline = append(l.timeline, *t.entry)
+		sent = append(sent, t.order.announce(*t.entry)...)
 	}
-	for _, m := range t.send {
+	for _, m := range sent {
 		_, command := m.(messages.Command)
 		if _, name, _ := strings.Cut(m.Kind(), "."); command || slices.Contains([]string{"order_completed", "order_cancelled"}, name) {
 			l.sent = append(l.sent, name)
@@ -324,7 +326,7 @@ func drawn(moves []move) string {
 			fmt.Fprintf(&b, "    %s --> %s: cancelled or expired\n", s, back)
 		}
 	}
-	b.WriteString("    delivered --> [*]\n    cancelled --> [*]\n```\n\n| in | asks | on entering | turned back to |\n| --- | --- | --- | --- |\n")
+	b.WriteString("    delivered --> [*]\n    cancelled --> [*]\n```\n\n| in | asks | on entering | announced by | turned back to |\n| --- | --- | --- | --- | --- |\n")
 	o := order{}
 	for _, s := range statuses {
 		step := steps[s]
@@ -335,10 +337,8 @@ func drawn(moves []move) string {
 				entering = "not sent, only again at a deadline"
 			}
 		}
-		if step.tells != nil {
-			entering = "tells `" + step.tells(o)[0].Kind() + "`"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s, asks, entering, step.back)
+		announced := o.announce(entry{Seq: 1, Status: s, Entered: true})[0].Kind()
+		fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s |\n", s, asks, entering, announced, step.back)
 	}
 	b.WriteString("\n| in | hears | goes to | reason | timeline |\n| --- | --- | --- | --- | --- |\n")
 	for _, m := range moves {

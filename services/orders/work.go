@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"maps"
 	"reflect"
+	"slices"
 
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
@@ -24,10 +26,11 @@ type work struct {
 	letters   []outbox.Letter
 }
 
-// dated is an entry of an order's timeline.
+// dated is a new entry of an order's timeline, and what has caused it.
 type dated struct {
 	OrderID string
 	entry
+	origin outbox.Origin
 }
 
 func (s *shop) work() *work {
@@ -55,7 +58,24 @@ func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	insertTimeline(tx, w.timeline)
 	insertRemembered(tx, &w.keys)
 	keepProducts(tx, w.catalogue)
-	return w.outbox.Send(tx, w.letters...)
+	return w.outbox.Send(tx, append(w.letters, w.announcements()...)...)
+}
+
+// announcements are the events about what was added to the timelines. Those of an order are caused by what has come last.
+func (w *work) announcements() (letters []outbox.Letter) {
+	added := map[string][]dated{}
+	for _, d := range w.timeline {
+		added[d.OrderID] = append(added[d.OrderID], d)
+	}
+	for _, id := range slices.Sorted(maps.Keys(added)) {
+		o, _ := w.orders.Get(id)
+		var entries []entry
+		for _, d := range added[id] {
+			entries = append(entries, d.entry)
+		}
+		letters = append(letters, outbox.Letters(added[id][len(entries)-1].origin, o.announce(entries...)...)...)
+	}
+	return letters
 }
 
 // take does what a turn says. What it sends was caused by what is being done in ctx.
@@ -64,8 +84,9 @@ func (w *work) take(ctx context.Context, t turn) {
 		return // as nearly every message that is late
 	}
 	w.orders.Put(t.order.ID, t.order)
+	origin := outbox.OriginOf(ctx)
 	if t.entry != nil {
-		w.timeline = append(w.timeline, dated{t.order.ID, *t.entry})
+		w.timeline = append(w.timeline, dated{t.order.ID, *t.entry, origin})
 	}
-	w.letters = append(w.letters, outbox.Letters(outbox.OriginOf(ctx), t.send...)...)
+	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
 }
