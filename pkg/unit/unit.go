@@ -41,7 +41,7 @@ const (
 	// Most is the most decisions that are made in one transaction.
 	Most = 100
 
-	transactions   = 2    // of Do, at the same time: what comes meanwhile is decided together
+	transactions   = 1    // of Do, at the same time: what comes meanwhile is decided together
 	waitingMost    = 1000 // for them
 	duplicatesMost = 3    // attempts of a decision that finds that somebody else has just added the same row
 )
