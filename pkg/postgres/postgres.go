@@ -82,6 +82,7 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 		return c.Exec(ctx, strings.Join(settings, "")).Close() // not in the startup message, which poolers refuse
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		registerUUIDs(c.TypeMap())
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil
 	}
