@@ -95,6 +95,41 @@ func TestWhatAReplicaCommitsItPublishesFromMemory(t *testing.T) {
 	}
 }
 
+func TestWhatComesNextDoesNotWaitForTheRemovalOfWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
+	for _, statement := range []string{ // a removal waits as long as somebody holds the lock
+		`CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN old; END'`,
+		`CREATE TRIGGER held BEFORE DELETE ON outbox EXECUTE FUNCTION held()`,
+	} {
+		if _, err := db.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holder, err := db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Release()
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_lock(1)`); err != nil {
+		t.Fatal(err)
+	}
+	var c collector
+	relays, did := traced(t, db)
+	testkit.Go(t, outbox.NewRelay(relays, o, &c, testkit.Log(t)).Run)
+	send(t, db, o, reserve(1))
+	testkit.Until(t, "the first is published", func() bool { return c.count() == 1 })
+	send(t, db, o, reserve(2))
+	testkit.Until(t, "the second is, although the first is being removed", func() bool { return c.count() == 2 })
+	if got := did.String(); got != "" || rows(t, db) != 2 {
+		t.Errorf("nothing could be removed, and nothing had to be claimed; what was done to the outbox: %s", got)
+	}
+	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_unlock(1)`); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "both are removed", func() bool { return rows(t, db) == 0 })
+}
+
 // leased counts the rows that were born with a lease, and those that were not.
 func leased(t *testing.T, db *postgres.DB) (with, without int) {
 	t.Helper()

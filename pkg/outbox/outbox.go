@@ -170,6 +170,8 @@ func (o *Outbox) take(most int) (batch []bus.Message) {
 	o.fresh = o.fresh[n:]
 	if len(o.fresh) == 0 {
 		o.fresh = nil
+	} else {
+		signal(o.wake)
 	}
 	o.room += n
 	return batch

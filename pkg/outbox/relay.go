@@ -24,6 +24,7 @@ const (
 	retryMax    = 30 * time.Second // for one message that the broker refuses
 	troubleMax  = 2 * time.Second  // between tries while the broker or the database is away
 	flushWithin = 20 * time.Second // for one batch: confirms have 10
+	freshLoops  = 2                // while the rows of one batch are removed, the next is published
 )
 
 // Publisher publishes a batch and reports the fate of each message, as bus.Publisher does.
@@ -50,10 +51,12 @@ func NewRelay(db *postgres.DB, outbox *Outbox, publisher Publisher, log *slog.Lo
 
 // Run publishes until ctx ends, and then once more what the last handlers have left. No error ends it; it returns nil.
 func (r *Relay) Run(ctx context.Context) error {
-	var both sync.WaitGroup
-	both.Go(func() { r.runFresh(ctx) })
-	both.Go(func() { r.runTable(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	for range freshLoops {
+		all.Go(func() { r.runFresh(ctx) })
+	}
+	all.Go(func() { r.runTable(ctx) })
+	all.Wait()
 	for { // the handlers have stopped before us; what they sent should not wait for another replica
 		if n, err := r.flush(context.WithoutCancel(ctx)); err != nil || n == 0 {
 			return nil //nolint:nilerr // it stays in the outbox
