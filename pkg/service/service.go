@@ -21,9 +21,10 @@ import (
 // StopWithin is how long all parts of a program together may take to stop. A Kubernetes pod has 30 seconds.
 const StopWithin = 25 * time.Second
 
-// growth is how much a program's heap may grow before it is collected, in percent of what lives (https://go.dev/doc/gc-guide#GOGC).
-// Go's default is 100. Here a few megabytes live, and collecting them for each few megabytes that a batch allocates took a sixth of
-// the CPU. GOMEMLIMIT, which each deployment sets, has the last word.
+// growth is how much the heap of a service may grow before it is collected, in percent of what lives
+// (https://go.dev/doc/gc-guide#GOGC). Go's default is 100. A few megabytes live in a service, and collecting them for each few
+// megabytes that a batch allocates took a sixth of its CPU. The gateway and bff-web hold thousands of streams and keep the default.
+// GOMEMLIMIT, which each deployment sets, has the last word.
 const growth = 400
 
 // Settings are what every program has. A program's config embeds them.
@@ -64,7 +65,7 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 		fmt.Fprint(os.Stderr, mistakes(name, cfg, err))
 		os.Exit(2)
 	}
-	if os.Getenv("GOGC") == "" {
+	if _, ok := any(cfg).(interface{ dependencies() Dependencies }); ok && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(growth)
 	}
 	time.Local = time.UTC // what is logged and sent can be compared, whatever TZ says
@@ -158,3 +159,5 @@ type Dependencies struct {
 	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"`
 	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"`
 }
+
+func (d Dependencies) dependencies() Dependencies { return d }
