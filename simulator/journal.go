@@ -10,7 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
+
+// flushEvery is how long after the begin of one fsync the next one begins, at the earliest: what comes meanwhile goes with it. An fsync
+// of a file that grows costs the file system a commit of its own.
+const flushEvery = 5 * time.Millisecond
 
 // journal is an append-only file of JSON lines. They are appended while nothing else is decided, so they are in the order
 // of the decisions. Nobody is answered before sync, which waits outside of that lock: one fsync serves all who wait.
@@ -25,6 +30,7 @@ type journal struct {
 	written  int // lines handed to the system
 	durable  int // of them, lines on disk
 	flushing bool
+	flushed  time.Time // when the last fsync began
 	failed   error
 }
 
@@ -127,7 +133,12 @@ func (j *journal) sync() error {
 			continue
 		}
 		j.flushing = true
+		pause := time.Until(j.flushed.Add(flushEvery))
+		j.mu.Unlock()
+		time.Sleep(pause)
+		j.mu.Lock()
 		upTo := j.written
+		j.flushed = time.Now()
 		j.mu.Unlock()
 		err := j.file.Sync()
 		j.mu.Lock()
