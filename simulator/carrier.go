@@ -12,6 +12,7 @@ import (
 const (
 	carrierName   = "Swift Parcel"
 	undeliverable = "00000" // the postal code that no parcel reaches
+	trackedMost   = 100     // parcels in one question
 )
 
 var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
@@ -152,6 +153,25 @@ func (c *carrier) setPace(r *http.Request) answer {
 
 func noShipment(r *http.Request) answer {
 	return refuse(http.StatusNotFound, "no_shipment", "there is no shipment %s", r.PathValue("tracking_number"))
+}
+
+// find tells where the parcels with the tracking numbers of a question are, or, if it has none, the parcel with its key. What is
+// not known is left out.
+func (c *carrier) find(r *http.Request) answer {
+	numbers := r.URL.Query()["tracking_number"]
+	switch {
+	case len(numbers) == 0:
+		return byKey(c.shipmentByKey)(r)
+	case len(numbers) > trackedMost:
+		return refuse(http.StatusBadRequest, "malformed", "there can be %d tracking numbers in one question, not %d", trackedMost, len(numbers))
+	}
+	now, found := c.now(), []tracked{}
+	for _, number := range numbers {
+		if s, exists := c.byTracking[number]; exists {
+			found = append(found, s.at(now))
+		}
+	}
+	return list(found)
 }
 
 func (c *carrier) shipmentByKey(key string) (tracked, bool) {

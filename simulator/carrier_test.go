@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,34 @@ func TestAParcelMovesOnAtItsPace(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestManyParcelsAreTrackedWithOneCall(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	s := start(t, clock.now, config{CarrierPace: duration(pace)})
+	take := func(key string) string {
+		return read[tracked](t, s.post("/carrier/shipments", key, parcelTo("10115", "DE"))).TrackingNumber
+	}
+	early := take("early")
+	clock.advance(pace)
+	late := take("late")
+	ask := func(numbers ...string) string {
+		return "/carrier/shipments?" + url.Values{"tracking_number": numbers}.Encode()
+	}
+
+	got := items[tracked](t, s.get(ask(late, "SPNOWHERE", early)))
+	if len(got) != 2 || got[0].TrackingNumber != late || got[0].Status != "arranged" || got[1].TrackingNumber != early || got[1].Status != "dispatched" {
+		t.Errorf("shipments: %+v", got)
+	}
+	if got := items[tracked](t, s.get(ask("SPNOWHERE"))); len(got) != 0 {
+		t.Errorf("shipments: %+v", got)
+	}
+	if got := items[tracked](t, s.get(ask(slices.Repeat([]string{early}, 100)...))); len(got) != 100 {
+		t.Errorf("%d shipments", len(got))
+	}
+	s.want(s.get(ask(slices.Repeat([]string{early}, 101)...)), 400, "malformed")
+	s.want(s.get("/carrier/shipments"), 400, "key_required")
 }
 
 func TestWithoutAPaceAParcelArrivesAtOnce(t *testing.T) {

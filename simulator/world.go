@@ -71,7 +71,7 @@ func (w *world) routes() http.Handler {
 	mux.Handle("GET /provider/ledger", provider(w.provider.page))
 
 	mux.Handle("POST /carrier/shipments", carrier(keyed(w.carrier.arrange)))
-	mux.Handle("GET /carrier/shipments", carrier(byKey(w.carrier.shipmentByKey)))
+	mux.Handle("GET /carrier/shipments", carrier(w.carrier.find))
 	mux.Handle("GET /carrier/shipments/{tracking_number}", carrier(w.carrier.track))
 	mux.Handle("GET /carrier/journal", carrier(w.carrier.page))
 	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
