@@ -67,6 +67,9 @@ var deaths = map[string][]death{
 		{"shipping.recalled", recalled},
 		{"shipping.recalled postgres.committing", recalled},
 		{"shipping.shipped postgres.committed", ordered},
+		{"shipping.tracked", ordered},
+		{"shipping.tracked postgres.committing", ordered},
+		{"shipping.tracked postgres.committed", ordered},
 		{"worker.done", ordered},
 	}, everywhere),
 

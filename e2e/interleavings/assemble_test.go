@@ -54,8 +54,8 @@ var parts = map[string]map[string][]string{
 		"settlement.go": nil,
 		"work.go":       nil,
 		"consume.go":    nil,
-		"worker.go":     {"lease", "leased", "pace", "ask", "record", "recorded"},
-		"carrier.go":    {"carrier", "errIdle", "parcel", "alive"},
+		"worker.go":     {"lease", "leased", "pace", "ask", "record", "outcome", "recorded"},
+		"carrier.go":    {"carrier", "errIdle", "parcel", "alive", "parcels", "of"},
 	},
 }
 

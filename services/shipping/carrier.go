@@ -21,8 +21,8 @@ import (
 // of this call; after any other it may have, and must be asked.
 type carrier interface {
 	ship(ctx context.Context, s shipment) (parcel, error)
-	find(ctx context.Context, orderID string) (parcel, error) // the zero parcel when there is none
-	track(ctx context.Context, trackingNumber string) (parcel, error)
+	find(ctx context.Context, orderID string) (parcel, error)              // the zero parcel when there is none
+	track(ctx context.Context, trackingNumbers ...string) (parcels, error) // of up to 100
 	cancel(ctx context.Context, trackingNumber string) (parcel, error)
 }
 
@@ -46,11 +46,23 @@ func (p parcel) alive() bool {
 	return p.TrackingNumber != "" && !slices.ContainsFunc(p.Stages, func(s stage) bool { return s.Stage == failed || s.Stage == cancelled })
 }
 
+// parcels are those that the carrier has told of, by their tracking numbers.
+type parcels map[string]parcel
+
+// of returns the parcel with a tracking number. That the carrier does not name it may be a mistake of the carrier: it is asked
+// again.
+func (p parcels) of(trackingNumber string) (parcel, error) {
+	if found, named := p[trackingNumber]; named {
+		return found, nil
+	}
+	return parcel{}, fmt.Errorf("track %s: %w: it does not name this parcel", trackingNumber, errIdle)
+}
+
 // carrierSettings are how to reach the carrier and how patient to be with it.
 type carrierSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
-	Slots   uint          `env:"SLOTS" envDefault:"32"`   // shipments that this program sees to at the same time
+	Slots   uint          `env:"SLOTS" envDefault:"32"`   // shipments that this program has shipped or called back at the same time
 	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
 	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
 	// than a claim is worked on (20 s).
@@ -67,7 +79,7 @@ type httpCarrier struct {
 
 func newHTTPCarrier(s carrierSettings, log *slog.Logger) *httpCarrier {
 	return &httpCarrier{
-		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots}),
+		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots + 1}), // one is the tracker's
 		calls:  newCallCounter(),
 	}
 }
@@ -112,22 +124,39 @@ func (h *httpCarrier) find(ctx context.Context, orderID string) (p parcel, err e
 	return found.Items[i].readable()
 }
 
-func (h *httpCarrier) track(ctx context.Context, trackingNumber string) (p parcel, err error) {
-	defer func() { h.count(ctx, "track", p, err) }()
-	if _, err = h.client.JSON(ctx, http.MethodGet, pathOf(trackingNumber), nil, nil, &p); err != nil {
-		return parcel{}, fmt.Errorf("track %s: %w: %w", trackingNumber, errIdle, err)
+// track asks about many parcels in one call, which counts once. An answer that names any of them counts as one that told of a
+// parcel.
+func (h *httpCarrier) track(ctx context.Context, trackingNumbers ...string) (found parcels, err error) {
+	var told parcel
+	defer func() { h.count(ctx, "track", told, err) }()
+	var answer struct {
+		Items []parcel `json:"items"`
 	}
-	return p.readable()
+	query := url.Values{"tracking_number": trackingNumbers}.Encode()
+	if _, err := h.client.JSON(ctx, http.MethodGet, "/shipments?"+query, nil, nil, &answer); err != nil {
+		return nil, fmt.Errorf("track parcels: %w: %w", errIdle, err)
+	}
+	found = parcels{}
+	for _, p := range answer.Items {
+		if p, err := p.readable(); err == nil { // no parcel of ours has a number that cannot be read
+			told, found[p.TrackingNumber] = p, p
+		}
+	}
+	return found, nil
 }
 
 // cancel calls a parcel back. The answer says what has become of it: it is cancelled, or it is kept. To ask again is
 // harmless.
 func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parcel, err error) {
 	defer func() { h.count(ctx, "cancel", p, err) }()
-	_, err = h.client.JSON(ctx, http.MethodPost, pathOf(trackingNumber)+"/cancellation", nil, nil, &p)
+	_, err = h.client.JSON(ctx, http.MethodPost, "/shipments/"+url.PathEscape(trackingNumber)+"/cancellation", nil, nil, &p)
 	failpoint.At("shipping.recalled")
 	if problem, refused := errors.AsType[*client.Problem](err); refused && problem.Status == http.StatusConflict {
-		p, err = h.track(ctx, trackingNumber)
+		found, err := h.track(ctx, trackingNumber)
+		if err != nil {
+			return parcel{}, err
+		}
+		p, err = found.of(trackingNumber)
 		p.Kept = err == nil
 		return p, err
 	}
@@ -137,8 +166,6 @@ func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parc
 	p.Status = cancelled
 	return p.readable()
 }
-
-func pathOf(trackingNumber string) string { return "/shipments/" + url.PathEscape(trackingNumber) }
 
 // readable checks the carrier's answer and completes its stages: a parcel has been arranged, and has reached its status.
 // When, is for the reader to say if the carrier does not.

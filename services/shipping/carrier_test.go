@@ -28,6 +28,7 @@ type fakeCarrier struct {
 	mu      sync.Mutex
 	parcels map[string]*parcel // by key
 	calls   []string           // ship, find, track, cancel: those that were carried out
+	asked   [][]string         // the tracking numbers of each call to track
 	fault   func(call string, act func()) (status int)
 }
 
@@ -36,6 +37,10 @@ func newFakeCarrier(t *testing.T) *fakeCarrier {
 	mux := http.NewServeMux()
 	serve := func(pattern, call string, act func(r *http.Request) (int, any)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			call, act := call, act
+			if r.URL.Query().Has("tracking_number") {
+				call, act = "track", f.track
+			}
 			f.mu.Lock()
 			fault := f.fault
 			f.mu.Unlock()
@@ -75,8 +80,7 @@ func newFakeCarrier(t *testing.T) *fakeCarrier {
 		}
 		return 200, map[string]any{"items": items}
 	})
-	serve("GET /carrier/shipments/{number}", "track", func(r *http.Request) (int, any) { return f.tracked(r, false) })
-	serve("POST /carrier/shipments/{number}/cancellation", "cancel", func(r *http.Request) (int, any) { return f.tracked(r, true) })
+	serve("POST /carrier/shipments/{number}/cancellation", "cancel", f.cancel)
 	f.Server = httptest.NewServer(mux)
 	t.Cleanup(f.Close)
 	return f
@@ -106,14 +110,26 @@ func (f *fakeCarrier) ship(r *http.Request) (int, any) {
 	return 201, *f.parcels[key]
 }
 
-func (f *fakeCarrier) tracked(r *http.Request, cancel bool) (int, any) {
+func (f *fakeCarrier) track(r *http.Request) (int, any) {
+	numbers := r.URL.Query()["tracking_number"]
+	f.asked = append(f.asked, numbers)
+	items := []parcel{}
+	for _, number := range numbers {
+		if p := f.parcels[strings.TrimPrefix(number, "S/")]; p != nil {
+			items = append(items, *p)
+		}
+	}
+	return 200, map[string]any{"items": items}
+}
+
+func (f *fakeCarrier) cancel(r *http.Request) (int, any) {
 	p := f.parcels[strings.TrimPrefix(r.PathValue("number"), "S/")]
 	switch {
 	case p == nil:
 		return 404, map[string]string{"code": "no_shipment"}
-	case cancel && p.Status != arranged && p.Status != cancelled:
+	case p.Status != arranged && p.Status != cancelled:
 		return 409, map[string]string{"code": "already_dispatched"}
-	case cancel && p.Status == arranged:
+	case p.Status == arranged:
 		f.move(p, cancelled)
 	}
 	return 200, *p
@@ -222,6 +238,8 @@ func TestTheCarriersAnswers(t *testing.T) {
 
 		{"tracked", "", []status{arranged, dispatched}, nil, track, "dispatched"},
 		{"unknown", "", nil, nil, track, "idle"},
+		{"not to be tracked", "", []status{arranged}, badMoment, track, "idle"},
+		{"tracked, with nonsense", "", []status{arranged}, nonsense, track, "idle"},
 
 		{"called back", "", []status{arranged}, nil, cancel, "cancelled"},
 		{"called back before", "", []status{arranged, cancelled}, nil, cancel, "cancelled"},
@@ -268,7 +286,11 @@ func find(ctx context.Context, h *httpCarrier, s shipment) (parcel, error) {
 }
 
 func track(ctx context.Context, h *httpCarrier, s shipment) (parcel, error) {
-	return h.track(ctx, s.TrackingNumber)
+	found, err := h.track(ctx, "S/another", s.TrackingNumber)
+	if err != nil {
+		return parcel{}, err
+	}
+	return found.of(s.TrackingNumber)
 }
 
 func cancel(ctx context.Context, h *httpCarrier, s shipment) (parcel, error) {

@@ -103,19 +103,34 @@ func (f *fixture) claim() []claim {
 	return claims
 }
 
-// work sees to what is due after a while, and returns how many shipments that were.
+// work sees to what is due after a while, and looks at what is followed. It returns how many shipments that were.
 func (f *fixture) work(after time.Duration) int {
 	f.Helper()
-	f.mu.Lock()
-	f.now = f.now.Add(after)
-	f.mu.Unlock()
+	f.later(after)
 	claims := f.claim()
 	for _, c := range claims {
 		if err := f.dock.see(context.Background(), c); err != nil {
 			f.Log(err)
 		}
 	}
-	return len(claims)
+	return len(claims) + f.look()
+}
+
+// later lets time pass.
+func (f *fixture) later(after time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(after)
+}
+
+// look is one of the tracker's. It returns how many shipments it was about.
+func (f *fixture) look() int {
+	f.Helper()
+	n, err := f.dock.look(context.Background())
+	if err != nil {
+		f.Log(err)
+	}
+	return n
 }
 
 func (f *fixture) shipment(id string) shipment {

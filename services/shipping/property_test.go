@@ -159,6 +159,9 @@ func (w *world) claim() {
 	}
 	h := &held{claim: claim{Before: s.AskedAt}, at: w.now}
 	s.DueAt = new(w.now.Add(lease))
+	if s.followed() { // no lease: it may be due again while the tracker has it in hand
+		s.DueAt = new(w.now.Add(time.Second))
+	}
 	s.Attempts++
 	if s.TrackingNumber == "" && !s.CancelWanted {
 		s.AskedAt = new(w.now)
@@ -168,10 +171,18 @@ func (w *world) claim() {
 }
 
 func (w *world) call(i int) {
-	if h := w.claims[i]; !h.called {
+	h := w.claims[i]
+	switch {
+	case h.called:
+	case h.followed():
+		var found parcels
+		if found, h.err = w.track(context.Background(), h.TrackingNumber); h.err == nil {
+			h.parcel, h.err = found.of(h.TrackingNumber)
+		}
+	default:
 		h.parcel, h.err = w.dock.ask(context.Background(), h.claim)
-		h.called = true
 	}
+	h.called = true
 }
 
 func (w *world) record(i int) {
@@ -180,11 +191,7 @@ func (w *world) record(i int) {
 		return
 	}
 	w.claims = slices.Delete(w.claims, i, i+1)
-	again := func(int) time.Time { return w.now.Add(time.Second) }
-	t := w.shipment.hear(h.claim, h.parcel, w.now, again)
-	if h.err != nil {
-		t = w.shipment.missed(h.claim, errors.Is(h.err, errIdle), h.err.Error(), w.now, again)
-	}
+	t := w.shipment.recorded(h.claim, h.parcel, h.err, w.now, pace{}) // what needs a call is due at once
 	w.take(t)
 	for _, m := range t.send {
 		w.fresh = append(w.fresh, kinds([]messages.Message{m}))
@@ -254,9 +261,7 @@ func (w *world) ship(context.Context, shipment) (parcel, error) {
 	return *w.parcel, nil
 }
 
-func (w *world) find(ctx context.Context, _ string) (parcel, error) { return w.track(ctx, "") }
-
-func (w *world) track(context.Context, string) (parcel, error) {
+func (w *world) find(context.Context, string) (parcel, error) {
 	if w.fate() == "idle" {
 		return parcel{}, fmt.Errorf("%w: unreachable", errIdle)
 	}
@@ -264,6 +269,11 @@ func (w *world) track(context.Context, string) (parcel, error) {
 		return parcel{}, nil
 	}
 	return *w.parcel, nil
+}
+
+func (w *world) track(ctx context.Context, _ ...string) (parcels, error) {
+	p, err := w.find(ctx, "")
+	return parcels{p.TrackingNumber: p}, err
 }
 
 func (w *world) cancel(context.Context, string) (parcel, error) {

@@ -73,7 +73,10 @@ type shipment struct {
 	settlement
 }
 
-// claim is a shipment that a worker has leased, as it was then.
+// followed reports whether nothing is to be done about a shipment but to hear how far its parcel has come.
+func (s shipment) followed() bool { return s.TrackingNumber != "" && !s.CancelWanted }
+
+// claim is a shipment that a worker has leased, or the tracker has in hand, as it was then.
 type claim struct {
 	shipment
 	Before *time.Time // AskedAt before this claim

@@ -101,14 +101,14 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	}
 }
 
-// claimShipments leases up to limit shipments that are due. Unless it is to be called back, the carrier may be asked from
+// claimShipments leases up to limit shipments that are due and need a call of their own. Unless it is to be called back, the carrier may be asked from
 // now on to ship what it is not known to have.
 func claimShipments(ctx context.Context, q querier, limit int, now time.Time, lease time.Duration) ([]claim, error) {
 	rows, err := q.Query(ctx, `
 		WITH due AS (
 			SELECT order_id AS id, asked_at AS before
 			FROM shipments
-			WHERE due_at <= $1
+			WHERE due_at <= $1 AND (tracking_number = '' OR cancel_wanted)
 			ORDER BY due_at
 			LIMIT $2
 			FOR UPDATE SKIP LOCKED)
@@ -122,14 +122,43 @@ func claimShipments(ctx context.Context, q querier, limit int, now time.Time, le
 	if err != nil {
 		return nil, fmt.Errorf("claim shipments: %w", err)
 	}
-	claims, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c claim, err error) {
-		err = row.Scan(append(c.fields(), &c.Before)...)
-		return c, err
-	})
+	claims, err := pgx.CollectRows(rows, scanClaim)
 	if err != nil {
 		return nil, fmt.Errorf("claim shipments: %w", err)
 	}
 	return claims, nil
+}
+
+// claimFollowed claims up to limit shipments that are due and only followed. There is no lease: they are due again when the carrier
+// should be asked again, in case that it tells nothing new. That is worker.Backoff, in SQL.
+func claimFollowed(ctx context.Context, q querier, limit int, now time.Time, often pace) ([]claim, error) {
+	rows, err := q.Query(ctx, `
+		WITH due AS (
+			SELECT order_id AS id
+			FROM shipments
+			WHERE due_at <= $1 AND tracking_number <> '' AND NOT cancel_wanted
+			ORDER BY due_at
+			LIMIT $2
+			FOR UPDATE SKIP LOCKED)
+		UPDATE shipments
+		SET due_at = $1 + least($3::interval * 2 ^ least(attempts, 30), $4::interval) * (1 + random()) / 2,
+			attempts = attempts + 1
+		FROM due
+		WHERE order_id = due.id
+		RETURNING `+shipmentColumns+`, asked_at`, now, limit, often.Every, often.Most)
+	if err != nil {
+		return nil, fmt.Errorf("claim followed shipments: %w", err)
+	}
+	claims, err := pgx.CollectRows(rows, scanClaim)
+	if err != nil {
+		return nil, fmt.Errorf("claim followed shipments: %w", err)
+	}
+	return claims, nil
+}
+
+func scanClaim(row pgx.CollectableRow) (c claim, err error) {
+	err = row.Scan(append(c.fields(), &c.Before)...)
+	return c, err
 }
 
 // underWay is the shipments of one status that are under way.

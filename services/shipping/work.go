@@ -54,12 +54,12 @@ func (w *work) take(origin outbox.Origin, t turn) {
 	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
 }
 
-// lend has shipments that the carrier should be asked about be born leased to this replica's worker, as far as it has free
+// lend has shipments that need a call of their own be born leased to this replica's worker, as far as it has free
 // slots: it begins with them as soon as they are committed, and need not look for them.
 func (w *work) lend(tx *postgres.Tx) {
 	now := w.now()
 	due := slices.Concat(w.shipments.Changes())
-	due = slices.DeleteFunc(due, func(s shipment) bool { return s.DueAt == nil || s.DueAt.After(now) })
+	due = slices.DeleteFunc(due, func(s shipment) bool { return s.DueAt == nil || s.DueAt.After(now) || s.followed() })
 	w.worker.Lend(tx, len(due), func(i int) claim {
 		c := due[i].leased(now)
 		w.shipments.Put(c.OrderID, c.shipment)

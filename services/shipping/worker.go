@@ -24,7 +24,8 @@ type pace struct {
 	Most  time.Duration `env:"MOST" envDefault:"30s"`
 }
 
-// newWorker returns what sees to the shipments that are due: has them shipped or called back, and follows those under way.
+// newWorker returns what sees to the shipments that need a call of their own: it has them shipped or called back. The tracker
+// follows the others.
 func (d *dock) newWorker(slots uint) *worker.Worker[claim] {
 	return &worker.Worker[claim]{
 		Name:  "carrier",
@@ -63,8 +64,6 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 	switch {
 	case c.TrackingNumber != "" && c.CancelWanted:
 		return d.carrier.cancel(ctx, c.TrackingNumber)
-	case c.TrackingNumber != "":
-		return d.carrier.track(ctx, c.TrackingNumber)
 	case c.Before != nil:
 		p, err = d.carrier.find(ctx, c.OrderID)
 	}
@@ -83,26 +82,36 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 }
 
 // record has the turn committed that the carrier's answer brings, or the lack of one, together with what others record at the same
-// time. What it sends was caused by the command that the shipment obeys by now, which need not be the one that it obeyed when it
-// was claimed.
+// time.
 func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
-	err := d.office.Do(ctx, unit.Decision[*work]{
-		Name: func(w *work) { w.shipments.Name(c.OrderID) },
-		Make: func(w *work) error {
-			s := w.of(c.OrderID)
-			w.take(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
-			return nil
-		},
-	})
+	err := d.office.Do(ctx, c.outcome(p, failure))
 	if err == nil && p.Kept && c.Status == cancelled {
 		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)
 	}
 	return err
 }
 
+// outcome is the decision that the carrier's answer to a claim brings, or the lack of one. What it sends was caused by the command
+// that the shipment obeys by now, which need not be the one that it obeyed when it was claimed.
+func (c claim) outcome(p parcel, failure error) unit.Decision[*work] {
+	return unit.Decision[*work]{
+		Name: func(w *work) { w.shipments.Name(c.OrderID) },
+		Make: func(w *work) error {
+			s := w.of(c.OrderID)
+			w.take(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
+			return nil
+		},
+	}
+}
+
 // recorded is the turn of a claim: the carrier's answer, or the lack of one.
 func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, often pace) turn {
-	again := func(attempts int) time.Time { return now.Add(worker.Backoff(attempts, often.Every, often.Most)) }
+	again := func(attempts int) time.Time {
+		if c.followed() && attempts == c.Attempts { // without news it stays as the tracker's claim has it
+			return *c.DueAt
+		}
+		return now.Add(worker.Backoff(attempts, often.Every, often.Most))
+	}
 	if failure == nil {
 		return s.hear(c, p, now, again)
 	}

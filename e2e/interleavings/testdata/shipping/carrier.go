@@ -95,18 +95,19 @@ func (f *fickle) ship(context.Context, shipment) (parcel, error) {
 	return *f.Parcel, nil
 }
 
-func (f *fickle) find(ctx context.Context, _ string) (parcel, error) {
-	if f.Parcel == nil && f.fate.look {
+func (f *fickle) find(context.Context, string) (parcel, error) {
+	switch {
+	case !f.fate.look:
+		return parcel{}, fmt.Errorf("unreachable: %w", errIdle)
+	case f.Parcel == nil:
 		return parcel{}, nil
 	}
-	return f.track(ctx, "")
+	return *f.Parcel, nil
 }
 
-func (f *fickle) track(context.Context, string) (parcel, error) {
-	if !f.fate.look {
-		return parcel{}, fmt.Errorf("unreachable: %w", errIdle)
-	}
-	return *f.Parcel, nil
+func (f *fickle) track(ctx context.Context, _ ...string) (parcels, error) {
+	p, err := f.find(ctx, "")
+	return parcels{p.TrackingNumber: p}, err
 }
 
 func (f *fickle) cancel(context.Context, string) (parcel, error) {

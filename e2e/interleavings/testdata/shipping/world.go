@@ -119,7 +119,7 @@ func (w *World) due() bool {
 	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
 }
 
-// claim stands for claimShipments, and for a shipment that is born leased.
+// claim stands for claimShipments and claimFollowed, and for a shipment that is born leased.
 func (w *World) claim() (string, error) {
 	c := w.Row.leased(interleavings.Now)
 	w.Row = c.shipment
@@ -129,12 +129,24 @@ func (w *World) claim() (string, error) {
 
 func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
-	p, err := w.dock(f).ask(context.Background(), h.Claim)
+	p, err := w.dock(f).see(context.Background(), h.Claim)
 	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.Idle = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errIdle)
 	if err != nil {
 		return "a worker asks the carrier: " + err.Error()
 	}
 	return fmt.Sprintf("a worker asks the carrier: parcel %q, refused %q, kept %t", p.Status, p.Refused, p.Kept)
+}
+
+// see asks the carrier as the worker does, or as the tracker does.
+func (d *dock) see(ctx context.Context, c claim) (parcel, error) {
+	if !c.followed() {
+		return d.ask(ctx, c)
+	}
+	found, err := d.carrier.track(ctx, c.TrackingNumber)
+	if err != nil {
+		return parcel{}, err
+	}
+	return found.of(c.TrackingNumber)
 }
 
 func (w *World) record(i int) error {
