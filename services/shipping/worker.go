@@ -20,7 +20,7 @@ const (
 // the carrier does not answer, and is short again after news. A carrier of the real world would call a webhook of ours; then
 // this would only find what a lost call has left behind, and could be slow from the start.
 type pace struct {
-	Every time.Duration `env:"EVERY" envDefault:"500ms"`
+	Every time.Duration `env:"EVERY" envDefault:"2s"`
 	Most  time.Duration `env:"MOST" envDefault:"30s"`
 }
 
