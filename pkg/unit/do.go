@@ -3,6 +3,7 @@ package unit
 import (
 	"context"
 	"slices"
+	"time"
 
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/fault"
@@ -16,8 +17,10 @@ type request[W Work] struct {
 
 // Do makes a decision, in one transaction with those that others ask for at the same time: while one transaction is committed,
 // the next one fills. (Databases do the same with their log, and call it group commit.) Nothing waits for it to be full, so a
-// decision that is alone is made at once. The error is its own, or the database's; or ctx has ended: then it was not made if
-// it had not begun, and else nobody knows. It is a fault.Error of kind Unavailable if too many are waiting.
+// decision that is alone is made at once. While a transaction is slow, the next one begins beside it.
+//
+// The error is the decision's own, or the database's; or ctx has ended: then it was not made if it had not begun, and else nobody
+// knows. It is a fault.Error of kind Unavailable if too many are waiting.
 func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 	r := &request[W]{d, make(chan error, 1)}
 	o.mu.Lock()
@@ -26,10 +29,7 @@ func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 		return fault.New(fault.Unavailable, "too much to do")
 	}
 	o.waiting = append(o.waiting, r)
-	if o.busy < transactions {
-		o.busy++
-		go o.work(context.WithoutCancel(ctx))
-	}
+	o.start(context.WithoutCancel(ctx))
 	o.mu.Unlock()
 	select {
 	case err := <-r.done:
@@ -47,28 +47,70 @@ func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 	}
 }
 
-// work decides what is waiting, until nothing is.
+// start has what is waiting decided, if no transaction is about to take it. The caller has the lock.
+func (o *Office[W]) start(ctx context.Context) {
+	if o.brisk || o.lanes == transactions || len(o.waiting) == 0 {
+		return
+	}
+	o.brisk = true
+	o.lanes++
+	go o.work(ctx)
+}
+
+// work decides what is waiting, until nothing is, or a transaction was slow.
 func (o *Office[W]) work(ctx context.Context) {
 	for {
-		o.mu.Lock()
-		n := min(len(o.waiting), Most)
-		if n == 0 {
-			o.busy--
-			o.mu.Unlock()
+		batch := o.next()
+		if len(batch) == 0 || !o.decide(ctx, batch) {
 			return
 		}
-		batch := slices.Clone(o.waiting[:n])
-		o.waiting = slices.Delete(o.waiting, 0, n)
-		o.mu.Unlock()
-		all := make([]Decision[W], n)
-		for i, r := range batch {
-			all[i] = r.Decision
-		}
-		if n > 1 {
-			failpoint.At("unit.grouped")
-		}
-		for i, err := range o.Decide(ctx, all) {
-			batch[i].done <- err
-		}
 	}
+}
+
+func (o *Office[W]) next() []*request[W] {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(len(o.waiting), Most)
+	if n == 0 {
+		o.brisk = false
+		o.lanes--
+		return nil
+	}
+	batch := slices.Clone(o.waiting[:n])
+	o.waiting = slices.Delete(o.waiting, 0, n)
+	return batch
+}
+
+// decide makes decisions, and reports whether that was brisk. Otherwise another transaction may have begun meanwhile.
+func (o *Office[W]) decide(ctx context.Context, batch []*request[W]) (brisk bool) {
+	brisk = true
+	over := false
+	late := time.AfterFunc(slow, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if over {
+			return
+		}
+		brisk, o.brisk = false, false
+		o.start(ctx)
+	})
+	defer late.Stop()
+	all := make([]Decision[W], len(batch))
+	for i, r := range batch {
+		all[i] = r.Decision
+	}
+	if len(batch) > 1 {
+		failpoint.At("unit.grouped")
+	}
+	for i, err := range o.Decide(ctx, all) {
+		batch[i].done <- err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	over = true
+	if !brisk {
+		o.lanes--
+		o.start(ctx)
+	}
+	return brisk
 }

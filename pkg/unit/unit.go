@@ -41,9 +41,10 @@ const (
 	// Most is the most decisions that are made in one transaction.
 	Most = 100
 
-	transactions   = 1    // of Do, at the same time: what comes meanwhile is decided together
-	waitingMost    = 1000 // for them
-	duplicatesMost = 3    // attempts of a decision that finds that somebody else has just added the same row
+	transactions   = 2                      // of Do, at the same time: the second only beside one that is slow
+	slow           = 100 * time.Millisecond // is a transaction that takes longer: it waits for a lock that somebody has
+	waitingMost    = 1000                   // for them
+	duplicatesMost = 3                      // attempts of a decision that finds that somebody else has just added the same row
 )
 
 // Office makes decisions.
@@ -54,7 +55,8 @@ type Office[W Work] struct {
 
 	mu      sync.Mutex
 	waiting []*request[W]
-	busy    int // transactions of Do that are under way
+	lanes   int  // transactions of Do that are under way
+	brisk   bool // one of them is not slow
 }
 
 // NewOffice returns an office whose units of work are made by open.
