@@ -14,6 +14,7 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -133,6 +134,19 @@ func TestSessionsHaveTheirSettingsAndTheURLTheLastWord(t *testing.T) {
 	}
 }
 
+func planOf(t *testing.T, conn *pgxpool.Conn, statement string) string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), `EXPLAIN `+statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func TestAStatementIsPlannedForTheTableAsItIs(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t)
@@ -155,15 +169,7 @@ func TestAStatementIsPlannedForTheTableAsItIs(t *testing.T) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE done (ARRAY[gen_random_uuid()])`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "Index Cond: (id = d.id)") {
+	if plan := planOf(t, conn, `EXECUTE done (ARRAY[gen_random_uuid()])`); !strings.Contains(plan, "Index Cond: (id = d.id)") {
 		t.Errorf("its plan is\n%s", plan)
 	}
 }
@@ -345,15 +351,7 @@ func TestToFindNothingThatExpiresTheTableIsNotRead(t *testing.T) {
 					t.Fatalf("%s: %v", statement, err)
 				}
 			}
-			rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE expire ('1 hour', 5000)`)
-			if err != nil {
-				t.Fatal(err)
-			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "events_by_age") {
+			if plan := planOf(t, conn, `EXECUTE expire ('1 hour', 5000)`); strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") || !strings.Contains(plan, "events_by_age") {
 				t.Errorf("its plan is\n%s", plan)
 			}
 		})

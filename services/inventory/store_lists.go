@@ -33,7 +33,7 @@ func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
 var sorts = []string{"sku", "name", "price", "-price", "newest"}
 
 // sortKey is the text that a list is sorted by, upwards. Each has an index of just this expression, and because a statement is
-// planned for its arguments (see planned), the server sees one of them only.
+// planned for its arguments (see postgres.Open), the server sees one of them only.
 const sortKey = `
 	CASE $1
 		WHEN 'name' THEN lower(name)
@@ -42,9 +42,6 @@ const sortKey = `
 		WHEN 'newest' THEN lpad((99999999999 - extract(epoch FROM created_at AT TIME ZONE 'UTC')::bigint)::text, 11, '0')
 		ELSE sku
 	END COLLATE "C"`
-
-// planned makes the server plan a statement for its arguments each time, which takes it a fraction of a millisecond.
-const planned = pgx.QueryExecModeCacheDescribe
 
 // readProducts returns the products of a page, by an index: it takes as long in a large catalogue as in a small one.
 func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
@@ -56,7 +53,7 @@ func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		FROM products
 		WHERE (`+sortKey+`, sku COLLATE "C") > ($2, $3)
 		ORDER BY `+sortKey+`, sku COLLATE "C"
-		LIMIT $4`, planned, l.Sort, l.Key, l.SKU, l.Limit)
+		LIMIT $4`, l.Sort, l.Key, l.SKU, l.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
@@ -84,7 +81,7 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 			LIMIT `+nearBy+`) AS near
 		WHERE `+hasWords+`
 		ORDER BY key COLLATE "C", sku COLLATE "C"
-		LIMIT $4`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+		LIMIT $4`, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
 	if err != nil || len(near) == l.Limit {
 		return near, err
 	}
@@ -102,7 +99,7 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key COLLATE "C", sku COLLATE "C"`, planned, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+		ORDER BY key COLLATE "C", sku COLLATE "C"`, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
 }
 
 func searched(rows pgx.Rows, err error) ([]listedProduct, error) {

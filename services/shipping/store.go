@@ -101,8 +101,8 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	}
 }
 
-// claimShipments leases up to limit shipments that are due and need a call of their own. Unless it is to be called back, the carrier may be asked from
-// now on to ship what it is not known to have.
+// claimShipments leases up to limit shipments that are due and need a call of their own. Unless it is to be called back, the
+// carrier may be asked from now on to ship what it is not known to have.
 func claimShipments(ctx context.Context, q querier, limit int, now time.Time, lease time.Duration) ([]claim, error) {
 	rows, err := q.Query(ctx, `
 		WITH due AS (
