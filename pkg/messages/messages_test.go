@@ -28,6 +28,10 @@ var (
 
 const id = "0199c0de-0000-7000-8000-000000000001"
 
+func parcel(by *Settlement, earlier ...ShipmentStage) ShipmentChange {
+	return ShipmentChange{OrderID: id, Carrier: "Swift Parcel", TrackingNumber: "SP123", At: at, Settled: by, Earlier: earlier}
+}
+
 // examples has one of each message.
 var examples = []Message{
 	CheckProgress{id, 3, 1},
@@ -50,12 +54,12 @@ var examples = []Message{
 	PaymentRefunded{id, money, nil},
 	ArrangeShipment{id, address, lines},
 	CancelShipment{id},
-	ShipmentArranged{id, "Swift Parcel", "SP123", at.Add(time.Hour), at},
-	ShipmentDispatched{id, "Swift Parcel", "SP123", at},
-	ShipmentInTransit{id, at},
-	ShipmentDelivered{id, at, nil},
-	ShipmentFailed{id, "undeliverable", at, nil},
-	ShipmentCancelled{id},
+	ShipmentArranged{ShipmentChange{OrderID: id, Carrier: "Swift Parcel", TrackingNumber: "SP123", EstimatedDelivery: at.Add(time.Hour), At: at}},
+	ShipmentDispatched{parcel(nil)},
+	ShipmentInTransit{parcel(nil)},
+	ShipmentDelivered{parcel(nil, ShipmentStage{"dispatched", at}, ShipmentStage{"in_transit", at})},
+	ShipmentFailed{ShipmentChange{OrderID: id, At: at, Reason: "undeliverable"}},
+	ShipmentCancelled{parcel(nil)},
 	CancellationRefused{id},
 }
 
@@ -98,7 +102,7 @@ func TestWhatAnOperatorHasSettledNamesThem(t *testing.T) {
 	t.Parallel()
 	by := Settlement{"olga", "repaid by bank transfer"}
 	const told = `,"settled":{"operator":"olga","reason":"repaid by bank transfer"}}`
-	for _, m := range []Message{PaymentRefunded{id, money, &by}, ShipmentDelivered{id, at, &by}, ShipmentFailed{id, "settled", at, &by}} {
+	for _, m := range []Message{PaymentRefunded{id, money, &by}, ShipmentDelivered{parcel(&by)}, ShipmentFailed{parcel(&by)}} {
 		text, err := json.Marshal(m)
 		if err != nil || !strings.HasSuffix(string(text), told) {
 			t.Errorf("%s ends %s, %v, want %s", m.Kind(), text, err, told)
@@ -172,6 +176,32 @@ func TestWhatAMessageMustHave(t *testing.T) {
 	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is accepted", bad)
+		}
+	}
+}
+
+func TestAnEventAboutSeveralStagesIsOneOfEach(t *testing.T) {
+	t.Parallel()
+	on := ShipmentChange{OrderID: id, Carrier: "Swift Parcel", TrackingNumber: "SP123", EstimatedDelivery: at.Add(time.Hour)}
+	reached := func(seconds int) ShipmentChange {
+		c := on
+		c.At = at.Add(time.Duration(seconds) * time.Second)
+		return c
+	}
+	last := reached(3)
+	last.Reason, last.Settled = "settled_by_hand", &Settlement{"olga", "it is lost"}
+	last.Earlier = []ShipmentStage{{"arranged", reached(0).At}, {"dispatched", reached(1).At}, {"a stage of a later release", at}, {"in_transit", reached(2).At}}
+	got := Unfold(ShipmentFailed{last})
+	want := []Message{ShipmentArranged{reached(0)}, ShipmentDispatched{reached(1)}, ShipmentInTransit{reached(2)}, ShipmentFailed{last}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("it is\n%+v\nwant\n%+v", got, want)
+	}
+	for _, m := range examples {
+		if c, ok := m.(ShipmentDelivered); ok && len(c.Earlier) > 0 {
+			continue
+		}
+		if got := Unfold(m); len(got) != 1 || !reflect.DeepEqual(got[0], m) {
+			t.Errorf("%s unfolds to %+v", m.Kind(), got)
 		}
 	}
 }

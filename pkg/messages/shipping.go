@@ -14,48 +14,42 @@ type CancelShipment struct {
 	OrderID string `json:"order_id"`
 }
 
-// ShipmentArranged reports that the carrier has taken the job.
-type ShipmentArranged struct {
-	OrderID           string    `json:"order_id"`
-	Carrier           string    `json:"carrier"`
-	TrackingNumber    string    `json:"tracking_number"`
-	EstimatedDelivery time.Time `json:"estimated_delivery"`
-	At                time.Time `json:"at"`
+// ShipmentChange is what all events about a parcel's way have in common. The event is named by the stage that the parcel has reached.
+// Stages that became known together are one event, the last one's.
+type ShipmentChange struct {
+	OrderID           string          `json:"order_id"`
+	Carrier           string          `json:"carrier,omitempty"`
+	TrackingNumber    string          `json:"tracking_number,omitempty"`
+	EstimatedDelivery time.Time       `json:"estimated_delivery,omitzero"`
+	At                time.Time       `json:"at"`
+	Reason            string          `json:"reason,omitempty"`  // why the parcel will not arrive
+	Settled           *Settlement     `json:"settled,omitempty"` // an operator says so, not the carrier
+	Earlier           []ShipmentStage `json:"earlier,omitempty"` // stages that were reached before and have no event of their own
 }
+
+// ShipmentStage is a stage of a parcel's way, and when it was reached.
+type ShipmentStage struct {
+	Stage string    `json:"stage"`
+	At    time.Time `json:"at"`
+}
+
+// ShipmentArranged reports that the carrier has taken the job.
+type ShipmentArranged struct{ ShipmentChange }
 
 // ShipmentDispatched reports that the parcel has left and cannot be called back.
-type ShipmentDispatched struct {
-	OrderID        string    `json:"order_id"`
-	Carrier        string    `json:"carrier"`
-	TrackingNumber string    `json:"tracking_number"`
-	At             time.Time `json:"at"`
-}
+type ShipmentDispatched struct{ ShipmentChange }
 
 // ShipmentInTransit reports that the parcel is on its way.
-type ShipmentInTransit struct {
-	OrderID string    `json:"order_id"`
-	At      time.Time `json:"at"`
-}
+type ShipmentInTransit struct{ ShipmentChange }
 
 // ShipmentDelivered reports that the parcel has arrived.
-type ShipmentDelivered struct {
-	OrderID string      `json:"order_id"`
-	At      time.Time   `json:"at"`
-	Settled *Settlement `json:"settled,omitempty"`
-}
+type ShipmentDelivered struct{ ShipmentChange }
 
 // ShipmentFailed reports that the parcel will not arrive: the carrier refused it, or it is back with the sender.
-type ShipmentFailed struct {
-	OrderID string      `json:"order_id"`
-	Reason  string      `json:"reason"`
-	At      time.Time   `json:"at"`
-	Settled *Settlement `json:"settled,omitempty"`
-}
+type ShipmentFailed struct{ ShipmentChange }
 
 // ShipmentCancelled reports that nothing is or will be sent for an order.
-type ShipmentCancelled struct {
-	OrderID string `json:"order_id"`
-}
+type ShipmentCancelled struct{ ShipmentChange }
 
 // CancellationRefused reports that the parcel had left before it could be called back.
 type CancellationRefused struct {
@@ -74,12 +68,7 @@ func (CancellationRefused) Kind() string { return "shipping.cancellation_refused
 
 func (m ArrangeShipment) Subject() string     { return m.OrderID }
 func (m CancelShipment) Subject() string      { return m.OrderID }
-func (m ShipmentArranged) Subject() string    { return m.OrderID }
-func (m ShipmentDispatched) Subject() string  { return m.OrderID }
-func (m ShipmentInTransit) Subject() string   { return m.OrderID }
-func (m ShipmentDelivered) Subject() string   { return m.OrderID }
-func (m ShipmentFailed) Subject() string      { return m.OrderID }
-func (m ShipmentCancelled) Subject() string   { return m.OrderID }
+func (m ShipmentChange) Subject() string      { return m.OrderID }
 func (m CancellationRefused) Subject() string { return m.OrderID }
 
 func (ArrangeShipment) command() {}
@@ -87,3 +76,44 @@ func (CancelShipment) command()  {}
 
 // Validate wants at least one line, each with a SKU and a positive quantity.
 func (m ArrangeShipment) Validate() error { return validLines(m.Lines) }
+
+// ShipmentReached returns the event about a stage of a parcel's way; nil for a stage that this release does not know.
+func ShipmentReached(stage string, c ShipmentChange) Message {
+	switch stage {
+	case "arranged":
+		return ShipmentArranged{c}
+	case "dispatched":
+		return ShipmentDispatched{c}
+	case "in_transit":
+		return ShipmentInTransit{c}
+	case "delivered":
+		return ShipmentDelivered{c}
+	case "failed":
+		return ShipmentFailed{c}
+	case "cancelled":
+		return ShipmentCancelled{c}
+	default:
+		return nil
+	}
+}
+
+// Unfold returns what m tells as one event a stage, in the order in which they were reached. A message that is not about several
+// stages is returned alone.
+func Unfold(m Message) (events []Message) {
+	if f, ok := m.(interface{ before() []Message }); ok {
+		events = f.before()
+	}
+	return append(events, m)
+}
+
+func (c ShipmentChange) before() (events []Message) {
+	alone := c
+	alone.Reason, alone.Settled, alone.Earlier = "", nil, nil
+	for _, s := range c.Earlier {
+		alone.At = s.At
+		if e := ShipmentReached(s.Stage, alone); e != nil {
+			events = append(events, e)
+		}
+	}
+	return events
+}

@@ -114,7 +114,7 @@ func TestWhatAnOperatorHasSettledIsInTheTimeline(t *testing.T) {
 	f := newFixture(t)
 	f.stock("MUG-BLUE")
 	id := f.place()
-	f.receive(messages.StockReserved{OrderID: id}, messages.PaymentTaken{OrderID: id}, messages.ShipmentFailed{OrderID: id})
+	f.receive(messages.StockReserved{OrderID: id}, messages.PaymentTaken{OrderID: id}, messages.ShipmentFailed{ShipmentChange: messages.ShipmentChange{OrderID: id}})
 	f.receive(messages.PaymentRefunded{OrderID: id, Settled: &messages.Settlement{Operator: "olga", Reason: "repaid by bank transfer"}})
 	var seen tracking
 	f.call(http.MethodGet, "/api/orders/"+id+"/tracking", "", f.as("olga")).into(t, &seen)
@@ -137,7 +137,7 @@ func TestCancelling(t *testing.T) {
 	if got, want := f.sent(early), "reserve_stock release_stock"; got != want || f.status(early) != releasing {
 		t.Errorf("%s, sent %s, want %s", f.status(early), got, want)
 	}
-	f.receive(messages.StockReserved{OrderID: late}, messages.PaymentTaken{OrderID: late}, messages.ShipmentDispatched{OrderID: late})
+	f.receive(messages.StockReserved{OrderID: late}, messages.PaymentTaken{OrderID: late}, messages.ShipmentDispatched{ShipmentChange: messages.ShipmentChange{OrderID: late}})
 	if a := f.call(http.MethodPost, "/api/orders/"+late+"/cancellation", "", f.as("alice")); a.status != http.StatusConflict {
 		t.Errorf("cancel after dispatch: %d %s", a.status, a.body)
 	}

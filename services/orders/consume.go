@@ -32,19 +32,23 @@ func (s *shop) handlers() []inbox.Handler[*work] {
 	}
 }
 
-// heard takes an event to the order that it is about. One about an order that does not exist, or that brings no turn, is late
-// or a duplicate: it is acknowledged, counted and logged.
+// heard takes an event to the order that it is about, stage by stage if it tells of several. One about an order that does not
+// exist, or that brings no turn, is late or a duplicate: it is acknowledged, counted and logged.
 func heard[M messages.Message](ctx context.Context, w *work, m M) error {
 	o, known := w.orders.Get(m.Subject())
 	if !known {
 		w.late(ctx, m, "unknown")
 		return nil
 	}
-	t, moved := o.hear(m, w.now(), w.patience)
-	if !moved {
+	news := false
+	for _, event := range messages.Unfold(m) {
+		t, moved := o.hear(event, w.now(), w.patience)
+		w.take(ctx, t)
+		o, news = t.order, news || moved
+	}
+	if !news {
 		w.late(ctx, m, o.Status)
 	}
-	w.take(ctx, t)
 	return nil
 }
 

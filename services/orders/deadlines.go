@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/worker"
 )
 
 const (
@@ -13,31 +15,15 @@ const (
 	deadlinesPause = 10 * time.Second // after an error of the database
 )
 
-// watchDeadlines takes deadlines that have passed to their orders, until ctx ends. It is a part of the program, and replicas may
-// do it side by side: whoever comes second finds the deadline moved.
-func (s *shop) watchDeadlines(ctx context.Context) error {
-	for ctx.Err() == nil {
-		pause := deadlinesEvery
-		n, err := s.meetDeadlines(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			s.log.WarnContext(ctx, "cannot look for deadlines", "error", err, "again_in", deadlinesPause)
-			pause = deadlinesPause
-		case n == unit.Most: // there are more
-			pause = 0
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-	}
-	return nil
+// deadlines takes deadlines that have passed to their orders. Of two replicas that find the same, the second finds it moved.
+func (s *shop) deadlines() worker.Watch {
+	return worker.Watch{For: "deadlines", Log: s.log, Every: deadlinesEvery, Pause: deadlinesPause, Most: unit.Most, Look: s.meetDeadlines}
 }
 
 // meetDeadlines takes a number of deadlines to their orders, those first that have passed first.
 func (s *shop) meetDeadlines(ctx context.Context) (n int, err error) {
 	ids, err := overdueOrders(ctx, s.db, s.now(), unit.Most)
-	if err != nil {
+	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
 	decisions := make([]unit.Decision[*work], len(ids))
@@ -53,14 +39,9 @@ func (s *shop) meetDeadlines(ctx context.Context) (n int, err error) {
 			},
 		}
 	}
-	if len(ids) == 0 {
-		return 0, nil
-	}
 	failpoint.At("orders.overdue")
 	for _, failed := range s.office.Decide(ctx, decisions) {
-		if failed != nil {
-			err = failed
-		}
+		err = cmp.Or(failed, err)
 	}
 	return len(ids), err
 }

@@ -69,7 +69,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
 		service.Part{Name: "expire idempotency keys", Run: db.Expire(p.Log, "idempotency_keys", "created_at", cfg.KeepKeys)},
-		service.Part{Name: "deadlines", Run: s.watchDeadlines},
+		service.Part{Name: "deadlines", Run: s.deadlines().Run},
 		service.Part{Name: "relay", Run: outbox.NewRelay(db, s.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)

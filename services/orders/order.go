@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -262,29 +263,36 @@ func (o *order) learn(m messages.Message, now time.Time) (known bool) {
 			o.Payment = payment{} // it never came to a charge
 		}
 	case messages.ShipmentArranged:
-		o.Shipment.Carrier, o.Shipment.TrackingNumber, o.Shipment.EstimatedDelivery = m.Carrier, m.TrackingNumber, m.EstimatedDelivery
-		return o.reached("arranged", m.At)
+		return o.reached("arranged", m.ShipmentChange, now)
 	case messages.ShipmentDispatched:
-		o.Shipment.Carrier, o.Shipment.TrackingNumber = m.Carrier, m.TrackingNumber
-		return o.reached("dispatched", m.At)
+		return o.reached("dispatched", m.ShipmentChange, now)
 	case messages.ShipmentInTransit:
-		return o.reached("in_transit", m.At)
+		return o.reached("in_transit", m.ShipmentChange, now)
 	case messages.ShipmentDelivered:
-		return o.reached("delivered", m.At)
+		return o.reached("delivered", m.ShipmentChange, now)
 	case messages.ShipmentFailed:
-		return o.reached("failed", m.At)
+		return o.reached("failed", m.ShipmentChange, now)
 	case messages.ShipmentCancelled:
-		return o.reached("cancelled", now)
+		return o.reached("cancelled", m.ShipmentChange, now)
 	}
 	return false
 }
 
-// reached adds a stage of the shipment in the order of time, whatever the order of arrival.
-func (o *order) reached(name string, at time.Time) (known bool) {
-	if slices.ContainsFunc(o.Shipment.Stages, func(s stage) bool { return s.Stage == name }) {
+// reached takes over what an event says of the parcel, and adds its stage in the order of time, whatever the order of arrival.
+func (o *order) reached(name string, c messages.ShipmentChange, now time.Time) (known bool) {
+	s := &o.Shipment
+	s.Carrier, s.TrackingNumber = cmp.Or(c.Carrier, s.Carrier), cmp.Or(c.TrackingNumber, s.TrackingNumber)
+	if !c.EstimatedDelivery.IsZero() {
+		s.EstimatedDelivery = c.EstimatedDelivery
+	}
+	if slices.ContainsFunc(s.Stages, func(s stage) bool { return s.Stage == name }) {
 		return true
 	}
-	o.Shipment.Stages = append(slices.Clone(o.Shipment.Stages), stage{name, at})
-	slices.SortStableFunc(o.Shipment.Stages, func(a, b stage) int { return a.At.Compare(b.At) })
+	at := c.At
+	if at.IsZero() { // a release before this one does not say when a shipment was cancelled
+		at = now
+	}
+	s.Stages = append(slices.Clone(s.Stages), stage{name, at})
+	slices.SortStableFunc(s.Stages, func(a, b stage) int { return a.At.Compare(b.At) })
 	return false
 }

@@ -224,7 +224,7 @@ func (w *world) deliver(i int, again bool) {
 		switch w.parcel {
 		case "", "arranged", "cancelled":
 			w.parcel = "cancelled"
-			w.say(messages.ShipmentCancelled{OrderID: "o"})
+			w.say(messages.ShipmentCancelled{ShipmentChange: messages.ShipmentChange{OrderID: "o"}})
 		case "failed":
 			w.sayParcel()
 		default:
@@ -299,24 +299,31 @@ func (w *world) sayCharge() {
 	}
 }
 
-// sayParcel repeats everything about the parcel, as shipping does when it is asked again.
+// sayParcel repeats everything about the parcel, as shipping does when it is asked again: in one event, or one by one.
 func (w *world) sayParcel() {
-	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
-	stages := []messages.Message{
-		messages.ShipmentArranged{OrderID: "o", At: at(1)}, messages.ShipmentDispatched{OrderID: "o", At: at(2)}, messages.ShipmentInTransit{OrderID: "o", At: at(3)},
+	stages := []string{"arranged", "dispatched", "in_transit", "delivered"}
+	switch n := slices.Index(stages, w.parcel); {
+	case w.parcel == "failed":
+		stages[3] = "failed"
+	case w.parcel == "cancelled":
+		stages = []string{"cancelled"}
+	default:
+		stages = stages[:n+1]
 	}
-	switch w.parcel {
-	case "arranged":
-		w.say(stages[:1]...)
-	case "dispatched":
-		w.say(stages[:2]...)
-	case "in_transit":
-		w.say(stages...)
-	case "delivered":
-		w.say(append(stages, messages.ShipmentDelivered{OrderID: "o", At: at(4)})...)
-	case "failed":
-		w.say(append(stages, messages.ShipmentFailed{OrderID: "o", At: at(4)})...)
-	case "cancelled":
-		w.say(messages.ShipmentCancelled{OrderID: "o"})
+	c := messages.ShipmentChange{OrderID: "o"}
+	for i, s := range stages {
+		if i > 0 {
+			c.Earlier = append(c.Earlier, messages.ShipmentStage{Stage: stages[i-1], At: c.At})
+		}
+		c.At = time.Unix(int64(i+1), 0)
+		if i+1 < len(stages) {
+			continue
+		}
+		m := messages.ShipmentReached(s, c)
+		if rapid.Bool().Draw(w.t, "together") {
+			w.say(m)
+		} else {
+			w.say(messages.Unfold(m)...)
+		}
 	}
 }

@@ -35,17 +35,17 @@ func TestSagaScripts(t *testing.T) {
 		paymentDeclined  = messages.PaymentDeclined{OrderID: id, Code: "card_declined"}
 		refunded         = messages.PaymentRefunded{OrderID: id, Amount: messages.Money{Amount: 500, Currency: "EUR"}}
 		nothingToRefund  = messages.PaymentRefunded{OrderID: id}
-		arranged         = messages.ShipmentArranged{OrderID: id, Carrier: "c", TrackingNumber: "n", At: at}
-		dispatched       = messages.ShipmentDispatched{OrderID: id, At: at.Add(1)}
-		inTransit        = messages.ShipmentInTransit{OrderID: id, At: at.Add(2)}
-		arrived          = messages.ShipmentDelivered{OrderID: id, At: at.Add(3)}
-		failed           = messages.ShipmentFailed{OrderID: id, At: at.Add(3)}
-		calledBack       = messages.ShipmentCancelled{OrderID: id}
+		arranged         = messages.ShipmentArranged{ShipmentChange: messages.ShipmentChange{OrderID: id, Carrier: "c", TrackingNumber: "n", At: at}}
+		dispatched       = messages.ShipmentDispatched{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(1)}}
+		inTransit        = messages.ShipmentInTransit{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(2)}}
+		arrived          = messages.ShipmentDelivered{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(3)}}
+		failed           = messages.ShipmentFailed{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(3)}}
+		calledBack       = messages.ShipmentCancelled{ShipmentChange: messages.ShipmentChange{OrderID: id}}
 		refused          = messages.CancellationRefused{OrderID: id}
 		cancel           = customerCancels{}
 		operatorCancels  = customerCancels{Operator: "olga", Why: "the shelf is broken"}
 		settled          = messages.PaymentRefunded{OrderID: id, Settled: &messages.Settlement{Operator: "olga", Reason: "repaid"}}
-		lost             = messages.ShipmentFailed{OrderID: id, At: at, Settled: &messages.Settlement{Operator: "olga", Reason: "it is lost"}}
+		lost             = messages.ShipmentFailed{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at, Settled: &messages.Settlement{Operator: "olga", Reason: "it is lost"}}}
 		tooLong          = outOfPatience{}
 	)
 	for _, s := range []struct {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -203,10 +204,10 @@ func TestAnOrdersLifeByMessages(t *testing.T) {
 	for _, m := range []messages.Message{
 		messages.StockReserved{OrderID: id},
 		messages.PaymentTaken{OrderID: id, Amount: messages.Money{Amount: 2598, Currency: "EUR"}},
-		messages.ShipmentInTransit{OrderID: id, At: at.Add(2 * time.Second)}, // overtakes its elders
-		messages.ShipmentArranged{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at},
-		messages.ShipmentDispatched{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at.Add(time.Second)},
-		messages.ShipmentDelivered{OrderID: id, At: at.Add(3 * time.Second)},
+		messages.ShipmentInTransit{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(2 * time.Second)}}, // overtakes its elders
+		messages.ShipmentArranged{ShipmentChange: messages.ShipmentChange{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at}},
+		messages.ShipmentDispatched{ShipmentChange: messages.ShipmentChange{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at.Add(time.Second)}},
+		messages.ShipmentDelivered{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(3 * time.Second)}},
 	} {
 		d := delivery(m)
 		for _, err := range f.inbox.Handle(t.Context(), []bus.Delivery{d, delivery(m), d}) {
@@ -238,6 +239,43 @@ func TestAnOrdersLifeByMessages(t *testing.T) {
 		if e.Seq != i+1 {
 			t.Errorf("timeline %s", a.body)
 		}
+	}
+}
+
+// Shipping tells of stages that it learns together in one event, and so does orders of what they make of the order.
+func TestOneEventAboutAllStages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.stock("MUG-BLUE")
+	id := f.place()
+	at := time.Now().UTC().Truncate(time.Second)
+	f.receive(messages.StockReserved{OrderID: id}, messages.PaymentTaken{OrderID: id})
+	whole := messages.ShipmentDelivered{ShipmentChange: messages.ShipmentChange{
+		OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at.Add(3 * time.Second),
+		Earlier: []messages.ShipmentStage{{Stage: "arranged", At: at}, {Stage: "dispatched", At: at.Add(time.Second)}, {Stage: "in_transit", At: at.Add(2 * time.Second)}},
+	}}
+	f.receive(whole, whole)
+	o, err := readOrder(t.Context(), f.db, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := shipment{Carrier: "Swift", TrackingNumber: "S1", Stages: []stage{{"arranged", at}, {"dispatched", at.Add(time.Second)}, {"in_transit", at.Add(2 * time.Second)}, {"delivered", at.Add(3 * time.Second)}}}
+	if diff := cmp.Diff(want, o.Shipment); diff != "" || o.Status != delivered {
+		t.Errorf("%s: %s", o.Status, diff)
+	}
+	var told []string
+	rows, err := f.db.Query(t.Context(), `
+		SELECT jsonb_path_query(body::jsonb, '$.earlier[*].what') #>> '{}'
+		FROM outbox
+		WHERE subject = $1 AND kind = 'orders.order_completed'`, id)
+	if err == nil {
+		told, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if want := []string{"shipment arranged with the carrier", "dispatched", "in transit"}; err != nil || !slices.Equal(told, want) {
+		t.Errorf("told %q, %v, want %q", told, err, want)
+	}
+	if got := f.sent(id); got != "reserve_stock take_payment arrange_shipment order_completed" {
+		t.Errorf("sent %s", got)
 	}
 }
 

@@ -142,14 +142,16 @@ func (f *fixture) shipment(id string) shipment {
 	return s
 }
 
-// sent returns the events about an order in the outbox, in order.
+// sent returns what the events about an order in the outbox tell, in order: each stage of a parcel has a name of its own.
 func (f *fixture) sent(id string) string {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
-		SELECT split_part(kind, '.', 2)
-		FROM outbox
+		SELECT told
+		FROM outbox, unnest(
+			ARRAY(SELECT 'shipment_' || (jsonb_path_query(body::jsonb, '$.earlier[*].stage') #>> '{}')) || split_part(kind, '.', 2)
+		) WITH ORDINALITY AS t (told, nth)
 		WHERE subject = $1
-		ORDER BY id`, id)
+		ORDER BY id, nth`, id)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -206,10 +208,11 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 		t.Errorf("calls: %s", calls)
 	}
 	var body []byte
-	if err := f.db.QueryRow(t.Context(), `SELECT body FROM outbox WHERE kind = 'shipping.shipment_arranged'`).Scan(&body); err != nil {
+	if err := f.db.QueryRow(t.Context(), `SELECT body FROM outbox WHERE kind = 'shipping.shipment_delivered' ORDER BY id DESC LIMIT 1`).Scan(&body); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf(`{"order_id":%q,"carrier":"Swift","tracking_number":"S/%s","estimated_delivery":"2026-01-02T04:04:05Z","at":"2026-01-02T03:04:05Z"}`, id, id)
+	want := fmt.Sprintf(`{"order_id":%q,"carrier":"Swift","tracking_number":"S/%s","estimated_delivery":"2026-01-02T04:04:05Z","at":"2026-01-02T03:07:05Z",`+
+		`"earlier":[{"stage":"arranged","at":"2026-01-02T03:04:05Z"},{"stage":"dispatched","at":"2026-01-02T03:05:05Z"},{"stage":"in_transit","at":"2026-01-02T03:06:05Z"}]}`, id, id)
 	if string(body) != want {
 		t.Errorf("%s\nwant %s", body, want)
 	}

@@ -67,7 +67,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
 		service.Part{Name: "carrier", Run: d.worker.Run},
-		service.Part{Name: "tracker", Run: d.track},
+		service.Part{Name: "tracker", Run: d.tracker().Run},
 		service.Part{Name: "relay", Run: outbox.NewRelay(db, d.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)

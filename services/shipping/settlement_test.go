@@ -95,7 +95,7 @@ func TestAnOrderDoesNotHangOnAParcelThatTheCarrierHasLost(t *testing.T) {
 		t.Fatalf("%d %s", response.StatusCode, answer)
 	}
 	f.wants(lost, failed, "shipment_arranged shipment_failed")
-	if got := f.shipment(lost).event(stage{Stage: failed}); got.(messages.ShipmentFailed).Settled.Reason != "their depot has burnt down" {
+	if got := f.shipment(lost).announced(0)[0]; got.(messages.ShipmentFailed).Settled.Reason != "their depot has burnt down" {
 		t.Errorf("%+v", got)
 	}
 	if response, answer := f.post("/api/shipments/"+byHand+"/settlement", operator, `{"outcome":"delivered","reason":"why"}`); response.StatusCode != http.StatusConflict {

@@ -208,8 +208,8 @@ func (s shipment) missed(c claim, idle bool, trouble string, now time.Time, agai
 	return turn{shipment: s}
 }
 
-// reach is the turn that stages bring: those that are new are taken over in the order of progress, each with its event. A
-// stage is new once, so its event is news once; a parcel that has come to its end stays there, whatever is said later.
+// reach is the turn that stages bring: those that are new are taken over in the order of progress, with one event for
+// all of them. A stage is new once, so it is told once; a parcel that has come to its end stays there, whatever is said later.
 func (s shipment) reach(now time.Time, stages ...stage) turn {
 	known := len(s.Stages)
 	s.Stages = slices.Clone(s.Stages)
@@ -242,34 +242,26 @@ func (s shipment) reach(now time.Time, stages ...stage) turn {
 	return turn{s, s.announced(known)}
 }
 
-// announced returns the events about the stages from one on, in the order in which they were announced.
+// announced returns the event that tells of the stages from one on, if there are any.
 func (s shipment) announced(from int) []messages.Message {
-	var events []messages.Message
-	for _, st := range s.Stages[from:] {
-		events = append(events, s.event(st))
+	last := len(s.Stages) - 1
+	if last < from {
+		return nil
 	}
-	return events
-}
-
-func (s shipment) event(st stage) messages.Message {
-	switch st.Stage {
-	case arranged:
-		m := messages.ShipmentArranged{OrderID: s.OrderID, Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, At: st.At}
-		if s.EstimatedDelivery != nil {
-			m.EstimatedDelivery = s.EstimatedDelivery.UTC()
-		}
-		return m
-	case dispatched:
-		return messages.ShipmentDispatched{OrderID: s.OrderID, Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, At: st.At}
-	case inTransit:
-		return messages.ShipmentInTransit{OrderID: s.OrderID, At: st.At}
-	case delivered:
-		return messages.ShipmentDelivered{OrderID: s.OrderID, At: st.At, Settled: s.word()}
-	case failed:
-		return messages.ShipmentFailed{OrderID: s.OrderID, Reason: string(s.Reason), At: st.At, Settled: s.word()}
-	default:
-		return messages.ShipmentCancelled{OrderID: s.OrderID}
+	c := messages.ShipmentChange{OrderID: s.OrderID, Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, At: s.Stages[last].At}
+	if s.EstimatedDelivery != nil {
+		c.EstimatedDelivery = s.EstimatedDelivery.UTC()
 	}
+	if s.Status == failed {
+		c.Reason = string(s.Reason)
+	}
+	if s.Status.final() {
+		c.Settled = s.word()
+	}
+	for _, st := range s.Stages[from:last] {
+		c.Earlier = append(c.Earlier, messages.ShipmentStage{Stage: string(st.Stage), At: st.At})
+	}
+	return []messages.Message{messages.ShipmentReached(string(s.Stages[last].Stage), c)}
 }
 
 func (s shipment) refuse() []messages.Message {

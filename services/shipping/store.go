@@ -119,14 +119,7 @@ func claimShipments(ctx context.Context, q querier, limit int, now time.Time, le
 		FROM due
 		WHERE order_id = due.id
 		RETURNING `+shipmentColumns+`, due.before`, now, limit, now.Add(lease))
-	if err != nil {
-		return nil, fmt.Errorf("claim shipments: %w", err)
-	}
-	claims, err := pgx.CollectRows(rows, scanClaim)
-	if err != nil {
-		return nil, fmt.Errorf("claim shipments: %w", err)
-	}
-	return claims, nil
+	return claimed(rows, err)
 }
 
 // claimFollowed claims up to limit shipments that are due and only followed. There is no lease: they are due again when the carrier
@@ -146,12 +139,16 @@ func claimFollowed(ctx context.Context, q querier, limit int, now time.Time, oft
 		FROM due
 		WHERE order_id = due.id
 		RETURNING `+shipmentColumns+`, asked_at`, now, limit, often.Every, often.Most)
-	if err != nil {
-		return nil, fmt.Errorf("claim followed shipments: %w", err)
+	return claimed(rows, err)
+}
+
+func claimed(rows pgx.Rows, err error) ([]claim, error) {
+	var claims []claim
+	if err == nil {
+		claims, err = pgx.CollectRows(rows, scanClaim)
 	}
-	claims, err := pgx.CollectRows(rows, scanClaim)
 	if err != nil {
-		return nil, fmt.Errorf("claim followed shipments: %w", err)
+		return nil, fmt.Errorf("claim shipments: %w", err)
 	}
 	return claims, nil
 }

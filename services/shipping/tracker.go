@@ -8,6 +8,7 @@ import (
 
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/worker"
 )
 
 const (
@@ -15,25 +16,10 @@ const (
 	trackPause = 2 * time.Second        // after an error of the carrier or of the database
 )
 
-// track follows the parcels that are on their way, until ctx ends. It is a part of the program, and replicas may do it side by
-// side: what one has claimed is due for the others only when the carrier should be asked again.
-func (d *dock) track(ctx context.Context) error {
-	for ctx.Err() == nil {
-		pause := trackEvery
-		n, err := d.look(ctx)
-		switch {
-		case err != nil:
-			d.log.WarnContext(ctx, "cannot track parcels", "error", err, "again_in", trackPause)
-			pause = trackPause
-		case n == unit.Most: // there are more
-			pause = 0
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-	}
-	return nil
+// tracker follows the parcels that are on their way. What one replica has claimed is due for the others only when the carrier should
+// be asked again.
+func (d *dock) tracker() worker.Watch {
+	return worker.Watch{For: "parcels", Log: d.log, Every: trackEvery, Pause: trackPause, Most: unit.Most, Look: d.look}
 }
 
 // look asks the carrier about a number of parcels in one call, those first that are due first. Only what is new is written down:

@@ -162,7 +162,7 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 		t.Cleanup(db.Close)
 		d := newDock(db, testkit.Log(t), f.carrier.client(t), testSettings, pace{Every: 20 * time.Millisecond, Most: 100 * time.Millisecond})
 		testkit.Go(t, d.worker.Run)
-		testkit.Go(t, d.track)
+		testkit.Go(t, d.tracker().Run)
 	}
 	f.receive(commands...)
 	all := func(is status) func() bool {
