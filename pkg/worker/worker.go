@@ -128,7 +128,7 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 	w.mu.Unlock()
 	trouble, least := time.Duration(0), 1
 	for ctx.Err() == nil {
-		free := w.Reserve(w.Slots)
+		free := w.Reserve((w.Slots + 1) / 2) // the others are for what is lent meanwhile
 		if free < least {
 			w.give(free)
 			if !wait(ctx, pollEvery, w.left) { // the others take long: those that are free should not stand idle

@@ -188,7 +188,17 @@ type explained struct {
 }
 
 func (e *explained) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	rows, err := e.f.db.Query(ctx, "EXPLAIN "+sql, args...)
+	conn, err := e.f.db.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "PREPARE list AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return nil, err
+	}
+	defer conn.Exec(ctx, "DEALLOCATE list") //nolint:errcheck // the next PREPARE would fail
+	values := strings.Repeat(", NULL", len(args))[2:] // the plan is for any
+	rows, err := conn.Query(ctx, "EXPLAIN EXECUTE list ("+values+")", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return nil, err
 	}

@@ -32,38 +32,37 @@ func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
 
 var sorts = []string{"sku", "name", "price", "-price", "newest"}
 
-// sortKey is the text that a list is sorted by, upwards. Each has an index of just this expression, and because a statement is
-// planned for its arguments (see postgres.Open), the server sees one of them only.
-const sortKey = `
-	CASE $1
-		WHEN 'name' THEN lower(name)
-		WHEN 'price' THEN price_currency || lpad(price_amount::text, 18, '0')
-		WHEN '-price' THEN price_currency || lpad((999999999999999999 - price_amount)::text, 18, '0')
-		WHEN 'newest' THEN lpad((99999999999 - extract(epoch FROM created_at AT TIME ZONE 'UTC')::bigint)::text, 11, '0')
-		ELSE sku
-	END COLLATE "C"`
+// sortKeys are the texts that lists are sorted by, upwards. Each has an index of just this expression.
+var sortKeys = map[string]string{
+	"sku":    `sku COLLATE "C"`,
+	"name":   `lower(name) COLLATE "C"`,
+	"price":  `(price_currency || lpad(price_amount::text, 18, '0')) COLLATE "C"`,
+	"-price": `(price_currency || lpad((999999999999999999 - price_amount)::text, 18, '0')) COLLATE "C"`,
+	"newest": `lpad((99999999999 - extract(epoch FROM created_at AT TIME ZONE 'UTC')::bigint)::text, 11, '0') COLLATE "C"`,
+}
 
 // readProducts returns the products of a page, by an index: it takes as long in a large catalogue as in a small one.
 func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
 	if l.Words != "" {
 		return findProducts(ctx, q, l)
 	}
+	key := sortKeys[l.Sort]
 	rows, err := q.Query(ctx, `
-		SELECT `+productColumns+`, `+sortKey+`
+		SELECT `+productColumns+`, `+key+`
 		FROM products
-		WHERE (`+sortKey+`, sku COLLATE "C") > ($2, $3)
-		ORDER BY `+sortKey+`, sku COLLATE "C"
-		LIMIT $4`, l.Sort, l.Key, l.SKU, l.Limit)
+		WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
+		ORDER BY `+key+`, sku COLLATE "C"
+		LIMIT $3`, l.Key, l.SKU, l.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// hasWords is whether the words of a product's name and SKU begin with each word of $5. The left side is that of an index.
+// hasWords is whether the words of a product's name and SKU begin with each word of $4. The left side is that of an index.
 const hasWords = `
 	array_to_tsvector(array_remove(regexp_split_to_array(lower((name || ' ' || sku) COLLATE "und-x-icu"), '[^[:alnum:]]+'), ''))
-	@@ replace('''' || nullif(trim(regexp_replace(lower($5 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery`
+	@@ replace('''' || nullif(trim(regexp_replace(lower($4 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery`
 
 // nearBy is how many products of the list are looked at before the index of words is: a common word is found among them.
 const nearBy = "500"
@@ -71,35 +70,36 @@ const nearBy = "500"
 // findProducts is readProducts for a search. The index of words knows where a word is, but not in which order, so all that is
 // found there has to be sorted: for a word that is everywhere that would be the whole catalogue.
 func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
+	key := sortKeys[l.Sort]
 	near, err := searched(q.Query(ctx, `
 		SELECT *
 		FROM (
-			SELECT `+productColumns+`, `+sortKey+` AS key
+			SELECT `+productColumns+`, `+key+` AS key
 			FROM products
-			WHERE (`+sortKey+`, sku COLLATE "C") > ($2, $3)
-			ORDER BY `+sortKey+`, sku COLLATE "C"
+			WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
+			ORDER BY `+key+`, sku COLLATE "C"
 			LIMIT `+nearBy+`) AS near
 		WHERE `+hasWords+`
-		ORDER BY key COLLATE "C", sku COLLATE "C"
-		LIMIT $4`, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+		ORDER BY key, sku COLLATE "C"
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words))
 	if err != nil || len(near) == l.Limit {
 		return near, err
 	}
 	return searched(q.Query(ctx, `
 		WITH found AS MATERIALIZED (
-			SELECT sku, `+sortKey+` AS key
+			SELECT sku, `+key+` AS key
 			FROM products
 			WHERE `+hasWords+`),
 		page AS (
 			SELECT sku, key
 			FROM found
-			WHERE (key COLLATE "C", sku COLLATE "C") > ($2, $3)
-			ORDER BY key COLLATE "C", sku COLLATE "C"
-			LIMIT $4)
+			WHERE (key, sku COLLATE "C") > ($1, $2)
+			ORDER BY key, sku COLLATE "C"
+			LIMIT $3)
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key COLLATE "C", sku COLLATE "C"`, l.Sort, l.Key, l.SKU, l.Limit, l.Words))
+		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words))
 }
 
 func searched(rows pgx.Rows, err error) ([]listedProduct, error) {

@@ -206,7 +206,7 @@ func (f *fixture) audit() {
 		f.Fatal(err)
 	}
 	err = f.db.Tx(context.Background(), func(tx *postgres.Tx) error {
-		all, err := readProducts(context.Background(), tx, listing{Limit: 1_000_000})
+		all, err := readProducts(context.Background(), tx, listing{Sort: "sku", Limit: 1_000_000})
 		if err != nil {
 			return err
 		}

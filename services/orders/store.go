@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"example.com/orderflow/pkg/fault"
@@ -88,9 +90,9 @@ func ordersOf(ctx context.Context, q querier, customer, before string, limit int
 	rows, err := q.Query(ctx, `
 		SELECT `+orderColumns+`
 		FROM orders
-		WHERE customer_id = $1 AND ($2 = '' OR id < nullif($2, '')::uuid)
+		WHERE customer_id = $1 AND id < $2
 		ORDER BY id DESC
-		LIMIT $3`, customer, before, limit)
+		LIMIT $3`, customer, cmp.Or(before, uuid.Max.String()), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read orders: %w", err)
 	}

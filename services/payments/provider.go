@@ -54,7 +54,7 @@ const (
 type providerSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/provider"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 8 s
-	Slots   uint          `env:"SLOTS" envDefault:"32"`   // payments that this program sees to at the same time
+	Slots   uint          `env:"SLOTS" envDefault:"100"`  // payments that this program sees to at the same time
 	// A charge that was asked for and got no answer may still be on its way. When the payment is given up meanwhile, the
 	// provider's word that there is no charge counts only this long after it was asked for. It must be longer than a claim
 	// is worked on (20 s).
