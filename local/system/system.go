@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -235,9 +236,12 @@ func takenOnIPv6(ctx context.Context, port int) bool {
 
 // startPrograms starts all programs at once: each waits by itself for what it needs.
 func (s *System) startPrograms(ctx context.Context) error {
+	// All programs and servers are on this machine. A Go program that thinks it has all cores to itself keeps some of them awake
+	// looking for work: a tenth of what an order costs on two cores.
+	share := fmt.Sprintf("GOMAXPROCS=%d", max(1, runtime.NumCPU()/2))
 	for _, r := range s.plan.replicas {
 		// What the caller has in the environment applies as well (PROVIDER_LATENCY=1s make up); the last one counts.
-		env := slices.Concat([]string{"DEMO_SECRET=demo"}, inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
+		env := slices.Concat([]string{"DEMO_SECRET=demo", share}, inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
 		if amend := s.options.Amend; amend != nil {
 			var err error
 			if env, err = amend(r.program, env); err != nil {
