@@ -212,7 +212,7 @@ func (s *site) getDeadLettersPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	screen := deadLettersScreen{deadLetters: all, Deaf: s.deaf()}
+	screen := deadLettersScreen{deadLetters: all, Deaf: s.deaf(c.Request().Context())}
 	further := url.Values{"cursor": {all.Next}}
 	for _, name := range deadLetterFilters {
 		if query.Has(name) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -15,10 +16,15 @@ var newsOfOrders = []string{
 }
 
 // feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
-// something asks orders.
+// something asks orders. While nobody looks, no news come: they would cost each order a tenth of what it costs in all.
 type feed struct {
+	want func(bool)  // has news come, or not; nil: they never do
+	rest *time.Timer // until nobody has looked for so long that none are wanted
+
 	mu        sync.Mutex
+	wanted    bool // somebody has looked lately
 	connected bool
+	arriving  chan struct{}                    // closed while connected
 	changed   time.Time                        // when that was noticed
 	watchers  map[string]map[*watcher]struct{} // by order
 	flow      flow
@@ -40,8 +46,50 @@ type news struct {
 // newsMost is what may wait for a slow reader, of each order: more than the timeline of almost any.
 const newsMost = 32
 
+// lookLasts is how long news go on to come after the last look: as long as they are counted.
+const lookLasts = flowMinutes * time.Minute
+
+// attendWithin is how long a look may wait for the first news that are wanted. Without RabbitMQ they do not come.
+const attendWithin = 250 * time.Millisecond
+
 func newFeed() *feed {
-	return &feed{changed: time.Now(), watchers: map[string]map[*watcher]struct{}{}}
+	f := &feed{changed: time.Now(), arriving: make(chan struct{}), watchers: map[string]map[*watcher]struct{}{}}
+	f.rest = time.AfterFunc(lookLasts, f.tire)
+	return f
+}
+
+// attend has news come from now on, and waits until they do, attendWithin at most.
+func (f *feed) attend(ctx context.Context) {
+	if f.want == nil {
+		return
+	}
+	f.mu.Lock()
+	if !f.wanted {
+		f.wanted, f.changed = true, time.Now() // until now nobody would have noticed that none come
+	}
+	f.want(true)
+	f.rest.Reset(lookLasts)
+	arriving := f.arriving
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, attendWithin)
+	defer cancel()
+	select {
+	case <-arriving:
+	case <-ctx.Done():
+	}
+}
+
+// tire has no more news come, unless somebody still waits for some.
+func (f *feed) tire() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case len(f.watchers) > 0:
+		f.rest.Reset(lookLasts)
+	case f.wanted:
+		f.wanted = false
+		f.want(false)
+	}
 }
 
 func (f *feed) watch(orders ...string) *watcher {
@@ -107,6 +155,11 @@ func (f *feed) joined(now bool) {
 	defer f.mu.Unlock()
 	if f.connected != now {
 		f.connected, f.changed, f.flow = now, time.Now(), flow{} // what is counted has no hole in it
+		if now {
+			close(f.arriving)
+		} else {
+			f.arriving = make(chan struct{})
+		}
 	}
 	for _, all := range f.watchers {
 		for w := range all {

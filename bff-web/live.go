@@ -74,6 +74,7 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 	defer leave()
 	w := s.feed.watch(st.orders()...) // before orders is asked: what happens in between is heard twice and not missed
 	defer s.feed.leave(w)
+	s.feed.attend(c.Request().Context())
 	ctx, cancel := context.WithDeadline(c.Request().Context(), expires)
 	defer cancel()
 	st.site, st.out, st.control = s, c.Response(), http.NewResponseController(c.Response())

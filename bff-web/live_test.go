@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +155,45 @@ func TestAStreamOutlivesOrders(t *testing.T) {
 	f.ordersWith("placed", "reserved")
 	f.site.feed.joined(false)
 	wantEvents(t, r, "2 reserved")
+}
+
+func TestNewsComeWhileSomebodyLooks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var wanted atomic.Bool
+		f := newFeed()
+		f.want = wanted.Store
+		time.Sleep(2 * lookLasts)
+		if wanted.Load() {
+			t.Error("they come, and nobody has looked")
+		}
+		begun := time.Now()
+		f.attend(t.Context()) // the console, without RabbitMQ
+		if took := time.Since(begun); !wanted.Load() || took != attendWithin || !f.changed.Equal(begun) {
+			t.Errorf("wanted: %t after %s; they are missed since %s", wanted.Load(), took, f.changed)
+		}
+		time.AfterFunc(10*time.Millisecond, func() { f.joined(true) })
+		begun = time.Now()
+		f.attend(t.Context())
+		f.attend(t.Context())
+		if took := time.Since(begun); took != 10*time.Millisecond {
+			t.Errorf("it waited for %s", took)
+		}
+		time.Sleep(lookLasts - time.Second)
+		w := f.watch("o-1")
+		f.attend(t.Context())
+		for range 3 {
+			time.Sleep(lookLasts)
+			if !wanted.Load() {
+				t.Error("they do not come any more, and a stream is open")
+			}
+		}
+		f.leave(w)
+		time.Sleep(lookLasts + time.Second)
+		if wanted.Load() {
+			t.Error("they come, and nobody has looked for long")
+		}
+	})
 }
 
 func TestASlowReaderIsLetGoAndHarmsNobody(t *testing.T) {

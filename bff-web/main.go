@@ -61,6 +61,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		}
 		serving.Report = s.broker.Report
 		news := s.broker.NewSubscription(newsOfOrders, s.feed.hear, s.feed.joined)
+		s.feed.want = news.Want
 		parts = append(parts, service.Part{Name: "news", Run: news.Run})
 	}
 	server := web.New(serving)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -101,9 +102,9 @@ func (s *site) getOperations(c echo.Context) error {
 		}
 	})
 	asking.Wait()
+	k.Deaf = s.deaf(ctx)
 	var lately map[string]int
 	lately, k.From = s.feed.lately(now)
-	k.Deaf = s.deaf()
 	counts := underWay(k.Programs)
 	if counts == nil {
 		k.Uncounted = s.absences.of("counting", errUncounted, now)
@@ -117,7 +118,8 @@ func (s *site) getOperations(c echo.Context) error {
 }
 
 // deaf is that nothing is heard of RabbitMQ; nil while something is.
-func (s *site) deaf() *absence {
+func (s *site) deaf(ctx context.Context) *absence {
+	s.feed.attend(ctx)
 	if heard, since := s.feed.lately(time.Now()); heard == nil {
 		return &absence{"this program does not hear RabbitMQ", since}
 	}

@@ -4,27 +4,43 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Subscription gives every process a copy of each event of some kinds, from the moment it is connected: what a service
+// Subscription gives every process a copy of each event of some kinds, while it wants them and is connected: what a service
 // must not miss goes through a Consumer. The queue belongs to one connection and goes with it, so whoever listens has to
-// ask for what happened meanwhile, each time that it is connected anew.
+// ask for what happened meanwhile, each time that it is told that events arrive. While a process wants none, its queue is bound to
+// nothing: the broker sends it no event, and nobody has to decode one.
 type Subscription struct {
 	broker *Broker
 	kinds  []string
 	hear   func([]Delivery)
 	joined func(bool)
+	wanted atomic.Bool
+	change chan struct{} // wanted may have changed
 }
 
 // subscriptionMost is what the broker keeps for a process that does not keep up; then the oldest go.
 const subscriptionMost = 10_000
 
-// NewSubscription returns a subscription to events of these kinds. While Run runs, joined is told when events begin to
-// arrive and when they have ceased to, and hear is given what has arrived. Neither may wait for anything.
+// NewSubscription returns a subscription to events of these kinds, none of which are wanted yet. While Run runs, joined is told when
+// events begin to arrive and when they have ceased to, and hear is given what has arrived. Neither may wait for anything.
 func (b *Broker) NewSubscription(kinds []string, hear func([]Delivery), joined func(bool)) *Subscription {
-	return &Subscription{b, kinds, hear, joined}
+	return &Subscription{broker: b, kinds: kinds, hear: hear, joined: joined, change: make(chan struct{}, 1)}
+}
+
+// Want says whether the events are wanted from now on. It does not wait: joined is told when that has come true.
+func (s *Subscription) Want(wanted bool) {
+	if s.wanted.Swap(wanted) == wanted {
+		return
+	}
+	select {
+	case s.change <- struct{}{}:
+	default: // it will look anyway
+	}
 }
 
 // Run listens until ctx ends, in one session after another. It always returns nil.
@@ -48,8 +64,11 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 	}
 	on.works()
 	go on.mend(s.broker.log, nil, declare)
-	s.joined(true)
-	defer s.joined(false)
+	bound, unbind := context.WithCancel(on.lost)
+	var binding sync.WaitGroup
+	binding.Go(func() { s.attend(bound, on.ch, name) })
+	defer binding.Wait()
+	defer unbind()
 	arrived := buffered(deliveries)
 	for {
 		batch := next(ctx, arrived)
@@ -66,14 +85,51 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 	}
 }
 
+// attend binds the queue while the events are wanted, until ctx ends.
+func (s *Subscription) attend(ctx context.Context, ch *amqp.Channel, name string) {
+	bound := false
+	defer func() {
+		if bound {
+			s.joined(false)
+		}
+	}()
+	for {
+		if wanted := s.wanted.Load(); wanted != bound {
+			if s.bind(ch, name, wanted) != nil {
+				return // the channel is closed over it, and the session ends
+			}
+			bound = wanted
+			s.joined(bound)
+		}
+		select {
+		case <-s.change:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (s *Subscription) declare(ch *amqp.Channel, name string) error {
 	args := amqp.Table{"x-max-length": subscriptionMost, "x-overflow": "drop-head"}
 	if _, err := ch.QueueDeclare(name, false, true, true, false, args); err != nil {
 		return fmt.Errorf("declare queue %s: %w", name, err)
 	}
+	if !s.wanted.Load() {
+		return nil
+	}
+	return s.bind(ch, name, true)
+}
+
+func (s *Subscription) bind(ch *amqp.Channel, name string, wanted bool) error {
 	for _, kind := range s.kinds {
-		if err := ch.QueueBind(name, kind, Events, false, nil); err != nil {
-			return fmt.Errorf("bind %s to %s: %w", name, kind, err)
+		var err error
+		if wanted {
+			err = ch.QueueBind(name, kind, Events, false, nil)
+		} else {
+			err = ch.QueueUnbind(name, kind, Events, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("bind %s to %s (%t): %w", name, kind, wanted, err)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -12,8 +13,10 @@ import (
 
 // listener is a process that listens to the status of orders.
 type listener struct {
+	*bus.Subscription
 	seen
 	joined atomic.Int32 // how often
+	arrive atomic.Bool
 	broker *bus.Broker
 }
 
@@ -24,12 +27,15 @@ func listen(t *testing.T, url string) *listener {
 		t.Fatal(err)
 	}
 	l := &listener{broker: b}
-	testkit.Go(t, b.NewSubscription([]string{"orders.order_status_changed"}, l.add, func(now bool) {
+	l.Subscription = b.NewSubscription([]string{"orders.order_status_changed"}, l.add, func(now bool) {
+		l.arrive.Store(now)
 		if now {
 			l.joined.Add(1)
 		}
-	}).Run)
-	testkit.Until(t, "it listens", b.Connected)
+	})
+	testkit.Go(t, l.Run)
+	l.Want(true)
+	testkit.Until(t, "it listens", l.arrive.Load)
 	return l
 }
 
@@ -53,6 +59,37 @@ func TestEverySubscriptionHearsEveryEventOfItsKindsAndLeavesNothingBehind(t *tes
 	testkit.Until(t, "both listen again", func() bool { return one.joined.Load() >= 2 && two.joined.Load() >= 2 })
 	publish(t, p, m)
 	testkit.Until(t, "both have heard it", func() bool { return one.count() == 2 && two.count() == 2 })
+}
+
+// What nobody wants costs nothing: the broker sends it nowhere.
+func TestEventsComeWhileTheyAreWanted(t *testing.T) {
+	t.Parallel()
+	v := testkit.NewVhost(t)
+	p, _ := running(t, newBroker(t, v.URL), queue(kind), nil)
+	l := listen(t, v.URL)
+	m := message(`{}`)
+	m.Kind, m.Exchange, m.Mandatory = "orders.order_status_changed", bus.Events, false
+	for range 3 {
+		l.Want(false)
+		testkit.Until(t, "it is told that none come", func() bool { return !l.arrive.Load() })
+		before := l.count()
+		unheard := m
+		unheard.Mandatory = true
+		if errs := p.Publish(t.Context(), []bus.Message{unheard}); errs[0] == nil || !strings.Contains(errs[0].Error(), "unroutable") {
+			t.Fatalf("somebody takes what nobody wants: %v", errs[0])
+		}
+		l.Want(true)
+		testkit.Until(t, "it is told that they come", l.arrive.Load)
+		publish(t, p, m)
+		testkit.Until(t, "it has heard it", func() bool { return l.count() == before+1 })
+	}
+	l.Want(false)
+	testkit.Until(t, "it is told that none come", func() bool { return !l.arrive.Load() })
+	joined := l.joined.Load()
+	v.CloseConnections("subscription")
+	testkit.Until(t, "it is connected again", l.broker.Connected)
+	l.Want(true)
+	testkit.Until(t, "it is told that they come", func() bool { return l.joined.Load() == joined+1 })
 }
 
 func TestASubscriberMayListenAndLookButNotSpeak(t *testing.T) {
