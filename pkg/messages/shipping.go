@@ -68,7 +68,7 @@ func (CancellationRefused) Kind() string { return "shipping.cancellation_refused
 
 func (m ArrangeShipment) Subject() string     { return m.OrderID }
 func (m CancelShipment) Subject() string      { return m.OrderID }
-func (m ShipmentChange) Subject() string      { return m.OrderID }
+func (c ShipmentChange) Subject() string      { return c.OrderID }
 func (m CancellationRefused) Subject() string { return m.OrderID }
 
 func (ArrangeShipment) command() {}

@@ -196,7 +196,7 @@ func (e *explained) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if _, err := conn.Exec(ctx, "PREPARE list AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
-	defer conn.Exec(ctx, "DEALLOCATE list") //nolint:errcheck // the next PREPARE would fail
+	defer conn.Exec(ctx, "DEALLOCATE list")           //nolint:errcheck // the next PREPARE would fail
 	values := strings.Repeat(", NULL", len(args))[2:] // the plan is for any
 	rows, err := conn.Query(ctx, "EXPLAIN EXECUTE list ("+values+")", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {

@@ -302,13 +302,13 @@ func (w *world) sayCharge() {
 // sayParcel repeats everything about the parcel, as shipping does when it is asked again: in one event, or one by one.
 func (w *world) sayParcel() {
 	stages := []string{"arranged", "dispatched", "in_transit", "delivered"}
-	switch n := slices.Index(stages, w.parcel); {
-	case w.parcel == "failed":
+	switch w.parcel {
+	case "failed":
 		stages[3] = "failed"
-	case w.parcel == "cancelled":
+	case "cancelled":
 		stages = []string{"cancelled"}
 	default:
-		stages = stages[:n+1]
+		stages = stages[:slices.Index(stages, w.parcel)+1]
 	}
 	c := messages.ShipmentChange{OrderID: "o"}
 	for i, s := range stages {
