@@ -178,3 +178,70 @@ func TestAFreeSlotWaitsForOthersOnlySoLong(t *testing.T) {
 		}
 	})
 }
+
+// A row that finds no free slot is not overtaken for ever by those that are committed later.
+func TestRowsThatWaitComeBeforeThoseThatAreLent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var waiting []time.Duration
+		began := map[time.Duration]time.Duration{} // by the time of commit
+		epoch := time.Now()
+		w := &Worker[time.Duration]{
+			Name: "w", Log: slog.New(slog.DiscardHandler), Slots: 40, Within: time.Minute,
+			Claim: func(_ context.Context, limit int) ([]time.Duration, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				n := min(limit, len(waiting))
+				claimed := waiting[:n]
+				waiting = waiting[n:]
+				return claimed, nil
+			},
+			Do: func(_ context.Context, committed time.Duration) error {
+				mu.Lock()
+				began[committed] = time.Since(epoch)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				return nil
+			},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go w.Run(ctx) //nolint:errcheck // always nil
+		synctest.Wait()
+		const all = 400
+		for range all { // 50 a second, and the slots are good for 40
+			now := time.Since(epoch)
+			var commit func()
+			lent := false
+			w.Lend(transactionOf(func(f func()) { commit = f }), 1, func(int) time.Duration { lent = true; return now })
+			mu.Lock()
+			if !lent {
+				waiting = append(waiting, now)
+			}
+			mu.Unlock()
+			commit()
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		longest := time.Duration(0)
+		for committed, at := range began {
+			longest = max(longest, at-committed)
+		}
+		// After eight seconds a fifth of the rows waits, which is two seconds of work.
+		if len(began) != all || longest > 3*time.Second {
+			t.Errorf("%d of %d rows were worked on, one of them %s after its commit", len(began), all, longest)
+		}
+		if lent := w.spare(40); lent != 40 {
+			t.Errorf("%d slots are lent again", lent)
+		}
+	})
+}
+
+// transactionOf is one that is committed by calling what it is given.
+type transactionOf func(commit func())
+
+func (tx transactionOf) OnCommit(f func()) { tx(f) }
+func (transactionOf) OnRollback(func())    {}

@@ -41,6 +41,7 @@ type Worker[T any] struct {
 	mu      sync.Mutex
 	running context.Context //nolint:containedctx // of Run, for what begins in between; nil: it does not run
 	free    int
+	behind  bool // rows may be due for which there was no slot: they come before those that are committed now
 	working sync.WaitGroup
 }
 
@@ -66,6 +67,20 @@ func (w *Worker[T]) Reserve(n int) int {
 	n = min(n, w.free)
 	w.free -= n
 	return n
+}
+
+// spare reserves up to n free slots that no other row waits for.
+func (w *Worker[T]) spare(n int) int {
+	w.once.Do(w.init)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running == nil || w.behind {
+		return 0
+	}
+	spare := min(n, w.free)
+	w.free -= spare
+	w.behind = spare < n
+	return spare
 }
 
 // Release gives back slots that were reserved.
@@ -104,10 +119,11 @@ type transaction interface {
 	OnRollback(f func())
 }
 
-// Lend has rows of a transaction that are due be born leased to this worker, as many of n as it has free slots for: lease makes
-// the i-th of them what Claim would. The worker begins with them as soon as they are committed; it is woken for the others.
+// Lend has rows of a transaction that are due be born leased to this worker, as many of n as it has free slots for, and none while
+// others have waited for longer: lease makes the i-th of them what Claim would. The worker begins with them as soon as they are
+// committed; it is woken for the others.
 func (w *Worker[T]) Lend(tx transaction, n int, lease func(i int) T) {
-	rows := make([]T, w.Reserve(n))
+	rows := make([]T, w.spare(n))
 	for i := range rows {
 		rows[i] = lease(i)
 	}
@@ -137,7 +153,10 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 			continue
 		}
 		rows, err := w.Claim(ctx, free)
-		w.give(free - len(rows))
+		w.mu.Lock()
+		w.free += free - len(rows)
+		w.behind = err != nil || len(rows) == free
+		w.mu.Unlock()
 		w.Begin(rows...)
 		switch {
 		case err != nil && ctx.Err() == nil:
