@@ -16,7 +16,7 @@ var newsOfOrders = []string{
 }
 
 // feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
-// something asks orders. While nobody looks, no news come: they would cost each order a tenth of what it costs in all.
+// something asks orders. While nobody looks, no news come (docs/adr/0041).
 type feed struct {
 	want func(bool)  // has news come, or not; nil: they never do
 	rest *time.Timer // until nobody has looked for so long that none are wanted

@@ -209,7 +209,7 @@ var mutants = []mutant{
 		what:   "shipping: a parcel that has left counts as called back",
 		file:   "shipping/shipment.go",
 		old:    "		return turn{s, s.refuse()}",
-		new:    "		return turn{s, []messages.Message{messages.ShipmentCancelled{OrderID: s.OrderID}}}",
+		new:    "		return turn{s, []messages.Message{messages.ShipmentReached(\"cancelled\", messages.ShipmentChange{OrderID: s.OrderID})}}",
 		breach: "what is on its way is paid for",
 	},
 	{

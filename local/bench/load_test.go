@@ -64,7 +64,7 @@ func TestTheWindowOfALoopBeginsWhenItsFirstOrdersHaveEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, target := &rig{tell: t.Logf}, &steady{accept: time.Second, end: 19 * time.Second}
 		began := time.Now()
-		w, err := r.loop(t.Context(), target, 10, 60*time.Second, nil)
+		w, err := r.loop(t.Context(), target, 10, 65*time.Second, nil) // it ends between two orders
 		if warm := w.from.Sub(began); warm < 20*time.Second || warm > 21*time.Second {
 			t.Errorf("the window began after %s, want as long as an order takes", warm)
 		}

@@ -1,6 +1,9 @@
 package messages
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ArrangeShipment tells shipping to send an order's lines to its address.
 type ArrangeShipment struct {
@@ -100,20 +103,23 @@ func ShipmentReached(stage string, c ShipmentChange) Message {
 // Unfold returns what m tells as one event a stage, in the order in which they were reached. A message that is not about several
 // stages is returned alone.
 func Unfold(m Message) (events []Message) {
-	if f, ok := m.(interface{ before() []Message }); ok {
-		events = f.before()
+	told, ok := m.(interface{ change() ShipmentChange })
+	if !ok {
+		return []Message{m}
 	}
-	return append(events, m)
-}
-
-func (c ShipmentChange) before() (events []Message) {
-	alone := c
-	alone.Reason, alone.Settled, alone.Earlier = "", nil, nil
-	for _, s := range c.Earlier {
-		alone.At = s.At
-		if e := ShipmentReached(s.Stage, alone); e != nil {
+	last := told.change()
+	early := last
+	early.Reason, early.Settled, early.Earlier = "", nil, nil
+	for _, s := range last.Earlier {
+		early.At = s.At
+		if e := ShipmentReached(s.Stage, early); e != nil {
 			events = append(events, e)
 		}
 	}
-	return events
+	last.Earlier = nil
+	return append(events, ShipmentReached(strings.TrimPrefix(m.Kind(), shipmentKind), last))
 }
+
+func (c ShipmentChange) change() ShipmentChange { return c }
+
+const shipmentKind = "shipping.shipment_" // and a stage

@@ -43,7 +43,7 @@ const (
 		SET lock_timeout = '5s';`
 
 	// Planning took a third of the time of our statements: they are many, short, and always the same. So each is planned for any
-	// values, and that plan is kept: for plansLast, see fresh.
+	// values, and that plan is kept: for plansLast (docs/adr/0040).
 	keptPlans = `
 		SET plan_cache_mode = force_generic_plan;`
 )

@@ -29,7 +29,7 @@ func TestTheSettingsHaveDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := cfg.Provider
-	if cfg.Addr != "127.0.0.1:8083" || len(p.URLs) != 1 || p.URLs[0] != "http://localhost:8090/provider" || p.Timeout != 3*time.Second || p.Slots != 32 || p.CertainAfter != 30*time.Second {
+	if cfg.Addr != "127.0.0.1:8083" || len(p.URLs) != 1 || p.URLs[0] != "http://localhost:8090/provider" || p.Timeout != 3*time.Second || p.Slots != 100 || p.CertainAfter != 30*time.Second {
 		t.Errorf("%+v", cfg)
 	}
 	_, err = env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{

@@ -34,12 +34,13 @@ func Letters(origin Origin, msgs ...messages.Message) (letters []Letter) {
 // Outbox is the outbox of a world.
 type Outbox struct{}
 
-// Send sends.
+// Send sends. An event about several stages of a parcel goes as one for each of them, which may arrive in any order or be lost: among
+// the ways of all of them is that of the one.
 func (*Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 	for _, l := range letters {
 		tx.World.(interface {
 			Send(msgs ...messages.Message)
-		}).Send(l.Message)
+		}).Send(messages.Unfold(l.Message)...)
 	}
 	return nil
 }
