@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/postgres"
+	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -20,15 +21,21 @@ type Backlog struct {
 }
 
 // Waiting reads the backlog of the outbox in db.
-func Waiting(ctx context.Context, db *postgres.DB) (b Backlog, err error) {
-	var seconds float64
-	err = db.QueryRow(ctx, `
+func Waiting(ctx context.Context, db *postgres.DB) (Backlog, error) {
+	all, err := postgres.Planned(ctx, db, func(row pgx.CollectableRow) (b Backlog, err error) {
+		var seconds float64
+		err = row.Scan(&b.Due, &b.Refused, &seconds)
+		b.Oldest = time.Duration(seconds * float64(time.Second))
+		return b, err
+	}, `
 		SELECT
 			(SELECT count(*) FROM (SELECT FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT $1) AS due),
 			(SELECT count(*) FROM (SELECT FROM outbox WHERE attempts > 0 LIMIT $1) AS refused),
-			coalesce(extract(epoch FROM now() - (SELECT min(due_at) FROM outbox WHERE due_at <= now())), 0)`, countedMost).Scan(&b.Due, &b.Refused, &seconds)
-	b.Oldest = time.Duration(seconds * float64(time.Second))
-	return b, err
+			coalesce(extract(epoch FROM now() - (SELECT min(due_at) FROM outbox WHERE due_at <= now())), 0)`, countedMost)
+	if err != nil {
+		return Backlog{}, err
+	}
+	return all[0], nil
 }
 
 // observe publishes the backlog as metrics, read when they are asked for.

@@ -163,7 +163,11 @@ type refusal struct {
 
 // claim leases rows that are due.
 func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
-	rows, err := r.db.Query(ctx, `
+	batch, err := postgres.Planned(ctx, r.db, func(row pgx.CollectableRow) (bus.Message, error) {
+		m := bus.Message{Source: r.outbox.source}
+		err := row.Scan(&m.ID, &m.Exchange, &m.Mandatory, &m.Kind, &m.Subject, &m.CausationID, &m.TraceParent, &m.TraceState, &m.Time, &m.Body)
+		return m, err
+	}, `
 		UPDATE outbox
 		SET due_at = now() + $2::interval
 		WHERE id IN (
@@ -174,14 +178,6 @@ func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
 			LIMIT $1
 			FOR UPDATE SKIP LOCKED)
 		RETURNING id, exchange, mandatory, kind, subject, causation_id, trace_parent, trace_state, created_at, body`, limit, lease)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	batch, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (bus.Message, error) {
-		m := bus.Message{Source: r.outbox.source}
-		err := row.Scan(&m.ID, &m.Exchange, &m.Mandatory, &m.Kind, &m.Subject, &m.CausationID, &m.TraceParent, &m.TraceState, &m.Time, &m.Body)
-		return m, err
-	})
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}

@@ -186,6 +186,33 @@ func TestAPlanIsKeptAndGetsOldNevertheless(t *testing.T) {
 	}
 }
 
+func TestAStatementThatTakesSomeOfManyRowsIsPlannedForItsArguments(t *testing.T) {
+	t.Parallel()
+	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&pool_max_conns=1", "test", testkit.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const some = `SELECT n::int FROM generate_series(1, 1000) AS n LIMIT $1`
+	for limit := range 8 { // one more than after how many PostgreSQL would choose for itself
+		got, err := postgres.Planned(t.Context(), db, pgx.RowTo[int], some, limit)
+		if err != nil || len(got) != limit {
+			t.Fatalf("%d rows, %v, want %d", len(got), err, limit)
+		}
+	}
+	var custom, kept int
+	if err := db.QueryRow(t.Context(), `SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = $1`, some).Scan(&custom, &kept); err != nil || custom != 8 || kept != 0 {
+		t.Errorf("%d plans for the arguments and %d for any, %v", custom, kept, err)
+	}
+	var mode string
+	if err := db.QueryRow(t.Context(), `SHOW plan_cache_mode`).Scan(&mode); err != nil || mode != "force_generic_plan" {
+		t.Errorf("afterwards the session has %s, %v", mode, err)
+	}
+	if _, err := postgres.Planned(t.Context(), db, pgx.RowTo[int], `SELECT 1 / $1::int`, 0); err == nil {
+		t.Error("an error of the statement is none")
+	}
+}
+
 func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 	t.Parallel()
 	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&idle_in_transaction_session_timeout=200ms", "test", testkit.Log(t))

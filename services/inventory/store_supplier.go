@@ -50,8 +50,8 @@ func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 }
 
 // claimSupplierOrders leases orders that are due: until the lease ends nobody else finds them.
-func claimSupplierOrders(ctx context.Context, q querier, limit int, lease time.Duration) ([]supplierOrder, error) {
-	rows, err := q.Query(ctx, `
+func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, lease time.Duration) ([]supplierOrder, error) {
+	claims, err := postgres.Planned(ctx, db, scanSupplierOrder, `
 		UPDATE supplier_orders
 		SET due_at = now() + $2::interval, attempts = attempts + 1
 		WHERE id IN (
@@ -65,7 +65,7 @@ func claimSupplierOrders(ctx context.Context, q querier, limit int, lease time.D
 	if err != nil {
 		return nil, fmt.Errorf("claim supplier orders: %w", err)
 	}
-	return pgx.CollectRows(rows, scanSupplierOrder)
+	return claims, nil
 }
 
 // loadSupplierOrders queues what locks and reads the supplier orders that are named.
@@ -109,13 +109,13 @@ type openOrders struct {
 const countedMost = 10_000
 
 // countSupplierOrders counts what has not arrived: countedMost of those that are due first.
-func countSupplierOrders(ctx context.Context, q querier) ([]openOrders, error) {
-	rows, err := q.Query(ctx, `
+func countSupplierOrders(ctx context.Context, db *postgres.DB) ([]openOrders, error) {
+	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[openOrders], `
 		SELECT status, count(*), count(*) FILTER (WHERE last_error <> '')
 		FROM (SELECT status, last_error FROM supplier_orders WHERE status <> 'arrived' ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count supplier orders: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[openOrders])
+	return counts, nil
 }

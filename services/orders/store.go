@@ -164,8 +164,8 @@ func insertTimeline(tx *postgres.Tx, entries []dated) {
 }
 
 // overdueOrders returns orders whose deadline has passed, the longest first.
-func overdueOrders(ctx context.Context, q querier, now time.Time, limit int) ([]string, error) {
-	rows, err := q.Query(ctx, `
+func overdueOrders(ctx context.Context, db *postgres.DB, now time.Time, limit int) ([]string, error) {
+	ids, err := postgres.Planned(ctx, db, pgx.RowTo[string], `
 		SELECT id
 		FROM orders
 		WHERE due_at <= $1
@@ -174,7 +174,7 @@ func overdueOrders(ctx context.Context, q querier, now time.Time, limit int) ([]
 	if err != nil {
 		return nil, fmt.Errorf("read deadlines: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, nil
 }
 
 // remembered is the answer that an idempotency key has had.
@@ -292,8 +292,12 @@ const countedMost = 10_000
 
 // countOrders counts the orders that are under way by status, those first whose deadlines come first, and the orders that a
 // person should look at: countedMost of each.
-func countOrders(ctx context.Context, q querier) (counts map[status]int64, needy int64, err error) {
-	rows, err := q.Query(ctx, `
+func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64, needy int64, err error) {
+	type inStatus struct {
+		Status status
+		Count  int64
+	}
+	all, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[inStatus], `
 		SELECT status, count(*)
 		FROM (SELECT status FROM orders WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status
@@ -304,15 +308,12 @@ func countOrders(ctx context.Context, q querier) (counts map[status]int64, needy
 		return nil, 0, fmt.Errorf("count orders: %w", err)
 	}
 	counts = map[status]int64{}
-	var s status
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&s, &n}, func() error {
-		if s == "" {
-			needy = n
+	for _, in := range all {
+		if in.Status == "" {
+			needy = in.Count
 		} else {
-			counts[s] = n
+			counts[in.Status] = in.Count
 		}
-		return nil
-	})
-	return counts, needy, err
+	}
+	return counts, needy, nil
 }

@@ -94,8 +94,8 @@ func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 
 // claimPayments leases up to limit payments that are due. From now on the provider may be asked to charge or refund them;
 // of a payment that was given up it will only be asked what has become of the charge.
-func claimPayments(ctx context.Context, q querier, limit int, now time.Time, lease time.Duration) ([]claim, error) {
-	rows, err := q.Query(ctx, `
+func claimPayments(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]claim, error) {
+	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
 			SELECT order_id AS id, asked_at AS before
 			FROM payments
@@ -113,13 +113,12 @@ func claimPayments(ctx context.Context, q querier, limit int, now time.Time, lea
 	if err != nil {
 		return nil, fmt.Errorf("claim payments: %w", err)
 	}
-	claims, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c claim, err error) {
-		return c, row.Scan(append(c.fields(), &c.Before)...)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim payments: %w", err)
-	}
 	return claims, nil
+}
+
+func scanClaim(row pgx.CollectableRow) (c claim, err error) {
+	err = row.Scan(append(c.fields(), &c.Before)...)
+	return c, err
 }
 
 // unsettled is the payments of one status that are not settled.
@@ -134,13 +133,13 @@ const countedMost = 10_000
 
 // countUnsettled counts payments that are not settled, by status, and says since when the oldest is in it: countedMost of them,
 // those first that are due first.
-func countUnsettled(ctx context.Context, q querier) ([]unsettled, error) {
-	rows, err := q.Query(ctx, `
+func countUnsettled(ctx context.Context, db *postgres.DB) ([]unsettled, error) {
+	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[unsettled], `
 		SELECT status, count(*), min(updated_at)
 		FROM (SELECT status, updated_at FROM payments WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count payments: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[unsettled])
+	return counts, nil
 }

@@ -103,8 +103,8 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 
 // claimShipments leases up to limit shipments that are due and need a call of their own. Unless it is to be called back, the
 // carrier may be asked from now on to ship what it is not known to have.
-func claimShipments(ctx context.Context, q querier, limit int, now time.Time, lease time.Duration) ([]claim, error) {
-	rows, err := q.Query(ctx, `
+func claimShipments(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]claim, error) {
+	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
 			SELECT order_id AS id, asked_at AS before
 			FROM shipments
@@ -119,13 +119,16 @@ func claimShipments(ctx context.Context, q querier, limit int, now time.Time, le
 		FROM due
 		WHERE order_id = due.id
 		RETURNING `+shipmentColumns+`, due.before`, now, limit, now.Add(lease))
-	return claimed(rows, err)
+	if err != nil {
+		return nil, fmt.Errorf("claim shipments: %w", err)
+	}
+	return claims, nil
 }
 
 // claimFollowed claims up to limit shipments that are due and only followed. There is no lease: they are due again when the carrier
 // should be asked again, in case that it tells nothing new. That is worker.Backoff, in SQL.
-func claimFollowed(ctx context.Context, q querier, limit int, now time.Time, often pace) ([]claim, error) {
-	rows, err := q.Query(ctx, `
+func claimFollowed(ctx context.Context, db *postgres.DB, limit int, now time.Time, often pace) ([]claim, error) {
+	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
 			SELECT order_id AS id
 			FROM shipments
@@ -139,16 +142,8 @@ func claimFollowed(ctx context.Context, q querier, limit int, now time.Time, oft
 		FROM due
 		WHERE order_id = due.id
 		RETURNING `+shipmentColumns+`, asked_at`, now, limit, often.Every, often.Most)
-	return claimed(rows, err)
-}
-
-func claimed(rows pgx.Rows, err error) ([]claim, error) {
-	var claims []claim
-	if err == nil {
-		claims, err = pgx.CollectRows(rows, scanClaim)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("claim shipments: %w", err)
+		return nil, fmt.Errorf("claim followed shipments: %w", err)
 	}
 	return claims, nil
 }
@@ -170,13 +165,13 @@ const countedMost = 10_000
 
 // countUnderWay counts shipments that are under way, by status, and says when the one without news for longest had some:
 // countedMost of them, those first that are due first.
-func countUnderWay(ctx context.Context, q querier) ([]underWay, error) {
-	rows, err := q.Query(ctx, `
+func countUnderWay(ctx context.Context, db *postgres.DB) ([]underWay, error) {
+	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[underWay], `
 		SELECT status, count(*), min(updated_at)
 		FROM (SELECT status, updated_at FROM shipments WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count shipments: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[underWay])
+	return counts, nil
 }
