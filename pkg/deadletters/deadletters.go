@@ -172,7 +172,10 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 		return busy.Because(waiting.Err())
 	}
 	conn, err := o.db.Acquire(waiting)
-	if err != nil {
+	switch {
+	case err != nil && waiting.Err() != nil: // it was its turn in the last moment
+		return busy.Because(err)
+	case err != nil:
 		return fmt.Errorf("dead letters: %w", err)
 	}
 	defer conn.Release()
