@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,6 +39,14 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 			return false
 		}
 		kinds[d.Type] = true
+		var parcel struct { // its stages before may be told in the same event
+			Earlier []struct{ Stage string }
+		}
+		if json.Unmarshal(d.Body, &parcel) == nil && strings.HasPrefix(d.Type, "shipping.") {
+			for _, earlier := range parcel.Earlier {
+				kinds["shipping.shipment_"+earlier.Stage] = true
+			}
+		}
 		if parent, _ := d.Headers["traceparent"].(string); !strings.Contains(parent, trace) {
 			t.Errorf("%s belongs to the trace %q, want %s", d.Type, parent, trace)
 		}
@@ -46,7 +55,7 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 		}
 		return d.Type == "orders.order_completed"
 	})
-	for _, kind := range []string{"inventory.stock_reserved", "payments.payment_taken", "shipping.shipment_delivered"} {
+	for _, kind := range []string{"inventory.stock_reserved", "payments.payment_taken", "shipping.shipment_arranged", "shipping.shipment_dispatched", "shipping.shipment_delivered"} {
 		if !kinds[kind] {
 			t.Errorf("no %s was heard", kind)
 		}

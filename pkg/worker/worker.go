@@ -61,6 +61,11 @@ func (w *Worker[T]) Reserve(n int) int {
 	w.once.Do(w.init)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.take(n)
+}
+
+// take is Reserve for who has the lock.
+func (w *Worker[T]) take(n int) int {
 	if w.running == nil {
 		return 0
 	}
@@ -77,8 +82,7 @@ func (w *Worker[T]) spare(n int) int {
 	if w.running == nil || w.behind {
 		return 0
 	}
-	spare := min(n, w.free)
-	w.free -= spare
+	spare := w.take(n)
 	w.behind = spare < n
 	return spare
 }

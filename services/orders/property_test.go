@@ -311,19 +311,16 @@ func (w *world) sayParcel() {
 		stages = stages[:slices.Index(stages, w.parcel)+1]
 	}
 	c := messages.ShipmentChange{OrderID: "o"}
-	for i, s := range stages {
+	for i := range stages {
 		if i > 0 {
 			c.Earlier = append(c.Earlier, messages.ShipmentStage{Stage: stages[i-1], At: c.At})
 		}
 		c.At = time.Unix(int64(i+1), 0)
-		if i+1 < len(stages) {
-			continue
-		}
-		m := messages.ShipmentReached(s, c)
-		if rapid.Bool().Draw(w.t, "together") {
-			w.say(m)
-		} else {
-			w.say(messages.Unfold(m)...)
-		}
+	}
+	all := messages.ShipmentReached(stages[len(stages)-1], c)
+	if rapid.Bool().Draw(w.t, "together") {
+		w.say(all)
+	} else {
+		w.say(messages.Unfold(all)...)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,9 +194,7 @@ func (w *world) record(i int) {
 	w.claims = slices.Delete(w.claims, i, i+1)
 	t := w.shipment.recorded(h.claim, h.parcel, h.err, w.now, pace{}) // what needs a call is due at once
 	w.take(t)
-	for _, m := range t.send {
-		w.fresh = append(w.fresh, kinds([]messages.Message{m}))
-	}
+	w.fresh = append(w.fresh, strings.Fields(kinds(t.send))...)
 }
 
 // tick lets time pass. A worker that is not frozen has given up its claim by then.

@@ -86,18 +86,23 @@ func TestEventsCarryTheCarriersWords(t *testing.T) {
 	if diff := cmp.Diff(want, turn.send); diff != "" {
 		t.Error(diff)
 	}
+	broken := messages.ShipmentChange{
+		OrderID: "o", Carrier: "Swift", TrackingNumber: "S1", EstimatedDelivery: day.Add(time.Hour), At: at(1),
+		Reason: "undeliverable", Earlier: []messages.ShipmentStage{{Stage: "arranged", At: at(0)}},
+	}
+	stopped := broken
+	stopped.Reason = "cancelled_by_carrier"
 	for _, c := range []struct {
-		p      parcel
-		reason string
-		at     time.Time
+		p    parcel
+		want messages.ShipmentChange
 	}{
-		{on(arranged, failed), "undeliverable", at(1)},
-		{on(arranged, cancelled), "cancelled_by_carrier", at(1)},
-		{parcel{Refused: addressRefused}, "address_refused", at(9)},
+		{on(arranged, failed), broken},
+		{on(arranged, cancelled), stopped},
+		{parcel{Refused: addressRefused}, messages.ShipmentChange{OrderID: "o", Reason: "address_refused", At: at(9)}},
 	} {
 		sent := s.hear(claim{shipment: s}, c.p, at(9), soon).send
-		if m, ok := sent[0].(messages.ShipmentFailed); !ok || m.Reason != c.reason || !m.At.Equal(c.at) {
-			t.Errorf("%+v, want one that failed at %s: %s", sent[0], c.at, c.reason)
+		if diff := cmp.Diff([]messages.Message{messages.ShipmentFailed{ShipmentChange: c.want}}, sent); diff != "" {
+			t.Error(diff)
 		}
 	}
 }
