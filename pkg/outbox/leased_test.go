@@ -95,7 +95,7 @@ func TestWhatAReplicaCommitsItPublishesFromMemory(t *testing.T) {
 	}
 }
 
-func TestWhatComesNextDoesNotWaitForTheRemovalOfWhatIsPublished(t *testing.T) {
+func TestNothingWaitsForTheRemovalOfWhatIsPublishedAndManyBatchesAreOneRemoval(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	for _, statement := range []string{ // a removal waits as long as somebody holds the lock
@@ -118,16 +118,28 @@ func TestWhatComesNextDoesNotWaitForTheRemovalOfWhatIsPublished(t *testing.T) {
 	relays, did := traced(t, db)
 	testkit.Go(t, outbox.NewRelay(relays, o, &c, testkit.Log(t)).Run)
 	send(t, db, o, reserve(1))
-	testkit.Until(t, "the first is published", func() bool { return c.count() == 1 })
-	send(t, db, o, reserve(2))
-	testkit.Until(t, "the second is, although the first is being removed", func() bool { return c.count() == 2 })
-	if got := did.String(); got != "" || rows(t, db) != 2 {
+	testkit.Until(t, "the first is published, and its removal is held up", func() bool {
+		var held bool
+		if err := db.QueryRow(t.Context(), `
+			SELECT EXISTS (
+				SELECT FROM pg_locks
+				WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&held); err != nil {
+			t.Fatal(err)
+		}
+		return held && c.count() == 1
+	})
+	for n := 2; n <= 4; n++ {
+		send(t, db, o, reserve(n))
+		testkit.Until(t, "what comes next is published meanwhile", func() bool { return c.count() == n })
+	}
+	if got := did.String(); got != "" || rows(t, db) != 4 {
 		t.Errorf("nothing could be removed, and nothing had to be claimed; what was done to the outbox: %s", got)
 	}
 	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_unlock(1)`); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Until(t, "both are removed", func() bool { return rows(t, db) == 0 })
+	testkit.Until(t, "all are removed", func() bool { return rows(t, db) == 0 })
+	testkit.Until(t, "the others with one statement", func() bool { return did.String() == "DELETE 1, DELETE 3" })
 }
 
 // leased counts the rows that were born with a lease, and those that were not.

@@ -24,7 +24,9 @@ const (
 	retryMax    = 30 * time.Second // for one message that the broker refuses
 	troubleMax  = 2 * time.Second  // between tries while the broker or the database is away
 	flushWithin = 20 * time.Second // for one batch: confirms have 10
-	freshLoops  = 2                // while the rows of one batch are removed, the next is published
+
+	removeEvery = 50 * time.Millisecond // the rows of what was published meanwhile are removed together
+	removeMost  = 50                    // batches that wait for it; then publishing waits too
 )
 
 // Publisher publishes a batch and reports the fate of each message, as bus.Publisher does.
@@ -51,23 +53,26 @@ func NewRelay(db *postgres.DB, outbox *Outbox, publisher Publisher, log *slog.Lo
 
 // Run publishes until ctx ends, and then once more what the last handlers have left. No error ends it; it returns nil.
 func (r *Relay) Run(ctx context.Context) error {
-	var all sync.WaitGroup
-	for range freshLoops {
-		all.Go(func() { r.runFresh(ctx) })
-	}
-	all.Go(func() { r.runTable(ctx) })
-	all.Wait()
+	published := make(chan []string, removeMost)
+	var publish, remove sync.WaitGroup
+	publish.Go(func() { r.runFresh(ctx, published) })
+	publish.Go(func() { r.runTable(ctx) })
+	remove.Go(func() { r.runRemoval(context.WithoutCancel(ctx), published) })
+	publish.Wait()
 	for { // the handlers have stopped before us; what they sent should not wait for another replica
-		if n, err := r.flush(context.WithoutCancel(ctx)); err != nil || n == 0 {
-			return nil //nolint:nilerr // it stays in the outbox
+		if n, err := r.flush(context.WithoutCancel(ctx), published); err != nil || n == 0 {
+			break // what is left stays in the outbox
 		}
 	}
+	close(published)
+	remove.Wait()
+	return nil
 }
 
 // runFresh publishes what this replica commits.
-func (r *Relay) runFresh(ctx context.Context) {
+func (r *Relay) runFresh(ctx context.Context, published chan<- []string) {
 	for ctx.Err() == nil {
-		n, err := r.flush(ctx)
+		n, err := r.flush(ctx, published)
 		if err != nil {
 			r.log.WarnContext(ctx, "messages wait in the outbox", "messages", n, "error", err)
 		}
@@ -77,12 +82,30 @@ func (r *Relay) runFresh(ctx context.Context) {
 	}
 }
 
-func (r *Relay) flush(ctx context.Context) (n int, err error) {
+func (r *Relay) flush(ctx context.Context, published chan<- []string) (n int, err error) {
 	batch := r.outbox.take(bus.MaxBatch)
 	if len(batch) == 0 {
 		return 0, nil
 	}
-	return len(batch), r.publish(ctx, batch)
+	sent, err := r.publish(ctx, batch)
+	if len(sent) > 0 {
+		published <- sent
+	}
+	return len(batch), err
+}
+
+// runRemoval removes the rows of what is published, until published is closed. Nobody waits for that, so it is put off a little
+// to be one statement for many batches.
+func (r *Relay) runRemoval(ctx context.Context, published <-chan []string) {
+	for sent := range published {
+		sleep(ctx, removeEvery, nil)
+		for range len(published) {
+			sent = append(sent, <-published...)
+		}
+		if err := r.remove(ctx, sent); err != nil { // they are published again, and handled once
+			r.log.WarnContext(ctx, "messages that are published stay in the outbox", "messages", len(sent), "error", err)
+		}
+	}
 }
 
 // runTable publishes what is leased to nobody.
@@ -117,18 +140,19 @@ func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	failpoint.At("outbox.claimed")
-	err = r.publish(ctx, batch)
+	sent, err := r.publish(ctx, batch)
 	if careful && !errors.Is(err, bus.ErrUnavailable) { // else it was not tried: there is no session yet after the last suspect
 		r.careful.Add(-1)
 	}
-	return len(batch), err
+	return len(batch), errors.Join(r.remove(context.WithoutCancel(ctx), sent), err)
 }
 
-// publish publishes messages that are leased to this replica, and removes, postpones or gives back their rows.
-func (r *Relay) publish(ctx context.Context, batch []bus.Message) error {
+// publish publishes messages that are leased to this replica, and returns the ids of those whose rows are to be removed. The rows of
+// the others are postponed or given back.
+func (r *Relay) publish(ctx context.Context, batch []bus.Message) (sent []string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
-	var sent, left []string
+	var left []string
 	var refused []refusal
 	var away error
 	fates := r.publisher.Publish(ctx, batch)
@@ -150,9 +174,7 @@ func (r *Relay) publish(ctx context.Context, batch []bus.Message) error {
 	if len(refused) > 0 { // usual for a moment when everything starts for the first time
 		r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0].id, "error", refused[0].cause)
 	}
-	err := r.settle(ctx, sent, left, refused)
-	failpoint.At("outbox.removed")
-	return errors.Join(err, away)
+	return sent, errors.Join(r.postpone(ctx, left, refused), away)
 }
 
 // refusal is a message that the broker does not take.
@@ -185,20 +207,29 @@ func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
 	return batch, nil
 }
 
-// settle removes what was published, gives back what was not tried, and lets a message that was refused wait twice as long as
-// before, so that one that nobody takes is not in the way of the others. The removal does not wait until it is on disk: what
-// comes back after a crash of the server is published again, and handled once.
-func (r *Relay) settle(ctx context.Context, sent, left []string, refused []refusal) error {
-	if len(sent) > 0 {
-		_, err := r.db.Exec(ctx, `
-			WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
-			DELETE FROM outbox
-			USING quick
-			WHERE id = ANY($1::uuid[])`, sent)
-		if err != nil {
-			return fmt.Errorf("outbox: remove what is published: %w", err)
-		}
+// remove removes the rows of messages that are published. It does not wait until that is on disk: what comes back after a crash of
+// the server is published again, and handled once.
+func (r *Relay) remove(ctx context.Context, sent []string) error {
+	if len(sent) == 0 {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, flushWithin)
+	defer cancel()
+	_, err := r.db.Exec(ctx, `
+		WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+		DELETE FROM outbox
+		USING quick
+		WHERE id = ANY($1::uuid[])`, sent)
+	if err != nil {
+		return fmt.Errorf("outbox: remove what is published: %w", err)
+	}
+	failpoint.At("outbox.removed")
+	return nil
+}
+
+// postpone gives back what was not tried, and lets a message that was refused wait twice as long as before, so that one that
+// nobody takes is not in the way of the others.
+func (r *Relay) postpone(ctx context.Context, left []string, refused []refusal) error {
 	if len(left) == 0 && len(refused) == 0 {
 		return nil
 	}
