@@ -22,7 +22,7 @@ func adviceOn(waits string) advice {
 		return advice{"settle_shipment", "See what keeps the shipment. If the carrier's system cannot say what has become of the parcel, " +
 			"find out in another way and settle the shipment, with the reason."}
 	default:
-		return advice{"replay_dead_letters", "Look for dead letters about the order and for the trouble of the service that does not answer. " +
+		return advice{"replay_dead_letters", "Look for dead letters about the order and for the last error of the service that does not answer. " +
 			"Once the cause is gone, replay them."}
 	}
 }

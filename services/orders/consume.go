@@ -13,41 +13,41 @@ func (s *shop) handlers() []inbox.Handler[*work] {
 		inbox.On(checkProgress),
 		inbox.On(productChanged),
 
-		inbox.On(heard[messages.StockReserved]),
-		inbox.On(heard[messages.StockBackordered]),
-		inbox.On(heard[messages.StockRejected]),
-		inbox.On(heard[messages.StockReleased]),
+		inbox.On(onEvent[messages.StockReserved]),
+		inbox.On(onEvent[messages.StockBackordered]),
+		inbox.On(onEvent[messages.StockRejected]),
+		inbox.On(onEvent[messages.StockReleased]),
 
-		inbox.On(heard[messages.PaymentTaken]),
-		inbox.On(heard[messages.PaymentDeclined]),
-		inbox.On(heard[messages.PaymentRefunded]),
+		inbox.On(onEvent[messages.PaymentTaken]),
+		inbox.On(onEvent[messages.PaymentDeclined]),
+		inbox.On(onEvent[messages.PaymentRefunded]),
 
-		inbox.On(heard[messages.ShipmentArranged]),
-		inbox.On(heard[messages.ShipmentDispatched]),
-		inbox.On(heard[messages.ShipmentInTransit]),
-		inbox.On(heard[messages.ShipmentDelivered]),
-		inbox.On(heard[messages.ShipmentFailed]),
-		inbox.On(heard[messages.ShipmentCancelled]),
-		inbox.On(heard[messages.CancellationRefused]),
+		inbox.On(onEvent[messages.ShipmentArranged]),
+		inbox.On(onEvent[messages.ShipmentDispatched]),
+		inbox.On(onEvent[messages.ShipmentInTransit]),
+		inbox.On(onEvent[messages.ShipmentDelivered]),
+		inbox.On(onEvent[messages.ShipmentFailed]),
+		inbox.On(onEvent[messages.ShipmentCancelled]),
+		inbox.On(onEvent[messages.CancellationRefused]),
 	}
 }
 
-// heard takes an event to the order that it is about, stage by stage if it tells of several. One about an order that does not
-// exist, or that brings no turn, is late or a duplicate: it is acknowledged, counted and logged.
-func heard[M messages.Message](ctx context.Context, w *work, m M) error {
+// onEvent applies an event to its order, stage by stage if it tells of several. An event about an order that does not exist, or
+// that changes nothing in it, comes too late or for the second time: it is acknowledged, counted and logged.
+func onEvent[M messages.Message](ctx context.Context, w *work, m M) error {
 	o, known := w.orders.Get(m.Subject())
 	if !known {
-		w.late(ctx, m, "unknown")
+		w.ignored(ctx, m, "unknown")
 		return nil
 	}
-	news := false
+	applied := false
 	for _, event := range messages.Unfold(m) {
-		t, moved := o.hear(event, w.now(), w.patience)
-		w.take(ctx, t)
-		o, news = t.order, news || moved
+		out, ok := o.apply(event, w.now(), w.timeouts)
+		w.put(ctx, out)
+		o, applied = out.order, applied || ok
 	}
-	if !news {
-		w.late(ctx, m, o.Status)
+	if !applied {
+		w.ignored(ctx, m, o.Status)
 	}
 	return nil
 }
@@ -60,9 +60,9 @@ func productChanged(_ context.Context, w *work, m messages.ProductChanged) error
 	return nil
 }
 
-// checkProgress takes a deadline to its order that a release before this one has set: there a deadline was a message. It is void
-// once the order has moved on. A DueAt that the order has beside it is one that the other release could not move: while replicas
-// of both are at work this one may have set it in an earlier step, and it may be days ahead.
+// checkProgress applies a deadline that a release before this one has set, where a deadline was a message. The message is void once
+// the order has gone on. If the order has a DueAt besides, the older release could not move it, and it may be days ahead: it was
+// set in an earlier state, while replicas of both releases were at work.
 func checkProgress(ctx context.Context, w *work, m messages.CheckProgress) error {
 	o, known := w.orders.Get(m.OrderID)
 	if !known || o.Step != m.Step {
@@ -70,7 +70,7 @@ func checkProgress(ctx context.Context, w *work, m messages.CheckProgress) error
 	}
 	now := w.now()
 	o.DueAt, o.Passed = &now, m.Attempt
-	t, _ := o.overdue(now, w.patience)
-	w.take(ctx, t)
+	out, _ := o.overdue(now, w.timeouts)
+	w.put(ctx, out)
 	return nil
 }

@@ -15,7 +15,7 @@ const (
 	deadlinesPause = 10 * time.Second // after an error of the database
 )
 
-// deadlines takes deadlines that have passed to their orders. Of two replicas that find the same, the second finds it moved.
+// deadlines takes deadlines that have passed to their orders. If two replicas find the same one, the second finds that it has moved.
 func (s *shop) deadlines() worker.Watch {
 	return worker.Watch{For: "deadlines", Log: s.log, Every: deadlinesEvery, Pause: deadlinesPause, Most: unit.Most, Look: s.meetDeadlines}
 }
@@ -32,8 +32,8 @@ func (s *shop) meetDeadlines(ctx context.Context) (n int, err error) {
 			Name: func(w *work) { w.orders.Name(id) },
 			Make: func(w *work) error {
 				o, _ := w.orders.Get(id)
-				if t, ok := o.overdue(s.now(), s.patience); ok {
-					w.take(ctx, t)
+				if out, ok := o.overdue(s.now(), s.timeouts); ok {
+					w.put(ctx, out)
 				}
 				return nil
 			},

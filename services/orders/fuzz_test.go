@@ -49,10 +49,10 @@ func FuzzPlacing(f *testing.F) {
 		if err != nil || o.Total.Amount != want || want <= 0 {
 			t.Fatalf("%q costs %+v, not %d: %v", body, o.Total, want, err)
 		}
-		o = o.place(time.Now(), patience{}).order
+		o = o.place(time.Now(), timeouts{}).order
 		for _, s := range []status{placed, reserved, paid} {
 			o.Status = s
-			command := steps[s].asks(o)
+			command := saga[s].command(o)
 			if rules, ok := command.(messages.Validator); command.Subject() != o.ID || ok && rules.Validate() != nil {
 				t.Errorf("%q makes %+v", body, command)
 			}

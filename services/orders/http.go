@@ -53,7 +53,7 @@ type orderBody struct {
 func bodyOf(o order) orderBody {
 	self := pathOf(o.ID)
 	links := map[string]string{"self": self, "tracking": self + "/tracking"}
-	if steps[o.Status].back != "" {
+	if saga[o.Status].compensation != "" {
 		links["cancellation"] = self + "/cancellation"
 	}
 	return orderBody{
@@ -148,7 +148,7 @@ func (s *shop) getTracking(c echo.Context) error {
 	if len(o.Shipment.Stages) > 0 {
 		t.Shipment = &o.Shipment
 	}
-	if e := o.Shipment.EstimatedDelivery; !e.IsZero() && !o.Status.final() && !o.Status.backward() {
+	if e := o.Shipment.EstimatedDelivery; !e.IsZero() && !o.Status.final() && !o.Status.compensating() {
 		t.EstimatedDelivery = &e
 	}
 	c.Response().Header().Set("Cache-Control", "private, no-cache")
@@ -177,12 +177,12 @@ func (s *shop) postCancellation(c echo.Context) error {
 			if err := web.Condition(r, true, func(tag string) bool { return tag == tagOf(now) }); err != nil {
 				return err
 			}
-			t, ok := now.cancel(by, w.now(), w.patience)
+			out, ok := now.cancel(by, w.now(), w.timeouts)
 			if !ok {
 				return fault.New(fault.Conflict, "the order is %s and can no longer be cancelled", now.Status)
 			}
-			o = t.order
-			w.take(ctx, t)
+			o = out.order
+			w.put(ctx, out)
 			return nil
 		},
 	})
@@ -231,18 +231,18 @@ func (s *shop) visible(c echo.Context) (order, error) {
 	return o, nil
 }
 
-// getAttention lists the orders that a person should look at, the longest in need first.
+// getAttention lists the orders that a person should look at, those first that have needed attention for the longest time.
 func (s *shop) getAttention(c echo.Context) error {
 	limit, err := web.Limit(c, attentionMost, attentionMost)
 	if err != nil {
 		return err
 	}
-	since, id, err := needyAfter(c)
+	since, id, err := attentionAfter(c)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	orders, err := ordersInNeed(ctx, s.db, since, id, limit+1)
+	orders, err := ordersThatNeedAttention(ctx, s.db, since, id, limit+1)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (s *shop) getAttention(c echo.Context) error {
 		Links map[string]string `json:"links"`
 	}
 	list, err := web.NewPage(orders, limit, func(o order) any {
-		waits, links := steps[o.Status].asks(o).Kind(), bodyOf(o).Links
+		waits, links := saga[o.Status].command(o).Kind(), bodyOf(o).Links
 		todo := adviceOn(waits)
 		maps.Copy(links, todo.links(o))
 		return item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), waits, todo, links}
@@ -269,8 +269,8 @@ func (s *shop) getAttention(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// needyAfter reads the cursor of the attention list: it is made of the time and the id of the last order that was shown.
-func needyAfter(c echo.Context) (since time.Time, id string, err error) {
+// attentionAfter reads the cursor of the attention list: it is made of the time and the id of the last order that was shown.
+func attentionAfter(c echo.Context) (since time.Time, id string, err error) {
 	after, err := web.After(c, 2)
 	if err != nil || after == nil {
 		return time.Time{}, uuid.Nil.String(), err

@@ -30,7 +30,7 @@ type config struct {
 	identity.Trust
 	Addr     string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8082"`
 	KeepKeys time.Duration `env:"KEEP_IDEMPOTENCY_KEYS" envDefault:"720h"`
-	Patience patience
+	Timeouts timeouts
 }
 
 func main() { service.Main(name, run) }
@@ -51,7 +51,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	}
 	publisher := broker.NewPublisher()
 
-	s := newShop(db, p.Log, cfg.Patience)
+	s := newShop(db, p.Log, cfg.Timeouts)
 	_ = s.ready(ctx) // the first look at the catalogue, while nothing arrives; probes come again
 	in := inbox.New(db, p.Log, s.work, s.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
@@ -81,15 +81,15 @@ type shop struct {
 	log      *slog.Logger
 	outbox   *outbox.Outbox
 	office   *unit.Office[*work] // for requests and deadlines; messages come through the inbox
-	patience patience
+	timeouts timeouts
 	now      func() time.Time
 	started  time.Time
 	stock    stocktaking
 	meters   meters
 }
 
-func newShop(db *postgres.DB, log *slog.Logger, p patience) *shop {
-	s := &shop{db: db, log: log, outbox: outbox.New(name), patience: p, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+func newShop(db *postgres.DB, log *slog.Logger, t timeouts) *shop {
+	s := &shop{db: db, log: log, outbox: outbox.New(name), timeouts: t, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
 	s.started = s.now()
 	s.office = unit.NewOffice(db, log, s.work)
 	return s

@@ -9,7 +9,7 @@ import (
 )
 
 // order is an order and what tracking shows of it. Its methods decide and do nothing else: they take an order as it is
-// and return a turn.
+// and return an outcome.
 type order struct {
 	ID              string
 	CustomerID      string
@@ -24,8 +24,8 @@ type order struct {
 	Shipment        shipment
 	Step            int
 	Seq             int
-	DueAt           *time.Time // when it asks again, or turns back, unless it has moved on by then; nil when it waits for nothing
-	Passed          int        // deadlines that have passed in this status
+	DueAt           *time.Time // when the timeout of its state is over, unless it has gone on by then; nil when it waits for nothing
+	Passed          int        // timeouts that have passed in this state
 	AttentionSince  *time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
@@ -69,14 +69,14 @@ type entry struct {
 	Entered bool `db:"-" json:"-"` // the order came into the status with it; known only while it is new
 }
 
-// hand is the operator whose doing an entry is, and why they did it; empty: nobody's. Customers are not told.
+// hand is the operator who has caused an entry, and why; empty: nobody has. Customers are not told.
 type hand struct {
 	Operator string `json:"operator,omitempty"`
 	Why      string `json:"why,omitempty"`
 }
 
-// turn is what an event makes of an order.
-type turn struct {
+// outcome is what an event, a request or a timeout makes of an order.
+type outcome struct {
 	order order              // as it is from now on
 	entry *entry             // new in the timeline, if anything: to be announced
 	send  []messages.Message // to send besides
@@ -90,39 +90,38 @@ func (o order) units() []messages.Line {
 	return units
 }
 
-// place is the first turn of an order.
-func (o order) place(now time.Time, p patience) turn {
+// place is the first outcome of an order.
+func (o order) place(now time.Time, t timeouts) outcome {
 	o.CreatedAt = now
 	o.Shipment.Stages = []stage{}
-	return o.enter(placed, "order placed", now, p)
+	return o.enter(placed, "order placed", now, t)
 }
 
-// hear is the turn that an event brings. What the event says of payment and shipment is kept in any status; whether the
-// order moves on is for the saga's rows. moved is false for an event that is late, or was heard before.
-func (o order) hear(m messages.Message, now time.Time, p patience) (t turn, moved bool) {
+// apply is what an event makes of an order. What the event says of payment and shipment is kept in any state; whether the order
+// goes on is for the saga's transitions. ok is false for an event that comes too late, or for the second time.
+func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome, ok bool) {
 	known := o.learn(m, now)
-	i := slices.IndexFunc(moves, func(r move) bool { return r.in == o.Status && r.on == m.Kind() })
-	if i < 0 || (moves[i].to == o.Status && known) {
-		return turn{order: o}, false
+	next, ok := saga[o.Status].on(m.Kind())
+	if !ok || (next.to == o.Status && known) {
+		return outcome{order: o}, false
 	}
-	r := moves[i]
 	by := settledBy(m)
 	if by != (hand{}) {
-		r.what = "settled by the shop: " + r.what
+		next.what = "settled by the shop: " + next.what
 	}
 	switch {
-	case !r.to.backward():
+	case !next.to.compensating():
 		o.Reason = "" // on its way again, or still
-	case r.why != "":
-		o.Reason = r.why
+	case next.why != "":
+		o.Reason = next.why
 	}
-	if r.to == o.Status {
-		return o.note(r.what, now).by(by), true
+	if next.to == o.Status {
+		return o.note(next.what, now).by(by), true
 	}
-	return o.enter(r.to, r.what, now, p).by(by), true
+	return o.enter(next.to, next.what, now, t).by(by), true
 }
 
-// settledBy is whose word an event is, if nobody outside would give one.
+// settledBy is the operator who has settled by hand what an event tells of; the zero hand if nobody had to.
 func settledBy(m messages.Message) hand {
 	var s *messages.Settlement
 	switch m := m.(type) {
@@ -139,14 +138,14 @@ func settledBy(m messages.Message) hand {
 	return hand{s.Operator, s.Reason}
 }
 
-// cancel is the turn that a request brings: the customer's own, or an operator's, who is then named. ok is false once the
-// parcel has left.
-func (o order) cancel(by hand, now time.Time, p patience) (t turn, ok bool) {
-	switch back := steps[o.Status].back; {
-	case o.Status.backward(): // it is on its way there, or there
-		return turn{order: o}, true
-	case back == "":
-		return turn{order: o}, false
+// cancel is what a request to cancel makes of an order: the customer's own, or an operator's, who is then named. ok is false once
+// the parcel has left.
+func (o order) cancel(by hand, now time.Time, t timeouts) (out outcome, ok bool) {
+	switch compensation := saga[o.Status].compensation; {
+	case o.Status.compensating(): // it is on its way there, or there
+		return outcome{order: o}, true
+	case compensation == "":
+		return outcome{order: o}, false
 	default:
 		what := "cancellation requested"
 		o.Reason = customerRequest
@@ -154,62 +153,62 @@ func (o order) cancel(by hand, now time.Time, p patience) (t turn, ok bool) {
 			what += " by the shop"
 			o.Reason = operatorRequest
 		}
-		return o.enter(back, what, now, p).by(by), true
+		return o.enter(compensation, what, now, t).by(by), true
 	}
 }
 
-// overdue is the turn that a deadline brings. ok is false when there is none, or it has not passed.
-func (o order) overdue(now time.Time, p patience) (t turn, ok bool) {
+// overdue is what the end of a timeout makes of an order. ok is false when the order waits for nothing, or the timeout is not over.
+func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 	if o.DueAt == nil || now.Before(*o.DueAt) {
-		return turn{order: o}, false
+		return outcome{order: o}, false
 	}
-	s := steps[o.Status]
-	passed, tries := o.Passed+1, p.tries(o.Status)
+	s := saga[o.Status]
+	passed, tries := o.Passed+1, t.tries(o.Status)
 	switch {
 	case o.Status.final(): // it was ended by a release that knows no DueAt
 		o.DueAt = nil
-		return turn{order: o}, true
-	case passed > tries && s.back != "":
+		return outcome{order: o}, true
+	case passed > tries && s.compensation != "":
 		o.Reason = expired
-		return o.enter(s.back, "took too long, turning back", now, p), true
+		return o.enter(s.compensation, "took too long, compensating", now, t), true
 	}
 	if passed > tries && o.AttentionSince == nil {
 		o.AttentionSince = &now
-		t = o.note("takes longer than it should, a person has been told", now)
+		out = o.note("takes longer than it should, a person has been told", now)
 	} else {
-		t = turn{order: o}
+		out = outcome{order: o}
 	}
-	t.send = append(t.send, s.asks(o))
-	t.await(passed, now, p)
-	return t, true
+	out.send = append(out.send, s.command(o))
+	out.await(passed, now, t)
+	return out, true
 }
 
-// enter is the turn into a status.
-func (o order) enter(to status, what string, now time.Time, p patience) turn {
+// enter takes an order into a state.
+func (o order) enter(to status, what string, now time.Time, t timeouts) outcome {
 	o.Status = to
 	o.Step++
 	o.AttentionSince, o.DueAt, o.Passed = nil, nil, 0
-	s := steps[to]
+	s := saga[to]
 	if to == reserved {
 		o.Payment = payment{Status: "requested", Amount: o.Total}
 	}
-	t := o.write(what, true, now)
-	if s.asks != nil && !s.quiet {
-		t.send = append(t.send, s.asks(o))
+	out := o.write(what, true, now)
+	if s.command != nil && !s.onlyAgain {
+		out.send = append(out.send, s.command(o))
 	}
 	if !to.final() {
-		t.await(0, now, p)
+		out.await(0, now, t)
 	}
-	return t
+	return out
 }
 
-// note is a turn that only adds to the timeline.
-func (o order) note(what string, now time.Time) turn { return o.write(what, false, now) }
+// note only adds to the timeline.
+func (o order) note(what string, now time.Time) outcome { return o.write(what, false, now) }
 
-func (o order) write(what string, entered bool, now time.Time) turn {
+func (o order) write(what string, entered bool, now time.Time) outcome {
 	o.Seq++
 	o.UpdatedAt = now
-	return turn{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, What: what, Entered: entered}}
+	return outcome{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, What: what, Entered: entered}}
 }
 
 // announce returns the events that tell others of new entries in the timeline, which go out together: one for all that lead up to
@@ -222,8 +221,8 @@ func (o order) announce(entries ...entry) (events []messages.Message) {
 		}
 		c.OrderID, c.CustomerID, c.Reason = o.ID, o.CustomerID, string(o.Reason)
 		c.OrderEntry = messages.OrderEntry{Seq: e.Seq, Status: string(e.Status), Entered: e.Entered, What: e.What, At: e.At}
-		if tells := steps[e.Status].tells; e.Entered && tells != nil {
-			events = append(events, tells(o, c))
+		if event := saga[e.Status].event; e.Entered && event != nil {
+			events = append(events, event(o, c))
 			c = messages.OrderChange{}
 		}
 	}
@@ -233,16 +232,16 @@ func (o order) announce(entries ...entry) (events []messages.Message) {
 	return events
 }
 
-// by names in the timeline whose doing the turn is.
-func (t turn) by(h hand) turn {
-	t.entry.hand = h
-	return t
+// by names in the timeline who has caused the outcome.
+func (out outcome) by(h hand) outcome {
+	out.entry.hand = h
+	return out
 }
 
-// await sets the next deadline.
-func (t *turn) await(passed int, now time.Time, p patience) {
-	due := now.Add(p.until(t.order.Status, passed))
-	t.order.DueAt, t.order.Passed = &due, passed
+// await begins the next timeout.
+func (out *outcome) await(passed int, now time.Time, t timeouts) {
+	due := now.Add(t.after(out.order.Status, passed))
+	out.order.DueAt, out.order.Passed = &due, passed
 }
 
 // learn takes over what an event says of payment and shipment. known is true when it was a stage heard of before.

@@ -160,13 +160,13 @@ func (w *work) place(ctx context.Context, r remembered, p placing, expected *mes
 	if err := o.costs(expected); err != nil {
 		return r, err
 	}
-	t := o.place(w.now(), w.patience)
-	r.OrderID = t.order.ID
-	if r.Answer, err = json.Marshal(bodyOf(t.order)); err != nil {
+	out := o.place(w.now(), w.timeouts)
+	r.OrderID = out.order.ID
+	if r.Answer, err = json.Marshal(bodyOf(out.order)); err != nil {
 		return r, fmt.Errorf("encode order: %w", err)
 	}
 	w.keys.Put(name, r)
-	w.take(ctx, t)
+	w.put(ctx, out)
 	return r, nil
 }
 

@@ -19,7 +19,7 @@ type world struct {
 	*life
 	t       *rapid.T
 	network []messages.Message
-	hears   []string // kinds that orders has a handler for
+	handled []string // kinds that orders has a handler for
 	told    bool     // whether a person was told at some time
 
 	stock                        string // "", reserved, backordered, rejected, released, taken
@@ -34,10 +34,10 @@ type world struct {
 // is still to happen.
 func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 	t.Parallel()
-	hears := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
+	handled := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
 	testkit.Occur(t, func(saw func(string)) {
 		rapid.Check(t, func(t *rapid.T) {
-			w := live(t, hears)
+			w := live(t, handled)
 			w.judge()
 			saw(string(cmp.Or(w.order.Reason, reason(w.order.Status))))
 			if w.told {
@@ -48,13 +48,13 @@ func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 }
 
 // live plays a life to its end.
-func live(t *rapid.T, hears []string) *world {
+func live(t *rapid.T, handled []string) *world {
 	w := &world{
-		t: t, life: &life{now: time.Unix(0, 0)}, hears: hears,
+		t: t, life: &life{now: time.Unix(0, 0)}, handled: handled,
 		room: rapid.Bool().Draw(t, "room"), backorder: rapid.Bool().Draw(t, "backorder"),
 	}
 	o := order{ID: "o", Total: messages.Money{Amount: 500, Currency: "EUR"}, Lines: []line{{SKU: "A", Quantity: 1}}, AllowBackorder: w.backorder}
-	w.turn(o.place(w.now, testPatience))
+	w.put(o.place(w.now, testTimeouts))
 
 	for range rapid.IntRange(0, 60).Draw(t, "steps") {
 		w.anything()
@@ -131,11 +131,11 @@ func (w *world) anything() {
 		w.restock()
 	case "cancel":
 		before := w.order.Status
-		turn, ok := w.order.cancel(hand{}, w.now, testPatience)
+		out, ok := w.order.cancel(hand{}, w.now, testTimeouts)
 		if ok == (before == shipped || before == delivered) {
 			w.t.Fatalf("cancellation while %s: %t", before, ok)
 		}
-		w.turn(turn)
+		w.put(out)
 	case "deadline":
 		w.deadline()
 	}
@@ -150,27 +150,27 @@ func (w *world) deadline() {
 	if due == nil {
 		return
 	}
-	if _, ok := w.order.overdue(due.Add(-time.Microsecond), testPatience); ok {
+	if _, ok := w.order.overdue(due.Add(-time.Microsecond), testTimeouts); ok {
 		w.t.Fatalf("%s: the deadline has passed before its time", w.order.Status)
 	}
 	w.now = *due
-	t, _ := w.order.overdue(w.now, testPatience)
-	w.turn(t)
+	out, _ := w.order.overdue(w.now, testTimeouts)
+	w.put(out)
 }
 
-func (w *world) turn(t turn) {
+func (w *world) put(out outcome) {
 	w.now = w.now.Add(time.Second)
 	before := w.order.Status
-	w.take(t)
+	w.life.put(out)
 	w.told = w.told || w.order.AttentionSince != nil
-	w.network = append(w.network, t.send...)
-	if t.entry == nil {
+	w.network = append(w.network, out.send...)
+	if out.entry == nil {
 		return
 	}
-	if t.entry.Entered != (w.order.Status != before) {
-		w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, t.entry.Entered)
+	if out.entry.Entered != (w.order.Status != before) {
+		w.t.Fatalf("from %q to %q, and the world is told that it was entered: %t", before, w.order.Status, out.entry.Entered)
 	}
-	w.network = append(w.network, t.order.announce(*t.entry)...)
+	w.network = append(w.network, out.order.announce(*out.entry)...)
 }
 
 func (w *world) say(m ...messages.Message) { w.network = append(w.network, m...) }
@@ -232,15 +232,15 @@ func (w *world) deliver(i int, again bool) {
 		}
 	case messages.OrderPlaced, messages.OrderStatusChanged, messages.OrderCancelled: // nobody's business here
 	default:
-		if !slices.Contains(w.hears, m.Kind()) {
-			w.t.Fatalf("nobody hears %s", m.Kind())
+		if !slices.Contains(w.handled, m.Kind()) {
+			w.t.Fatalf("nobody handles %s", m.Kind())
 		}
-		t, _ := w.order.hear(m, w.now, testPatience)
-		w.turn(t)
+		out, _ := w.order.apply(m, w.now, testTimeouts)
+		w.put(out)
 	}
 }
 
-// restock brings new stock, or the news that none will come any more.
+// restock brings new stock, or the word that none will come any more.
 func (w *world) restock() {
 	w.room = true
 	if w.stock == "backordered" {

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"example.com/orderflow/pkg/messages"
 )
 
-// status is where an order stands. Forward it goes placed (perhaps backordered), reserved, paid, shipped, delivered;
-// backward it undoes what was done in reverse order: withdrawing, refunding, releasing, cancelled.
+// status names a state of the saga. Forward an order goes placed (perhaps backordered), reserved, paid, shipped, delivered.
+// Compensation undoes in reverse order what was done: withdrawing, refunding, releasing, cancelled.
+//
+// The pivot is the dispatch of the parcel. What is done before it can be compensated; after it nothing is, and what is left to
+// do is asked for until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4).
 type status string
 
 const (
@@ -24,7 +28,7 @@ const (
 	cancelled   status = "cancelled"
 )
 
-// reason is why an order was turned back.
+// reason is why an order is compensated.
 type reason string
 
 const (
@@ -37,74 +41,94 @@ const (
 	expired         reason = "expired"
 )
 
-// step is what an order does in a status.
-type step struct {
-	asks  func(order) messages.Message                       // sent on entering the status, and again whenever its patience is over
-	quiet bool                                               // not on entering: the answer is on its way, as an answer to an earlier step
-	waits func(patience) time.Duration                       // until it asks again; doubled each time
-	back  status                                             // where a cancellation, or running out of patience, turns it
-	tells func(order, messages.OrderChange) messages.Message // the event that announces it; nil: a messages.OrderStatusChanged
+// state is what an order does in one status, and where it goes from there.
+type state struct {
+	command      func(order) messages.Message                       // sent on entering the state, and again at each timeout
+	onlyAgain    bool                                               // the command is not sent on entering: an earlier one will be answered
+	timeout      func(timeouts) time.Duration                       // until the command is sent again, doubled each time; nil: the state is final
+	compensation status                                             // where a cancellation leads, or the last timeout; empty: the command is sent for ever
+	event        func(order, messages.OrderChange) messages.Message // announces the state; nil: messages.OrderStatusChanged
+	transitions  []transition
 }
 
-// steps says what happens in each status. A status with nothing to wait for is final. One with nowhere to turn back to
-// asks for ever and is shown to a person once its patience is over.
-var steps = map[status]step{
-	placed:      {asks: reserveStock, waits: patience.step, back: releasing, tells: orderPlaced},
-	backordered: {asks: reserveStock, waits: patience.backorder, back: releasing, quiet: true},
-	reserved:    {asks: takePayment, waits: patience.step, back: refunding},
-	paid:        {asks: arrangeShipment, waits: patience.dispatch, back: withdrawing},
-	shipped:     {asks: arrangeShipment, waits: patience.delivery, quiet: true}, // asked again, shipping repeats its last word
-	delivered:   {tells: orderCompleted},
-
-	withdrawing: {asks: cancelShipment, waits: patience.step},
-	refunding:   {asks: refundPayment, waits: patience.step},
-	releasing:   {asks: releaseStock, waits: patience.step},
-	cancelled:   {tells: orderCancelled},
-}
-
-// move is one row of the saga: an order in a status hears an event and goes on.
-type move struct {
-	in   status
+// transition is where an event takes an order.
+type transition struct {
 	on   string // the event's kind
 	to   status // the same status: only the timeline grows
 	why  reason // the reason from now on; empty: as it was
 	what string // for the timeline
 }
 
-// moves is the saga. An event for which there is no row is late or was heard before; it changes nothing.
-var moves = []move{
-	{in: placed, on: kind[messages.StockReserved](), to: reserved, what: "stock reserved, asking for payment"},
-	{in: placed, on: kind[messages.StockBackordered](), to: backordered, what: "waiting for new stock"},
-	{in: placed, on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock"},
+// saga is the saga. An event without a transition in the order's state comes too late, or for the second time: it changes nothing.
+var saga = map[status]state{
+	placed: {
+		command: reserveStock, timeout: timeouts.step, compensation: releasing, event: orderPlaced,
+		transitions: []transition{
+			{on: kind[messages.StockReserved](), to: reserved, what: "stock reserved, asking for payment"},
+			{on: kind[messages.StockBackordered](), to: backordered, what: "waiting for new stock"},
+			{on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock"},
+		},
+	},
+	backordered: {
+		command: reserveStock, onlyAgain: true, timeout: timeouts.backorder, compensation: releasing,
+		transitions: []transition{
+			{on: kind[messages.StockReserved](), to: reserved, what: "new stock reserved, asking for payment"},
+			{on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock: no more will come"},
+		},
+	},
+	reserved: {
+		command: takePayment, timeout: timeouts.step, compensation: refunding,
+		transitions: []transition{
+			{on: kind[messages.PaymentTaken](), to: paid, what: "paid, arranging shipment"},
+			{on: kind[messages.PaymentDeclined](), to: releasing, why: paymentDeclined, what: "payment declined, giving the stock back"},
+			{on: kind[messages.PaymentRefunded](), to: releasing, why: paymentReturned, what: "payment given back at the provider, giving the stock back"},
+		},
+	},
+	paid: {
+		command: arrangeShipment, timeout: timeouts.dispatch, compensation: withdrawing,
+		transitions: []transition{
+			{on: kind[messages.ShipmentArranged](), to: paid, what: "shipment arranged with the carrier"},
+			{on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"},
+			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"}, // overtook the dispatch
+			{on: kind[messages.ShipmentDelivered](), to: delivered, what: "delivered"},
+			{on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "cannot be delivered, refunding"},
+		},
+	},
+	shipped: {
+		command: arrangeShipment, onlyAgain: true, timeout: timeouts.delivery, // asked again, shipping repeats its last word
+		transitions: []transition{
+			{on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"}, // after a refused cancellation
+			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"},
+			{on: kind[messages.ShipmentDelivered](), to: delivered, what: "delivered"},
+			{on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "could not be delivered, refunding"},
+		},
+	},
+	delivered: {event: orderCompleted},
 
-	{in: backordered, on: kind[messages.StockReserved](), to: reserved, what: "new stock reserved, asking for payment"},
-	{in: backordered, on: kind[messages.StockRejected](), to: cancelled, why: outOfStock, what: "out of stock: no more will come"},
-
-	{in: reserved, on: kind[messages.PaymentTaken](), to: paid, what: "paid, arranging shipment"},
-	{in: reserved, on: kind[messages.PaymentDeclined](), to: releasing, why: paymentDeclined, what: "payment declined, giving the stock back"},
-	{in: reserved, on: kind[messages.PaymentRefunded](), to: releasing, why: paymentReturned, what: "payment given back at the provider, giving the stock back"},
-
-	{in: paid, on: kind[messages.ShipmentArranged](), to: paid, what: "shipment arranged with the carrier"},
-	{in: paid, on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"},
-	{in: paid, on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"}, // overtook the dispatch
-	{in: paid, on: kind[messages.ShipmentDelivered](), to: delivered, what: "delivered"},
-	{in: paid, on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "cannot be delivered, refunding"},
-
-	{in: shipped, on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"}, // after a refused cancellation
-	{in: shipped, on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"},
-	{in: shipped, on: kind[messages.ShipmentDelivered](), to: delivered, what: "delivered"},
-	{in: shipped, on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "could not be delivered, refunding"},
-
-	{in: withdrawing, on: kind[messages.ShipmentCancelled](), to: refunding, what: "shipment called back, refunding"},
-	{in: withdrawing, on: kind[messages.ShipmentFailed](), to: refunding, what: "will not arrive, refunding"},
-	{in: withdrawing, on: kind[messages.CancellationRefused](), to: shipped, what: "too late to cancel: already dispatched"},
-	{in: withdrawing, on: kind[messages.ShipmentDispatched](), to: shipped, what: "too late to cancel: dispatched"},
-	{in: withdrawing, on: kind[messages.ShipmentInTransit](), to: shipped, what: "too late to cancel: in transit"},
-	{in: withdrawing, on: kind[messages.ShipmentDelivered](), to: delivered, what: "too late to cancel: delivered"},
-
-	{in: refunding, on: kind[messages.PaymentRefunded](), to: releasing, what: "payment undone, giving the stock back"},
-
-	{in: releasing, on: kind[messages.StockReleased](), to: cancelled, what: "cancelled"},
+	withdrawing: {
+		command: cancelShipment, timeout: timeouts.step,
+		transitions: []transition{
+			{on: kind[messages.ShipmentCancelled](), to: refunding, what: "shipment called back, refunding"},
+			{on: kind[messages.ShipmentFailed](), to: refunding, what: "will not arrive, refunding"},
+			{on: kind[messages.CancellationRefused](), to: shipped, what: "too late to cancel: already dispatched"},
+			{on: kind[messages.ShipmentDispatched](), to: shipped, what: "too late to cancel: dispatched"},
+			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "too late to cancel: in transit"},
+			{on: kind[messages.ShipmentDelivered](), to: delivered, what: "too late to cancel: delivered"},
+		},
+	},
+	refunding: {
+		command: refundPayment, timeout: timeouts.step,
+		transitions: []transition{
+			{on: kind[messages.PaymentRefunded](), to: releasing, what: "payment undone, giving the stock back"},
+		},
+	},
+	releasing: {
+		command: releaseStock, timeout: timeouts.step,
+		transitions: []transition{
+			{on: kind[messages.StockReleased](), to: cancelled, what: "cancelled"},
+		},
+	},
+	cancelled: {event: orderCancelled},
 }
 
 func kind[M messages.Message]() string {
@@ -112,45 +136,54 @@ func kind[M messages.Message]() string {
 	return m.Kind()
 }
 
-func (s status) final() bool { return steps[s].waits == nil }
+// on returns the transition that an event brings; ok is false if there is none.
+func (s state) on(kind string) (t transition, ok bool) {
+	i := slices.IndexFunc(s.transitions, func(t transition) bool { return t.on == kind })
+	if i < 0 {
+		return transition{}, false
+	}
+	return s.transitions[i], true
+}
 
-// backward reports whether the order is being undone.
-func (s status) backward() bool {
+func (s status) final() bool { return saga[s].timeout == nil }
+
+// compensating reports whether what was done for the order is being undone, or has been.
+func (s status) compensating() bool {
 	return s == withdrawing || s == refunding || s == releasing || s == cancelled
 }
 
-// patience is how long an order waits in a status before it asks again. The wait doubles each time, up to Longest.
-type patience struct {
-	Step      time.Duration `env:"STEP_PATIENCE" envDefault:"1m"`       // for stock, payment, and each step back
-	Backorder time.Duration `env:"BACKORDER_PATIENCE" envDefault:"24h"` // for new stock
-	Dispatch  time.Duration `env:"DISPATCH_PATIENCE" envDefault:"1h"`   // for the carrier to fetch the parcel
-	Delivery  time.Duration `env:"DELIVERY_PATIENCE" envDefault:"72h"`  // for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_PATIENCE" envDefault:"24h"`
-	Tries     int           `env:"PATIENCE_TRIES" envDefault:"5"` // deadlines in one status before it turns back or a person should look; in a step back 2, or fewer
+// timeouts are how long an order waits in a state before it sends its command again. The wait doubles each time, up to Longest.
+type timeouts struct {
+	Step      time.Duration `env:"STEP_TIMEOUT" envDefault:"1m"`       // for stock, for payment, and in each state of the compensation
+	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // for new stock
+	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // for the carrier to fetch the parcel
+	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // for the parcel to arrive
+	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`
+	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"` // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
 }
 
-// backTries is how many deadlines pass in a step back before a person should look. It takes a second when all is well, and
-// nothing but its answer ends it.
-const backTries = 2
+// compensationTries is how many timeouts pass in a state of the compensation before the order needs attention. The state takes a
+// second when all is well, and nothing but the answer ends it.
+const compensationTries = 2
 
-func (p patience) tries(s status) int {
-	if s.backward() {
-		return min(p.Tries, backTries)
+func (t timeouts) tries(s status) int {
+	if s.compensating() {
+		return min(t.Tries, compensationTries)
 	}
-	return p.Tries
+	return t.Tries
 }
 
-func (p patience) step() time.Duration      { return p.Step }
-func (p patience) backorder() time.Duration { return p.Backorder }
-func (p patience) dispatch() time.Duration  { return p.Dispatch }
-func (p patience) delivery() time.Duration  { return p.Delivery }
+func (t timeouts) step() time.Duration      { return t.Step }
+func (t timeouts) backorder() time.Duration { return t.Backorder }
+func (t timeouts) dispatch() time.Duration  { return t.Dispatch }
+func (t timeouts) delivery() time.Duration  { return t.Delivery }
 
-// until is how long the order waits in a status after a number of deadlines have passed there.
-func (p patience) until(s status, passed int) time.Duration {
-	d := steps[s].waits(p)
+// after is how long the order waits in a state when a number of timeouts have passed there.
+func (t timeouts) after(s status, passed int) time.Duration {
+	d := saga[s].timeout(t)
 	for range passed {
-		if d *= 2; d >= p.Longest {
-			return max(p.Longest, steps[s].waits(p))
+		if d *= 2; d >= t.Longest {
+			return max(t.Longest, saga[s].timeout(t))
 		}
 	}
 	return d

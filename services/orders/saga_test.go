@@ -16,12 +16,12 @@ import (
 var update = flag.Bool("update", false, "write docs/saga.md instead of comparing it")
 
 var (
-	forward  = []status{placed, backordered, reserved, paid, shipped, delivered}
-	backward = []status{withdrawing, refunding, releasing, cancelled}
-	statuses = slices.Concat(forward, backward)
+	forward      = []status{placed, backordered, reserved, paid, shipped, delivered}
+	compensation = []status{withdrawing, refunding, releasing, cancelled}
+	statuses     = slices.Concat(forward, compensation)
 )
 
-// A script is an order's life: what it hears, where that leaves it, and what it sends.
+// A script is an order's life: what happens to it, where that leaves it, and what it sends.
 func TestSagaScripts(t *testing.T) {
 	t.Parallel()
 	const id = "0199c0de-0000-7000-8000-000000000001"
@@ -46,14 +46,14 @@ func TestSagaScripts(t *testing.T) {
 		operatorCancels  = customerCancels{Operator: "olga", Why: "the shelf is broken"}
 		settled          = messages.PaymentRefunded{OrderID: id, Settled: &messages.Settlement{Operator: "olga", Reason: "repaid"}}
 		lost             = messages.ShipmentFailed{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at, Settled: &messages.Settlement{Operator: "olga", Reason: "it is lost"}}}
-		tooLong          = outOfPatience{}
+		tooLong          = outOfTime{}
 	)
 	for _, s := range []struct {
-		name string
-		hear []any
-		end  status
-		why  reason
-		send string // the commands, and the last event
+		name   string
+		events []any
+		end    status
+		why    reason
+		send   string // the commands, and the last event
 	}{
 		{"all goes well", []any{stockReserved, paymentTaken, arranged, dispatched, inTransit, arrived}, delivered, "", "reserve_stock take_payment arrange_shipment order_completed"},
 		{"everything twice", []any{stockReserved, stockReserved, paymentTaken, paymentTaken, arranged, arranged, dispatched, dispatched, arrived, arrived}, delivered, "", "reserve_stock take_payment arrange_shipment order_completed"},
@@ -82,14 +82,14 @@ func TestSagaScripts(t *testing.T) {
 		{"no answer about the stock", []any{tooLong, stockReleased}, cancelled, expired, "reserve_stock reserve_stock reserve_stock release_stock order_cancelled"},
 		{"no answer about the payment", []any{stockReserved, tooLong, nothingToRefund, stockReleased}, cancelled, expired, "reserve_stock take_payment take_payment take_payment refund_payment release_stock order_cancelled"},
 		{"never dispatched", []any{stockReserved, paymentTaken, tooLong, calledBack, refunded, stockReleased}, cancelled, expired, "reserve_stock take_payment arrange_shipment arrange_shipment arrange_shipment cancel_shipment refund_payment release_stock order_cancelled"},
-		{"a parcel without news is asked for, for ever", []any{stockReserved, paymentTaken, dispatched, tooLong}, shipped, "", "reserve_stock take_payment arrange_shipment arrange_shipment arrange_shipment arrange_shipment"},
+		{"a parcel that nothing is said of is asked for, for ever", []any{stockReserved, paymentTaken, dispatched, tooLong}, shipped, "", "reserve_stock take_payment arrange_shipment arrange_shipment arrange_shipment arrange_shipment"},
 		{"a refund without an answer is asked for, for ever", []any{stockReserved, cancel, tooLong}, refunding, customerRequest, "reserve_stock take_payment refund_payment refund_payment refund_payment refund_payment"},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLife(id, at)
-			for _, event := range s.hear {
-				l.hear(event)
+			for _, event := range s.events {
+				l.apply(event)
 			}
 			if l.order.Status != s.end || l.order.Reason != s.why {
 				t.Errorf("ends %s (%s), want %s (%s)", l.order.Status, l.order.Reason, s.end, s.why)
@@ -106,16 +106,16 @@ func TestSagaScripts(t *testing.T) {
 	}
 }
 
-// Nothing but its answer ends a step back: a person is told sooner than of what turns back by itself.
-func TestAStepBackIsSoonShownToAPerson(t *testing.T) {
+// Nothing but its answer ends a state of the compensation: the order needs attention sooner than one that is compensated by itself.
+func TestACompensationThatTakesLongSoonNeedsAttention(t *testing.T) {
 	t.Parallel()
-	p := patience{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 5}
+	p := timeouts{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 5}
 	told := func(o order) (after time.Duration) {
 		begun := o.UpdatedAt
 		now := *o.DueAt
 		for o.AttentionSince == nil && after < 100*time.Hour {
-			t, _ := o.overdue(now, p)
-			o, after = t.order, now.Sub(begun)
+			out, _ := o.overdue(now, p)
+			o, after = out.order, now.Sub(begun)
 			now = *o.DueAt
 		}
 		return after
@@ -133,7 +133,7 @@ const paymentDeclined_ = paymentDeclined // the scripts use the name for the eve
 // Events of a script that are no messages.
 type (
 	customerCancels hand     // or an operator
-	outOfPatience   struct{} // all the deadlines of the status, one after another
+	outOfTime       struct{} // all the timeouts of the state, one after another
 )
 
 // life plays an order without a broker and a database.
@@ -144,7 +144,7 @@ type life struct {
 	timeline []entry
 }
 
-var testPatience = patience{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 2}
+var testTimeouts = timeouts{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 2}
 
 func newLife(id string, at time.Time) *life {
 	l := &life{now: at}
@@ -152,34 +152,34 @@ func newLife(id string, at time.Time) *life {
 		ID: id, CustomerID: "alice", PaymentMethod: "tok_visa", Total: messages.Money{Amount: 500, Currency: "EUR"},
 		Lines: []line{{SKU: "MUG-BLUE", Quantity: 1, UnitPrice: messages.Money{Amount: 500, Currency: "EUR"}}},
 	}
-	l.take(o.place(at, testPatience))
+	l.put(o.place(at, testTimeouts))
 	return l
 }
 
-func (l *life) hear(event any) {
+func (l *life) apply(event any) {
 	l.now = l.now.Add(time.Second)
 	switch event := event.(type) {
 	case customerCancels:
-		t, _ := l.order.cancel(hand(event), l.now, testPatience)
-		l.take(t)
-	case outOfPatience:
-		for range testPatience.Tries + 1 {
+		out, _ := l.order.cancel(hand(event), l.now, testTimeouts)
+		l.put(out)
+	case outOfTime:
+		for range testTimeouts.Tries + 1 {
 			l.now = *l.order.DueAt
-			t, _ := l.order.overdue(l.now, testPatience)
-			l.take(t)
+			out, _ := l.order.overdue(l.now, testTimeouts)
+			l.put(out)
 		}
 	case messages.Message:
-		t, _ := l.order.hear(event, l.now, testPatience)
-		l.take(t)
+		out, _ := l.order.apply(event, l.now, testTimeouts)
+		l.put(out)
 	}
 }
 
-func (l *life) take(t turn) {
-	l.order = t.order
-	sent := t.send
-	if t.entry != nil {
-		l.timeline = append(l.timeline, *t.entry)
-		sent = append(sent, t.order.announce(*t.entry)...)
+func (l *life) put(out outcome) {
+	l.order = out.order
+	sent := out.send
+	if out.entry != nil {
+		l.timeline = append(l.timeline, *out.entry)
+		sent = append(sent, out.order.announce(*out.entry)...)
 	}
 	for _, m := range sent {
 		_, command := m.(messages.Command)
@@ -189,57 +189,73 @@ func (l *life) take(t turn) {
 	}
 }
 
-func TestNoQuestionHasTwoAnswers(t *testing.T) {
+// row is a transition, and the state that it is of.
+type row struct {
+	in status
+	transition
+}
+
+// rows are the transitions of all states.
+func rows() (all []row) {
+	for _, s := range statuses {
+		for _, t := range saga[s].transitions {
+			all = append(all, row{s, t})
+		}
+	}
+	return all
+}
+
+func TestNoEventHasTwoTransitionsInAState(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, m := range moves {
-		question := string(m.in) + " hears " + m.on
+	for _, r := range rows() {
+		question := r.on + " in " + string(r.in)
 		if seen[question] {
-			t.Errorf("two rows for: %s", question)
+			t.Errorf("two transitions for %s", question)
 		}
 		seen[question] = true
 	}
 }
 
-func TestNoStatusStrands(t *testing.T) {
+func TestNoStateStrands(t *testing.T) {
 	t.Parallel()
-	if len(steps) != len(statuses) {
-		t.Fatalf("%d steps for %d statuses", len(steps), len(statuses))
+	if len(saga) != len(statuses) {
+		t.Fatalf("%d states for %d statuses", len(saga), len(statuses))
 	}
 	ends := map[status]bool{delivered: true, cancelled: true}
-	for changed := true; changed; { // from which statuses an end can be reached
+	for changed := true; changed; { // from which states an end can be reached
 		changed = false
-		for _, m := range moves {
-			if ends[m.to] && !ends[m.in] {
-				ends[m.in], changed = true, true
+		for _, r := range rows() {
+			if ends[r.to] && !ends[r.in] {
+				ends[r.in], changed = true, true
 			}
 		}
 	}
 	for _, s := range statuses {
-		step := steps[s]
+		state := saga[s]
 		switch {
 		case !ends[s]:
 			t.Errorf("no way from %s to an end", s)
 		case s.final():
-			if step.asks != nil || step.back != "" || slices.ContainsFunc(moves, func(m move) bool { return m.in == s }) {
+			if state.command != nil || state.compensation != "" || len(state.transitions) > 0 {
 				t.Errorf("%s is final and goes on", s)
 			}
-		case step.asks == nil:
+		case state.command == nil:
 			t.Errorf("%s waits for an answer that it does not ask for", s)
-		case step.back != "" && !step.back.backward():
-			t.Errorf("%s turns back to %s", s, step.back)
-		case testPatience.until(s, 0) <= 0 || testPatience.until(s, 60) > testPatience.Longest:
-			t.Errorf("%s waits %s at first and %s at last", s, testPatience.until(s, 0), testPatience.until(s, 60))
+		case state.compensation != "" && !state.compensation.compensating():
+			t.Errorf("%s is compensated by %s", s, state.compensation)
+		case testTimeouts.after(s, 0) <= 0 || testTimeouts.after(s, 60) > testTimeouts.Longest:
+			t.Errorf("%s waits %s at first and %s at last", s, testTimeouts.after(s, 0), testTimeouts.after(s, 60))
 		}
 	}
 }
 
 func TestEveryEventOfTheSagaIsWired(t *testing.T) {
 	t.Parallel()
-	heard := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
-	for _, m := range moves {
-		if !slices.Contains(heard, m.on) {
-			t.Errorf("no handler for %s", m.on)
+	handled := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
+	for _, r := range rows() {
+		if !slices.Contains(handled, r.on) {
+			t.Errorf("no handler for %s", r.on)
 		}
 	}
 }
@@ -258,7 +274,7 @@ func TestTheDocumentShowsTheSagaAsItIs(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no place for the drawing", sagaDoc)
 	}
-	want := before + begin + redrawn(old, moves) + end + after
+	want := before + begin + redrawn(old, rows()) + end + after
 	if *update {
 		if err := os.WriteFile(sagaDoc, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -272,8 +288,8 @@ func TestTheDocumentShowsTheSagaAsItIs(t *testing.T) {
 
 // redrawn is the saga in the place of an older drawing. Orders have gone the older one's ways: the auditor, who knows the saga
 // from here, must go on taking them for right.
-func redrawn(old string, moves []move) string {
-	drawing := drawn(moves)
+func redrawn(old string, all []row) string {
+	drawing := drawn(all)
 	now := ways(drawing)
 	gone := slices.DeleteFunc(ways(old), func(way string) bool { return slices.Contains(now, way) })
 	if len(gone) == 0 {
@@ -295,10 +311,10 @@ func ways(drawing string) (found []string) {
 
 func TestAWayThatIsTakenOutOfTheSagaStaysInItsDocument(t *testing.T) {
 	t.Parallel()
-	old := drawn(moves)
-	inserted := slices.DeleteFunc(slices.Clone(moves), func(m move) bool { return m.in == placed && m.to == reserved })
-	inserted = append(inserted, move{in: placed, to: "checked"}, move{in: "checked", to: reserved})
-	if got := redrawn(old, moves); got != old {
+	old := drawn(rows())
+	inserted := slices.DeleteFunc(rows(), func(r row) bool { return r.in == placed && r.to == reserved })
+	inserted = append(inserted, row{placed, transition{to: "checked"}}, row{"checked", transition{to: reserved}})
+	if got := redrawn(old, rows()); got != old {
 		t.Errorf("nothing has changed, and it is drawn as\n%s", got)
 	}
 	once := redrawn(old, inserted)
@@ -313,36 +329,36 @@ func TestAWayThatIsTakenOutOfTheSagaStaysInItsDocument(t *testing.T) {
 }
 
 // drawn is the saga as a diagram and two tables.
-func drawn(moves []move) string {
+func drawn(all []row) string {
 	var b strings.Builder
 	b.WriteString("\n```mermaid\nstateDiagram-v2\n    [*] --> placed\n")
-	for _, m := range moves {
-		if m.in != m.to {
-			fmt.Fprintf(&b, "    %s --> %s: %s\n", m.in, m.to, short(m.on))
+	for _, r := range all {
+		if r.in != r.to {
+			fmt.Fprintf(&b, "    %s --> %s: %s\n", r.in, r.to, short(r.on))
 		}
 	}
 	for _, s := range statuses {
-		if back := steps[s].back; back != "" {
-			fmt.Fprintf(&b, "    %s --> %s: cancelled or expired\n", s, back)
+		if to := saga[s].compensation; to != "" {
+			fmt.Fprintf(&b, "    %s --> %s: cancelled or expired\n", s, to)
 		}
 	}
-	b.WriteString("    delivered --> [*]\n    cancelled --> [*]\n```\n\n| in | asks | on entering | announced by | turned back to |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("    delivered --> [*]\n    cancelled --> [*]\n```\n\n| state | command | sent on entering | event that announces it | compensation |\n| --- | --- | --- | --- | --- |\n")
 	o := order{}
 	for _, s := range statuses {
-		step := steps[s]
-		asks, entering := "", ""
-		if step.asks != nil {
-			asks = "`" + step.asks(o).Kind() + "`"
-			if entering = "sent"; step.quiet {
-				entering = "not sent, only again at a deadline"
+		state := saga[s]
+		command, entering := "", ""
+		if state.command != nil {
+			command = "`" + state.command(o).Kind() + "`"
+			if entering = "yes"; state.onlyAgain {
+				entering = "no, only at a timeout"
 			}
 		}
 		announced := o.announce(entry{Seq: 1, Status: s, Entered: true})[0].Kind()
-		fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s |\n", s, asks, entering, announced, step.back)
+		fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s |\n", s, command, entering, announced, state.compensation)
 	}
-	b.WriteString("\n| in | hears | goes to | reason | timeline |\n| --- | --- | --- | --- | --- |\n")
-	for _, m := range moves {
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", m.in, m.on, m.to, m.why, m.what)
+	b.WriteString("\n| state | event | next state | reason | timeline |\n| --- | --- | --- | --- | --- |\n")
+	for _, r := range all {
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", r.in, r.on, r.to, r.why, r.what)
 	}
 	b.WriteString("\n")
 	return b.String()

@@ -41,7 +41,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	db := testkit.DB(t, outbox.Migrations(), inbox.Migrations(), postgres.Sub(name, migrations, "migrations"))
-	f := &fixture{T: t, db: db, shop: newShop(db, testkit.Log(t), testPatience)}
+	f := &fixture{T: t, db: db, shop: newShop(db, testkit.Log(t), testTimeouts)}
 	f.inbox = inbox.New(db, testkit.Log(t), f.shop.work, f.shop.handlers()...)
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
@@ -291,7 +291,7 @@ func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
 		t.Fatalf("status %s after two deadlines", s)
 	}
 	f.overdue(id)
-	f.deadlines() // that of the step before is void
+	f.deadlines() // that of the state before is void
 	if got, want := f.sent(id), "reserve_stock reserve_stock reserve_stock release_stock"; got != want || f.status(id) != releasing {
 		t.Errorf("%s, sent %s, want %s", f.status(id), got, want)
 	}
@@ -329,7 +329,7 @@ func TestADeadlineThatTheReleaseBeforeHasSetIsMetOnceAndVoidWhenTheOrderHasMoved
 		}
 		f.receive(messages.CheckProgress{OrderID: id, Step: 6, Attempt: 1}, messages.CheckProgress{OrderID: uuid.NewString(), Step: 7})
 		if got, want := f.sent(id), "reserve_stock"; got != want {
-			t.Errorf("%s, of a step before: sent %s, want %s", what, got, want)
+			t.Errorf("%s, of a state before: sent %s, want %s", what, got, want)
 		}
 		f.receive(messages.CheckProgress{OrderID: id, Step: 7, Attempt: 1})
 		o, err := readOrder(t.Context(), f.db, id)

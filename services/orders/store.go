@@ -99,8 +99,8 @@ func ordersOf(ctx context.Context, q querier, customer, before string, limit int
 	return pgx.CollectRows(rows, scanOrder)
 }
 
-// ordersInNeed returns the orders that a person should look at and that come after one, the longest in need first.
-func ordersInNeed(ctx context.Context, q querier, since time.Time, id string, limit int) ([]order, error) {
+// ordersThatNeedAttention returns the orders that a person should look at and that come after one, those first that have needed attention for the longest time.
+func ordersThatNeedAttention(ctx context.Context, q querier, since time.Time, id string, limit int) ([]order, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+orderColumns+`
 		FROM orders
@@ -108,7 +108,7 @@ func ordersInNeed(ctx context.Context, q querier, since time.Time, id string, li
 		ORDER BY attention_since, id
 		LIMIT $3`, since, id, limit)
 	if err != nil {
-		return nil, fmt.Errorf("read orders in need: %w", err)
+		return nil, fmt.Errorf("read orders that need attention: %w", err)
 	}
 	return pgx.CollectRows(rows, scanOrder)
 }
@@ -292,7 +292,7 @@ const countedMost = 10_000
 
 // countOrders counts the orders that are under way by status, those first whose deadlines come first, and the orders that a
 // person should look at: countedMost of each.
-func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64, needy int64, err error) {
+func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64, attention int64, err error) {
 	type inStatus struct {
 		Status status
 		Count  int64
@@ -310,10 +310,10 @@ func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64,
 	counts = map[status]int64{}
 	for _, in := range all {
 		if in.Status == "" {
-			needy = in.Count
+			attention = in.Count
 		} else {
 			counts[in.Status] = in.Count
 		}
 	}
-	return counts, needy, nil
+	return counts, attention, nil
 }

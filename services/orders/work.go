@@ -78,15 +78,15 @@ func (w *work) announcements() (letters []outbox.Letter) {
 	return letters
 }
 
-// take does what a turn says. What it sends was caused by what is being done in ctx.
-func (w *work) take(ctx context.Context, t turn) {
-	if before, _ := w.orders.Get(t.order.ID); t.entry == nil && len(t.send) == 0 && reflect.DeepEqual(before, t.order) {
-		return // as nearly every message that is late
+// put has an outcome saved. What it sends was caused by what is being done in ctx.
+func (w *work) put(ctx context.Context, out outcome) {
+	if before, _ := w.orders.Get(out.order.ID); out.entry == nil && len(out.send) == 0 && reflect.DeepEqual(before, out.order) {
+		return // as with nearly every message that is ignored
 	}
-	w.orders.Put(t.order.ID, t.order)
+	w.orders.Put(out.order.ID, out.order)
 	origin := outbox.OriginOf(ctx)
-	if t.entry != nil {
-		w.timeline = append(w.timeline, dated{t.order.ID, *t.entry, origin})
+	if out.entry != nil {
+		w.timeline = append(w.timeline, dated{out.order.ID, *out.entry, origin})
 	}
-	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
+	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)
 }
