@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// absence is that something could not be had. It is shown as such: "none" and "not known" are different news.
+// absence is that something could not be had. It is shown as such: "none" and "not known" are not the same.
 type absence struct {
 	Cause string
 	Since time.Time // as this process has noticed

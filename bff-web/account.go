@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// reasons are why an order was turned back, as a sentence for its customer. What became of the money is for whatMoney.
+// reasons are why an order was compensated, as a sentence for its customer. What became of the money is for whatMoney.
 var reasons = map[string]string{
 	"out_of_stock":     "There was not enough in stock.",
 	"payment_declined": "The card was declined.",
@@ -20,7 +20,7 @@ var reasons = map[string]string{
 	"expired":          "It took too long.",
 }
 
-// account is why an order was turned back and what has become of its money. It says no more than is known: without the
+// account is why an order was compensated and what has become of its money. It says no more than is known: without the
 // tracking nothing is known of the money.
 func account(o order, t *insight, who string) string {
 	why := reasons[o.Reason]
@@ -33,7 +33,7 @@ func account(o order, t *insight, who string) string {
 	return strings.TrimSpace(why)
 }
 
-// whatMoney is what has become of the money of an order that was turned back.
+// whatMoney is what has become of the money of an order that was compensated.
 func whatMoney(t *insight) string {
 	paid := ""
 	if t.Payment != nil {

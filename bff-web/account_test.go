@@ -61,7 +61,7 @@ func TestAnOperatorSeesWhoDidWhatAndSettles(t *testing.T) {
 	f.answer("orders", has(map[string]http.HandlerFunc{
 		"/api/orders/1": says(200, oneOrder), "/api/orders/1/tracking": says(200, turned), "/api/orders/1/cancellation": says(202, oneOrder),
 	}))
-	f.answer("payments", says(200, `{"status":"refunding","attempts":9,"trouble":"it does not know the charge","next_attempt_at":"2026-01-01T10:00:01Z"}`))
+	f.answer("payments", says(200, `{"status":"refunding","attempts":9,"last_error":"it does not know the charge","next_attempt_at":"2026-01-01T10:00:01Z"}`))
 	f.answer("shipping", says(200, `{"status":"arranged","tracking_number":"S1","attempts":9,"next_attempt_at":"2026-01-01T10:00:01Z"}`))
 	olga := f.as("olga")
 	olga.loads(200, "/orders/1", "The shop has cancelled it. What was charged is being given back.", "by oscar: the shelf is broken",

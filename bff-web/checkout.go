@@ -39,7 +39,7 @@ type checkout struct {
 	Again bool   // the customer wants another one
 	Kept  bool   // what was typed is from before the session ended
 
-	Trouble string
+	Problem string
 	Errors  map[string]string // by the names that orders gives its fields
 	Others  []string          // what is wrong with the order and with no field of the form
 }
@@ -80,12 +80,12 @@ func (s *site) postCheckout(c echo.Context) error {
 	case len(k) == 0:
 		return seeOther(c, "/cart")
 	case !keyForm.MatchString(form.Key):
-		form.Key, form.Trouble = keyFor(c, shown.Currency), "The form was not complete. Nothing has been ordered: please look at it and place the order."
+		form.Key, form.Problem = keyFor(c, shown.Currency), "The form was not complete. Nothing has been ordered: please look at it and place the order."
 	case form.Made != "" && !form.Again:
-		form.Trouble = "Nothing has been ordered a second time."
+		form.Problem = "Nothing has been ordered a second time."
 		form.Errors = map[string]string{"again": "Tick this if you really want a second order."}
 	}
-	if form.Trouble != "" {
+	if form.Problem != "" {
 		form.Price = shown
 		return s.show(c, http.StatusUnprocessableEntity, form, s.offer(c, k))
 	}

@@ -238,7 +238,7 @@ func (s *site) settle(c echo.Context, deed string, in any, done string) error {
 	back := sameList(c, list)
 	id := c.Param("id")
 	owner, _, _ := strings.Cut(id, ".")
-	i := slices.IndexFunc(s.services, func(n neighbour) bool { return n.name == owner })
+	i := slices.IndexFunc(s.services, func(n upstream) bool { return n.name == owner })
 	if i < 0 {
 		return echo.ErrNotFound
 	}

@@ -34,7 +34,7 @@ func (s *site) friendly(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// statusOf is the status that an error stands for, be it a neighbour's or our own.
+// statusOf is the status that an error stands for, be it an upstream's or our own.
 func statusOf(err error) int {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return p.Status

@@ -10,15 +10,15 @@ import (
 	"example.com/orderflow/pkg/wire"
 )
 
-// newsOfOrders are the events that live tracking is made of: all that orders announces.
-var newsOfOrders = []string{
+// notificationKinds are the events that live tracking is made of: all that orders announces.
+var notificationKinds = []string{
 	messages.OrderPlaced{}.Kind(), messages.OrderStatusChanged{}.Kind(), messages.OrderCompleted{}.Kind(), messages.OrderCancelled{}.Kind(),
 }
 
 // feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
-// something asks orders. While nobody looks, no news come (docs/adr/0041).
+// something asks orders. While nobody looks, no notifications come (docs/adr/0041).
 type feed struct {
-	want func(bool)  // has news come, or not; nil: they never do
+	want func(bool)  // asks for notifications, or no longer; nil: none ever come
 	rest *time.Timer // until nobody has looked for so long that none are wanted
 
 	mu        sync.Mutex
@@ -30,26 +30,26 @@ type feed struct {
 	flow      flow
 }
 
-// watcher waits for news of some orders. A closed channel means that it has not taken them: it is too slow.
+// watcher waits for notifications about some orders. A closed channel means that it has not taken them: it is too slow.
 type watcher struct {
-	orders []string
-	news   chan news
-	doubts chan struct{} // something may have been missed, or may be from now on
+	orders        []string
+	notifications chan notification
+	doubts        chan struct{} // something may have been missed, or may be from now on
 }
 
-// news is an entry of the timeline of an order.
-type news struct {
+// notification is an entry of the timeline of an order.
+type notification struct {
 	order string
 	entry
 }
 
-// newsMost is what may wait for a slow reader, of each order: more than the timeline of almost any.
-const newsMost = 32
+// notificationsMost is what may wait for a slow reader, of each order: more than the timeline of almost any.
+const notificationsMost = 32
 
-// lookLasts is how long news go on to come after the last look: as long as they are counted.
+// lookLasts is how long notifications go on to come after the last look: as long as they are counted.
 const lookLasts = flowMinutes * time.Minute
 
-// attendWithin is how long a look may wait for the first news that are wanted. Without RabbitMQ they do not come.
+// attendWithin is how long a look may wait until notifications arrive. Without RabbitMQ they do not come.
 const attendWithin = 250 * time.Millisecond
 
 func newFeed() *feed {
@@ -58,7 +58,7 @@ func newFeed() *feed {
 	return f
 }
 
-// attend has news come from now on, and waits until they do, attendWithin at most.
+// attend asks for notifications from now on, and waits until they do, attendWithin at most.
 func (f *feed) attend(ctx context.Context) {
 	if f.want == nil {
 		return
@@ -79,7 +79,7 @@ func (f *feed) attend(ctx context.Context) {
 	}
 }
 
-// tire has no more news come, unless somebody still waits for some.
+// tire asks for no more notifications, unless somebody still waits for some.
 func (f *feed) tire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +93,7 @@ func (f *feed) tire() {
 }
 
 func (f *feed) watch(orders ...string) *watcher {
-	w := &watcher{orders: orders, news: make(chan news, newsMost*len(orders)), doubts: make(chan struct{}, 1)}
+	w := &watcher{orders: orders, notifications: make(chan notification, notificationsMost*len(orders)), doubts: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, order := range orders {
@@ -120,8 +120,8 @@ func (f *feed) forget(w *watcher) {
 	}
 }
 
-// hear takes news from the bus. It waits for nobody.
-func (f *feed) hear(batch []bus.Delivery) {
+// receive takes notifications from the bus. It waits for nobody.
+func (f *feed) receive(batch []bus.Delivery) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range batch {
@@ -141,15 +141,15 @@ func (f *feed) tell(order string, e messages.OrderEntry) {
 	}
 	for w := range f.watchers[order] {
 		select {
-		case w.news <- news{order, entry{e.Seq, e.At, e.Status, e.What}}:
+		case w.notifications <- notification{order, entry{e.Seq, e.At, e.Status, e.What}}:
 		default:
 			f.forget(w)
-			close(w.news)
+			close(w.notifications)
 		}
 	}
 }
 
-// joined is told whether news arrive at all. Either way everybody has to look at what happened meanwhile.
+// joined is told whether notifications arrive at all. Either way everybody has to look at what happened meanwhile.
 func (f *feed) joined(now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -29,7 +29,7 @@ type program struct {
 // programs lists the processes behind the settings, each replica by itself.
 func (s *site) programs(ctx context.Context) (all []program) {
 	for _, n := range s.watched {
-		owns := slices.ContainsFunc(s.services, func(o neighbour) bool { return o.name == n.name })
+		owns := slices.ContainsFunc(s.services, func(o upstream) bool { return o.name == n.name })
 		replicas := n.client.Replicas(ctx)
 		if len(replicas) == 0 { // its name stands for nothing: that is no reason to leave it out
 			all = append(all, program{n.name, "", owns})
@@ -150,7 +150,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 			oldest = m.value
 		case "client_breaker_open":
 			if m.value > 0 {
-				h.Breakers = append(h.Breakers, m.label("neighbour")+" at "+m.label("replica"))
+				h.Breakers = append(h.Breakers, m.label("upstream")+" at "+m.label("replica"))
 			}
 		}
 		h.samples = append(h.samples, m)

@@ -70,13 +70,13 @@ func asVisitor(c echo.Context) http.Header {
 	return h
 }
 
-// read asks a neighbour for something in the visitor's name.
+// read asks an upstream for something in the visitor's name.
 func read[T any](c echo.Context, from *client.Client, path string) (answer T, err error) {
 	_, err = from.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &answer)
 	return answer, err
 }
 
-// tell asks a neighbour to do something in the visitor's name. key makes it safe to repeat; empty: it is not repeated.
+// tell asks an upstream to do something in the visitor's name. key makes it safe to repeat; empty: it is not repeated.
 func tell(c echo.Context, to *client.Client, path, key string, in, out any) error {
 	h := asVisitor(c)
 	if key != "" {

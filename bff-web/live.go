@@ -112,7 +112,7 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 	return nil // the answer has begun: there is nobody to tell an error
 }
 
-// asFault passes a neighbour's refusal on to a caller of the API.
+// asFault passes an upstream's refusal on to a caller of the API.
 func asFault(err error) error {
 	switch status := statusOf(err); status {
 	case http.StatusNotFound:

@@ -200,22 +200,22 @@ func TestASlowReaderIsLetGoAndHarmsNobody(t *testing.T) {
 	t.Parallel()
 	feed := newFeed()
 	slow, quick := feed.watch("o-1"), feed.watch("o-1")
-	for seq := 1; seq <= newsMost+1; seq++ {
+	for seq := 1; seq <= notificationsMost+1; seq++ {
 		body := fmt.Appendf(nil, `{"order_id":"o-1","seq":%d}`, seq)
-		feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
-		if e := <-quick.news; e.Seq != seq {
+		feed.receive([]bus.Delivery{{Message: bus.Message{Body: body}}})
+		if e := <-quick.notifications; e.Seq != seq {
 			t.Fatalf("the quick one has %+v", e)
 		}
 	}
-	for range newsMost {
-		<-slow.news
+	for range notificationsMost {
+		<-slow.notifications
 	}
-	if _, open := <-slow.news; open {
+	if _, open := <-slow.notifications; open {
 		t.Error("the slow one was not let go")
 	}
 	feed.leave(slow)
-	feed.hear([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":99}`)}}, {Message: bus.Message{Body: []byte(`{`)}}})
-	if e := <-quick.news; e.Seq != 99 {
+	feed.receive([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":99}`)}}, {Message: bus.Message{Body: []byte(`{`)}}})
+	if e := <-quick.notifications; e.Seq != 99 {
 		t.Errorf("the quick one has %+v", e)
 	}
 	if feed.leave(quick); len(feed.watchers) != 0 {

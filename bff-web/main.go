@@ -60,9 +60,9 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 			return err
 		}
 		serving.Report = s.broker.Report
-		news := s.broker.NewSubscription(newsOfOrders, s.feed.hear, s.feed.joined)
-		s.feed.want = news.Want
-		parts = append(parts, service.Part{Name: "news", Run: news.Run})
+		notifications := s.broker.NewSubscription(notificationKinds, s.feed.receive, s.feed.joined)
+		s.feed.want = notifications.Want
+		parts = append(parts, service.Part{Name: "notifications", Run: notifications.Run})
 	}
 	server := web.New(serving)
 	s.routes(server)
@@ -71,7 +71,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	return p.Run(ctx, append([]service.Part{{Name: "http", Run: server.Run}}, parts...)...)
 }
 
-// site is what the routes need: the templates, the services behind the pages, and the news of orders.
+// site is what the routes need: the templates, the services behind the pages, and the notifications about orders.
 type site struct {
 	log      *slog.Logger
 	pages    *pages
@@ -81,8 +81,8 @@ type site struct {
 
 	orders, payments, inventory, shipping, gateway *client.Client
 
-	services []neighbour // all, in the order of their names
-	watched  []neighbour // they and, if it can be asked, the gateway: for the operator console
+	services []upstream  // all, in the order of their names
+	watched  []upstream  // they and, if it can be asked, the gateway: for the operator console
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
@@ -90,7 +90,7 @@ type site struct {
 	shelf    *shelf
 }
 
-type neighbour struct {
+type upstream struct {
 	name   string
 	client *client.Client
 }
@@ -122,12 +122,12 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.services() {
 		of[name] = connect(name, urls)
-		s.services = append(s.services, neighbour{name, of[name]})
+		s.services = append(s.services, upstream{name, of[name]})
 	}
-	slices.SortFunc(s.services, func(a, b neighbour) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(s.services, func(a, b upstream) int { return cmp.Compare(a.name, b.name) })
 	s.orders, s.payments, s.inventory, s.shipping = of["orders"], of["payments"], of["inventory"], of["shipping"]
 	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
-		s.watched = append([]neighbour{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
+		s.watched = append([]upstream{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
 	}
 	return s, nil
 }

@@ -33,7 +33,7 @@ type attention struct {
 		OrderID  string    `json:"order_id"`
 		Customer string    `json:"customer_id"`
 		Status   string    `json:"status"`
-		Reason   string    `json:"reason"` // why it was turned back; empty when it was not
+		Reason   string    `json:"reason"` // why it was compensated; empty when it was not
 		Since    time.Time `json:"since"`
 		WaitsFor string    `json:"waits_for"`
 		Todo     string    `json:"todo"`

@@ -24,8 +24,8 @@ outbox_oldest_seconds 61.5
 outbox_refused 1
 bus_queue_age_seconds{otel_scope_name="orderflow/bus",queue="orders.commands"} 75.4
 bus_queue_age_seconds{queue="orders.events"} 0
-client_breaker_open{neighbour="orders",replica="http://a"} 1
-client_breaker_open{neighbour="shipping",replica="http://b"} 0
+client_breaker_open{upstream="orders",replica="http://a"} 1
+client_breaker_open{upstream="shipping",replica="http://b"} 0
 odd
 `
 
@@ -155,7 +155,7 @@ func TestTheFlowCountsAnOrderOnceInEachStatus(t *testing.T) {
 	f := newFixture(t)
 	f.site.feed.joined(true)
 	f.announce(3, "paid")
-	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":4,"status":"paid","entered":false}`)}}})
+	f.site.feed.receive([]bus.Delivery{{Message: bus.Message{Body: []byte(`{"order_id":"o-1","seq":4,"status":"paid","entered":false}`)}}})
 	if sums, _ := f.site.feed.lately(time.Now()); sums["paid"] != 1 {
 		t.Errorf("%v", sums)
 	}

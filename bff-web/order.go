@@ -109,7 +109,7 @@ var (
 	back = []string{"withdrawing", "refunding", "releasing", "cancelled"}
 )
 
-// stages is how far an order has come on its way. One that was turned back shows how far it came, and its end. A status of
+// stages is how far an order has come on its way. One that was compensated shows how far it came, and its end. A status of
 // a newer release is a step between two that are known: it says where the order is, and nothing about good or bad.
 func stages(status string, timeline []entry) []stage {
 	at := slices.Index(way, status)
@@ -151,9 +151,9 @@ type orderScreen struct {
 	Blind    bool            // inventory could not be asked for them
 	Payment  told[backstage] // for operators only
 	Shipment told[backstage]
-	Account  string // why it was turned back, and what has become of the money
+	Account  string // why it was compensated, and what has become of the money
 	Final    bool
-	Back     bool // it was turned back: what was not done by now never will be
+	Back     bool // it was compensated: what was not done by now never will be
 	exact    bool
 }
 
@@ -166,17 +166,17 @@ type backstage struct {
 	Status        string     `json:"status"`
 	Attempts      int        `json:"attempts"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
-	Trouble       string     `json:"trouble"`
+	LastError     string     `json:"last_error"`
 }
 
 // Fails reports whether a payment that is to be given back is not: only then can an operator settle it.
 func (b backstage) Fails() bool {
-	return b.Trouble != "" && (b.Status == "refunding" || b.Status == "withdrawing")
+	return b.LastError != "" && (b.Status == "refunding" || b.Status == "withdrawing")
 }
 
 // UnderWay reports whether an operator can say what has become of a parcel.
 func (b backstage) UnderWay() bool {
-	return b.NextAttemptAt != nil && (b.Tracking != "" || b.Trouble != "") && b.Status != "cancelled"
+	return b.NextAttemptAt != nil && (b.Tracking != "" || b.LastError != "") && b.Status != "cancelled"
 }
 
 // getOrder asks everybody at once. Only the order itself is needed; what else does not come in time is a gap on the page.
@@ -217,7 +217,7 @@ func (s *site) getOrder(c echo.Context) error {
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }
 
-// told is what a neighbour has told, for a page that can do without: nothing, or why that is not known.
+// told is what an upstream has told, for a page that can do without: nothing, or why that is not known.
 type told[T any] struct {
 	Value *T
 	Away  *absence

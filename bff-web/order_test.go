@@ -39,7 +39,7 @@ func TestAnOrdersPageIsComposedOfAllThatIsKnownOfIt(t *testing.T) {
 		t.Error("payments was asked for a shopper")
 	}
 
-	f.answer("payments", says(200, `{"status":"requested","attempts":3,"trouble":"the provider does not answer"}`))
+	f.answer("payments", says(200, `{"status":"requested","attempts":3,"last_error":"the provider does not answer"}`))
 	f.answer("shipping", says(404, `{}`))
 	f.as("olga").loads(200, "/orders/1", "Behind the scenes", "alice", "3 attempts", "the provider does not answer", "it was not asked for anything<",
 		`<time datetime="2026-01-01T10:00:01.000Z" data-exact>1 Jan 2026, 10:00:01.000 UTC</time>`)

@@ -99,7 +99,7 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "private, no-cache")
-	if who != nil || told != nil { // the back button shows nothing of somebody who has signed out, and no news of before
+	if who != nil || told != nil { // the back button shows nothing of somebody who has signed out, and nothing that was told before
 		h.Set("Cache-Control", "no-store")
 	}
 	return c.HTMLBlob(status, page.Bytes())

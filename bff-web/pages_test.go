@@ -84,7 +84,7 @@ func TestAStaticFileOfAnotherVersionIsNotKept(t *testing.T) {
 	}
 }
 
-func TestWithoutInventoryThePageAsksForPatience(t *testing.T) {
+func TestWithoutInventoryThePageAsksToTryAgain(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]func(*fixture){
 		"gone":   func(f *fixture) { f.services["inventory"].Close() },

@@ -57,7 +57,7 @@ func (f *fixture) hears(order string, seq int, status string) {
 	body, _ := json.Marshal(messages.OrderStatusChanged{OrderChange: messages.OrderChange{
 		OrderID: order, OrderEntry: messages.OrderEntry{Seq: seq, Status: status, Entered: true, What: status},
 	}})
-	f.site.feed.hear([]bus.Delivery{{Message: bus.Message{Body: body}}})
+	f.site.feed.receive([]bus.Delivery{{Message: bus.Message{Body: body}}})
 }
 
 type reader struct {

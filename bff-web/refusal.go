@@ -26,7 +26,7 @@ func (f *checkout) explain(err error, o offer) (int, error) {
 	refused, ok := errors.AsType[*client.Problem](err)
 	switch {
 	case !ok && fault.KindOf(err) != fault.Internal:
-		f.Trouble = "The shop cannot take the order at the moment. Please try again: it will not be ordered twice."
+		f.Problem = "The shop cannot take the order at the moment. Please try again: it will not be ordered twice."
 		return http.StatusServiceUnavailable, nil
 	case !ok, refused.Status == http.StatusUnauthorized, refused.Status == http.StatusForbidden:
 		return 0, err
@@ -39,11 +39,11 @@ func (f *checkout) explain(err error, o offer) (int, error) {
 	switch {
 	case refused.Type == totalChanged:
 		f.Price = more.Total
-		f.Trouble = "Nothing has been ordered yet: it costs something else than was shown. Please look at the price, and place the order if you agree."
+		f.Problem = "Nothing has been ordered yet: it costs something else than was shown. Please look at the price, and place the order if you agree."
 		return http.StatusConflict, nil
 	case refused.Type == keyReused, refused.Detail == "this Idempotency-Key was used for another order": // the latter of the release before
 		f.Key, f.Again, f.Made = keyAfter(f.Key), false, path.Join("/orders", path.Base(path.Join("/", more.Links["order"])))
-		f.Trouble = "You have placed this order already. What you have changed since is not a part of it."
+		f.Problem = "You have placed this order already. What you have changed since is not a part of it."
 		return http.StatusConflict, nil
 	}
 	f.Errors = map[string]string{}
@@ -54,8 +54,8 @@ func (f *checkout) explain(err error, o offer) (int, error) {
 		}
 		f.Others = append(f.Others, sentence(named(e, o)))
 	}
-	if f.Trouble = "Nothing has been ordered yet. Please have a look at what is marked."; len(refused.Errors) == 0 {
-		f.Trouble = sentence(refused.Detail)
+	if f.Problem = "Nothing has been ordered yet. Please have a look at what is marked."; len(refused.Errors) == 0 {
+		f.Problem = sentence(refused.Detail)
 	}
 	return http.StatusUnprocessableEntity, nil
 }

@@ -42,7 +42,7 @@ func silentFixture(t *testing.T) *fixture {
 
 func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
+func newFixtureWith(t *testing.T, timeout time.Duration) *fixture {
 	t.Helper()
 	f := &fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, services: map[string]*httptest.Server{}}
 	at := func(name string) string {
@@ -66,7 +66,7 @@ func newFixtureWith(t *testing.T, patience time.Duration) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Upstream = client.Config{Timeout: patience, Total: patience}
+	cfg.Upstream = client.Config{Timeout: timeout, Total: timeout}
 	f.issuer, err = identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
 	if err != nil {
 		t.Fatal(err)

@@ -70,11 +70,11 @@ func (st *stream) run(ctx context.Context, w *watcher) error {
 			return st.write("retry: %d\n\n", comeBack.Milliseconds()/2+rand.Int64N(comeBack.Milliseconds()))
 		case <-beat.C:
 			err = st.beat()
-		case n, ok := <-w.news:
+		case n, ok := <-w.notifications:
 			if !ok {
 				return errors.New("too slow")
 			}
-			err = st.hear(ctx, n)
+			err = st.receive(ctx, n)
 		case <-w.doubts:
 			look.Reset(rand.N(askWhileDeaf)) // not all streams at once
 		case <-look.C:
@@ -100,7 +100,7 @@ func (st *stream) pause() time.Duration {
 	return askWhileDeaf/2 + rand.N(askWhileDeaf)
 }
 
-func (st *stream) hear(ctx context.Context, n news) error {
+func (st *stream) receive(ctx context.Context, n notification) error {
 	p := st.places[slices.IndexFunc(st.places, func(p *place) bool { return p.order == n.order })]
 	switch {
 	case p.over || n.Seq <= p.last:

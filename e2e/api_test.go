@@ -213,7 +213,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 }
 
 // A service may do at the broker what it has to, and no more.
-func TestAServiceCannotReadOrCommandItsNeighbours(t *testing.T) {
+func TestAServiceCannotReadOrCommandItsUpstreams(t *testing.T) {
 	t.Parallel()
 	s := together(t)
 	try := func(service string, use func(*amqp.Channel) error) error {

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// Orders are accepted while a neighbour or the broker is away, and go on once it is back.
+// Orders are accepted while an upstream or the broker is away, and go on once it is back.
 func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(1), settings)

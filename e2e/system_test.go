@@ -21,7 +21,7 @@ import (
 // settings make the outside world quick and the waits short. What they shorten is only time.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
-	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+	"orders":    {"STEP_TIMEOUT=5s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=20"},
 }
 
 // repo is the checkout, and programs the folder of the compiled programs, made once for all tests.

@@ -19,7 +19,7 @@ type cacheSettings struct {
 	Entries  int           `env:"ENTRIES" envDefault:"1000"`
 	Bytes    int           `env:"BYTES" envDefault:"33554432"`
 	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // after which an old answer is worse than none
-	Patience time.Duration `env:"PATIENCE" envDefault:"1s"`  // with a neighbour that is slow, when there is an old answer
+	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`   // with an upstream that is slow, when there is an old answer
 }
 
 const cachedMost = 1 << 20 // bytes of one answer

@@ -12,12 +12,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// fetchWithin bounds a request to a neighbour for the cache, with its answer's body.
+// fetchWithin bounds a request to an upstream for the cache, with its answer's body.
 const fetchWithin = 15 * time.Second
 
 // cached serves what everybody may see, from memory where it can. Cache-Status (RFC 9211) tells how an answer came about.
 // A request with a token or a query passes by: its answer might be for one caller only, or one of countless.
-func (g *gateway) cached(to upstream) echo.HandlerFunc {
+func (g *gateway) cached(to target) echo.HandlerFunc {
 	forward := g.forward(to)
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -39,7 +39,7 @@ func (g *gateway) cached(to upstream) echo.HandlerFunc {
 		})
 		var slow <-chan time.Time
 		if known != nil {
-			slow = time.After(g.cache.Patience)
+			slow = time.After(g.cache.Timeout)
 		}
 		select {
 		case got := <-answers:
@@ -52,7 +52,7 @@ func (g *gateway) cached(to upstream) echo.HandlerFunc {
 	}
 }
 
-// serveAnswer serves what the neighbour says, or what it said before if it says nothing good.
+// serveAnswer serves what the upstream says, or what it said before if it says nothing good.
 func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, mine *copied, value any, err error) error {
 	got, _ := value.(*copied)
 	switch {
@@ -72,9 +72,9 @@ func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, m
 	return g.serveCopy(c, got, "fwd=uri-miss; stored")
 }
 
-// fetch asks a neighbour for the cache. Nothing of the caller's request goes with it but its id, so that nothing in the
+// fetch asks an upstream for the cache. Nothing of the caller's request goes with it but its id, so that nothing in the
 // answer can depend on him.
-func (g *gateway) fetch(ctx context.Context, to upstream, path, id string, old *copied) (*copied, error) {
+func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *copied) (*copied, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)

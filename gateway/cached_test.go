@@ -142,7 +142,7 @@ func TestWhenInventoryIsDownItsOldAnswersAreServed(t *testing.T) {
 
 func TestWhenInventoryIsSlowTheOldAnswerIsServedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, func(c *config) { c.Cache.Patience, c.Upstream.Timeout = 50*time.Millisecond, 10*time.Second })
+	s := newShop(t, func(c *config) { c.Cache.Timeout, c.Upstream.Timeout = 50*time.Millisecond, 10*time.Second })
 	s.expect("well", "/api/products", 200, `"v0"`, "orderflow; fwd=uri-miss", 1)
 	release := make(chan struct{})
 	s.behind["inventory"].answers(func(w http.ResponseWriter, r *http.Request) {

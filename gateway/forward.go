@@ -17,15 +17,15 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// upstream is where a request goes, and what is special about it there.
-type upstream struct {
-	neighbour
+// target is where a request goes, and what is special about it there.
+type target struct {
+	upstream
 	keyed bool // honours the Idempotency-Key, so that a POST with one may be sent again
 	pages bool // answers browsers: gets their cookies, and its errors may be HTML
 }
 
 // forward passes a request on and its answer back. An error without an answer becomes a problem, like all of ours.
-func (g *gateway) forward(to upstream) echo.HandlerFunc {
+func (g *gateway) forward(to target) echo.HandlerFunc {
 	hangUps := slog.NewLogLogger(g.log.Handler(), slog.LevelDebug) // of clients, mostly
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -62,7 +62,7 @@ func (g *gateway) forward(to upstream) echo.HandlerFunc {
 
 // request decides what a program behind the gateway gets to see. By now ReverseProxy has removed Forwarded, X-Forwarded-*,
 // and every header that the client has named in Connection; what must arrive is therefore set here, from the original.
-func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
+func (g *gateway) request(to target, p *httputil.ProxyRequest) {
 	if p.In.Method == http.MethodHead {
 		p.Out.Method = http.MethodGet // the server drops the body
 	}
@@ -93,7 +93,7 @@ func (g *gateway) request(to upstream, p *httputil.ProxyRequest) {
 }
 
 // answer passes an answer on. One that is a stream may last.
-func (g *gateway) answer(to upstream, c echo.Context, answer *http.Response) error {
+func (g *gateway) answer(to target, c echo.Context, answer *http.Response) error {
 	if mediaOf(answer) == web.StreamType {
 		if c.Request().Method == http.MethodHead { // that it is one is all that was asked for
 			_ = answer.Body.Close()
@@ -101,7 +101,7 @@ func (g *gateway) answer(to upstream, c echo.Context, answer *http.Response) err
 			return to.reveal(answer)
 		}
 		response := http.NewResponseController(c.Response())
-		answer.Body = stream{answer.Body, c.Request().Context(), response, g.streamPatience}
+		answer.Body = stream{answer.Body, c.Request().Context(), response, g.streamTimeout}
 		if err := response.SetWriteDeadline(time.Time{}); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func mediaOf(answer *http.Response) string {
 
 // reveal decides what of an answer the client gets to see. An error that is no problem comes from something between the program
 // and us, such as a mesh's proxy; its status still says whether to come back.
-func (to upstream) reveal(answer *http.Response) error {
+func (to target) reveal(answer *http.Response) error {
 	for _, header := range []string{echo.HeaderXRequestID, "Server", "X-Powered-By"} {
 		answer.Header.Del(header)
 	}

@@ -157,7 +157,7 @@ func TestAServicesOwnProblemPassesAndWhatIsNoneBecomesOne(t *testing.T) {
 	}
 }
 
-func TestANeighbourThatIsAwayIsAProblem(t *testing.T) {
+func TestAnUpstreamThatIsAwayIsAProblem(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.behind["inventory"].Close()

@@ -82,7 +82,7 @@ func says(status int, media, body string) http.HandlerFunc {
 	}
 }
 
-// hasty is for tests of neighbours that never answer. All others are patient: a machine can be slow for a second.
+// hasty is for tests of upstreams that never answer. All others are patient: a machine can be slow for a second.
 func hasty(c *config) { c.Upstream.Timeout, c.Upstream.Retries = 200*time.Millisecond, -1 }
 
 // silent never answers.

@@ -23,9 +23,9 @@ type limits struct {
 	Streams           int `env:"STREAMS" envDefault:"5000"`             // that are open at the same time
 	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // of them, from one address
 
-	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one neighbour; never limited to fewer
+	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one upstream; never limited to fewer
 	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // never more
-	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // before anything is known about the neighbour
+	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // before anything is known about the upstream
 }
 
 const (

@@ -138,8 +138,8 @@ func TestByDefaultTwoHundredRequestsASecondAreNothing(t *testing.T) {
 	callers.Wait()
 }
 
-// A neighbour that does one thing at a time: whatever is sent to it beyond that waits for longer and longer.
-func TestWhatANeighbourCannotDoIsShedBeforeItCollapses(t *testing.T) {
+// An upstream that does one thing at a time: whatever is sent to it beyond that waits for longer and longer.
+func TestWhatAUpstreamCannotDoIsShedBeforeItCollapses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *config) {
 		c.Upstream.Timeout, c.Upstream.Total = 30*time.Second, 30*time.Second
@@ -185,9 +185,9 @@ func TestWhatANeighbourCannotDoIsShedBeforeItCollapses(t *testing.T) {
 		t.Errorf("%d served, %d shed, at most %d at once", served.Load(), shed.Load(), most.Load())
 	}
 	if a := f.call("GET", "/api/products", ""); a.StatusCode != 200 {
-		t.Errorf("another neighbour: %s", a.Status)
+		t.Errorf("another upstream: %s", a.Status)
 	}
-	t.Logf("%d served, %d shed, at most %d at once, the limit is %d", served.Load(), shed.Load(), most.Load(), f.gateway.neighbours.services["orders"].limit.Limit())
+	t.Logf("%d served, %d shed, at most %d at once, the limit is %d", served.Load(), shed.Load(), most.Load(), f.gateway.upstreams.services["orders"].limit.Limit())
 }
 
 func endless(w http.ResponseWriter, r *http.Request) {
@@ -267,7 +267,7 @@ func TestOpenStreamsAreBoundedAndDoNotCountAsRequestsThatWait(t *testing.T) {
 
 func TestAClientThatDoesNotReadItsStreamIsDropped(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(c *config) { c.StreamPatience = 200 * time.Millisecond })
+	f := newFixture(t, func(c *config) { c.StreamTimeout = 200 * time.Millisecond })
 	dropped := make(chan struct{})
 	f.behind["bff"].answers(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -29,12 +29,12 @@ type config struct {
 	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`
 	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
 
-	Timeouts       web.Timeouts
-	Proxies        web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For, -Host and -Proto are believed
-	Origins        []string      `env:"CORS_ORIGINS"`                          // such as https://shop.example, whose scripts may use the API; empty: none
-	StreamPatience time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // with a client that does not read its stream
-	Limits         limits
-	Cache          cacheSettings `envPrefix:"CACHE_"`
+	Timeouts      web.Timeouts
+	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For, -Host and -Proto are believed
+	Origins       []string      `env:"CORS_ORIGINS"`                          // such as https://shop.example, whose scripts may use the API; empty: none
+	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // with a client that does not read its stream
+	Limits        limits
+	Cache         cacheSettings `envPrefix:"CACHE_"`
 
 	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // give out tokens for the demo clients; else OIDC_ISSUER or JWKS_URL is needed
 	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs them; empty: a new key at each start
@@ -62,26 +62,26 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // gateway is what the routes need.
 type gateway struct {
-	log        *slog.Logger
-	verifier   web.Verifier
-	demo       *demoIdentity // nil when it is switched off
-	neighbours neighbours
-	table      []resource
+	log       *slog.Logger
+	verifier  web.Verifier
+	demo      *demoIdentity // nil when it is switched off
+	upstreams upstreams
+	table     []resource
 
-	proxies        web.Proxies
-	origins        []string
-	addresses      *limiter
-	callers        *limiter
-	streams        *streams
-	streamPatience time.Duration
-	cache          *cache
-	buffers        buffers
+	proxies       web.Proxies
+	origins       []string
+	addresses     *limiter
+	callers       *limiter
+	streams       *streams
+	streamTimeout time.Duration
+	cache         *cache
+	buffers       buffers
 }
 
-// neighbours are the programs behind the gateway.
-type neighbours struct {
-	services map[string]neighbour // each has dead letters, and is asked for them
-	bff      neighbour
+// upstreams are the programs behind the gateway.
+type upstreams struct {
+	services map[string]upstream // each has dead letters, and is asked for them
+	bff      upstream
 }
 
 // services are the programs that have data and messages of their own.
@@ -91,19 +91,19 @@ func (c config) services() map[string]client.URLs {
 
 func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 	g := &gateway{
-		log:            log,
-		proxies:        cfg.Proxies,
-		origins:        cfg.Origins,
-		addresses:      newLimiter("address", cfg.Limits.PerAddress),
-		callers:        newLimiter("caller", cfg.Limits.PerCaller),
-		streams:        &streams{most: cfg.Limits.Streams, perAddress: cfg.Limits.StreamsPerAddress, from: map[string]int{}},
-		streamPatience: cfg.StreamPatience,
-		cache:          newCache(cfg.Cache),
+		log:           log,
+		proxies:       cfg.Proxies,
+		origins:       cfg.Origins,
+		addresses:     newLimiter("address", cfg.Limits.PerAddress),
+		callers:       newLimiter("caller", cfg.Limits.PerCaller),
+		streams:       &streams{most: cfg.Limits.Streams, perAddress: cfg.Limits.StreamsPerAddress, from: map[string]int{}},
+		streamTimeout: cfg.StreamTimeout,
+		cache:         newCache(cfg.Cache),
 	}
 	if err := g.identify(cfg); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	to := func(name string, urls client.URLs) neighbour {
+	to := func(name string, urls client.URLs) upstream {
 		c := cfg.Upstream
 		c.Name, c.URLs, c.Log = name, urls, log
 		c.Timeout, c.Total = cmp.Or(c.Timeout, 5*time.Second), cmp.Or(c.Total, 12*time.Second) // longer than bff-web waits for others
@@ -111,9 +111,9 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		c.Composes, c.KeepHost = name == "bff-web", name == "bff-web"
 		return connect(c, cfg.Limits)
 	}
-	g.neighbours = neighbours{services: map[string]neighbour{}, bff: to("bff-web", cfg.BFFURL)}
+	g.upstreams = upstreams{services: map[string]upstream{}, bff: to("bff-web", cfg.BFFURL)}
 	for name, urls := range cfg.services() {
-		g.neighbours.services[name] = to(name, urls)
+		g.upstreams.services[name] = to(name, urls)
 	}
 	g.table = g.routes()
 	return g, nil

@@ -25,18 +25,18 @@ type methods map[string]echo.HandlerFunc
 // routes is everything that can be reached from outside; the first pattern that fits counts. A path is the same in front of
 // the gateway and behind it.
 func (g *gateway) routes() []resource {
-	shopper := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
-	operator := func(to upstream) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
+	shopper := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
+	operator := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
 	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
 
-	orders := upstream{neighbour: g.neighbours.services["orders"]}
-	placing := upstream{neighbour: g.neighbours.services["orders"], keyed: true}
-	inventory := upstream{neighbour: g.neighbours.services["inventory"]}
-	shelving := upstream{neighbour: g.neighbours.services["inventory"], keyed: true}
-	payments := upstream{neighbour: g.neighbours.services["payments"]}
-	shipping := upstream{neighbour: g.neighbours.services["shipping"]}
-	composed := upstream{neighbour: g.neighbours.bff}
-	pages := upstream{neighbour: g.neighbours.bff, pages: true}
+	orders := target{upstream: g.upstreams.services["orders"]}
+	placing := target{upstream: g.upstreams.services["orders"], keyed: true}
+	inventory := target{upstream: g.upstreams.services["inventory"]}
+	shelving := target{upstream: g.upstreams.services["inventory"], keyed: true}
+	payments := target{upstream: g.upstreams.services["payments"]}
+	shipping := target{upstream: g.upstreams.services["shipping"]}
+	composed := target{upstream: g.upstreams.bff}
+	pages := target{upstream: g.upstreams.bff, pages: true}
 
 	token, keys := methods{"POST": g.postToken}, methods{"GET": g.getKeys}
 	if g.demo == nil {
@@ -80,11 +80,11 @@ func (g *gateway) routes() []resource {
 func (g *gateway) deadLetter(c echo.Context) error {
 	id := strings.TrimPrefix(c.Request().URL.Path, "/api/operations/dead-letters/")
 	owner, _, _ := strings.Cut(id, ".")
-	service, there := g.neighbours.services[owner]
+	service, there := g.upstreams.services[owner]
 	if !there {
 		return echo.ErrNotFound
 	}
-	return g.forward(upstream{neighbour: service})(c)
+	return g.forward(target{upstream: service})(c)
 }
 
 func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {

@@ -18,7 +18,7 @@ type stream struct {
 	io.ReadCloser
 	ctx      context.Context //nolint:containedctx // of the request, as in http.Request
 	response *http.ResponseController
-	patience time.Duration // with the client
+	timeout  time.Duration // with the client
 }
 
 func (s stream) Read(b []byte) (int, error) {
@@ -26,7 +26,7 @@ func (s stream) Read(b []byte) (int, error) {
 	if err != nil && errors.Is(context.Cause(s.ctx), web.ErrStopping) {
 		err = io.EOF
 	}
-	if wrong := s.response.SetWriteDeadline(time.Now().Add(s.patience)); wrong != nil && err == nil {
+	if wrong := s.response.SetWriteDeadline(time.Now().Add(s.timeout)); wrong != nil && err == nil {
 		err = wrong
 	}
 	return n, err

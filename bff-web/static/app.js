@@ -95,7 +95,7 @@ async function look() {
 
 const following = () => Boolean(sign.dataset.live || sign.dataset.every);
 
-// join asks the line for news of the order, and returns a way to talk to it. Where there is no line, the page is looked at.
+// join asks the line for notifications about the order, and returns a way to talk to it. Where there is no line, the page is looked at.
 function join() {
   if (!sign.dataset.live || !window.SharedWorker) return () => {};
   const { port } = new SharedWorker(new URL("line.js" + new URL(import.meta.url).search, import.meta.url));

@@ -27,5 +27,5 @@ addEventListener("submit", (sent) => {
   else if (!sent.defaultPrevented && sent.target.method === "post") busy(sent.target, sent.submitter);
 });
 
-// What was told of a form is no news when the page comes out of the back button's memory.
+// What was told of a form is not shown again when the page comes out of the back button's memory.
 addEventListener("pageshow", (shown) => shown.persisted && document.querySelector(".told")?.remove());

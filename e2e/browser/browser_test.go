@@ -24,8 +24,8 @@ import (
 
 var pictures = flag.String("pictures", "", "a folder that gets pictures of the main pages")
 
-// patience is how long a page may take to show what is waited for. It is long because these machines are slow and shared.
-const patience = 60 * time.Second
+// timeout is how long a page may take to show what is waited for. It is long because these machines are slow and shared.
+const timeout = 60 * time.Second
 
 // world is what all tests share: a system, two replicas of everything, and a browser.
 var world struct {
@@ -98,7 +98,7 @@ func findBrowser() string {
 // startBrowser starts Chromium without a window and without anything that would speak to other hosts.
 func startBrowser(path, profile string) (context.Context, func(), error) {
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(patience),
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(timeout),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),

@@ -91,7 +91,7 @@ func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 	p.mu.Unlock()
 }
 
-// What an operator types is not taken away by the news of the order. What was left out is shown when they have done. It
+// What an operator types is not taken away by a notification. What was left out is shown when they have done. It
 // stops what the other tests use, so it is over before they go on.
 func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
 	p, q := open(t, wide), open(t, wide)
@@ -109,7 +109,7 @@ func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
 		t.Errorf("of what was typed is left %q", typed)
 	}
 	q.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.value = ""; document.activeElement.blur()`))
-	q.holds("the rest of the news", `!document.querySelector(".confirm") && document.querySelector("#facts").innerText.includes("Delivered")`)
+	q.holds("what was left out", `!document.querySelector(".confirm") && document.querySelector("#facts").innerText.includes("Delivered")`)
 }
 
 // each does something with both replicas.

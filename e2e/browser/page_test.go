@@ -9,20 +9,20 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// do does something in the window, within patience.
+// do does something in the window, within timeout.
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		p.Fatal(err)
 	}
 }
 
-// get reads something from the window, within patience.
+// get reads something from the window, within timeout.
 func get[T any](p *tab, action chromedp.Action[T]) T {
 	p.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
 	value, err := chromedp.Run(ctx, action)
 	if err != nil {
@@ -33,9 +33,9 @@ func get[T any](p *tab, action chromedp.Action[T]) T {
 
 func (p *tab) until(what string, holds func() bool) {
 	p.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.Fatalf("after %s still not: %s", patience, what)
+			p.Fatalf("after %s still not: %s", timeout, what)
 		}
 	}
 }

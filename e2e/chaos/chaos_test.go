@@ -28,7 +28,7 @@ var (
 // settings make the outside world quick and the waits short. What they shorten is only time.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
-	"orders":    {"STEP_PATIENCE=5s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=20"},
+	"orders":    {"STEP_TIMEOUT=5s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=20"},
 }
 
 const (
@@ -71,11 +71,11 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 
 	sources := audit.Of(s, repo)
 	var err error
-	patience := quiet
+	timeout := quiet
 	if *mutated != "" {
-		patience = time.Minute // what is wrong stays wrong
+		timeout = time.Minute // what is wrong stays wrong
 	}
-	outcome.Audit, err = audit.Await(t.Context(), sources, audit.Expectations{Accepted: load.Accepted()}, patience)
+	outcome.Audit, err = audit.Await(t.Context(), sources, audit.Expectations{Accepted: load.Accepted()}, timeout)
 	if err != nil {
 		t.Fatal(err)
 	}

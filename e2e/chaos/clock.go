@@ -21,7 +21,7 @@ import (
 // programs are built with a time package that reads from a file, one for each replica, how wrong it is.
 type clocks struct{ dir string }
 
-// clockStep is how wrong a clock becomes: longer than any lease, patience and wait that the programs compare with it.
+// clockStep is how wrong a clock becomes: longer than any lease, timeout and wait that the programs compare with it.
 const clockStep = 2 * time.Minute
 
 // overlay exchanges the time package.

@@ -203,18 +203,18 @@ func (t target) alarm(ctx context.Context, want servers.Alarm, on, off []string)
 	}, err
 }
 
-// patience is how long something may take that happens by itself.
-const patience = time.Minute
+// timeout is how long something may take that happens by itself.
+const timeout = time.Minute
 
 // until waits for something, and says what the last trouble with it was when it does not come.
 func until(ctx context.Context, what string, holds func() (bool, error)) error {
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(timeout); ; {
 		ok, err := holds()
 		if ok && err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return errors.Join(fmt.Errorf("after %s still not: %s", patience, what), err)
+			return errors.Join(fmt.Errorf("after %s still not: %s", timeout, what), err)
 		}
 		select {
 		case <-ctx.Done():

@@ -20,7 +20,7 @@ const rest = 5 * time.Minute
 // that it never asks again: what is lost is not made good by a deadline, and its order never comes to an end.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=3s", "SUPPLIER_LEAD_TIME=1s"},
-	"orders":    {"STEP_PATIENCE=1h", "DISPATCH_PATIENCE=1h"},
+	"orders":    {"STEP_TIMEOUT=1h", "DISPATCH_TIMEOUT=1h"},
 }
 
 // Every service dies at all of its points, one after another and beside the other services, each time with orders under way,

@@ -103,7 +103,7 @@ func TestCompose(t *testing.T) {
 			}
 			port, err := strconv.Atoi(to.Port())
 			_, there := file.Services[to.Hostname()]
-			if neighbour, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(neighbour.listens(t), port) {
+			if upstream, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(upstream.listens(t), port) {
 				t.Errorf("docker-compose.yml: %s: nobody listens at %s=%s", c.program, name, value)
 			}
 		}

@@ -256,7 +256,7 @@ func TestKubernetes(t *testing.T) {
 				if k.env["DEMO_IDENTITY"] != "" && overlay == "k8s/overlays/production" {
 					t.Errorf("%s: %s gives tokens to whoever asks", overlay, k.program)
 				}
-				c.checkNeighbours(t, k, of[i])
+				c.checkUpstreams(t, k, of[i])
 			}
 			for _, w := range c.workloads {
 				for _, label := range []string{"name", "component", "part-of", "managed-by"} {
@@ -310,8 +310,8 @@ func (c *cluster) checkPorts(t testing.TB, k container, w workload) {
 	}
 }
 
-// checkNeighbours wants somebody to listen at each address in the settings, and the policies to let the one reach the other.
-func (c *cluster) checkNeighbours(t testing.TB, k container, w workload) {
+// checkUpstreams wants somebody to listen at each address in the settings, and the policies to let the one reach the other.
+func (c *cluster) checkUpstreams(t testing.TB, k container, w workload) {
 	t.Helper()
 	for name, value := range k.env {
 		to, err := url.Parse(strings.NewReplacer("$(", "", ")", "").Replace(value))

@@ -47,7 +47,7 @@ var parts = map[string]map[string][]string{
 		"work.go":     nil,
 		"consume.go":  nil,
 		"worker.go":   {"lease", "leased", "againFirst", "ask", "askRefund", "record", "recorded"},
-		"provider.go": {"provider", "errIdle", "deed", "left", "deedSucceeded"},
+		"provider.go": {"provider", "errNoEffect", "operation", "left", "operationSucceeded"},
 	},
 	"shipping": {
 		"shipment.go":   nil,
@@ -55,7 +55,7 @@ var parts = map[string]map[string][]string{
 		"work.go":       nil,
 		"consume.go":    nil,
 		"worker.go":     {"lease", "leased", "pace", "ask", "record", "outcome", "recorded"},
-		"carrier.go":    {"carrier", "errIdle", "parcel", "alive", "parcels", "of"},
+		"carrier.go":    {"carrier", "errNoEffect", "parcel", "alive", "parcels", "of"},
 	},
 }
 

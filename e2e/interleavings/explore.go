@@ -23,7 +23,7 @@ func NewModel(orders ...string) *Model {
 	return &Model{orders: orders, post: &post{numbers: map[string]letter{}}}
 }
 
-// Add joins a service that hears about some of the orders.
+// Add joins a service that is told of some of the orders.
 func (m *Model) Add(name string, first World, orders ...string) {
 	if len(m.machines) == len(state{}.at) {
 		panic("too many services for a state")
@@ -55,8 +55,8 @@ type Result struct {
 type origin struct {
 	from    int32
 	machine int16
-	move    int16 // of the moves of the machine, or
-	letter  int16 // what it has heard, or
+	action  int16 // of the actions of the machine, or
+	letter  int16 // what was delivered to it, or
 	lost    bool  // that all that was under way was lost
 }
 
@@ -105,14 +105,14 @@ func (m *Model) Explore(most int) Result {
 func (s *search) expand(at int32) {
 	from := s.states[at]
 	for i, m := range s.machines {
-		for j, st := range m.moves(from.at[i]) {
-			s.follow(at, st, origin{from: at, machine: int16(i), move: int16(j), letter: -1})
+		for j, st := range m.actions(from.at[i]) {
+			s.follow(at, st, origin{from: at, machine: int16(i), action: int16(j), letter: -1})
 		}
 	}
 	from.mail.each(func(l letter) {
 		for i, m := range s.machines {
 			if slices.Contains(s.post.letters[l].to, m) {
-				s.follow(at, m.hear(from.at[i], l), origin{from: at, machine: int16(i), move: -1, letter: int16(l)})
+				s.follow(at, m.deliver(from.at[i], l), origin{from: at, machine: int16(i), action: -1, letter: int16(l)})
 			}
 		}
 	})
@@ -123,7 +123,7 @@ func (s *search) expand(at int32) {
 	// when all is lost gets on when some is.
 	left := from
 	left.mail = from.mail.only(s.post.lasting)
-	s.edges = append(s.edges, s.visit(left, origin{from: at, lost: true, letter: -1, move: -1}))
+	s.edges = append(s.edges, s.visit(left, origin{from: at, lost: true, letter: -1, action: -1}))
 }
 
 // follow takes a step.
@@ -253,9 +253,9 @@ func (s *search) story(n int32) string {
 	m, at := s.machines[by.machine], s.states[by.from].at[by.machine]
 	var st step
 	if by.letter >= 0 {
-		st = m.hear(at, letter(by.letter))
+		st = m.deliver(at, letter(by.letter))
 	} else {
-		st = m.moves(at)[by.move]
+		st = m.actions(at)[by.action]
 	}
 	var b strings.Builder
 	b.WriteString(before + s.line(by, st))

@@ -11,7 +11,7 @@ import (
 type machine struct {
 	name   string
 	first  World
-	orders []string // that it hears about
+	orders []string // that it is told of
 	states []local
 	ids    map[string]uint32
 	post   *post
@@ -19,13 +19,13 @@ type machine struct {
 
 // local is a state of one machine.
 type local struct {
-	world []byte // JSON
-	alone []step
-	known bool            // whether alone has been found out
-	heard map[letter]step // by what arrives
-	void  mail            // what can change nothing any more, of the first seen letters
-	seen  int
-	facts map[string]Facts
+	world     []byte // JSON
+	alone     []step
+	known     bool            // whether alone has been found out
+	delivered map[letter]step // by what arrives
+	void      mail            // what can change nothing any more, of the first seen letters
+	seen      int
+	facts     map[string]Facts
 }
 
 // step is what happens to one machine.
@@ -54,7 +54,7 @@ func (m *machine) id(w World) uint32 {
 	if !known {
 		id = uint32(len(m.states))
 		m.ids[string(key)] = id
-		m.states = append(m.states, local{world: key, heard: map[letter]step{}, facts: map[string]Facts{}})
+		m.states = append(m.states, local{world: key, delivered: map[letter]step{}, facts: map[string]Facts{}})
 	}
 	return id
 }
@@ -68,8 +68,8 @@ func (m *machine) world(id uint32) World {
 	return w
 }
 
-// moves returns what can happen in a state without a message. Moves with the same outcome are one.
-func (m *machine) moves(id uint32) []step {
+// actions returns what can happen in a state without a message. Actions with the same outcome are one.
+func (m *machine) actions(id uint32) []step {
 	if m.states[id].known {
 		return m.states[id].alone
 	}
@@ -80,12 +80,12 @@ func (m *machine) moves(id uint32) []step {
 	}
 	found := map[outcome]bool{}
 	var steps []step
-	for i := range m.world(id).Moves() {
+	for i := range m.world(id).Actions() {
 		w := m.world(id)
-		move := w.Moves()[i]
-		what, err := move.Do()
+		action := w.Actions()[i]
+		what, err := action.Do()
 		s := m.step(w, what, err)
-		s.help = move.Help
+		s.help = action.Help
 		if o := (outcome{s.to, s.send, s.err != nil}); !found[o] {
 			found[o] = true
 			steps = append(steps, s)
@@ -96,13 +96,13 @@ func (m *machine) moves(id uint32) []step {
 }
 
 // hear returns what a letter does in a state.
-func (m *machine) hear(id uint32, l letter) step {
-	s, known := m.states[id].heard[l]
+func (m *machine) deliver(id uint32, l letter) step {
+	s, known := m.states[id].delivered[l]
 	if !known {
 		w := m.world(id)
 		msg := m.post.letters[l].content
-		s = m.step(w, "hears "+m.post.letters[l].name, w.Receive(msg))
-		m.states[id].heard[l] = s
+		s = m.step(w, "receives "+m.post.letters[l].name, w.Receive(msg))
+		m.states[id].delivered[l] = s
 	}
 	return s
 }
@@ -113,11 +113,11 @@ func (m *machine) step(w World, what string, err error) step {
 	}
 	s := step{what: what}
 	for _, msg := range w.Sent() {
-		l, heard, err := m.post.number(msg)
+		l, handled, err := m.post.number(msg)
 		if err != nil {
 			return step{what: what, err: err}
 		}
-		if heard {
+		if handled {
 			s.send.add(l)
 		}
 	}

@@ -30,7 +30,7 @@ func (m mail) each(f func(l letter)) {
 	}
 }
 
-// post knows all messages that were ever sent, and who hears them.
+// post knows all messages that were ever sent, and which service handles them.
 type post struct {
 	machines []*machine
 	letters  []entry
@@ -49,8 +49,8 @@ type entry struct {
 // last announcement: it has no answer.
 var lasting = []string{messages.OrderCompleted{}.Kind()}
 
-// number returns the number of a message. heard is false for news that no service listens to.
-func (p *post) number(m messages.Message) (l letter, heard bool, err error) {
+// number returns the number of a message. handled is false for an event that no service handles.
+func (p *post) number(m messages.Message) (l letter, handled bool, err error) {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return 0, false, fmt.Errorf("encode %s: %w", m.Kind(), err)
@@ -61,15 +61,15 @@ func (p *post) number(m messages.Message) (l letter, heard bool, err error) {
 	}
 	var to []*machine
 	for _, machine := range p.machines {
-		if slices.Contains(machine.first.Hears(), m.Kind()) && slices.Contains(machine.orders, m.Subject()) {
+		if slices.Contains(machine.first.Handles(), m.Kind()) && slices.Contains(machine.orders, m.Subject()) {
 			to = append(to, machine)
 		}
 	}
 	if len(to) == 0 {
-		if _, news := m.(messages.News); news {
+		if _, notification := m.(messages.Notification); notification {
 			return 0, false, nil
 		}
-		return 0, false, fmt.Errorf("nobody hears %s", m.Kind())
+		return 0, false, fmt.Errorf("nobody handles %s", m.Kind())
 	}
 	if v, ok := m.(messages.Validator); ok {
 		if err := v.Validate(); err != nil {

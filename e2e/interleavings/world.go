@@ -17,12 +17,12 @@ import (
 // World is one service with its tables and that part of the world outside which only it talks to. It is data that JSON can
 // hold: between two steps it is nothing but that, so a step can keep nothing from another.
 type World interface {
-	// Hears lists the kinds of messages that the service has handlers for.
-	Hears() []string
+	// Handles lists the kinds of messages that the service has handlers for.
+	Handles() []string
 	// Receive hands it a message, in a transaction of its own. An error means that the message would be a dead letter.
 	Receive(m messages.Message) error
-	// Moves are what may happen next without a message.
-	Moves() []Move
+	// Actions are what may happen next without a message.
+	Actions() []Action
 	// Tell adds what an invariant may want to know of an order.
 	Tell(order string, f *Facts)
 	// Void reports whether a message can change nothing any more, whatever happens.
@@ -33,8 +33,8 @@ type World interface {
 	Sent() []messages.Message
 }
 
-// Move is something that happens without a message: a worker claims, the provider answers, a customer cancels.
-type Move struct {
+// Action is something that happens without a message: a worker claims, the provider answers, a customer cancels.
+type Action struct {
 	Do   func() (what string, err error)
 	Help bool // from a person: it may happen, but an order must not depend on it
 }

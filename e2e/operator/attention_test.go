@@ -31,7 +31,7 @@ func TestAStepBackThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testin
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=1h"}, // a parcel can be called back for so long
-		"orders":    {"STEP_PATIENCE=10s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=3"},
+		"orders":    {"STEP_TIMEOUT=10s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=3"},
 	})
 	sku := o.Product(10, 0, 0)
 	release, refund, recall := o.paid(sku), o.paid(sku), o.paid(sku)

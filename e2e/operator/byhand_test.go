@@ -17,7 +17,7 @@ func TestWhatIsDoneByHandOutsideKeepsNoOrder(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=1h"},
-		"orders":    {"STEP_PATIENCE=10s", "LONGEST_PATIENCE=20s", "PATIENCE_TRIES=3"},
+		"orders":    {"STEP_TIMEOUT=10s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=3"},
 	})
 	sku := o.Product(10, 0, 0)
 	whole, part, parcel, stuck := o.paid(sku), o.paid(sku), o.paid(sku), o.paid(sku)

@@ -55,7 +55,7 @@ func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=300ms"},
 		// Nothing is asked for again until the operator has done his part.
-		"orders": {"STEP_PATIENCE=1h", "PATIENCE_TRIES=20"},
+		"orders": {"STEP_TIMEOUT=1h", "TIMEOUT_TRIES=20"},
 	})
 	for _, m := range mistakes {
 		o.trap(owner(m.queue), m.deed, m.table, m.when)

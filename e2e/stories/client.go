@@ -25,15 +25,15 @@ type World struct {
 	Secret    string // of the demo clients; empty: demo
 }
 
-// patience is how long a condition may take to come true. It is long because these machines are slow and shared.
-const patience = 90 * time.Second
+// timeout is how long a condition may take to come true. It is long because these machines are slow and shared.
+const timeout = 90 * time.Second
 
 // Until waits for a condition, and fails the test when it does not come true.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not: %s", patience, what)
+			t.Fatalf("after %s still not: %s", timeout, what)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 // patient are settings in which no deadline passes by itself.
 var patient = map[string][]string{
 	"simulator": settings["simulator"],
-	"orders":    {"STEP_PATIENCE=1h", "DISPATCH_PATIENCE=1h", "LONGEST_PATIENCE=2h", "PATIENCE_TRIES=20"},
+	"orders":    {"STEP_TIMEOUT=1h", "STEP_PATIENCE=1h", "DISPATCH_TIMEOUT=1h", "DISPATCH_PATIENCE=1h", "LONGEST_TIMEOUT=2h", "LONGEST_PATIENCE=2h", "TIMEOUT_TRIES=20", "PATIENCE_TRIES=20"},
 }
 
 // A deadline was a message of orders to itself, and is a column (docs/adr/0038). Only deadlines help the orders of this test: what

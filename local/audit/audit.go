@@ -110,10 +110,10 @@ func unless(holds bool, format string, args ...any) string {
 // again is how long to wait before the books are read again.
 const again = 500 * time.Millisecond
 
-// Await looks until there is no breach, or one is still there in a look that began when patience was over. It returns the
+// Await looks until there is no breach, or one is still there in a look that began when timeout was over. It returns the
 // last report.
-func Await(ctx context.Context, sources Sources, expected Expectations, patience time.Duration) (Report, error) {
-	for deadline := time.Now().Add(patience); ; {
+func Await(ctx context.Context, sources Sources, expected Expectations, timeout time.Duration) (Report, error) {
+	for deadline := time.Now().Add(timeout); ; {
 		last := !time.Now().Before(deadline)
 		report, err := Look(ctx, sources, expected)
 		if err != nil || report.OK() || last {

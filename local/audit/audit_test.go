@@ -254,7 +254,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 	t.Parallel()
 	b := sound(t)
 	b.pay("charge", "ch9", "refunding", 1000)
-	b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7", Kind: "payments.payment_taken", Subject: "refunding", Trouble: "exhausted: no luck"}}
+	b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7", Kind: "payments.payment_taken", Subject: "refunding", LastError: "exhausted: no luck"}}
 	b.Products[0].OnOrder = 6
 	var out strings.Builder
 	Check(b, Expectations{}).Print(&out)

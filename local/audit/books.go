@@ -139,7 +139,7 @@ type Payment struct {
 	OrderID, Status          string
 	Amount                   Money
 	Code, ChargeID, RefundID string
-	Trouble                  string
+	LastError                string
 	DueAt                    *time.Time // nil: it is settled
 	SettledBy, SettledWhy    string     // an operator, if the provider did not
 }
@@ -168,7 +168,7 @@ type Shipment struct {
 	TrackingNumber          string
 	Lines                   []Line
 	Stages                  []Stage
-	Trouble                 string
+	LastError               string
 	DueAt                   *time.Time // nil: there is nothing to do
 	SettledBy, SettledWhy   string     // an operator, if the carrier could not say
 }
@@ -189,7 +189,7 @@ type Message struct {
 	Early             bool // its time has not come when it was looked at; only in an outbox
 	Fresh             bool // it was sent a moment ago by a replica that has its lease; only in an outbox
 	Attempts          int
-	Trouble           string
+	LastError         string
 }
 
 // Queue is how many messages are in a queue. Retry queues are queues; dead letters are listed one by one.

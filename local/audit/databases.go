@@ -77,7 +77,7 @@ const outboxLease = 5 * time.Second
 
 func (d *database) outbox(ctx context.Context) ([]Message, error) {
 	waiting, err := collect(ctx, d.tx, func(m *Message) []any {
-		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Fresh, &m.Attempts, &m.Trouble}
+		return []any{&m.ID, &m.Kind, &m.Subject, &m.Early, &m.Fresh, &m.Attempts, &m.LastError}
 	}, `
 		SELECT id::text, kind, subject, due_at > now(), attempts = 0 AND due_at > now() AND created_at > now() - $2::interval, attempts, last_error
 		FROM outbox

@@ -77,8 +77,8 @@ func (m Message) about() string {
 
 func (m Message) says() string {
 	text := m.Kind + " (" + m.ID + ")"
-	if m.Trouble != "" {
-		text += ": " + m.Trouble
+	if m.LastError != "" {
+		text += ": " + m.LastError
 	}
 	return text
 }

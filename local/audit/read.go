@@ -117,7 +117,7 @@ func readBroker(ctx context.Context, broker servers.Broker, b *Books) error {
 func deadLetter(queue string, l servers.QueuedMessage) Message {
 	m := Message{Where: queue, ID: l.Properties.ID, Kind: l.Properties.Kind, Subject: l.Properties.Subject}
 	reason, _ := l.Properties.Headers["dead-reason"].(string)
-	trouble, _ := l.Properties.Headers["error"].(string)
-	m.Trouble = strings.TrimPrefix(reason+": "+trouble, ": ")
+	lastError, _ := l.Properties.Headers["error"].(string)
+	m.LastError = strings.TrimPrefix(reason+": "+lastError, ": ")
 	return m
 }

@@ -63,7 +63,7 @@ func (s *Story) order(o Order) {
 
 func (b *indexed) tellMoney(s *Story, id string) {
 	if p := b.payment[id]; p != nil {
-		s.add("payments", "%s", spaced(p.Status, p.Amount.String(), p.Code, p.ChargeID, p.RefundID, due(p.DueAt), p.Trouble))
+		s.add("payments", "%s", spaced(p.Status, p.Amount.String(), p.Code, p.ChargeID, p.RefundID, due(p.DueAt), p.LastError))
 	}
 	for _, e := range b.entries[id] {
 		s.add("provider", "%s", spaced(fmt.Sprintf("#%d", e.Seq), at(e.At), e.Kind, e.money().String(), e.Code, e.ID, "key", e.Key))
@@ -81,7 +81,7 @@ func (b *indexed) tellStock(s *Story, id string) {
 
 func (b *indexed) tellParcels(s *Story, id string) {
 	if p := b.shipment[id]; p != nil {
-		s.add("shipping", "%s", spaced(p.Status, p.Reason, p.TrackingNumber, units(p.Lines), stages(p.Stages), due(p.DueAt), p.Trouble))
+		s.add("shipping", "%s", spaced(p.Status, p.Reason, p.TrackingNumber, units(p.Lines), stages(p.Stages), due(p.DueAt), p.LastError))
 	}
 	for _, p := range b.parcels[id] {
 		s.add("carrier", "%s", spaced(p.Status, p.TrackingNumber, units(p.Lines), stages(p.Stages)))

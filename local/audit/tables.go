@@ -71,9 +71,9 @@ func withTimelines(ctx context.Context, orders *sorted[Order], timeline *sorted[
 
 func openPayments(d *database, s *shelves) {
 	payments := rows(d, func(p Payment) string { return p.OrderID }, func(p *Payment) []any {
-		return []any{&p.OrderID, &p.Status, &p.Amount.Amount, &p.Amount.Currency, &p.Code, &p.ChargeID, &p.RefundID, &p.Trouble, &p.DueAt, &p.SettledBy, &p.SettledWhy}
+		return []any{&p.OrderID, &p.Status, &p.Amount.Amount, &p.Amount.Currency, &p.Code, &p.ChargeID, &p.RefundID, &p.LastError, &p.DueAt, &p.SettledBy, &p.SettledWhy}
 	}, `
-		SELECT order_id::text, status, amount, currency, code, charge_id, refund_id, trouble, due_at, settled_by, settled_why
+		SELECT order_id::text, status, amount, currency, code, charge_id, refund_id, last_error, due_at, settled_by, settled_why
 		FROM payments
 		ORDER BY payments.order_id`)
 	s.add("payments", payments.into(func(b *Books) *[]Payment { return &b.Payments }))
@@ -120,9 +120,9 @@ func openInventory(d *database, s *shelves) {
 
 func openShipping(d *database, s *shelves) {
 	shipments := rows(d, func(s Shipment) string { return s.OrderID }, func(s *Shipment) []any {
-		return []any{&s.OrderID, &s.Status, &s.Reason, &s.TrackingNumber, &s.Lines, &s.Stages, &s.Trouble, &s.DueAt, &s.SettledBy, &s.SettledWhy}
+		return []any{&s.OrderID, &s.Status, &s.Reason, &s.TrackingNumber, &s.Lines, &s.Stages, &s.LastError, &s.DueAt, &s.SettledBy, &s.SettledWhy}
 	}, `
-		SELECT order_id::text, status, reason, tracking_number, lines, stages, trouble, due_at, settled_by, settled_why
+		SELECT order_id::text, status, reason, tracking_number, lines, stages, last_error, due_at, settled_by, settled_why
 		FROM shipments
 		ORDER BY shipments.order_id`)
 	s.add("shipments", shipments.into(func(b *Books) *[]Shipment { return &b.Shipments }))

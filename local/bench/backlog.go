@@ -19,7 +19,7 @@ const (
 )
 
 // patient lets orders wait for a service that is away for minutes, without asking again.
-var patient = map[string][]string{"orders": {"STEP_PATIENCE=6h", "LONGEST_PATIENCE=24h"}}
+var patient = map[string][]string{"orders": {"STEP_TIMEOUT=6h", "LONGEST_TIMEOUT=24h"}}
 
 // backlog stops inventory, lets so many commands gather in its queue, starts it again, and measures how long it takes until
 // they are done. Each command is of an order of its own, for something that is sold out: it is the same order and the same

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience is how long the whole story may take. It takes a quarter of a minute on an idle machine.
-const patience = 3 * time.Minute
+// timeout is how long the whole story may take. It takes a quarter of a minute on an idle machine.
+const timeout = 3 * time.Minute
 
 // opening is how long the shop may take to know all its products everywhere.
 const opening = 20 * time.Second
@@ -22,7 +22,7 @@ const opening = 20 * time.Second
 // Tell tells the story of the system behind a gateway. It returns an error that says what differed, when not all
 // orders ended as they should.
 func Tell(ctx context.Context, gateway string, n *Narrator) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	alice, err := signIn(ctx, gateway, "alice", "demo")
@@ -96,7 +96,7 @@ type result struct {
 	err     error
 }
 
-// place places a chapter's order. Its product is in the shop's list, so when it is refused as unknown (422), then the news
+// place places a chapter's order. Its product is in the shop's list, so when it is refused as unknown (422), then the word
 // of it is still on its way to the service that takes orders.
 func place(ctx context.Context, customer shop, c chapter) result {
 	o := order{
@@ -140,7 +140,7 @@ func (r *result) follow(ctx context.Context, customer shop, n *Narrator) {
 		}
 		select {
 		case <-ctx.Done():
-			r.err = fmt.Errorf("still %s after %s", t.Status, patience)
+			r.err = fmt.Errorf("still %s after %s", t.Status, timeout)
 		case <-time.After(pause(r.chapter)):
 		}
 	}

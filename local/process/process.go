@@ -93,18 +93,18 @@ func (p *Process) Err() error {
 	return p.err
 }
 
-// Stop asks the child to end with a signal and waits. A child that takes longer than patience is killed, which is
+// Stop asks the child to end with a signal and waits. A child that takes longer than timeout is killed, which is
 // an error, as is an exit code other than 0.
-func (p *Process) Stop(ask syscall.Signal, patience time.Duration) error {
+func (p *Process) Stop(ask syscall.Signal, timeout time.Duration) error {
 	if err := p.Signal(ask); err != nil {
 		return err
 	}
 	select {
 	case <-p.done:
 		return p.err
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		p.Kill()
-		return fmt.Errorf("%s did not stop within %s and was killed", p.cmd.Path, patience)
+		return fmt.Errorf("%s did not stop within %s and was killed", p.cmd.Path, timeout)
 	}
 }
 

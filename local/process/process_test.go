@@ -78,7 +78,7 @@ func TestSuspendFreezesGrandchildrenToo(t *testing.T) {
 func TestStopWaitsForTheChildAndReportsItsExitCode(t *testing.T) {
 	for _, test := range []struct {
 		name, script string
-		patience     time.Duration
+		timeout      time.Duration
 		want         string // part of the error; empty: none
 	}{
 		{"a child that ends well", `trap 'exit 0' TERM; echo ready >&3; while :; do sleep 0.05; done`, time.Minute, ""},
@@ -88,14 +88,14 @@ func TestStopWaitsForTheChildAndReportsItsExitCode(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			child, _ := startScript(t, test.script, 1)
-			err := child.Stop(syscall.SIGTERM, test.patience)
+			err := child.Stop(syscall.SIGTERM, test.timeout)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("Stop returned %v, want %q", err, test.want)
 			}
 			if child.Running() {
 				t.Error("the child still runs")
 			}
-			if err := child.Stop(syscall.SIGTERM, test.patience); test.want == "" && err != nil {
+			if err := child.Stop(syscall.SIGTERM, test.timeout); test.want == "" && err != nil {
 				t.Errorf("stopping it once more returned %v", err)
 			}
 		})

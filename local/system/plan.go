@@ -37,7 +37,7 @@ type plan struct {
 	data      string            // folder for the simulator's ledger
 }
 
-// urls lists the addresses of a program's replicas, as their neighbours want them.
+// urls lists the addresses of a program's replicas, as their upstreams want them.
 func (p plan) urls(program string) string {
 	var urls []string
 	for _, r := range p.replicas {
@@ -56,21 +56,21 @@ func (p plan) env(r replica) []string {
 	if r.program == "gateway" { // people call it localhost, which a browser may take for ::1
 		env = []string{fmt.Sprintf("HTTP_ADDR=localhost:%d", r.port)}
 	}
-	var neighbours []string
+	var upstreams []string
 	for _, service := range servers.Services() {
-		neighbours = append(neighbours, servers.Setting(service)+"_URL="+p.urls(service))
+		upstreams = append(upstreams, servers.Setting(service)+"_URL="+p.urls(service))
 	}
 	keys := "JWKS_URL=" + gateway + "/.well-known/jwks.json"
 	switch r.program {
 	case "gateway":
-		return slices.Concat(env, neighbours, []string{
+		return slices.Concat(env, upstreams, []string{
 			"BFF_URL=" + p.urls("bff-web"),
 			fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", p.adminPort),
 			"DEMO_IDENTITY=true",
 			"IDENTITY_KEY=" + p.identity,
 		})
 	case "bff-web":
-		return slices.Concat(env, neighbours, []string{
+		return slices.Concat(env, upstreams, []string{
 			keys,
 			"GATEWAY_URL=" + gateway,
 			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),

@@ -131,11 +131,11 @@ func TestAnUnroutableMessageIsAnErrorAndNewsIsNot(t *testing.T) {
 	testkit.Go(t, p.Run)
 	testkit.Until(t, "the publisher is connected", b.Connected)
 
-	must, news := message(`{}`), message(`{}`)
-	must.Kind, news.Kind, news.Mandatory = "nobody.listens", "nobody.listens", false
+	must, notification := message(`{}`), message(`{}`)
+	must.Kind, notification.Kind, notification.Mandatory = "nobody.listens", "nobody.listens", false
 	routed := message(`{}`)
 	v.Tap("tap", bus.Commands, kind)
-	errs := p.Publish(t.Context(), []bus.Message{must, routed, news})
+	errs := p.Publish(t.Context(), []bus.Message{must, routed, notification})
 	if errs[0] == nil || errors.Is(errs[0], bus.ErrUnavailable) {
 		t.Errorf("a mandatory message that nobody takes: %v, want an error that is not about the broker", errs[0])
 	}
@@ -383,14 +383,14 @@ func TestABlockedBrokerIsNotPublishedTo(t *testing.T) {
 	p := b.NewPublisher()
 	testkit.Go(t, p.Run)
 	testkit.Until(t, "the publisher is connected", b.Connected)
-	news := message(`1`)
-	news.Mandatory = false
+	notification := message(`1`)
+	notification.Mandatory = false
 	testkit.Until(t, "the broker has raised its alarm", func() bool {
-		return errors.Is(p.Publish(t.Context(), []bus.Message{news})[0], bus.ErrUnavailable)
+		return errors.Is(p.Publish(t.Context(), []bus.Message{notification})[0], bus.ErrUnavailable)
 	})
 	begun := time.Now()
 	for range 1000 {
-		if err := p.Publish(t.Context(), []bus.Message{news})[0]; !errors.Is(err, bus.ErrUnavailable) {
+		if err := p.Publish(t.Context(), []bus.Message{notification})[0]; !errors.Is(err, bus.ErrUnavailable) {
 			t.Fatalf("published to a blocked broker: %v", err)
 		}
 	}

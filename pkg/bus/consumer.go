@@ -78,7 +78,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 	go s.mend(c.broker.log, h.missing, append(c.queue.ways(), c.queue.declare)...)
 	arrived := buffered(deliveries)
 	for {
-		waiting, enough := context.WithTimeout(ctx, h.patience())
+		waiting, enough := context.WithTimeout(ctx, h.nextTry())
 		batch := next(waiting, arrived)
 		over := waiting.Err() != nil
 		enough()

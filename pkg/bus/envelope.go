@@ -111,8 +111,8 @@ func Route(m messages.Message) (exchange string, mandatory bool) {
 	if _, ok := m.(messages.Command); ok {
 		return Commands, true
 	}
-	_, news := m.(messages.News)
-	return Events, !news
+	_, notification := m.(messages.Notification)
+	return Events, !notification
 }
 
 func text(t amqp.Table, name string) string {

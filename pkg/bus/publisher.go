@@ -128,7 +128,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 }
 
 // Publish sends up to MaxBatch messages and waits for the broker's word on each, at most 10 seconds in all. The i-th
-// error belongs to the i-th message: nil means confirmed and taken by a queue (or news that nobody listens to),
+// error belongs to the i-th message: nil means confirmed and taken by a queue (or a notification that nobody listens to),
 // ErrUnavailable means that the broker was not asked or gave no answer, anything else that it refused.
 func (p *Publisher) Publish(ctx context.Context, batch []Message) []error {
 	out := make([]envelope, len(batch))

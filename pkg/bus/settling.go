@@ -94,8 +94,8 @@ func (c *Consumer) move(ctx context.Context, all []transfer) (left []transfer) {
 	return left
 }
 
-// patience is how long to wait for deliveries before something else has to be done.
-func (h *hand) patience() time.Duration {
+// nextTry is how long to wait for deliveries before something else has to be done.
+func (h *hand) nextTry() time.Duration {
 	if len(h.stuck) > 0 {
 		return max(0, time.Until(h.due))
 	}

@@ -15,21 +15,21 @@ import (
 // ask for what happened meanwhile, each time that it is told that events arrive. While a process wants none, its queue is bound to
 // nothing: the broker sends it no event, and nobody has to decode one.
 type Subscription struct {
-	broker *Broker
-	kinds  []string
-	hear   func([]Delivery)
-	joined func(bool)
-	wanted atomic.Bool
-	change chan struct{} // wanted may have changed
+	broker  *Broker
+	kinds   []string
+	receive func([]Delivery)
+	joined  func(bool)
+	wanted  atomic.Bool
+	change  chan struct{} // wanted may have changed
 }
 
 // subscriptionMost is what the broker keeps for a process that does not keep up; then the oldest go.
 const subscriptionMost = 10_000
 
 // NewSubscription returns a subscription to events of these kinds, none of which are wanted yet. While Run runs, joined is told when
-// events begin to arrive and when they have ceased to, and hear is given what has arrived. Neither may wait for anything.
-func (b *Broker) NewSubscription(kinds []string, hear func([]Delivery), joined func(bool)) *Subscription {
-	return &Subscription{broker: b, kinds: kinds, hear: hear, joined: joined, change: make(chan struct{}, 1)}
+// events begin to arrive and when they have ceased to, and receive is given what has arrived. Neither may wait for anything.
+func (b *Broker) NewSubscription(kinds []string, receive func([]Delivery), joined func(bool)) *Subscription {
+	return &Subscription{broker: b, kinds: kinds, receive: receive, joined: joined, change: make(chan struct{}, 1)}
 }
 
 // Want says whether the events are wanted from now on. It does not wait: joined is told when that has come true.
@@ -78,7 +78,7 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 			}
 			return on.ended()
 		}
-		s.hear(batch)
+		s.receive(batch)
 		if err := ack(on, batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func TestAStreamOutlivesTheTimeLimits(t *testing.T) {
 			}
 		}
 	})
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Second, Total: 2 * time.Second})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Timeout: time.Second, Total: 2 * time.Second})
 	ctx, leave := context.WithCancel(t.Context())
 	answer, err := c.Do(requestIn(ctx, "GET", "", ""))
 	if err != nil {
@@ -65,7 +65,7 @@ func TestClosingAStreamEndsIt(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	})
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	answer, err := c.Do(request(t, "GET", "", ""))
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestAnAnswerThatLosesTheRaceAgainstATimeoutIsClosed(t *testing.T) {
 		{Timeout: 5 * time.Millisecond, Total: time.Second},
 		{Timeout: time.Second, Total: 5 * time.Millisecond},
 	} {
-		limits.Name, limits.URLs, limits.Retries = "neighbour", URLs{n.URL}, -1
+		limits.Name, limits.URLs, limits.Retries = "upstream", URLs{n.URL}, -1
 		for range 4 {
 			c := New(limits)
 			callers.Go(func() {
@@ -125,7 +125,7 @@ func TestAnAnswerThatAPolicyTakesAwayIsClosed(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	})
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	always := func(*http.Response, error) bool { return true }
 	c.retrying = failsafe.With[*http.Response](fallback.NewBuilderWithError[*http.Response](context.DeadlineExceeded).HandleIf(always).Build())
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
@@ -136,7 +136,7 @@ func TestAnAnswerThatAPolicyTakesAwayIsClosed(t *testing.T) {
 func TestARequestsBodyHasALimit(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	_, _, err := outcome(t, c, request(t, "PUT", strings.Repeat("x", bodyMost+1), ""))
 	wantKind(t, err, fault.TooLarge)
 	if got, _, err := outcome(t, c, request(t, "PUT", strings.Repeat("x", bodyMost), "")); got != 200 {
@@ -150,7 +150,7 @@ func TestARequestsBodyHasALimit(t *testing.T) {
 func TestARequestThatCannotBeReadIsNotSent(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	r := request(t, "PUT", "x", "")
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader("half"), broken{}))
 	if _, _, err := outcome(t, c, r); err == nil || n.requests() != 0 {

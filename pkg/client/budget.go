@@ -10,11 +10,11 @@ const (
 	budgetWindow = 10 * time.Second // of unused floor that may be saved up
 )
 
-// budget bounds how many attempts may follow failed ones: a share of the calls, so that a neighbour in trouble gets little
+// budget bounds how many attempts may follow failed ones: a share of the calls, so that an upstream in trouble gets little
 // more to do than one that is well. It is the client's, not the replica's, for a retry goes to another replica.
 //
 // failsafe-go's budget bounds what is in flight at the same time instead. Attempts that fail at once never meet it: they
-// would double and treble the load of a neighbour that refuses them.
+// would double and treble the load of an upstream that refuses them.
 type budget struct {
 	share float64 // of calls that may be repeated
 

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// A neighbour that refuses a little less than what opens a breaker is the worst: every refusal may be asked for again.
-func TestADeadNeighbourCostsNoMoreThanItsBudget(t *testing.T) {
+// An upstream that refuses a little less than what opens a breaker is the worst: every refusal may be asked for again.
+func TestADeadUpstreamCostsNoMoreThanItsBudget(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{"refuses": status(503), "breaks off": reset} {
 		for breaker, delay := range map[string]time.Duration{"breaker tries each second": time.Second, "breaker tries at once": time.Nanosecond} {
 			t.Run(name+", "+breaker, func(t *testing.T) {
 				t.Parallel()
 				n := serve(t, answer)
-				c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, BreakerDelay: delay})
+				c := New(Config{Name: "upstream", URLs: URLs{n.URL}, BreakerDelay: delay})
 				const rate, seconds = 200, 3
 				var callers sync.WaitGroup
 				tick := time.NewTicker(time.Second / rate)
@@ -68,7 +68,7 @@ func TestTheBudgetIsAShareOfTheCallsAndAFloor(t *testing.T) {
 func TestToAskAnotherReplicaAtOnceIsFree(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{gone(t), n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{gone(t), n.URL}})
 	for c.budget.spend() { //nolint:revive // until it is empty
 	}
 	var ok atomic.Int32

@@ -40,7 +40,7 @@ type call struct {
 
 type onceKey struct{}
 
-// Once marks a request for a neighbour that does not honour its Idempotency-Key: a POST will not be sent twice.
+// Once marks a request for an upstream that does not honour its Idempotency-Key: a POST will not be sent twice.
 func Once(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), onceKey{}, true))
 }
@@ -115,7 +115,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 		return nil, &failure{err: err, ambiguous: true, retry: c.blindly && c.affords(e)}
 	}
 	// Nothing has left this program, so any request may be sent again. To ask another replica at once is free: it is the
-	// first that the neighbour hears of the call. An open breaker is not waited for.
+	// first that the upstream hears of the call. An open breaker is not waited for.
 	left := replicas.left(c.tried)
 	return nil, &failure{err: err, retry: left || !isOpen(err) && c.affords(e), atOnce: left}
 }

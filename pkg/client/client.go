@@ -1,6 +1,6 @@
-// Package client calls a neighbour over HTTP, with everything that takes: its replicas found by DNS and the load spread over
+// Package client calls an upstream over HTTP, with everything that takes: its replicas found by DNS and the load spread over
 // them, time limits, retries of what may be repeated within a budget, a circuit breaker and a bulkhead for each replica. A
-// program has one client for each neighbour.
+// program has one client for each upstream.
 //
 // The policies are nested so, from the outside in; retries, bulkheads and breakers are failsafe-go's:
 //
@@ -19,10 +19,10 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 )
 
-// Config says who the neighbour is, and how patient to be with it. What is zero has its default. The tags let a program
+// Config says who the upstream is, and how patient to be with it. What is zero has its default. The tags let a program
 // embed it in its settings with a prefix.
 type Config struct {
-	Name string // of the neighbour, for errors, logs and metrics
+	Name string // of the upstream, for errors, logs and metrics
 	URLs URLs   // of its replicas
 	Log  *slog.Logger
 
@@ -35,21 +35,21 @@ type Config struct {
 	DNSServer   string        `env:"DNS_SERVER"`   // host:port; those of /etc/resolv.conf
 
 	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have
-	// been carried out: it was sent, and no answer came. For neighbours that are known to honour the key.
+	// been carried out: it was sent, and no answer came. For upstreams that are known to honour the key.
 	RetryAmbiguous bool
 
-	// Composes is for a neighbour that answers 503 because of others that it needs: such an answer is neither asked for
+	// Composes is for an upstream that answers 503 because of others that it needs: such an answer is neither asked for
 	// again, as it has tried, nor counted by the breaker, as it is well itself.
 	Composes bool
 
-	// KeepHost tells the neighbour the host that the request names, as a program needs that serves pages to browsers.
+	// KeepHost tells the upstream the host that the request names, as a program needs that serves pages to browsers.
 	KeepHost bool
 
 	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; 256
 	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; 5 s
 }
 
-// Client calls one neighbour. It is an http.RoundTripper for requests whose URL is only a path.
+// Client calls one upstream. It is an http.RoundTripper for requests whose URL is only a path.
 type Client struct {
 	cfg      Config
 	replicas *replicas
@@ -89,7 +89,7 @@ func orDefault[T comparable](value, otherwise T) T {
 // and may have 1 MB. An answer is an answer whatever its status: the last one, when all attempts ended with a bad one. No
 // time limit holds for the rest of its body, which may be a stream: the request's context ends it. Without an answer the
 // error is a fault.Error of kind Unavailable or Timeout, or context.Canceled; see also Ambiguous. A request that cannot be
-// written is Malformed, and no failure of the neighbour.
+// written is Malformed, and no failure of the upstream.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	call, err := c.newCall(r)
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	return call.do()
 }
 
-// Replicas lists the base URLs of all processes of the neighbour that are known, whether they answer or not: for those who
+// Replicas lists the base URLs of all processes of the upstream that are known, whether they answer or not: for those who
 // want to ask each of them, not any. Behind a name with TLS it is the name, as a certificate has no addresses.
 func (c *Client) Replicas(ctx context.Context) (urls []string) {
 	for _, r := range c.replicas.find(ctx) {

@@ -16,7 +16,7 @@ import (
 // errGivenUp is the end of an attempt that its caller no longer waits for.
 var errGivenUp = errors.New("given up by the caller")
 
-// Ambiguous reports whether the neighbour may have done what it was asked for although the call ended with err: an attempt
+// Ambiguous reports whether the upstream may have done what it was asked for although the call ended with err: an attempt
 // was sent and no answer, or none that says so, came back. After such an error of a POST, ask before asking again.
 func Ambiguous(err error) bool {
 	f, ok := errors.AsType[*failure](err)
@@ -27,7 +27,7 @@ func Ambiguous(err error) bool {
 type failure struct {
 	err       error
 	status    int  // when there is an answer
-	ambiguous bool // the neighbour may have done it
+	ambiguous bool // the upstream may have done it
 	retry     bool // another attempt is allowed
 	atOnce    bool // and there is no need to wait
 	after     time.Duration
@@ -74,7 +74,7 @@ func (c Config) refused(status int) bool {
 	return status == http.StatusTooManyRequests || c.broken(status)
 }
 
-// broken reports whether an answer means that something is wrong with the neighbour.
+// broken reports whether an answer means that something is wrong with the upstream.
 func (c Config) broken(status int) bool {
 	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented && !(c.Composes && status == http.StatusServiceUnavailable)
 }

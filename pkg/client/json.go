@@ -14,20 +14,20 @@ import (
 	"example.com/orderflow/pkg/wire"
 )
 
-// Problem is the neighbour's refusal of a request: an answer with a status from 400 to 499, except 429. To send the same
-// request again would not help. Its texts are the neighbour's, and empty unless it speaks RFC 9457.
+// Problem is the upstream's refusal of a request: an answer with a status from 400 to 499, except 429. To send the same
+// request again would not help. Its texts are the upstream's, and empty unless it speaks RFC 9457.
 type Problem struct {
-	Neighbour string        `json:"-"`
-	Status    int           `json:"-"`
-	Type      string        `json:"type"`
-	Title     string        `json:"title"`
-	Detail    string        `json:"detail"`
-	Errors    []fault.Field `json:"errors"`
-	Body      []byte        `json:"-"` // as it came
+	Upstream string        `json:"-"`
+	Status   int           `json:"-"`
+	Type     string        `json:"type"`
+	Title    string        `json:"title"`
+	Detail   string        `json:"detail"`
+	Errors   []fault.Field `json:"errors"`
+	Body     []byte        `json:"-"` // as it came
 }
 
 func (p *Problem) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", p.Neighbour, p.Status, p.Detail), ": ")
+	return strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", p.Upstream, p.Status, p.Detail), ": ")
 }
 
 // JSON sends in as JSON, unless it is nil, and decodes the body of a 2xx answer into out, unless it is nil. The path may
@@ -107,6 +107,6 @@ func (c *Client) problem(answer *http.Response, body []byte) *Problem {
 			*p = Problem{}
 		}
 	}
-	p.Neighbour, p.Status, p.Body = c.cfg.Name, answer.StatusCode, body
+	p.Upstream, p.Status, p.Body = c.cfg.Name, answer.StatusCode, body
 	return p
 }

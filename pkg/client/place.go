@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	dnsPatience = time.Second      // for news, of a caller who could do with an old answer
-	dnsLeast    = time.Second      // between two lookups, whatever the records' TTL says
-	dnsTimeout  = 15 * time.Second // of a lookup: long enough to come to the second server when the first is silent
+	dnsWait    = time.Second      // of a caller that could do with an old answer
+	dnsLeast   = time.Second      // between two lookups, whatever the records' TTL says
+	dnsTimeout = 15 * time.Second // of a lookup: long enough to come to the second server when the first is silent
 )
 
-// place is one URL of a neighbour, and the replicas that answer there. Behind a DNS name they come and go.
+// place is one URL of an upstream, and the replicas that answer there. Behind a DNS name they come and go.
 //
 // Nothing runs in the background while nobody calls. A lookup is made when a call finds that it is time; the call itself
 // goes on with what is known, unless that is nothing, or so old that it had better wait a moment.
@@ -59,16 +59,16 @@ func (p *place) find(ctx context.Context) []*replica {
 	}
 	looking := p.looking
 	p.mu.Unlock()
-	var patience <-chan time.Time
+	var timeout <-chan time.Time
 	switch {
 	case looking == nil, len(all) > 0 && late <= p.cfg.DNSPeriod:
 		return all
 	case len(all) > 0:
-		patience = time.After(dnsPatience)
+		timeout = time.After(dnsWait)
 	}
 	select {
 	case <-looking:
-	case <-patience:
+	case <-timeout:
 	case <-ctx.Done():
 	}
 	return p.known()
@@ -87,7 +87,7 @@ func (p *place) look(ctx context.Context, done chan struct{}) {
 	p.due = time.Now().Add(min(p.cfg.DNSPeriod, max(ttl, dnsLeast)))
 	if err != nil {
 		p.due = time.Now().Add(min(p.cfg.DNSPeriod, dnsLeast))
-		p.cfg.Log.WarnContext(ctx, "look up a neighbour; the last addresses are kept", "neighbour", p.cfg.Name, "kept", len(p.all), "error", err)
+		p.cfg.Log.WarnContext(ctx, "look up an upstream; the last addresses are kept", "upstream", p.cfg.Name, "kept", len(p.all), "error", err)
 		return
 	}
 	p.settle(ctx, addresses)
@@ -104,12 +104,12 @@ func (p *place) settle(ctx context.Context, addresses []netip.Addr) {
 			continue
 		}
 		now = append(now, newReplica(p.cfg, p.base, at))
-		p.cfg.Log.InfoContext(ctx, "replica found", "neighbour", p.cfg.Name, "replica", at)
+		p.cfg.Log.InfoContext(ctx, "replica found", "upstream", p.cfg.Name, "replica", at)
 	}
 	for _, r := range before {
 		if !slices.Contains(now, r) {
 			r.connections.CloseIdleConnections()
-			p.cfg.Log.InfoContext(ctx, "replica gone", "neighbour", p.cfg.Name, "replica", r.address)
+			p.cfg.Log.InfoContext(ctx, "replica gone", "upstream", p.cfg.Name, "replica", r.address)
 		}
 	}
 	p.all = now

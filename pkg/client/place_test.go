@@ -56,7 +56,7 @@ func serveAt(t *testing.T, answer http.HandlerFunc, addresses ...string) (port s
 }
 
 func named(n *nameserver, port string, more Config) *Client {
-	more.Name, more.URLs, more.DNSServer = "neighbour", URLs{"http://replicas.test:" + port}, n.address
+	more.Name, more.URLs, more.DNSServer = "upstream", URLs{"http://replicas.test:" + port}, n.address
 	return New(more)
 }
 
@@ -248,7 +248,7 @@ func TestTheLastGoodAnswerIsKeptWhenDNSIsAway(t *testing.T) {
 	until(t, "DNS has been silent", func() bool { get(t, c); return n.times() > asked })
 	begun := time.Now()
 	get(t, c)
-	if took := time.Since(begun); took > dnsPatience+3*time.Second {
+	if took := time.Since(begun); took > dnsWait+3*time.Second {
 		t.Errorf("a call took %s", took)
 	}
 }
@@ -266,14 +266,14 @@ func TestACallAfterALongRestWaitsForNews(t *testing.T) {
 	p.mu.Unlock()
 	get(t, c)
 	if got := hosts["127.0.0.2"].requests.Load(); got != 1 {
-		t.Error("the call went to where the neighbour was before")
+		t.Error("the call went to where the upstream was before")
 	}
 }
 
 func TestANameThatIsNotKnownIsUnavailable(t *testing.T) {
 	t.Parallel()
 	n := serveDNS(t, 60, "127.0.0.1")
-	c := New(Config{Name: "neighbour", URLs: URLs{"http://nobody.test"}, DNSServer: n.address})
+	c := New(Config{Name: "upstream", URLs: URLs{"http://nobody.test"}, DNSServer: n.address})
 	for range 2 { // the second does not ask again
 		begun := time.Now()
 		_, _, err := outcome(t, c, request(t, "POST", "x", ""))
@@ -283,7 +283,7 @@ func TestANameThatIsNotKnownIsUnavailable(t *testing.T) {
 		}
 	}
 	n.change(func() { n.silent = true })
-	c = New(Config{Name: "neighbour", URLs: URLs{"http://nobody.test"}, DNSServer: n.address})
+	c = New(Config{Name: "upstream", URLs: URLs{"http://nobody.test"}, DNSServer: n.address})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, _, err := outcome(t, c, requestIn(ctx, "GET", "", "")); err == nil {

@@ -18,7 +18,7 @@ const (
 	minBackoff    = 50 * time.Millisecond
 	maxBackoff    = time.Second
 	backoffJitter = 0.5
-	retryAfterMax = time.Second // who waits longer for a neighbour has been forgotten by his own caller
+	retryAfterMax = time.Second // who waits longer for an upstream has been forgotten by his own caller
 
 	// A breaker opens after so many failures in a row. A rate of failures in a time is what failsafe-go looks at after a success,
 	// too: what failed before a recovery would open the breaker on the good answers after it. As a count in a row, one good
@@ -33,8 +33,8 @@ const (
 // retrying is what surrounds all attempts of a call, within the total timeout. Which failures deserve another attempt is decided
 // where they are known best, in call.attempt.
 func retrying(cfg Config) failsafe.Executor[*http.Response] {
-	retries, _ := otel.Meter("orderflow/client").Int64Counter("client_retries", metric.WithDescription("Repeated attempts, by neighbour."))
-	neighbour := metric.WithAttributes(attribute.String("neighbour", cfg.Name))
+	retries, _ := otel.Meter("orderflow/client").Int64Counter("client_retries", metric.WithDescription("Repeated attempts, by upstream."))
+	upstream := metric.WithAttributes(attribute.String("upstream", cfg.Name))
 	return failsafe.With[*http.Response](
 		retrypolicy.NewBuilder[*http.Response]().
 			HandleIf(func(_ *http.Response, err error) bool {
@@ -54,7 +54,7 @@ func retrying(cfg Config) failsafe.Executor[*http.Response] {
 				}
 				return -1 // the backoff
 			}).
-			OnRetry(func(e failsafe.ExecutionEvent[*http.Response]) { retries.Add(e.Context(), 1, neighbour) }).
+			OnRetry(func(e failsafe.ExecutionEvent[*http.Response]) { retries.Add(e.Context(), 1, upstream) }).
 			ReturnLastFailure().
 			Build(),
 	)
@@ -67,7 +67,7 @@ func newBreaker(cfg Config, r *replica) circuitbreaker.CircuitBreaker[*http.Resp
 		WithDelay(cfg.BreakerDelay).
 		WithJitterFactor(breakerJitter).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			cfg.Log.WarnContext(e.Context(), "breaker", "neighbour", cfg.Name, "replica", r.name(),
+			cfg.Log.WarnContext(e.Context(), "breaker", "upstream", cfg.Name, "replica", r.name(),
 				"was", e.OldState.String(), "is", e.NewState.String())
 		}).
 		Build()
@@ -106,14 +106,14 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 func watch(cfg Config, rs *replicas) {
 	meter := otel.Meter("orderflow/client")
 	gauge, _ := meter.Int64ObservableGauge("client_breaker_open",
-		metric.WithDescription("1 while attempts at a replica are refused, by neighbour and replica."))
+		metric.WithDescription("1 while attempts at a replica are refused, by upstream and replica."))
 	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		for _, r := range rs.known() {
 			var open int64
 			if r.breaker.IsOpen() {
 				open = 1
 			}
-			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("neighbour", cfg.Name), attribute.String("replica", r.name())))
+			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("upstream", cfg.Name), attribute.String("replica", r.name())))
 		}
 		return nil
 	}, gauge)

@@ -19,7 +19,7 @@ import (
 
 const dialTimeout = time.Second
 
-// replica is one process of the neighbour. It has connections of its own, so that they end with it, and so that TLS and
+// replica is one process of the upstream. It has connections of its own, so that they end with it, and so that TLS and
 // the Host header keep to the name in the URL while the connection goes to the address.
 type replica struct {
 	base     *url.URL

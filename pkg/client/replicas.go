@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// replicas are all processes of a neighbour, those behind all its URLs.
+// replicas are all processes of an upstream, those behind all its URLs.
 type replicas struct {
 	places []*place
 	next   atomic.Uint64

@@ -16,7 +16,7 @@ import (
 func TestReplicasTakeTurns(t *testing.T) {
 	t.Parallel()
 	a, b := serve(t, status(200)), serve(t, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{a.URL, b.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{a.URL, b.URL}})
 	for range 10 {
 		if _, _, err := outcome(t, c, request(t, "GET", "", "")); err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func TestABrokenReplicaIsLeftAloneAndTheOthersServe(t *testing.T) {
 	t.Parallel()
 	well, broken := serve(t, status(200)), serve(t, status(500))
 	dead := gone(t)
-	c := New(Config{Name: "neighbour", URLs: URLs{broken.URL, well.URL, dead}, BreakerDelay: time.Hour})
+	c := New(Config{Name: "upstream", URLs: URLs{broken.URL, well.URL, dead}, BreakerDelay: time.Hour})
 	for range 60 {
 		if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 200 {
 			t.Fatalf("status %d, error %v", got, err)
@@ -45,7 +45,7 @@ func TestABrokenReplicaIsLeftAloneAndTheOthersServe(t *testing.T) {
 func TestAReplicaWhoseBreakerIsOpenCostsNoAttempt(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(201))
-	c := New(Config{Name: "neighbour", URLs: URLs{gone(t), gone(t), n.URL, gone(t)}, Retries: -1, BreakerDelay: time.Hour})
+	c := New(Config{Name: "upstream", URLs: URLs{gone(t), gone(t), n.URL, gone(t)}, Retries: -1, BreakerDelay: time.Hour})
 	for i, r := range c.replicas.known() {
 		if i != 2 {
 			r.breaker.Open()
@@ -61,7 +61,7 @@ func TestAReplicaWhoseBreakerIsOpenCostsNoAttempt(t *testing.T) {
 func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Second})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Second})
 	ask := func() (int, error) {
 		got, _, err := outcome(t, c, request(t, "GET", "", ""))
 		return got, err
@@ -103,13 +103,13 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	}
 }
 
-// A neighbour is away for a moment, comes back, and nobody is turned away by a breaker: neither by what failed before nor
+// An upstream is away for a moment, comes back, and nobody is turned away by a breaker: neither by what failed before nor
 // by one more failure that is not the first of many.
 func TestWhatFailedBeforeARecoveryOpensNoBreakerAfterIt(t *testing.T) {
 	t.Parallel()
 	for _, failing := range []int{1, 2, 3} { // calls, of three attempts each: at most one attempt less than opens the breaker
 		n := serve(t, status(500))
-		c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: 2, BreakerDelay: time.Hour})
+		c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Retries: 2, BreakerDelay: time.Hour})
 		ask := func(times, want int) {
 			t.Helper()
 			for i := range times {
@@ -124,11 +124,11 @@ func TestWhatFailedBeforeARecoveryOpensNoBreakerAfterIt(t *testing.T) {
 	}
 }
 
-// Callers who have no patience with a neighbour that hangs say nothing about it, and do not make what others found out forgotten.
+// Callers who have no patience with an upstream that hangs say nothing about it, and do not make what others found out forgotten.
 func TestCallersWhoLeaveDoNotHaveFailuresForgotten(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Hour})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Hour})
 	for range breakerFailures - 1 {
 		if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 500 {
 			t.Fatalf("status %d, error %v", got, err)
@@ -155,7 +155,7 @@ func TestCallersWhoLeaveDoNotHaveFailuresForgotten(t *testing.T) {
 func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Retries: 5, BreakerDelay: time.Hour})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Retries: 5, BreakerDelay: time.Hour})
 	c.replicas.known()[0].breaker.Open()
 	fastest := time.Hour // of some calls: the machine may be slow for a while
 	for range 50 {
@@ -171,10 +171,10 @@ func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestCallersWhoLeaveSayNothingAboutTheNeighbour(t *testing.T) {
+func TestCallersWhoLeaveSayNothingAboutTheUpstream(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, BreakerDelay: time.Millisecond})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, BreakerDelay: time.Millisecond})
 	breaker := c.replicas.known()[0].breaker
 	leave := func() {
 		before := n.requests()
@@ -200,10 +200,10 @@ func TestCallersWhoLeaveSayNothingAboutTheNeighbour(t *testing.T) {
 	}
 }
 
-func TestANeighbourThatComposesIsNotBlamedForOthers(t *testing.T) {
+func TestAnUpstreamThatComposesIsNotBlamedForOthers(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(503))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Composes: true})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Composes: true})
 	for range 2 * breakerFailures {
 		if got, body, err := outcome(t, c, request(t, "GET", "", "")); got != 503 || body == "" {
 			t.Fatalf("status %d, %q, error %v", got, body, err)
@@ -218,14 +218,14 @@ func TestANeighbourThatComposesIsNotBlamedForOthers(t *testing.T) {
 	}
 }
 
-func TestABulkheadKeepsASlowNeighbourFromTakingEverything(t *testing.T) {
+func TestABulkheadKeepsASlowUpstreamFromTakingEverything(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	n := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		w.WriteHeader(http.StatusOK)
 	})
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Bulkhead: 3, Retries: -1})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Bulkhead: 3, Retries: -1})
 	var held sync.WaitGroup
 	for range 3 {
 		held.Go(func() {

@@ -22,7 +22,7 @@ func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
 	}{
 		"GET until it is answered":                    {"GET", "", false, []http.HandlerFunc{status(503), status(503), status(200)}, 3, 200},
 		"GET at most three times":                     {"GET", "", false, []http.HandlerFunc{status(503)}, 3, 503},
-		"GET of a broken neighbour":                   {"GET", "", false, []http.HandlerFunc{status(500), status(200)}, 2, 200},
+		"GET of a broken upstream":                    {"GET", "", false, []http.HandlerFunc{status(500), status(200)}, 2, 200},
 		"GET that breaks off":                         {"GET", "", false, []http.HandlerFunc{reset, status(200)}, 2, 200},
 		"GET with a definite answer":                  {"GET", "", false, []http.HandlerFunc{status(404)}, 1, 404},
 		"GET of what is not built":                    {"GET", "", false, []http.HandlerFunc{status(501)}, 1, 501},
@@ -39,7 +39,7 @@ func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := serve(t, test.script...)
-			c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, RetryAmbiguous: test.blindly})
+			c := New(Config{Name: "upstream", URLs: URLs{n.URL}, RetryAmbiguous: test.blindly})
 			got, body, err := outcome(t, c, request(t, test.method, "the body", test.key))
 			if got != test.status || n.requests() != test.requests {
 				t.Errorf("status %d after %d requests, error %v", got, n.requests(), err)
@@ -57,10 +57,10 @@ func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
 	}
 }
 
-func TestAKeyThatTheNeighbourDoesNotHonourAllowsNothing(t *testing.T) {
+func TestAKeyThatTheUpstreamDoesNotHonourAllowsNothing(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(503))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, RetryAmbiguous: true})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, RetryAmbiguous: true})
 	if got, _, err := outcome(t, c, Once(request(t, "POST", "x", "k"))); got != 503 || n.requests() != 1 {
 		t.Errorf("status %d after %d requests, error %v", got, n.requests(), err)
 	}
@@ -72,7 +72,7 @@ func TestAKeyThatTheNeighbourDoesNotHonourAllowsNothing(t *testing.T) {
 func TestWhatWasNeverSentGoesToAnotherReplicaAtOnce(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(201))
-	c := New(Config{Name: "neighbour", URLs: URLs{gone(t), n.URL, gone(t)}})
+	c := New(Config{Name: "upstream", URLs: URLs{gone(t), n.URL, gone(t)}})
 	fastest := time.Hour // of some rounds: the machine may be slow for a while
 	for round := 1; round <= 10 && fastest > 20*minBackoff/2; round++ {
 		begun := time.Now()
@@ -91,9 +91,9 @@ func TestWhatWasNeverSentGoesToAnotherReplicaAtOnce(t *testing.T) {
 	}
 }
 
-func TestANeighbourThatIsGoneIsUnavailableAndHasDoneNothing(t *testing.T) {
+func TestAnUpstreamThatIsGoneIsUnavailableAndHasDoneNothing(t *testing.T) {
 	t.Parallel()
-	c := New(Config{Name: "neighbour", URLs: URLs{gone(t)}})
+	c := New(Config{Name: "upstream", URLs: URLs{gone(t)}})
 	_, _, err := outcome(t, c, request(t, "POST", "x", ""))
 	wantKind(t, err, fault.Unavailable)
 	if Ambiguous(err) {
@@ -104,7 +104,7 @@ func TestANeighbourThatIsGoneIsUnavailableAndHasDoneNothing(t *testing.T) {
 func TestRetriesLeaveNoConnectionOpen(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Bulkhead: 10})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Bulkhead: 10})
 	for range 20 {
 		n.follow(status(429), status(429), status(200))
 		if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 200 {
@@ -122,7 +122,7 @@ func TestALongRetryAfterIsNotWaitedFor(t *testing.T) {
 		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}, status(200))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	begun := time.Now()
 	if got, _, err := outcome(t, c, request(t, "GET", "", "")); got != 200 {
 		t.Errorf("status %d, error %v", got, err)
@@ -139,7 +139,7 @@ func TestNothingElseRepeatsWhatMayHaveBeenDone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := serve(t, status(200))
-			c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+			c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 			if _, _, err := outcome(t, c, request(t, "GET", "", "")); err != nil {
 				t.Fatal(err)
 			}
@@ -152,10 +152,10 @@ func TestNothingElseRepeatsWhatMayHaveBeenDone(t *testing.T) {
 	}
 }
 
-func TestASilentNeighbourIsATimeout(t *testing.T) {
+func TestASilentUpstreamIsATimeout(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Second, Total: time.Minute})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Timeout: time.Second, Total: time.Minute})
 	_, _, err := outcome(t, c, request(t, "POST", "x", "k"))
 	wantKind(t, err, fault.Timeout)
 	if !Ambiguous(err) || n.requests() != 1 {
@@ -170,7 +170,7 @@ func TestASilentNeighbourIsATimeout(t *testing.T) {
 func TestAllAttemptsTogetherHaveALimit(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, Timeout: time.Minute, Total: time.Second})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Timeout: time.Minute, Total: time.Second})
 	_, _, err := outcome(t, c, request(t, "GET", "", ""))
 	wantKind(t, err, fault.Timeout)
 	if !Ambiguous(err) || n.requests() != 1 {
@@ -181,7 +181,7 @@ func TestAllAttemptsTogetherHaveALimit(t *testing.T) {
 func TestTheCallersOwnEndEndsTheCall(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}})
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
 		until(t, "the request arrives", func() bool { return n.requests() == 1 })
@@ -211,7 +211,7 @@ func TestOneAmbiguousAttemptMakesTheCallAmbiguous(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := serve(t, test.script...)
-			c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, RetryAmbiguous: true})
+			c := New(Config{Name: "upstream", URLs: URLs{n.URL}, RetryAmbiguous: true})
 			_, err := c.JSON(t.Context(), "POST", "/charges", http.Header{"Idempotency-Key": {"k"}}, map[string]int{"amount": 1}, nil)
 			if err == nil || Ambiguous(err) != test.ambiguous || n.requests() != 3 {
 				t.Errorf("ambiguous: %t after %d requests, error %v", Ambiguous(err), n.requests(), err)

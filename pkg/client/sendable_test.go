@@ -12,7 +12,7 @@ import (
 func TestARequestThatCannotBeWrittenIsNobodysFailure(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(http.StatusOK))
-	c := New(Config{Name: "neighbour", URLs: URLs{n.URL}, KeepHost: true})
+	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, KeepHost: true})
 	for what, spoil := range map[string]func(*http.Request){
 		"a host that is none":          func(r *http.Request) { r.Host = "xn--é" },
 		"a host with a space":          func(r *http.Request) { r.Host = "shop example" },
@@ -30,6 +30,6 @@ func TestARequestThatCannotBeWrittenIsNobodysFailure(t *testing.T) {
 		}
 	}
 	if n.requests() != 4 {
-		t.Errorf("the neighbour was asked %d times", n.requests())
+		t.Errorf("the upstream was asked %d times", n.requests())
 	}
 }

@@ -75,9 +75,9 @@ func TestEveryBreakerIsAMetric(t *testing.T) { // not parallel: it sets what is 
 		for _, m := range scope.Metrics {
 			if gauge, ok := m.Data.(metricdata.Gauge[int64]); ok && m.Name == "client_breaker_open" {
 				for _, p := range gauge.DataPoints { // other tests' clients are here, too
-					neighbour, _ := p.Attributes.Value("neighbour")
+					upstream, _ := p.Attributes.Value("upstream")
 					replica, _ := p.Attributes.Value("replica")
-					got[neighbour.AsString()+" "+replica.AsString()] = p.Value
+					got[upstream.AsString()+" "+replica.AsString()] = p.Value
 				}
 			}
 		}

@@ -21,7 +21,7 @@ func (p *Problem) Code() string {
 	return body.Code
 }
 
-// Clean makes a text of a neighbour's fit for a column, a log and a page: nothing that no text may hold, valid UTF-8, at most 500 bytes read.
+// Clean makes a text of an upstream's fit for a column, a log and a page: nothing that no text may hold, valid UTF-8, at most 500 bytes read.
 func Clean(s string) string {
 	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
 	return strings.Map(func(r rune) rune {

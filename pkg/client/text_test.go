@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestATextOfANeighboursIsMadeFit(t *testing.T) {
+func TestATextOfAUpstreamsIsMadeFit(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"fine":                     "fine",

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// URLs are where a neighbour answers. As a setting they are separated by commas. A host that is an IP address or localhost
+// URLs are where an upstream answers. As a setting they are separated by commas. A host that is an IP address or localhost
 // is one replica; any other name stands for all addresses that DNS has for it.
 type URLs []string
 

@@ -27,9 +27,9 @@ const (
 	Invalid       Kind = "invalid"        // 422: readable, but its fields are not right
 	HeaderTooBig  Kind = "header-too-big" // 431
 	TooMany       Kind = "too-many"       // 429: later
-	BadGateway    Kind = "bad-gateway"    // 502: a neighbour answered with nonsense
+	BadGateway    Kind = "bad-gateway"    // 502: an upstream answered with nonsense
 	Unavailable   Kind = "unavailable"    // 503: later
-	Timeout       Kind = "timeout"        // 504: a neighbour did not answer in time
+	Timeout       Kind = "timeout"        // 504: an upstream did not answer in time
 	NotSupported  Kind = "not-supported"  // 501
 )
 

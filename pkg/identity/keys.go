@@ -45,12 +45,12 @@ func issuerClient() *http.Client {
 	return &http.Client{Timeout: fetchTimeout, Transport: outgoing.Proxied()}
 }
 
-// find returns a key that it knows at once, and looks for news of it in the background from time to time. Only for an
+// find returns a key that it knows at once, and looks in the background whether it has changed from time to time. Only for an
 // unknown key does it wait for the issuer, together with everybody else who waits.
 func (k *remoteKeys) find(ctx context.Context, kid string) (any, error) {
 	k.mu.Lock()
 	key, known := k.set[kid]
-	if k.fetch == nil && k.now().Sub(k.tried) >= k.patience(known) {
+	if k.fetch == nil && k.now().Sub(k.tried) >= k.pauseAfter(known) {
 		k.tried, k.fetch = k.now(), make(chan struct{})
 		go k.refresh(context.WithoutCancel(ctx), k.fetch)
 	}
@@ -77,8 +77,8 @@ func (k *remoteKeys) find(ctx context.Context, kid string) (any, error) {
 	return nil, fault.New(fault.Unauthorized, "the token is signed with a key that its issuer does not publish")
 }
 
-// patience is the least time between two fetches.
-func (k *remoteKeys) patience(known bool) time.Duration {
+// pauseAfter is the least time between two fetches.
+func (k *remoteKeys) pauseAfter(known bool) time.Duration {
 	switch {
 	case known:
 		return refreshEvery

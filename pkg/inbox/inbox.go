@@ -120,7 +120,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		l.index = i
 		letters = append(letters, l)
 	}
-	// Messages about the same row are neighbours then, whatever came between them; they keep their order.
+	// Messages about the same row are next to each other then, whatever came between them; they keep their order.
 	slices.SortStableFunc(letters, func(a, b letter[W]) int { return cmp.Compare(a.Subject, b.Subject) })
 	decisions := make([]unit.Decision[*once[W]], len(letters))
 	for i, l := range letters {

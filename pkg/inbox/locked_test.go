@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-func TestRefusedMessagesLeaveNothingBehindAndTheirNeighboursAreCommittedWithThem(t *testing.T) {
+func TestRefusedMessagesLeaveNothingBehindAndTheOthersAreCommitted(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	in := setUp(t, db)

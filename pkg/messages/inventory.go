@@ -74,7 +74,7 @@ func (m StockReplenished) Subject() string { return m.SKU }
 func (ReserveStock) command() {}
 func (ReleaseStock) command() {}
 
-func (StockReplenished) news() {}
+func (StockReplenished) notification() {}
 
 // Validate wants at least one line, each with a SKU and a positive quantity.
 func (m ReserveStock) Validate() error { return validLines(m.Lines) }

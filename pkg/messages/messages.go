@@ -26,11 +26,11 @@ type Command interface {
 	command()
 }
 
-// News is an event that may have no listener at all, such as each change of an order's status. Any other message that
+// Notification is an event that may have no listener at all, such as each change of an order's status. Any other message that
 // finds no queue is an error: it stays in the outbox until somebody has declared one.
-type News interface {
+type Notification interface {
 	Message
-	news()
+	notification()
 }
 
 // Validator is a message with rules of its own. A message that breaks them is dead-lettered before a handler sees it.

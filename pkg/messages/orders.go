@@ -15,7 +15,7 @@ type OrderChange struct {
 	OrderID    string `json:"order_id"`
 	CustomerID string `json:"customer_id"`
 	OrderEntry
-	Reason  string       `json:"reason,omitempty"`  // why the order was turned back
+	Reason  string       `json:"reason,omitempty"`  // why the order was compensated
 	Earlier []OrderEntry `json:"earlier,omitempty"` // entries that were added before, in the same transaction
 }
 
@@ -53,7 +53,7 @@ func (OrderCompleted) Kind() string     { return "orders.order_completed" }
 func (m CheckProgress) Subject() string { return m.OrderID }
 func (m OrderChange) Subject() string   { return m.OrderID }
 
-func (CheckProgress) command()   {}
-func (OrderPlaced) news()        {}
-func (OrderStatusChanged) news() {}
-func (OrderCancelled) news()     {}
+func (CheckProgress) command()           {}
+func (OrderPlaced) notification()        {}
+func (OrderStatusChanged) notification() {}
+func (OrderCancelled) notification()     {}

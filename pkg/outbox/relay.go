@@ -22,7 +22,7 @@ const (
 	pollEvery   = time.Second // finds what has lost its lease: a replica that has died, or a broker that was away
 	retryFirst  = 250 * time.Millisecond
 	retryMax    = 30 * time.Second // for one message that the broker refuses
-	troubleMax  = 2 * time.Second  // between tries while the broker or the database is away
+	delayMax    = 2 * time.Second  // between tries while the broker or the database is away
 	flushWithin = 20 * time.Second // for one batch: confirms have 10
 
 	removeEvery = 50 * time.Millisecond // the rows of what was published meanwhile are removed together
@@ -110,17 +110,17 @@ func (r *Relay) runRemoval(ctx context.Context, published <-chan []string) {
 
 // runTable publishes what is leased to nobody.
 func (r *Relay) runTable(ctx context.Context) {
-	trouble := time.Duration(0)
+	delay := time.Duration(0)
 	for ctx.Err() == nil {
 		switch n, err := r.Sweep(ctx); {
 		case err != nil:
-			trouble = min(max(2*trouble, retryFirst), troubleMax)
-			r.log.WarnContext(ctx, "outbox waits", "error", err, "again_in", trouble)
-			sleep(ctx, trouble/2+rand.N(trouble/2), nil)
+			delay = min(max(2*delay, retryFirst), delayMax)
+			r.log.WarnContext(ctx, "outbox waits", "error", err, "again_in", delay)
+			sleep(ctx, delay/2+rand.N(delay/2), nil)
 		case n > 0: // there may be more
-			trouble = 0
+			delay = 0
 		default:
-			trouble = 0
+			delay = 0
 			sleep(ctx, pollEvery, r.outbox.look)
 		}
 	}

@@ -39,7 +39,7 @@ const (
 
 	// Nobody waits for a lock for longer: it is better to ask again later than to keep a connection, and what else is in the same
 	// transaction, waiting.
-	lockPatience = `
+	lockTimeout = `
 		SET lock_timeout = '5s';`
 
 	// Planning took a third of the time of our statements: they are many, short, and always the same. So each is planned for any
@@ -71,7 +71,7 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	cfg.MaxConnLifetimeJitter = connLifeJitter
 	settings := []string{sessionTime}
 	for parameter, setting := range map[string]string{
-		"idle_in_transaction_session_timeout": clientMissing, "lock_timeout": lockPatience, "plan_cache_mode": keptPlans,
+		"idle_in_transaction_session_timeout": clientMissing, "lock_timeout": lockTimeout, "plan_cache_mode": keptPlans,
 	} {
 		if _, ok := cfg.ConnConfig.RuntimeParams[parameter]; !ok { // the URL has the last word
 			settings = append(settings, setting)

@@ -207,15 +207,15 @@ func Log(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// patience is how long Until waits. It is long because these machines are slow and shared; no test should need it.
-const patience = 60 * time.Second
+// timeout is how long Until waits. It is long because these machines are slow and shared; no test should need it.
+const timeout = 60 * time.Second
 
 // Until waits until a condition holds.
 func Until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not: %s", patience, what)
+			t.Fatalf("after %s still not: %s", timeout, what)
 		}
 	}
 }
@@ -233,8 +233,8 @@ func Go(t *testing.T, run func(context.Context) error) (stop func()) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(patience):
-			t.Error(fmt.Errorf("a part did not stop within %s", patience))
+		case <-time.After(timeout):
+			t.Error(fmt.Errorf("a part did not stop within %s", timeout))
 		}
 	})
 	t.Cleanup(stop)

@@ -129,7 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Handler() http.Handler { return s.Echo }
 
 // readyz answers 200 while the program can do its work by itself: its own database, if it has one, answers and it is not
-// stopping. Neighbours and the broker are reported and do not count: orders are accepted without them.
+// stopping. Upstreams and the broker are reported and do not count: orders are accepted without them.
 func (s *Server) readyz(c echo.Context) error {
 	body := map[string]any{"status": "ready"}
 	if s.cfg.Report != nil {

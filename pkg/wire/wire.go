@@ -1,4 +1,4 @@
-// Package wire reads the JSON that others write: bodies of requests, messages, answers of neighbours, tokens. Names are
+// Package wire reads the JSON that others write: bodies of requests, messages, answers of upstreams, tokens. Names are
 // exact, and each stands once in its object: encoding/json also takes "Quantity" for "quantity" and the last of two, and
 // then two programs that read the same text may disagree about what it says (RFC 8259, 4). A text that is not Unicode is
 // refused as well, which includes half of a surrogate pair, in which encoding/json reads another character.

@@ -16,7 +16,7 @@ import (
 
 const (
 	pollEvery  = 500 * time.Millisecond // finds what is due later, and what a replica left behind
-	troubleMax = 5 * time.Second
+	delayMax   = 5 * time.Second
 	claimShare = 4 // while there is more to do than slots, rows are claimed when a fourth of the slots is free
 )
 
@@ -146,7 +146,7 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 	w.mu.Lock()
 	w.running = ctx
 	w.mu.Unlock()
-	trouble, least := time.Duration(0), 1
+	delay, least := time.Duration(0), 1
 	for ctx.Err() == nil {
 		free := w.Reserve((w.Slots + 1) / 2) // the others are for what is lent meanwhile
 		if free < least {
@@ -164,14 +164,14 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 		w.Begin(rows...)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			trouble = min(max(2*trouble, pollEvery), troubleMax)
-			w.Log.WarnContext(ctx, "cannot claim work", "worker", w.Name, "error", err, "again_in", trouble)
-			wait(ctx, trouble/2+rand.N(trouble/2), nil)
+			delay = min(max(2*delay, pollEvery), delayMax)
+			w.Log.WarnContext(ctx, "cannot claim work", "worker", w.Name, "error", err, "again_in", delay)
+			wait(ctx, delay/2+rand.N(delay/2), nil)
 		case len(rows) < free:
-			trouble, least = 0, 1
+			delay, least = 0, 1
 			wait(ctx, pollEvery, w.wake)
 		default: // there is more
-			trouble, least = 0, max(1, w.Slots/claimShare)
+			delay, least = 0, max(1, w.Slots/claimShare)
 		}
 	}
 	w.mu.Lock()

@@ -24,7 +24,7 @@ func (w *warehouse) handlers() []inbox.Handler[*work] {
 func reserveStock(ctx context.Context, w *work, m messages.ReserveStock) error {
 	r, known := w.reservations.Get(m.OrderID)
 	if known {
-		w.late(ctx, m, r.Status)
+		w.ignored(ctx, m, r.Status)
 		w.send(ctx, r.answer())
 		return nil
 	}
@@ -46,7 +46,7 @@ func releaseStock(ctx context.Context, w *work, m messages.ReleaseStock) error {
 	case !known:
 		r = reservation{OrderID: m.OrderID, Status: released, Missing: []messages.Line{}}
 	case r.Status == released:
-		w.late(ctx, m, r.Status)
+		w.ignored(ctx, m, r.Status)
 		w.send(ctx, r.answer())
 		return nil
 	case r.Status == taken:
@@ -68,7 +68,7 @@ func orderCompleted(ctx context.Context, w *work, m messages.OrderCompleted) err
 	s := w.shelf.of(r.Lines)
 	after, ok := s.take(r)
 	if !ok {
-		w.late(ctx, m, r.Status)
+		w.ignored(ctx, m, r.Status)
 		return nil
 	}
 	for _, l := range r.Lines {

@@ -155,7 +155,7 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 		reserve(late, "A", 1),
 	)
 	f.receive(messages.ReleaseStock{OrderID: holds})
-	// Of the 4 units the first claims 3, though it still waits for B; the second cannot have 2; the third must not pass it.
+	// Of the 4 units the first is to have 3, though it still waits for B; the second cannot have 2; the third must not pass it.
 	for o, want := range map[string]status{first: backordered, second: backordered, third: backordered, late: rejected} {
 		if got := f.status(o); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -163,7 +163,7 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	}
 	f.want("A", 4, 0, 6, 6)
 	f.want("C", 9, 0, 1, 0)
-	f.receive(messages.ReleaseStock{OrderID: first}) // who waits can give up: its claim on A is free
+	f.receive(messages.ReleaseStock{OrderID: first}) // an order that waits can give up: its place in the queue for A is free
 	if f.status(second) != reserved || f.status(third) != reserved || f.sent(second) != `stock_backordered[{"sku":"A","quantity":2}] stock_reserved` {
 		t.Errorf("%s, %s, sent %s", f.status(second), f.status(third), f.sent(second))
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 type meters struct {
-	lateTotal     metric.Int64Counter
+	ignored       metric.Int64Counter
 	supplierCalls metric.Int64Counter
 }
 
 func newMeters(db *postgres.DB) (m meters) {
 	meter := otel.Meter("orderflow/inventory")
-	m.lateTotal, _ = meter.Int64Counter("inventory_late_messages", metric.WithDescription("Messages that changed nothing: late, or heard before."))
+	m.ignored, _ = meter.Int64Counter("inventory_ignored_messages", metric.WithDescription("Messages that changed nothing: they came too late, or for the second time."))
 	m.supplierCalls, _ = meter.Int64Counter("inventory_supplier_calls", metric.WithDescription("Calls to the supplier, by outcome."))
 	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of all products together: available, reserved, backordered and on order."))
 	kinds, _ := meter.Int64ObservableGauge("inventory_products", metric.WithDescription("Products: all, those that are sold out, and those that somebody waits for."))
@@ -62,8 +62,8 @@ func (m meters) called(ctx context.Context, call string, err error) {
 	m.supplierCalls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
 }
 
-// late notes a message that changed nothing.
-func (w *warehouse) late(ctx context.Context, m messages.Message, in status) {
-	w.meters.lateTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
+// ignored notes a message that changed nothing.
+func (w *warehouse) ignored(ctx context.Context, m messages.Message, in status) {
+	w.meters.ignored.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
 	w.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
 }

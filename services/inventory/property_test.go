@@ -17,13 +17,13 @@ type store struct {
 	shelf  shelf
 	onHand map[string]int
 	held   []reservation
-	queue  []queued // first come first
+	queue  []waiter // first come first
 	supply []supply // on its way
 	placed int      // supplier orders so far
 }
 
-// queued is somebody who waits. What was on order when he began to has a number up to last.
-type queued struct {
+// waiter is somebody who waits. What was on order when he began to has a number up to last.
+type waiter struct {
 	reservation
 	last int
 }
@@ -58,7 +58,7 @@ func (s *store) order(n int) {
 		s.held = append(s.held, r)
 	case backordered:
 		s.settle()
-		s.queue = append(s.queue, queued{r, s.placed})
+		s.queue = append(s.queue, waiter{r, s.placed})
 	}
 }
 
@@ -68,7 +68,7 @@ func (s *store) fill() {
 	for _, r := range s.queue {
 		w := waiting{OrderID: r.OrderID}
 		for _, l := range r.Lines {
-			w.Lines = append(w.Lines, claim{l, ahead[l.SKU]})
+			w.Lines = append(w.Lines, queued{l, ahead[l.SKU]})
 			ahead[l.SKU] += l.Quantity
 		}
 		waiters = append(waiters, w)
@@ -76,7 +76,7 @@ func (s *store) fill() {
 	for _, r := range s.shelf.serve(waiters) {
 		s.saw("served after waiting")
 		s.held = append(s.held, r)
-		s.queue = slices.DeleteFunc(s.queue, func(q queued) bool { return q.OrderID == r.OrderID })
+		s.queue = slices.DeleteFunc(s.queue, func(q waiter) bool { return q.OrderID == r.OrderID })
 	}
 }
 

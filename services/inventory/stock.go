@@ -89,7 +89,7 @@ func (r reservation) answer() messages.Message {
 }
 
 // shelf is the products that a decision is about, by SKU; one that is not here does not exist. Its methods decide and
-// change it, and do nothing else: whoever calls them has the products locked and writes the shelf back.
+// change it, and do nothing else: the caller has the products locked and writes the shelf back.
 type shelf map[string]*stock
 
 // of is the part of the shelf that some lines are about: those of their products that there are.
@@ -103,7 +103,7 @@ func (s shelf) of(lines []messages.Line) shelf {
 	return part
 }
 
-// reserve decides what an order can have: all of it or nothing. One that may wait claims all its products, also those
+// reserve decides what an order can have: all of it or nothing. One that may wait queues for all its products, also for those
 // that there would be enough of, so that the one that is late does not cost it the others.
 func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) reservation {
 	r := reservation{OrderID: orderID, Status: reserved, Lines: merged(lines), Missing: []messages.Line{}}
@@ -177,21 +177,21 @@ func (s shelf) take(r reservation) (after reservation, ok bool) {
 // waiting is a backordered reservation in the queues of its products.
 type waiting struct {
 	OrderID string
-	Lines   []claim
+	Lines   []queued
 }
 
-// claim is a place in the queue for a product.
-type claim struct {
+// queued is a place in the queue for a product.
+type queued struct {
 	messages.Line
 	Ahead int `json:"ahead"` // what those who came before want of it
 }
 
 // serve fills the waiting reservations for which there is enough of everything, after what those before them in each
-// queue want. One that cannot be filled yet keeps its claims and is not overtaken. Whoever is served takes as much from
-// the stock as from the queue before the next, so it makes no difference to the next whether it was served.
+// queue want. One that cannot be filled yet keeps its places and is not overtaken. One that is served takes as much from the
+// stock as from the queue, so it makes no difference to the next one whether it was served.
 func (s shelf) serve(queue []waiting) (served []reservation) {
 	for _, w := range queue {
-		if slices.ContainsFunc(w.Lines, func(c claim) bool { return c.Ahead+c.Quantity > s[c.SKU].Available }) {
+		if slices.ContainsFunc(w.Lines, func(c queued) bool { return c.Ahead+c.Quantity > s[c.SKU].Available }) {
 			continue
 		}
 		r := reservation{OrderID: w.OrderID, Status: reserved}
@@ -232,8 +232,8 @@ func (s shelf) restock() (wanted []messages.Line) {
 	return wanted
 }
 
-// turnAway takes those out of the queues of a product who wait for more of it than will ever come. queue is who waits for it,
-// first come first. Whoever comes after one who is turned away may still be served.
+// turnAway takes those reservations out of the queues of a product that wait for more of it than will ever come. queue are those
+// that wait for it, first come first. A reservation behind one that is turned away may still be served.
 func (s shelf) turnAway(sku string, queue []reservation) (turned []reservation) {
 	ahead := 0
 	for _, r := range queue {

@@ -34,7 +34,7 @@ func TestReservingIsAllOrNothing(t *testing.T) {
 			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 1}},
 		},
 		{
-			"one that may wait claims all that it wants",
+			"one that may wait queues for all that it wants",
 			[]stock{{SKU: "A", Available: 5}, {SKU: "B", Available: 1, ReorderQuantity: 10}},
 			backorder("o", "A", 2, "B", 3),
 			backordered, "2 B",

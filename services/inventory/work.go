@@ -158,8 +158,8 @@ func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 	}
 	w.restock(w.shelf)
 	for _, n := range w.shelved {
-		news := messages.StockReplenished{SKU: n.units.SKU, Quantity: n.units.Quantity, Available: w.shelf[n.units.SKU].free()}
-		w.letters = append(w.letters, outbox.Letter{Message: news, Origin: n.origin})
+		event := messages.StockReplenished{SKU: n.units.SKU, Quantity: n.units.Quantity, Available: w.shelf[n.units.SKU].free()}
+		w.letters = append(w.letters, outbox.Letter{Message: event, Origin: n.origin})
 	}
 	saveStock(tx, w.shelf, w.stored)
 	insertMovements(tx, &w.movements, w.at)

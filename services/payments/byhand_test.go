@@ -127,7 +127,7 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 	settle(http.StatusConflict, why) // nothing has failed yet
 	delete(l.charges, order)
 	f.work()
-	if p := f.payment(order); p.Status != refunding || !strings.Contains(p.Trouble, "does not know the charge") {
+	if p := f.payment(order); p.Status != refunding || !strings.Contains(p.LastError, "does not know the charge") {
 		t.Fatalf("%+v", p)
 	}
 	settle(http.StatusUnprocessableEntity, `{"reason":""}`)

@@ -25,21 +25,21 @@ func takePayment(ctx context.Context, w *work, m messages.TakePayment) error {
 		return bus.Reject(fmt.Errorf("asks for %d %s of an order that is to pay %d %s",
 			m.Amount.Amount, m.Amount.Currency, p.Amount.Amount, p.Amount.Currency))
 	}
-	w.obey(ctx, p, next)
+	w.onCommand(ctx, p, next)
 	return nil
 }
 
 func refundPayment(ctx context.Context, w *work, m messages.RefundPayment) error {
 	p := w.of(m.OrderID)
-	w.obey(ctx, p, p.refund(w.now()))
+	w.onCommand(ctx, p, p.refund(w.now()))
 	return nil
 }
 
-// obey does what a command has made of a payment that was p. What is done because of it later belongs to that command.
-func (w *work) obey(ctx context.Context, p payment, next turn) {
+// onCommand has saved what a command makes of a payment that was p. What is done because of it later belongs to that command.
+func (w *work) onCommand(ctx context.Context, p payment, next outcome) {
 	origin := outbox.OriginOf(ctx)
 	if next.payment.Status != p.Status {
 		next.payment.Origin = origin
 	}
-	w.take(origin, next)
+	w.put(origin, next)
 }

@@ -76,7 +76,7 @@ func TestAnAnswerNamesTheCommandThatItAnswers(t *testing.T) {
 	}
 	meanwhile := delivery(refund(third))
 	handle(meanwhile)
-	if err := f.till.see(t.Context(), claims[0]); err != nil {
+	if err := f.till.process(t.Context(), claims[0]); err != nil {
 		t.Fatal(err)
 	}
 	f.want(third, declined, "refunded 0")

@@ -15,18 +15,18 @@ type crash struct {
 
 var errCrash = errors.New("crash")
 
-func (c crash) charge(ctx context.Context, p payment) (deed, error) {
+func (c crash) charge(ctx context.Context, p payment) (operation, error) {
 	if !c.before {
 		_, _ = c.ledger.charge(ctx, p)
 	}
-	return deed{}, errCrash
+	return operation{}, errCrash
 }
 
-func (c crash) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+func (c crash) refund(ctx context.Context, p payment, amount int64) (operation, error) {
 	if !c.before {
 		_, _ = c.ledger.refund(ctx, p, amount)
 	}
-	return deed{}, errCrash
+	return operation{}, errCrash
 }
 
 // overtaken is a provider at which a person gives some back between a question and a refund.
@@ -35,9 +35,9 @@ type overtaken struct {
 	part int64
 }
 
-func (o overtaken) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+func (o overtaken) refund(ctx context.Context, p payment, amount int64) (operation, error) {
 	if _, err := o.giveBack(p.chargeKey(), "by hand", o.part); err != nil {
-		return deed{}, err
+		return operation{}, err
 	}
 	return o.ledger.refund(ctx, p, amount)
 }
@@ -97,7 +97,7 @@ func TestAPaymentGivenUpAfterACrashIsWithdrawnOnceItIsCertain(t *testing.T) {
 	f.receive(refund(order))
 	f.work()
 	f.want(order, withdrawing, "") // the dead one's request may still be on its way
-	f.pass(certainAfter - 2*time.Second)
+	f.pass(inDoubtFor - 2*time.Second)
 	f.work()
 	f.want(order, withdrawing, "")
 	f.pass(againMost)

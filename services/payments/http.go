@@ -32,7 +32,7 @@ type paymentBody struct {
 	RefundID      string         `json:"refund_id,omitempty"`
 	Attempts      int            `json:"attempts"`
 	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"` // not once it is settled
-	Trouble       string         `json:"trouble,omitempty"`
+	LastError     string         `json:"last_error,omitempty"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
 
@@ -48,7 +48,7 @@ type settlementBody struct {
 func bodyOf(p payment) paymentBody {
 	body := paymentBody{
 		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
-		Attempts: p.Attempts, Trouble: p.Trouble, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+		Attempts: p.Attempts, LastError: p.LastError, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
 	}
 	if p.DueAt != nil {
 		due := p.DueAt.UTC()
@@ -106,7 +106,7 @@ func (t *till) postSettlement(c echo.Context) error {
 				return fault.New(fault.Conflict, "the payment is %s: only a refund that the provider has failed to make can be settled by hand", p.Status)
 			}
 			settled = next.payment
-			w.take(p.Origin, next)
+			w.put(p.Origin, next)
 			return nil
 		},
 	})

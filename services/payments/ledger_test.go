@@ -16,50 +16,50 @@ import (
 // ledger is a provider in memory. bank is the same behind HTTP, with an outside world's manners.
 type ledger struct {
 	mu      sync.Mutex
-	charges map[string]deed
-	refunds map[string][]deed // by the charge's key
+	charges map[string]operation
+	refunds map[string][]operation // by the charge's key
 	posted  map[string]int
 }
 
 func newLedger() *ledger {
-	return &ledger{charges: map[string]deed{}, refunds: map[string][]deed{}, posted: map[string]int{}}
+	return &ledger{charges: map[string]operation{}, refunds: map[string][]operation{}, posted: map[string]int{}}
 }
 
-func (l *ledger) charge(_ context.Context, p payment) (deed, error) {
+func (l *ledger) charge(_ context.Context, p payment) (operation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := p.chargeKey()
 	l.posted[key]++
 	if _, done := l.charges[key]; !done {
-		d := deed{ID: "charge-" + key, Key: key, Status: deedSucceeded, Amount: p.Amount.Amount}
+		d := operation{ID: "charge-" + key, Key: key, Status: operationSucceeded, Amount: p.Amount.Amount}
 		if p.Method == "tok_declined" {
-			d = deed{Key: key, Status: deedDeclined, Code: "card_declined"}
+			d = operation{Key: key, Status: operationDeclined, Code: "card_declined"}
 		}
 		l.charges[key] = d
 	}
 	return l.charges[key], nil
 }
 
-func (l *ledger) refund(_ context.Context, p payment, amount int64) (deed, error) {
+func (l *ledger) refund(_ context.Context, p payment, amount int64) (operation, error) {
 	return l.giveBack(p.chargeKey(), p.refundKey(amount), amount)
 }
 
 // giveBack is also what a person does at the provider, under a key of their own.
-func (l *ledger) giveBack(charge, key string, amount int64) (deed, error) {
+func (l *ledger) giveBack(charge, key string, amount int64) (operation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.posted[key]++
-	if i := slices.IndexFunc(l.refunds[charge], func(d deed) bool { return d.Key == key }); i >= 0 {
+	if i := slices.IndexFunc(l.refunds[charge], func(d operation) bool { return d.Key == key }); i >= 0 {
 		return l.refunds[charge][i], nil
 	}
 	c := l.charges[charge]
-	if c.Status != deedSucceeded {
-		return deed{}, errors.New("there is no such charge")
+	if c.Status != operationSucceeded {
+		return operation{}, errors.New("there is no such charge")
 	}
 	if amount > c.left() {
-		return deed{}, errTooMuch
+		return operation{}, errTooMuch
 	}
-	d := deed{ID: "refund-" + key, Key: key, Status: deedSucceeded, Amount: amount}
+	d := operation{ID: "refund-" + key, Key: key, Status: operationSucceeded, Amount: amount}
 	c.Refunded += amount
 	l.charges[charge], l.refunds[charge] = c, append(l.refunds[charge], d)
 	return d, nil
@@ -67,7 +67,7 @@ func (l *ledger) giveBack(charge, key string, amount int64) (deed, error) {
 
 var errTooMuch = errors.New("so much is not left of the charge")
 
-func (l *ledger) findCharge(_ context.Context, p payment) (deed, error) {
+func (l *ledger) findCharge(_ context.Context, p payment) (operation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.charges[p.chargeKey()]
@@ -156,7 +156,7 @@ func (b *bank) postCharge(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case body.Method == "tok_reset" && n == 1:
 		panic(http.ErrAbortHandler)
-	case d.Status == deedDeclined:
+	case d.Status == operationDeclined:
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusPaymentRequired)
 		_ = json.NewEncoder(w).Encode(map[string]any{"title": "Payment Required", "status": 402, "code": d.Code})
@@ -196,12 +196,12 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func list(w http.ResponseWriter, d deed, refunds []deed) {
+func list(w http.ResponseWriter, d operation, refunds []operation) {
 	items := []any{}
-	if d != (deed{}) {
+	if d != (operation{}) {
 		items = append(items, struct {
-			deed
-			Refunds []deed `json:"refunds"`
+			operation
+			Refunds []operation `json:"refunds"`
 		}{d, refunds})
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"items": items})

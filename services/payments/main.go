@@ -74,19 +74,19 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // till is the service's state: all of it is in the database, and at the provider.
 type till struct {
-	db           *postgres.DB
-	log          *slog.Logger
-	outbox       *outbox.Outbox
-	office       *unit.Office[*work] // for the provider's answers and requests; messages come through the inbox
-	worker       *worker.Worker[claim]
-	provider     provider
-	certainAfter time.Duration
-	now          func() time.Time
+	db         *postgres.DB
+	log        *slog.Logger
+	outbox     *outbox.Outbox
+	office     *unit.Office[*work] // for the provider's answers and requests; messages come through the inbox
+	worker     *worker.Worker[claim]
+	provider   provider
+	inDoubtFor time.Duration
+	now        func() time.Time
 }
 
 func newTill(db *postgres.DB, log *slog.Logger, p provider, s providerSettings) *till {
 	t := &till{
-		db: db, log: log, outbox: outbox.New(name), provider: p, certainAfter: s.CertainAfter,
+		db: db, log: log, outbox: outbox.New(name), provider: p, inDoubtFor: s.InDoubtFor,
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	}
 	t.office = unit.NewOffice(db, log, t.work)

@@ -29,7 +29,7 @@ func TestTheSettingsHaveDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := cfg.Provider
-	if cfg.Addr != "127.0.0.1:8083" || len(p.URLs) != 1 || p.URLs[0] != "http://localhost:8090/provider" || p.Timeout != 3*time.Second || p.Slots != 100 || p.CertainAfter != 30*time.Second {
+	if cfg.Addr != "127.0.0.1:8083" || len(p.URLs) != 1 || p.URLs[0] != "http://localhost:8090/provider" || p.Timeout != 3*time.Second || p.Slots != 100 || p.InDoubtFor != 30*time.Second {
 		t.Errorf("%+v", cfg)
 	}
 	_, err = env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{
@@ -64,7 +64,7 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 		body, _ := json.Marshal(m)
 		mq.Put(exchange, key, amqp.Publishing{MessageId: uuid.Must(uuid.NewV7()).String(), Type: m.Kind(), Body: body})
 	}
-	hear := func() (kind string, body []byte) {
+	next := func() (kind string, body []byte) {
 		t.Helper()
 		testkit.Until(t, "an event comes out", func() bool {
 			d, ok := mq.Get("tap")
@@ -77,7 +77,7 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 	wantHeard := func(answer messages.Message) {
 		t.Helper()
 		want, _ := json.Marshal(answer)
-		if kind, body := hear(); kind != answer.Kind() || string(body) != string(want) {
+		if kind, body := next(); kind != answer.Kind() || string(body) != string(want) {
 			t.Errorf("heard %s %s, want %s %s", kind, body, answer.Kind(), want)
 		}
 	}

@@ -36,15 +36,15 @@ func newCallCounter() metric.Int64Counter {
 	return calls
 }
 
-// count notes a call: it succeeded, was declined, found nothing, was idle (the provider did nothing), or is unknown.
-func (h *httpProvider) count(ctx context.Context, call string, d deed, err error) {
-	outcome := d.Status
+// count notes a call: it succeeded, was declined, found nothing, had no effect (the provider did nothing), or is in doubt.
+func (h *httpProvider) count(ctx context.Context, call string, op operation, err error) {
+	outcome := op.Status
 	switch {
-	case errors.Is(err, errIdle):
-		outcome = "idle"
+	case errors.Is(err, errNoEffect):
+		outcome = "no_effect"
 	case err != nil:
 		outcome = "unknown"
-	case d == deed{}:
+	case op == operation{}:
 		outcome = "nothing"
 	}
 	h.calls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))

@@ -29,7 +29,7 @@ func (s status) settled() bool {
 }
 
 // payment is the one payment of an order. Its methods decide and do nothing else: they take a payment as it is and
-// return a turn.
+// return an outcome.
 type payment struct {
 	OrderID   string
 	Amount    messages.Money // zero while only its refund has been asked for
@@ -41,7 +41,7 @@ type payment struct {
 	DueAt     *time.Time
 	Attempts  int           // claims in this status
 	AskedAt   *time.Time    // when the provider may last have been asked to charge, or to refund when that is what it is at; nil: never
-	Trouble   string        // what the last attempt ended with
+	LastError string        // what the last attempt ended with
 	Origin    outbox.Origin // the command that brought it where it is
 	CreatedAt time.Time
 	UpdatedAt time.Time // of the status
@@ -75,14 +75,14 @@ type claim struct {
 	Before *time.Time // AskedAt before this claim
 }
 
-// turn is what a command, or a word of the provider, makes of a payment.
-type turn struct {
+// outcome is what a command, or a word of the provider, makes of a payment.
+type outcome struct {
 	payment payment            // as it is from now on
 	send    []messages.Message // to send with it
 }
 
-// take is the turn that TakePayment brings. ok is false when it contradicts an earlier one.
-func (p payment) take(m messages.TakePayment, now time.Time) (t turn, ok bool) {
+// take is what TakePayment makes of it. ok is false when it contradicts an earlier one.
+func (p payment) take(m messages.TakePayment, now time.Time) (out outcome, ok bool) {
 	switch {
 	case p.Status == "":
 		p.Amount, p.Method, p.CreatedAt = m.Amount, m.Method, now
@@ -90,11 +90,11 @@ func (p payment) take(m messages.TakePayment, now time.Time) (t turn, ok bool) {
 	case p.Amount.Amount == 0: // its refund overtook it
 		p.Amount, p.Method = m.Amount, m.Method
 	}
-	return turn{p, p.answer()}, p.Amount == m.Amount
+	return outcome{p, p.answer()}, p.Amount == m.Amount
 }
 
-// refund is the turn that RefundPayment brings.
-func (p payment) refund(now time.Time) turn {
+// refund is what RefundPayment makes of it.
+func (p payment) refund(now time.Time) outcome {
 	switch p.Status {
 	case "":
 		p.CreatedAt = now
@@ -107,79 +107,79 @@ func (p payment) refund(now time.Time) turn {
 	case taken:
 		return p.enter(refunding, now)
 	case declined:
-		return turn{p, p.free()}
+		return outcome{p, p.free()}
 	default:
-		return turn{p, p.answer()}
+		return outcome{p, p.answer()}
 	}
 }
 
-// hear is the turn that the provider's answer to a claim brings. Meanwhile the payment may have been given up, or another
+// apply is what the provider's answer to a claim makes of it. Meanwhile the payment may have been given up, or another
 // worker may have heard the same: what counts is the status that it has now.
-func (p payment) hear(c claim, d deed, now time.Time) turn {
+func (p payment) apply(c claim, op operation, now time.Time) outcome {
 	switch {
 	case c.Status == refunding:
-		return p.returned(d, now)
-	case d.Status == deedSucceeded:
-		return p.charged(d, now)
-	case d.Status == deedDeclined:
-		return p.refused(d, now)
+		return p.returned(op, now)
+	case op.Status == operationSucceeded:
+		return p.charged(op, now)
+	case op.Status == operationDeclined:
+		return p.refused(op, now)
 	case p.Status == withdrawing && p.AskedAt.Equal(*c.AskedAt): // there is no charge, and none was asked for since
 		return p.enter(withdrawn, now)
 	}
-	return turn{payment: p}
+	return outcome{payment: p}
 }
 
-func (p payment) charged(d deed, now time.Time) turn {
+func (p payment) charged(op operation, now time.Time) outcome {
 	switch p.Status {
 	case requested:
-		p.ChargeID = d.ID
-		if d.Amount > 0 && d.left() <= 0 { // somebody was faster at the provider
-			p.RefundID = d.RefundID
+		p.ChargeID = op.ID
+		if op.Amount > 0 && op.left() <= 0 { // somebody was faster at the provider
+			p.RefundID = op.RefundID
 			return p.enter(refunded, now)
 		}
 		return p.enter(taken, now)
 	case declined, withdrawing, withdrawn: // nobody waits for this charge any more
-		p.ChargeID = d.ID
+		p.ChargeID = op.ID
 		return p.enter(refunding, now)
 	default:
-		return turn{payment: p}
+		return outcome{payment: p}
 	}
 }
 
-func (p payment) refused(d deed, now time.Time) turn {
+func (p payment) refused(op operation, now time.Time) outcome {
 	switch p.Status {
 	case requested:
-		p.Code = d.Code
+		p.Code = op.Code
 		return p.enter(declined, now)
 	case withdrawing:
-		p.Code = d.Code
+		p.Code = op.Code
 		t := p.enter(declined, now)
 		t.send = p.free() // the answer to the refund, which is what is waited for
 		return t
 	default:
-		return turn{payment: p}
+		return outcome{payment: p}
 	}
 }
 
-func (p payment) returned(d deed, now time.Time) turn {
+func (p payment) returned(op operation, now time.Time) outcome {
 	switch {
 	case p.Status == refunding:
-		p.RefundID = d.ID
+		p.RefundID = op.ID
 		return p.enter(refunded, now)
 	case p.Status == refunded && p.RefundID == "": // settled meanwhile: for the books
-		p.RefundID = d.ID
+		p.RefundID = op.ID
 	}
-	return turn{payment: p}
+	return outcome{payment: p}
 }
 
-// settle is the turn that an operator's word brings. It ends what the provider has failed to end, and nothing else: ok is
+// settle is what an operator's word makes of it. It ends what the provider has failed to end, and nothing else: ok is
 // false for a payment that nobody gives back, or that may still be given back without anybody's help.
-func (p payment) settle(s settlement, now time.Time) (t turn, ok bool) {
+func (p payment) settle(s settlement, now time.Time) (out outcome, ok bool) {
 	switch {
 	case p.SettledAt != nil && p.Status.settled(): // asked again
-		return turn{payment: p}, true
-	case p.Status != refunding && p.Status != withdrawing, p.Trouble == "":
-		return turn{payment: p}, false
+		return outcome{payment: p}, true
+	case p.Status != refunding && p.Status != withdrawing, p.LastError == "":
+		return outcome{payment: p}, false
 	}
 	to := refunded
 	if p.Status == withdrawing {
@@ -189,30 +189,30 @@ func (p payment) settle(s settlement, now time.Time) (t turn, ok bool) {
 	return p.enter(to, now), true
 }
 
-// failed is the turn of a claim that has brought no answer. idle says that the provider has certainly done nothing because
+// unanswered is what a claim without an answer makes of it. noEffect says that the provider has certainly done nothing because
 // of it; again is when to try once more.
-func (p payment) failed(c claim, idle bool, trouble string, now, again time.Time) turn {
-	if idle && p.AskedAt != nil && p.AskedAt.Equal(*c.AskedAt) {
+func (p payment) unanswered(c claim, noEffect bool, lastError string, now, again time.Time) outcome {
+	if noEffect && p.AskedAt != nil && p.AskedAt.Equal(*c.AskedAt) {
 		p.AskedAt = c.Before
 	}
 	switch {
 	case p.Status == withdrawing && p.AskedAt == nil: // it never left the house
 		return p.enter(withdrawn, now)
-	case (p.Status == withdrawing || p.Status == withdrawn) && c.Status == requested && !idle:
+	case (p.Status == withdrawing || p.Status == withdrawn) && c.Status == requested && !noEffect:
 		// Given up while it was being charged, and who knows whether it was. It can even be withdrawn already, when this
 		// worker was frozen for longer than the others could know.
 		p.AskedAt = &now
 		return p.enter(withdrawing, now)
 	case p.Status == c.Status && p.Attempts == c.Attempts: // nobody else has claimed it since
-		p.DueAt, p.Trouble = &again, trouble
+		p.DueAt, p.LastError = &again, lastError
 	}
-	return turn{payment: p}
+	return outcome{payment: p}
 }
 
-// enter is the turn into a status, with the answer if it is settled by that.
-func (p payment) enter(to status, now time.Time) turn {
+// enter takes it into a status, with the answer if that settles it.
+func (p payment) enter(to status, now time.Time) outcome {
 	p.Status, p.UpdatedAt = to, now
-	p.Attempts, p.Trouble = 0, ""
+	p.Attempts, p.LastError = 0, ""
 	if to != withdrawing {
 		p.AskedAt = nil
 	}
@@ -220,7 +220,7 @@ func (p payment) enter(to status, now time.Time) turn {
 	if !to.settled() {
 		p.DueAt = &now
 	}
-	return turn{p, p.answer()}
+	return outcome{p, p.answer()}
 }
 
 // answer is what there is to say about a payment, however often it is asked; nothing while the answer is being found out.

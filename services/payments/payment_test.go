@@ -52,21 +52,21 @@ func said(msgs []messages.Message) string {
 
 func TestWhatACommandMakesOfAPayment(t *testing.T) {
 	t.Parallel()
-	take := func(p payment) turn {
+	take := func(p payment) outcome {
 		next, ok := p.take(messages.TakePayment{OrderID: p.OrderID, Amount: amount, Method: "tok_visa"}, later)
 		if !ok {
 			t.Errorf("in %q it contradicts", p.Status)
 		}
 		return next
 	}
-	refund := func(p payment) turn { return p.refund(later) }
+	refund := func(p payment) outcome { return p.refund(later) }
 	asked := claimed(requested, nil).payment
 	refused := paymentIn(declined)
 	refused.Code = "no_funds"
 	for _, row := range []struct {
 		what string
 		in   payment
-		on   func(payment) turn
+		on   func(payment) outcome
 		to   status
 		say  string
 	}{
@@ -94,7 +94,7 @@ func TestWhatACommandMakesOfAPayment(t *testing.T) {
 	}
 }
 
-func check(t *testing.T, what string, was payment, got turn, to status, say string) {
+func check(t *testing.T, what string, was payment, got outcome, to status, say string) {
 	t.Helper()
 	if got.payment.Status != to || said(got.send) != say {
 		t.Errorf("%s: %s and %q, want %s and %q", what, got.payment.Status, said(got.send), to, say)
@@ -102,7 +102,7 @@ func check(t *testing.T, what string, was payment, got turn, to status, say stri
 	if settled := got.payment.DueAt == nil; settled != to.settled() {
 		t.Errorf("%s: %s, due %v", what, to, got.payment.DueAt)
 	}
-	if moved := was.Status != to; moved && (!got.payment.UpdatedAt.Equal(later) || got.payment.Attempts != 0 || got.payment.Trouble != "") {
+	if moved := was.Status != to; moved && (!got.payment.UpdatedAt.Equal(later) || got.payment.Attempts != 0 || got.payment.LastError != "") {
 		t.Errorf("%s: moved and left %+v", what, got.payment)
 	}
 }
@@ -124,19 +124,19 @@ func TestASecondCommandWithAnotherAmountContradicts(t *testing.T) {
 
 func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 	t.Parallel()
-	charge := deed{ID: "ch", Status: deedSucceeded, Amount: 2598}
+	charge := operation{ID: "ch", Status: operationSucceeded, Amount: 2598}
 	rebate, spent := charge, charge
 	rebate.Refunded, spent.Refunded = 600, 2598
-	refusal := deed{Status: deedDeclined, Code: "no_funds"}
-	repayment := deed{ID: "re", Status: deedSucceeded}
-	nothing := deed{}
+	refusal := operation{Status: operationDeclined, Code: "no_funds"}
+	repayment := operation{ID: "re", Status: operationSucceeded}
+	nothing := operation{}
 	charging, looking, repaying := claimed(requested, nil), claimed(withdrawing, &noon), claimed(refunding, nil)
 	askedSince := looking.payment
 	askedSince.AskedAt = &later
 	for _, row := range []struct {
 		what  string
 		claim claim
-		hears deed
+		hears operation
 		in    payment
 		to    status
 		say   string
@@ -165,7 +165,7 @@ func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 		{"given back", repaying, repayment, repaying.payment, refunded, "refunded 2598"},
 		{"another worker has heard that it was given back", repaying, repayment, paymentIn(refunded), refunded, ""},
 	} {
-		got := row.in.hear(row.claim, row.hears, later)
+		got := row.in.apply(row.claim, row.hears, later)
 		check(t, row.what, row.in, got, row.to, row.say)
 		if row.to != row.in.Status && row.hears == charge && got.payment.ChargeID != "ch" {
 			t.Errorf("%s: the charge's id is %q", row.what, got.payment.ChargeID)
@@ -178,42 +178,42 @@ func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 
 func TestWhatNoAnswerMakesOfAPayment(t *testing.T) {
 	t.Parallel()
-	const idle, unknown = true, false
+	const noEffect, unknown = true, false
 	earlier, again := noon.Add(-time.Hour), later.Add(time.Second)
 	first, second := claimed(requested, nil), claimed(requested, &earlier)
 	givenUp := claimed(withdrawing, &noon).payment
 	claimedSince := first.payment
 	claimedSince.Attempts, claimedSince.AskedAt, claimedSince.DueAt = 2, &later, &later
 	for _, row := range []struct {
-		what  string
-		claim claim
-		idle  bool
-		in    payment
-		to    status
-		say   string
-		asked *time.Time
-		due   *time.Time
+		what     string
+		claim    claim
+		noEffect bool
+		in       payment
+		to       status
+		say      string
+		asked    *time.Time
+		due      *time.Time
 	}{
-		{"nothing was sent: as if it had never been asked for", first, idle, first.payment, requested, "", nil, &again},
-		{"nothing was sent this time, but perhaps before", second, idle, second.payment, requested, "", &earlier, &again},
+		{"nothing was sent: as if it had never been asked for", first, noEffect, first.payment, requested, "", nil, &again},
+		{"nothing was sent this time, but perhaps before", second, noEffect, second.payment, requested, "", &earlier, &again},
 		{"who knows: it must be looked for", first, unknown, first.payment, requested, "", &noon, &again},
-		{"claimed by another since: his lease stays", first, idle, claimedSince, requested, "", &later, &later},
-		{"given up meanwhile, and nothing was sent", first, idle, givenUp, withdrawn, "refunded 0", nil, nil},
+		{"claimed by another since: his lease stays", first, noEffect, claimedSince, requested, "", &later, &later},
+		{"given up meanwhile, and nothing was sent", first, noEffect, givenUp, withdrawn, "refunded 0", nil, nil},
 		{"given up meanwhile, and who knows: it is looked for at once", first, unknown, givenUp, withdrawing, "", &later, &later},
 		{"given up for good meanwhile, and who knows: it is looked for after all", first, unknown, paymentIn(withdrawn), withdrawing, "", &later, &later},
-		{"given up for good meanwhile, and nothing was sent", first, idle, paymentIn(withdrawn), withdrawn, "", nil, nil},
+		{"given up for good meanwhile, and nothing was sent", first, noEffect, paymentIn(withdrawn), withdrawn, "", nil, nil},
 		{"taken meanwhile", first, unknown, paymentIn(taken), taken, "", nil, nil},
-		{"the provider cannot be asked what it has charged", claim{givenUp, &noon}, idle, withAttempts(givenUp, 1), withdrawing, "", &noon, &again},
-		{"nothing was given back", claimed(refunding, nil), idle, claimed(refunding, nil).payment, refunding, "", nil, &again},
+		{"the provider cannot be asked what it has charged", claim{givenUp, &noon}, noEffect, withAttempts(givenUp, 1), withdrawing, "", &noon, &again},
+		{"nothing was given back", claimed(refunding, nil), noEffect, claimed(refunding, nil).payment, refunding, "", nil, &again},
 		{"perhaps it was given back", claimed(refunding, nil), unknown, claimed(refunding, nil).payment, refunding, "", &noon, &again},
 	} {
-		got := row.in.failed(row.claim, row.idle, "no luck", later, again)
+		got := row.in.unanswered(row.claim, row.noEffect, "no luck", later, again)
 		check(t, row.what, row.in, got, row.to, row.say)
 		if !same(got.payment.AskedAt, row.asked) || !same(got.payment.DueAt, row.due) {
 			t.Errorf("%s: asked at %v, due at %v, want %v and %v", row.what, got.payment.AskedAt, got.payment.DueAt, row.asked, row.due)
 		}
-		if postponed := row.due == &again; postponed != (got.payment.Trouble == "no luck") {
-			t.Errorf("%s: trouble %q", row.what, got.payment.Trouble)
+		if postponed := row.due == &again; postponed != (got.payment.LastError == "no luck") {
+			t.Errorf("%s: last error %q", row.what, got.payment.LastError)
 		}
 	}
 }
@@ -222,7 +222,7 @@ func TestWhatAnOperatorsWordMakesOfAPayment(t *testing.T) {
 	t.Parallel()
 	word := settlement{"olga", "repaid", &later}
 	troubled := func(p payment) payment {
-		p.Trouble = "no luck"
+		p.LastError = "no luck"
 		return p
 	}
 	settled := paymentIn(refunded)
@@ -248,7 +248,7 @@ func TestWhatAnOperatorsWordMakesOfAPayment(t *testing.T) {
 			t.Errorf("%s: %t, %s and %q, want %t, %s and %q", row.what, ok, got.payment.Status, said(got.send), row.ok, row.to, row.say)
 		}
 	}
-	late := settled.hear(claimed(refunding, nil), deed{ID: "re", Status: deedSucceeded}, later)
+	late := settled.apply(claimed(refunding, nil), operation{ID: "re", Status: operationSucceeded}, later)
 	if late.payment.RefundID != "re" || len(late.send) > 0 {
 		t.Errorf("the provider has given it back after all: %+v", late)
 	}

@@ -36,10 +36,10 @@ type world struct {
 // hand is a worker with a claim.
 type hand struct {
 	claim
-	since   time.Time
-	asked   bool
-	deed    deed
-	failure error
+	since     time.Time
+	asked     bool
+	operation operation
+	failure   error
 }
 
 type straggler struct {
@@ -75,7 +75,7 @@ func (w *world) anything() {
 	if w.charges["o"].left() > 0 {
 		can = append(can, event{"a person gives some back at the provider", w.givesBack})
 	}
-	if w.payment.Trouble != "" {
+	if w.payment.LastError != "" {
 		can = append(can, event{"an operator settles it", w.settles})
 	}
 	if due := w.payment.DueAt; due != nil && !due.After(w.clock) {
@@ -96,9 +96,9 @@ func (w *world) anything() {
 	e.do()
 }
 
-func (w *world) turn(t turn) {
-	w.payment = t.payment
-	w.said = append(w.said, t.send...)
+func (w *world) put(out outcome) {
+	w.payment = out.payment
+	w.said = append(w.said, out.send...)
 }
 
 func (w *world) takes() {
@@ -106,12 +106,12 @@ func (w *world) takes() {
 	if !ok {
 		w.t.Fatal("contradicts")
 	}
-	w.turn(t)
+	w.put(t)
 	w.took = true
 }
 
 func (w *world) givesUp() {
-	w.turn(w.payment.refund(w.clock))
+	w.put(w.payment.refund(w.clock))
 	w.gaveUp = true
 }
 
@@ -131,7 +131,7 @@ func (w *world) settles() {
 	if gives := w.payment.Status == refunding || w.payment.Status == withdrawing; ok != gives {
 		w.t.Fatalf("%s: settled %t", w.payment.Status, ok)
 	}
-	w.turn(t)
+	w.put(t)
 }
 
 // claims is claimPayments.
@@ -154,7 +154,7 @@ func (w *world) claims() {
 func (w *world) asks(h *hand) {
 	frozen := w.clock.Sub(h.since) >= workWithin
 	w.provider = fickle{w, h, frozen}
-	h.deed, h.failure = w.ask(context.Background(), h.claim)
+	h.operation, h.failure = w.ask(context.Background(), h.claim)
 	h.asked = true
 	w.provider = w.ledger
 	if frozen {
@@ -165,9 +165,9 @@ func (w *world) asks(h *hand) {
 // records is record.
 func (w *world) records(h *hand) {
 	if h.failure == nil {
-		w.turn(w.payment.hear(h.claim, h.deed, w.clock))
+		w.put(w.payment.apply(h.claim, h.operation, w.clock))
 	} else {
-		w.turn(w.payment.failed(h.claim, errors.Is(h.failure, errIdle), h.failure.Error(), w.clock, w.clock.Add(againFirst)))
+		w.put(w.payment.unanswered(h.claim, errors.Is(h.failure, errNoEffect), h.failure.Error(), w.clock, w.clock.Add(againFirst)))
 	}
 	w.drop(h)
 }
@@ -193,11 +193,11 @@ func (w *world) end() {
 	for range 10 {
 		for _, h := range slices.Clone(w.hands) {
 			if !h.asked {
-				h.deed, h.failure = w.ask(context.Background(), h.claim)
+				h.operation, h.failure = w.ask(context.Background(), h.claim)
 			}
 			w.records(h)
 		}
-		w.pass(certainAfter + time.Second)
+		w.pass(inDoubtFor + time.Second)
 		w.claims()
 	}
 }
@@ -245,30 +245,30 @@ type fickle struct {
 
 var errNoAnswer = errors.New("no answer")
 
-func (f fickle) charge(ctx context.Context, p payment) (deed, error) {
+func (f fickle) charge(ctx context.Context, p payment) (operation, error) {
 	switch rapid.IntRange(0, 4).Draw(f.t, "charge") {
 	case 0:
-		return deed{}, fmt.Errorf("refused: %w", errIdle)
+		return operation{}, fmt.Errorf("refused: %w", errNoEffect)
 	case 1:
 		_, _ = f.ledger.charge(ctx, p)
-		return deed{}, errNoAnswer
+		return operation{}, errNoAnswer
 	case 2:
 		if !f.frozen {
-			f.late = append(f.late, straggler{p, f.hand.since.Add(certainAfter)})
+			f.late = append(f.late, straggler{p, f.hand.since.Add(inDoubtFor)})
 		}
-		return deed{}, errNoAnswer
+		return operation{}, errNoAnswer
 	default:
 		return f.ledger.charge(ctx, p)
 	}
 }
 
-func (f fickle) refund(ctx context.Context, p payment, amount int64) (deed, error) {
+func (f fickle) refund(ctx context.Context, p payment, amount int64) (operation, error) {
 	switch rapid.IntRange(0, 4).Draw(f.t, "refund") {
 	case 0:
-		return deed{}, fmt.Errorf("refused: %w", errIdle)
+		return operation{}, fmt.Errorf("refused: %w", errNoEffect)
 	case 1:
 		_, _ = f.ledger.refund(ctx, p, amount)
-		return deed{}, errNoAnswer
+		return operation{}, errNoAnswer
 	case 2:
 		f.givesBack() // faster than this call
 		return f.ledger.refund(ctx, p, amount)
@@ -277,9 +277,9 @@ func (f fickle) refund(ctx context.Context, p payment, amount int64) (deed, erro
 	}
 }
 
-func (f fickle) findCharge(ctx context.Context, p payment) (deed, error) {
+func (f fickle) findCharge(ctx context.Context, p payment) (operation, error) {
 	if rapid.IntRange(0, 3).Draw(f.t, "find charge") == 0 {
-		return deed{}, fmt.Errorf("refused: %w", errIdle)
+		return operation{}, fmt.Errorf("refused: %w", errNoEffect)
 	}
 	return f.ledger.findCharge(ctx, p)
 }

@@ -19,18 +19,18 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// provider charges cards and gives money back, once for each key that a payment has for it. An error that is errIdle says
+// provider charges cards and gives money back, once for each key that a payment has for it. An error that is errNoEffect says
 // that it has certainly done nothing because of this call; after any other it may have, and must be asked what.
 type provider interface {
-	charge(ctx context.Context, p payment) (deed, error)
-	findCharge(ctx context.Context, p payment) (deed, error) // the zero deed when there is none
-	refund(ctx context.Context, p payment, amount int64) (deed, error)
+	charge(ctx context.Context, p payment) (operation, error)
+	findCharge(ctx context.Context, p payment) (operation, error) // the zero operation when there is none
+	refund(ctx context.Context, p payment, amount int64) (operation, error)
 }
 
-var errIdle = errors.New("the provider has done nothing")
+var errNoEffect = errors.New("the provider has done nothing")
 
-// deed is what the provider has done under a key.
-type deed struct {
+// operation is what the provider has done under a key.
+type operation struct {
 	ID     string `json:"id"`
 	Key    string `json:"key"`
 	Status string `json:"status"`
@@ -43,11 +43,11 @@ type deed struct {
 }
 
 // left is what has not been given back of a charge.
-func (d deed) left() int64 { return d.Amount - d.Refunded }
+func (op operation) left() int64 { return op.Amount - op.Refunded }
 
 const (
-	deedSucceeded = "succeeded"
-	deedDeclined  = "declined"
+	operationSucceeded = "succeeded"
+	operationDeclined  = "declined"
 )
 
 // providerSettings are how to reach the provider and how patient to be with it.
@@ -58,7 +58,7 @@ type providerSettings struct {
 	// A charge that was asked for and got no answer may still be on its way. When the payment is given up meanwhile, the
 	// provider's word that there is no charge counts only this long after it was asked for. It must be longer than a claim
 	// is worked on (20 s).
-	CertainAfter time.Duration `env:"CERTAIN_AFTER" envDefault:"30s"`
+	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 
 // httpProvider is the provider's HTTP API.
@@ -74,30 +74,30 @@ func newHTTPProvider(s providerSettings, log *slog.Logger) *httpProvider {
 	}
 }
 
-func (h *httpProvider) charge(ctx context.Context, p payment) (deed, error) {
-	d, err := h.do(ctx, "charge", "/charges", p.chargeKey(), struct {
+func (h *httpProvider) charge(ctx context.Context, p payment) (operation, error) {
+	op, err := h.do(ctx, "charge", "/charges", p.chargeKey(), struct {
 		messages.Money
 		Method    string `json:"method"`
 		Reference string `json:"reference"`
 	}{p.Amount, p.Method, p.OrderID})
 	failpoint.At("payments.charged")
-	return d, err
+	return op, err
 }
 
-func (h *httpProvider) refund(ctx context.Context, p payment, amount int64) (deed, error) {
-	d, err := h.do(ctx, "refund", "/refunds", p.refundKey(amount), struct {
+func (h *httpProvider) refund(ctx context.Context, p payment, amount int64) (operation, error) {
+	op, err := h.do(ctx, "refund", "/refunds", p.refundKey(amount), struct {
 		ChargeKey string `json:"charge_key"`
 		messages.Money
 	}{p.chargeKey(), messages.Money{Amount: amount, Currency: p.Amount.Currency}})
 	failpoint.At("payments.refunded")
-	return d, err
+	return op, err
 }
 
-func (h *httpProvider) findCharge(ctx context.Context, p payment) (d deed, err error) {
-	defer func() { h.count(ctx, "find_charge", d, err) }()
+func (h *httpProvider) findCharge(ctx context.Context, p payment) (op operation, err error) {
+	defer func() { h.count(ctx, "find_charge", op, err) }()
 	type charge struct {
-		deed
-		Refunds []deed `json:"refunds"`
+		operation
+		Refunds []operation `json:"refunds"`
 	}
 	var found struct {
 		Items []charge `json:"items"`
@@ -105,34 +105,34 @@ func (h *httpProvider) findCharge(ctx context.Context, p payment) (d deed, err e
 	key := p.chargeKey()
 	_, err = h.client.JSON(ctx, http.MethodGet, "/charges?key="+url.QueryEscape(key), nil, nil, &found)
 	if err != nil {
-		return deed{}, fmt.Errorf("find_charge %s: %w: %w", key, errIdle, err)
+		return operation{}, fmt.Errorf("find_charge %s: %w: %w", key, errNoEffect, err)
 	}
 	i := slices.IndexFunc(found.Items, func(c charge) bool { return c.Key == key })
 	if i < 0 {
-		return deed{}, nil
+		return operation{}, nil
 	}
-	d = found.Items[i].deed
+	op = found.Items[i].operation
 	for _, r := range found.Items[i].Refunds {
 		if p.asked(r.Key) {
-			d.RefundID = client.Clean(r.ID)
+			op.RefundID = client.Clean(r.ID)
 		}
 	}
-	return d.readable()
+	return op.readable()
 }
 
-func (h *httpProvider) do(ctx context.Context, call, path, key string, body any) (d deed, err error) {
-	defer func() { h.count(ctx, call, d, err) }()
-	_, err = h.client.JSON(ctx, http.MethodPost, path, http.Header{"Idempotency-Key": {key}}, body, &d)
+func (h *httpProvider) do(ctx context.Context, call, path, key string, body any) (op operation, err error) {
+	defer func() { h.count(ctx, call, op, err) }()
+	_, err = h.client.JSON(ctx, http.MethodPost, path, http.Header{"Idempotency-Key": {key}}, body, &op)
 	problem, refused := errors.AsType[*client.Problem](err)
 	switch {
 	case err == nil:
-		return d.readable()
+		return op.readable()
 	case refused && problem.Status == http.StatusPaymentRequired:
-		return deed{Key: key, Status: deedDeclined, Code: cmp.Or(client.Clean(problem.Code()), deedDeclined)}, nil
+		return operation{Key: key, Status: operationDeclined, Code: cmp.Or(client.Clean(problem.Code()), operationDeclined)}, nil
 	case refused, client.Ambiguous(err):
-		return deed{}, fmt.Errorf("%s %s: %w", call, key, err)
+		return operation{}, fmt.Errorf("%s %s: %w", call, key, err)
 	}
-	return deed{}, fmt.Errorf("%s %s: %w: %w", call, key, errIdle, err)
+	return operation{}, fmt.Errorf("%s %s: %w: %w", call, key, errNoEffect, err)
 }
 
 // asked reports whether a refund was asked for by payments, and not by a person at the provider.
@@ -141,11 +141,11 @@ func (p payment) asked(key string) bool {
 	return ours && (rest == "" || rest[0] == '-')
 }
 
-// readable refuses a deed that is neither done nor declined: the provider must be asked again what has become of it.
-func (d deed) readable() (deed, error) {
-	if d.Status != deedSucceeded && d.Status != deedDeclined {
-		return deed{}, fmt.Errorf("the provider says that %s is %q", d.Key, client.Clean(d.Status))
+// readable refuses a operation that is neither done nor declined: the provider must be asked again what has become of it.
+func (op operation) readable() (operation, error) {
+	if op.Status != operationSucceeded && op.Status != operationDeclined {
+		return operation{}, fmt.Errorf("the provider says that %s is %q", op.Key, client.Clean(op.Status))
 	}
-	d.ID, d.Code = client.Clean(d.ID), client.Clean(d.Code)
-	return d, nil
+	op.ID, op.Code = client.Clean(op.ID), client.Clean(op.Code)
+	return op, nil
 }

@@ -32,20 +32,20 @@ func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 		}
 		good := payment{OrderID: "good", Amount: amount, Method: "tok_visa"}
 		bad := payment{OrderID: "bad", Amount: amount, Method: "tok_declined"}
-		call := func(call string, want deed, f func(context.Context, payment) (deed, error), of payment) {
+		call := func(call string, want operation, f func(context.Context, payment) (operation, error), of payment) {
 			t.Helper()
 			if got, err := f(t.Context(), of); err != nil || got != want {
 				t.Errorf("%s, %s of %s: %+v, %v, want %+v", what, call, of.OrderID, got, err, want)
 			}
 		}
-		charged := deed{ID: "charge-good", Key: "good", Status: deedSucceeded, Amount: 2598}
+		charged := operation{ID: "charge-good", Key: "good", Status: operationSucceeded, Amount: 2598}
 		byHand := charged
 		byHand.Refunded = 600
 		spent := charged
 		spent.Refunded, spent.RefundID = 2598, "refund-refund-good-1998"
-		repaid := deed{ID: "refund-refund-good-1998", Key: "refund-good-1998", Status: deedSucceeded, Amount: 1998}
-		refused := deed{Key: "bad", Status: deedDeclined, Code: "card_declined"}
-		call("find no charge", deed{}, p.findCharge, good)
+		repaid := operation{ID: "refund-refund-good-1998", Key: "refund-good-1998", Status: operationSucceeded, Amount: 1998}
+		refused := operation{Key: "bad", Status: operationDeclined, Code: "card_declined"}
+		call("find no charge", operation{}, p.findCharge, good)
 		call("charge", charged, p.charge, good)
 		call("charge again", charged, p.charge, good)
 		call("find the charge", charged, p.findCharge, good)
@@ -56,7 +56,7 @@ func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 		if _, err := p.refund(t.Context(), good, 1999); err == nil {
 			t.Errorf("%s: more is given back than is left", what)
 		}
-		rest := func(ctx context.Context, of payment) (deed, error) { return p.refund(ctx, of, 1998) }
+		rest := func(ctx context.Context, of payment) (operation, error) { return p.refund(ctx, of, 1998) }
 		call("refund the rest", repaid, rest, good)
 		call("refund it again", repaid, rest, good)
 		call("find it, given back", spent, p.findCharge, good)
@@ -82,10 +82,10 @@ func TestWhatTheProviderIsSent(t *testing.T) {
 	}))
 	defer server.Close()
 	p, of := httpProviderAt(t, server.URL), payment{OrderID: "o", Amount: amount, Method: "tok_visa"}
-	refund := func(amount int64) func(context.Context, payment) (deed, error) {
-		return func(ctx context.Context, of payment) (deed, error) { return p.refund(ctx, of, amount) }
+	refund := func(amount int64) func(context.Context, payment) (operation, error) {
+		return func(ctx context.Context, of payment) (operation, error) { return p.refund(ctx, of, amount) }
 	}
-	for _, f := range []func(context.Context, payment) (deed, error){p.charge, p.findCharge, refund(2598), refund(1998)} {
+	for _, f := range []func(context.Context, payment) (operation, error){p.charge, p.findCharge, refund(2598), refund(1998)} {
 		if _, err := f(t.Context(), of); err != nil {
 			t.Error(err)
 		}
@@ -120,7 +120,7 @@ func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}
 	}
-	const done, refused, idle, unknown = "done", "declined", "idle", "unknown"
+	const done, refused, noEffect, unknown = "done", "declined", "no_effect", "unknown"
 	for _, row := range []struct {
 		what   string
 		answer http.HandlerFunc
@@ -143,8 +143,8 @@ func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
 		{"504", says(504, ``), unknown, ""},
 		{"a broken connection", breaking, unknown, ""},
 		{"no answer in time", silent, unknown, ""},
-		{"503", says(503, ``), idle, ""},
-		{"429", says(429, ``), idle, ""},
+		{"503", says(503, ``), noEffect, ""},
+		{"429", says(429, ``), noEffect, ""},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			t.Parallel()
@@ -153,25 +153,25 @@ func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
 			defer server.CloseClientConnections()
 			p := httpProviderAt(t, server.URL)
 			d, err := p.charge(t.Context(), payment{OrderID: "o", Amount: amount, Method: "tok_visa"})
-			got := idle
+			got := noEffect
 			switch {
-			case err == nil && d.Status == deedSucceeded:
+			case err == nil && d.Status == operationSucceeded:
 				got = done
 			case err == nil:
 				got = d.Status
-			case !errors.Is(err, errIdle):
+			case !errors.Is(err, errNoEffect):
 				got = unknown
 			}
 			if got != row.means || d.Code != row.code {
 				t.Errorf("means %s (%s), want %s (%s): %v", got, d.Code, row.means, row.code, err)
 			}
-			if _, err := p.findCharge(t.Context(), payment{OrderID: "o"}); err != nil && !errors.Is(err, errIdle) {
+			if _, err := p.findCharge(t.Context(), payment{OrderID: "o"}); err != nil && !errors.Is(err, errNoEffect) {
 				t.Errorf("having looked for a charge has done something: %v", err)
 			}
 		})
 	}
 	p := httpProviderAt(t, "http://127.0.0.1:1")
-	if _, err := p.charge(t.Context(), payment{OrderID: "o", Amount: amount}); !errors.Is(err, errIdle) {
+	if _, err := p.charge(t.Context(), payment{OrderID: "o", Amount: amount}); !errors.Is(err, errNoEffect) {
 		t.Errorf("a refused connection: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ type querier interface {
 }
 
 const paymentColumns = `
-	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, trouble, origin,
+	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, last_error, origin,
 	created_at, updated_at, settled_by, settled_why, settled_at`
 
 // paymentRows makes rows of arrays, one for each of paymentColumns.
@@ -32,7 +32,7 @@ const paymentRows = `
 func (p *payment) fields() []any {
 	return []any{
 		&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
-		&p.DueAt, &p.Attempts, &p.AskedAt, &p.Trouble, &p.Origin, &p.CreatedAt, &p.UpdatedAt,
+		&p.DueAt, &p.Attempts, &p.AskedAt, &p.LastError, &p.Origin, &p.CreatedAt, &p.UpdatedAt,
 		&p.SettledBy, &p.SettledWhy, &p.SettledAt,
 	}
 }
@@ -84,7 +84,7 @@ func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 		tx.Queue(`
 			UPDATE payments AS p
 			SET amount = n.amount, currency = n.currency, method = n.method, status = n.status, code = n.code, charge_id = n.charge_id,
-				refund_id = n.refund_id, due_at = n.due_at, attempts = n.attempts, asked_at = n.asked_at, trouble = n.trouble,
+				refund_id = n.refund_id, due_at = n.due_at, attempts = n.attempts, asked_at = n.asked_at, last_error = n.last_error,
 				origin = n.origin, updated_at = n.updated_at,
 				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
 			FROM `+paymentRows+` AS n (`+paymentColumns+`)

@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-const certainAfter = 30 * time.Second
+const inDoubtFor = 30 * time.Second
 
-var testSettings = providerSettings{Slots: 8, CertainAfter: certainAfter}
+var testSettings = providerSettings{Slots: 8, InDoubtFor: inDoubtFor}
 
 // fixture is payments on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
 type fixture struct {
@@ -140,7 +140,7 @@ func (f *fixture) payment(order string) payment {
 func (f *fixture) want(order string, s status, said string) {
 	f.Helper()
 	if p := f.payment(order); p.Status != s || f.sent(order) != said {
-		f.Errorf("%s and %q, want %s and %q; trouble %q", p.Status, f.sent(order), s, said, p.Trouble)
+		f.Errorf("%s and %q, want %s and %q; last error %q", p.Status, f.sent(order), s, said, p.LastError)
 	}
 }
 
@@ -156,7 +156,7 @@ func (f *fixture) work() {
 			return
 		}
 		for _, c := range claims {
-			if err := f.till.see(context.Background(), c); err != nil {
+			if err := f.till.process(context.Background(), c); err != nil {
 				f.Logf("see to %s: %v", c.OrderID, err)
 			}
 		}

@@ -45,12 +45,12 @@ func (w *work) of(orderID string) payment {
 	return p
 }
 
-// take does what a turn says. What it sends is of the given origin.
-func (w *work) take(origin outbox.Origin, t turn) {
-	if p, known := w.payments.Get(t.payment.OrderID); !known || p != t.payment {
-		w.payments.Put(t.payment.OrderID, t.payment)
+// put has an outcome saved. What it sends is of the given origin.
+func (w *work) put(origin outbox.Origin, out outcome) {
+	if p, known := w.payments.Get(out.payment.OrderID); !known || p != out.payment {
+		w.payments.Put(out.payment.OrderID, out.payment)
 	}
-	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
+	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)
 }
 
 // lend has payments that the provider should be asked about be born leased to this replica's worker, as far as it has free

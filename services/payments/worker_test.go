@@ -89,7 +89,7 @@ func TestAChargeThatIsRecordedWhileThePaymentIsGivenUpIsGivenBack(t *testing.T) 
 		if err := errors.Join(refundPayment(t.Context(), w, refund(order)), w.Save(t.Context(), tx)); err != nil {
 			return err
 		}
-		go func() { recorded <- f.till.see(context.Background(), claims[0]) }()
+		go func() { recorded <- f.till.process(context.Background(), claims[0]) }()
 		testkit.Until(t, "the other transaction waits for this one", func() bool {
 			var waiting bool
 			err := f.db.QueryRow(t.Context(), `
@@ -128,7 +128,7 @@ func TestAPaymentGivenUpWhileTheProviderIsAwayIsWithdrawnAtOnce(t *testing.T) {
 	f := newFixture(t, httpProviderAt(t, "http://127.0.0.1:1"))
 	order := f.ordered("tok_visa")
 	f.work()
-	if p := f.payment(order); p.Status != requested || p.AskedAt != nil || p.Trouble == "" || !p.DueAt.After(f.till.now()) {
+	if p := f.payment(order); p.Status != requested || p.AskedAt != nil || p.LastError == "" || !p.DueAt.After(f.till.now()) {
 		t.Errorf("%+v", p)
 	}
 	f.receive(refund(order))
@@ -208,10 +208,10 @@ func TestALeaseThatAnotherHasTakenOverIsNotShortened(t *testing.T) {
 	if quick, err := claimPayments(t.Context(), f.db, 1, f.till.now(), lease); err != nil || len(quick) != 1 || !quick[0].Before.Equal(*slow[0].AskedAt) {
 		t.Fatal(quick, err)
 	}
-	if err := f.till.record(t.Context(), slow[0], deed{}, errCrash); err != nil {
+	if err := f.till.record(t.Context(), slow[0], operation{}, errCrash); err != nil {
 		t.Fatal(err)
 	}
-	if p := f.payment(order); p.Trouble != "" || p.DueAt.Before(f.till.now().Add(lease-time.Second)) {
+	if p := f.payment(order); p.LastError != "" || p.DueAt.Before(f.till.now().Add(lease-time.Second)) {
 		t.Errorf("%+v", p)
 	}
 }

@@ -22,7 +22,7 @@ func TestACancellationThatComesFirstLeavesATombstone(t *testing.T) {
 	f.receive(arrangement(id), cancellation(id))
 	f.wants(id, cancelled, "shipment_cancelled shipment_cancelled shipment_cancelled")
 	f.work(time.Hour)
-	if calls, _ := f.carrier.heard(""); calls != "" {
+	if calls, _ := f.carrier.received(""); calls != "" {
 		t.Errorf("the carrier was called: %s", calls)
 	}
 }
@@ -101,7 +101,7 @@ func TestACancellationDuringTheCall(t *testing.T) {
 			f.work(0)
 			f.work(30 * time.Second) // when "there is no parcel" counts
 			f.wants(id, cancelled, c.last)
-			if calls, _ := f.carrier.heard(""); calls != c.calls {
+			if calls, _ := f.carrier.received(""); calls != c.calls {
 				t.Errorf("calls: %s, want %s", calls, c.calls)
 			}
 			if s := f.carrier.status(id); s != "" && s != cancelled {
@@ -124,15 +124,15 @@ func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
 			f.receive(cancellation(id))
 			f.work(lease)
 			f.wants(id, cancelled, "shipment_cancelled")
-			if err := f.dock.see(t.Context(), frozen); err != nil {
+			if err := f.dock.process(t.Context(), frozen); err != nil {
 				t.Fatal(err)
 			}
 			f.carrier.carry(id, moved...)
 			f.work(0)
 			f.wants(id, cancelled, "shipment_cancelled")
 			s := f.shipment(id)
-			if moved == nil && (f.carrier.status(id) != cancelled || s.Trouble != "") || moved != nil && s.Trouble != astray || s.DueAt != nil {
-				t.Errorf("the parcel is %s, trouble %q, due at %v", f.carrier.status(id), s.Trouble, s.DueAt)
+			if moved == nil && (f.carrier.status(id) != cancelled || s.LastError != "") || moved != nil && s.LastError != astray || s.DueAt != nil {
+				t.Errorf("the parcel is %s, last error %q, due at %v", f.carrier.status(id), s.LastError, s.DueAt)
 			}
 		})
 	}
@@ -153,7 +153,7 @@ func TestACancellationWaitsForTheRecord(t *testing.T) {
 			return err
 		}
 		s := w.of(id)
-		w.take(s.Origin, s.hear(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon))
+		w.put(s.Origin, s.apply(claim{shipment: s}, parcel{TrackingNumber: "S1", Stages: []stage{{dispatched, day}}}, day, soon))
 		err := w.Save(t.Context(), tx)
 		go func() {
 			handled <- f.inbox.Handle(context.Background(), []bus.Delivery{delivery(cancellation(id))})[0]

@@ -17,7 +17,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// carrier moves parcels, one for each order. An error that is errIdle says that it has certainly shipped nothing because
+// carrier moves parcels, one for each order. An error that is errNoEffect says that it has certainly shipped nothing because
 // of this call; after any other it may have, and must be asked.
 type carrier interface {
 	ship(ctx context.Context, s shipment) (parcel, error)
@@ -26,7 +26,7 @@ type carrier interface {
 	cancel(ctx context.Context, trackingNumber string) (parcel, error)
 }
 
-var errIdle = errors.New("the carrier has shipped nothing")
+var errNoEffect = errors.New("the carrier has shipped nothing")
 
 // parcel is what the carrier knows of a shipment.
 type parcel struct {
@@ -55,7 +55,7 @@ func (p parcels) of(trackingNumber string) (parcel, error) {
 	if found, named := p[trackingNumber]; named {
 		return found, nil
 	}
-	return parcel{}, fmt.Errorf("track %s: %w: it does not name this parcel", trackingNumber, errIdle)
+	return parcel{}, fmt.Errorf("track %s: %w: it does not name this parcel", trackingNumber, errNoEffect)
 }
 
 // carrierSettings are how to reach the carrier and how patient to be with it.
@@ -66,7 +66,7 @@ type carrierSettings struct {
 	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
 	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
 	// than a claim is worked on (20 s).
-	CertainAfter time.Duration `env:"CERTAIN_AFTER" envDefault:"30s"`
+	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 
 const callWithin = 6 * time.Second
@@ -105,7 +105,7 @@ func (h *httpCarrier) ship(ctx context.Context, s shipment) (p parcel, err error
 	case refused, client.Ambiguous(err): // a key that was used before has a parcel, which is still to be found
 		return parcel{}, fmt.Errorf("ship order %s: %w", s.OrderID, err)
 	}
-	return parcel{}, fmt.Errorf("ship order %s: %w: %w", s.OrderID, errIdle, err)
+	return parcel{}, fmt.Errorf("ship order %s: %w: %w", s.OrderID, errNoEffect, err)
 }
 
 func (h *httpCarrier) find(ctx context.Context, orderID string) (p parcel, err error) {
@@ -115,7 +115,7 @@ func (h *httpCarrier) find(ctx context.Context, orderID string) (p parcel, err e
 	}
 	_, err = h.client.JSON(ctx, http.MethodGet, "/shipments?key="+url.QueryEscape(orderID), nil, nil, &found)
 	if err != nil {
-		return parcel{}, fmt.Errorf("find the parcel of order %s: %w: %w", orderID, errIdle, err)
+		return parcel{}, fmt.Errorf("find the parcel of order %s: %w: %w", orderID, errNoEffect, err)
 	}
 	i := slices.IndexFunc(found.Items, func(p parcel) bool { return p.Reference == orderID })
 	if i < 0 {
@@ -134,7 +134,7 @@ func (h *httpCarrier) track(ctx context.Context, trackingNumbers ...string) (fou
 	}
 	query := url.Values{"tracking_number": trackingNumbers}.Encode()
 	if _, err := h.client.JSON(ctx, http.MethodGet, "/shipments?"+query, nil, nil, &answer); err != nil {
-		return nil, fmt.Errorf("track parcels: %w: %w", errIdle, err)
+		return nil, fmt.Errorf("track parcels: %w: %w", errNoEffect, err)
 	}
 	found = parcels{}
 	for _, p := range answer.Items {

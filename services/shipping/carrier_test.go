@@ -163,8 +163,8 @@ func (f *fakeCarrier) goes(fault func(call string, act func()) int) {
 	f.fault = fault
 }
 
-// heard returns the calls so far, and how many of them were of one kind.
-func (f *fakeCarrier) heard(call string) (all string, of int) {
+// received returns the calls so far, and how many of them were of one kind.
+func (f *fakeCarrier) received(call string) (all string, of int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.calls {
@@ -225,7 +225,7 @@ func TestTheCarriersAnswers(t *testing.T) {
 		{"the address is refused", "Nowhere", nil, nil, ship, "address_refused"},
 		{"the parcel is refused", "Elsewhere", nil, nil, ship, "parcel_refused"},
 		{"the key has another parcel", "Moved", []status{arranged}, nil, ship, "unclear"},
-		{"503", "", nil, badMoment, ship, "idle"},
+		{"503", "", nil, badMoment, ship, "no_effect"},
 		{"502", "", nil, proxyDown, ship, "unclear"},
 		{"reset", "", nil, reset, ship, "unclear"},
 		{"timeout", "", nil, timeout, ship, "unclear"},
@@ -234,17 +234,17 @@ func TestTheCarriersAnswers(t *testing.T) {
 
 		{"found", "", []status{arranged, dispatched}, nil, find, "dispatched"},
 		{"none found", "", nil, nil, find, "nothing"},
-		{"not to be found out", "", []status{arranged}, badMoment, find, "idle"},
+		{"not to be found out", "", []status{arranged}, badMoment, find, "no_effect"},
 
 		{"tracked", "", []status{arranged, dispatched}, nil, track, "dispatched"},
-		{"unknown", "", nil, nil, track, "idle"},
-		{"not to be tracked", "", []status{arranged}, badMoment, track, "idle"},
-		{"tracked, with nonsense", "", []status{arranged}, nonsense, track, "idle"},
+		{"unknown", "", nil, nil, track, "no_effect"},
+		{"not to be tracked", "", []status{arranged}, badMoment, track, "no_effect"},
+		{"tracked, with nonsense", "", []status{arranged}, nonsense, track, "no_effect"},
 
 		{"called back", "", []status{arranged}, nil, cancel, "cancelled"},
 		{"called back before", "", []status{arranged, cancelled}, nil, cancel, "cancelled"},
 		{"not called back", "", []status{arranged, dispatched}, nil, cancel, "dispatched, kept"},
-		{"not called back, and not tracked", "", []status{arranged, dispatched}, only("track", badMoment), cancel, "idle"},
+		{"not called back, and not tracked", "", []status{arranged, dispatched}, only("track", badMoment), cancel, "no_effect"},
 		{"perhaps called back", "", []status{arranged}, reset, cancel, "unclear"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -260,8 +260,8 @@ func TestTheCarriersAnswers(t *testing.T) {
 			p, err := c.call(t.Context(), f.client(t), s)
 			got := string(p.Status)
 			switch {
-			case errors.Is(err, errIdle):
-				got = "idle"
+			case errors.Is(err, errNoEffect):
+				got = "no_effect"
 			case err != nil:
 				got = "unclear"
 			case p.Refused != "":
@@ -304,7 +304,7 @@ func TestAnAnswerThatIsIncompleteIsCompleted(t *testing.T) {
 	if err != nil || !cmp.Equal(p, want) {
 		t.Errorf("%+v, %v", p, err)
 	}
-	s := shipment{Status: requested, DueAt: &day}.hear(claim{}, p, day, soon).shipment
+	s := shipment{Status: requested, DueAt: &day}.apply(claim{}, p, day, soon).shipment
 	if got := fmt.Sprint(s.Stages); got != fmt.Sprint([]stage{{arranged, day}, {dispatched, day}}) {
 		t.Errorf("stages %s", got)
 	}

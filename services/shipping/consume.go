@@ -18,21 +18,21 @@ func (d *dock) handlers() []inbox.Handler[*work] {
 
 func arrangeShipment(ctx context.Context, w *work, m messages.ArrangeShipment) error {
 	s := w.of(m.OrderID)
-	w.obey(ctx, s, s.arrange(m, w.now()))
+	w.onCommand(ctx, s, s.arrange(m, w.now()))
 	return nil
 }
 
 func cancelShipment(ctx context.Context, w *work, m messages.CancelShipment) error {
 	s := w.of(m.OrderID)
-	w.obey(ctx, s, s.cancel(w.now()))
+	w.onCommand(ctx, s, s.cancel(w.now()))
 	return nil
 }
 
-// obey does what a command has made of a shipment that was s. What is done because of it later belongs to that command.
-func (w *work) obey(ctx context.Context, s shipment, next turn) {
+// onCommand has saved what a command makes of a shipment that was s. What is done because of it later belongs to that command.
+func (w *work) onCommand(ctx context.Context, s shipment, next outcome) {
 	origin := outbox.OriginOf(ctx)
 	if next.shipment.Status != s.Status || next.shipment.CancelWanted != s.CancelWanted {
 		next.shipment.Origin = origin
 	}
-	w.take(origin, next)
+	w.put(origin, next)
 }

@@ -42,7 +42,7 @@ type fixture struct {
 	now time.Time
 }
 
-var testSettings = carrierSettings{Slots: 4, CertainAfter: 30 * time.Second}
+var testSettings = carrierSettings{Slots: 4, InDoubtFor: 30 * time.Second}
 
 var testPace = pace{Every: time.Second, Most: 8 * time.Second}
 
@@ -109,7 +109,7 @@ func (f *fixture) work(after time.Duration) int {
 	f.later(after)
 	claims := f.claim()
 	for _, c := range claims {
-		if err := f.dock.see(context.Background(), c); err != nil {
+		if err := f.dock.process(context.Background(), c); err != nil {
 			f.Log(err)
 		}
 	}
@@ -166,7 +166,7 @@ func (f *fixture) sent(id string) string {
 func (f *fixture) wants(id string, s status, events string) {
 	f.Helper()
 	if got, now := f.sent(id), f.shipment(id); got != events || now.Status != s {
-		f.Errorf("%s, tells %q\nwant %s, %q\ntrouble: %s", now.Status, got, s, events, now.Trouble)
+		f.Errorf("%s, tells %q\nwant %s, %q\ntrouble: %s", now.Status, got, s, events, now.LastError)
 	}
 }
 
@@ -204,7 +204,7 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 	f.receive(arrangement(id), cancellation(id))
 	f.wants(id, delivered, "shipment_dispatched shipment_in_transit shipment_delivered "+
 		"shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered cancellation_refused")
-	if calls, ships := f.carrier.heard("ship"); ships != 1 {
+	if calls, ships := f.carrier.received("ship"); ships != 1 {
 		t.Errorf("calls: %s", calls)
 	}
 	var body []byte

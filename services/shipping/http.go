@@ -33,11 +33,11 @@ type shipmentBody struct {
 	EstimatedDelivery *time.Time       `json:"estimated_delivery,omitempty"`
 	Stages            []stage          `json:"stages"`
 	CancelWanted      bool             `json:"cancel_wanted"`
-	Attempts          int              `json:"attempts"`                  // since the last news
+	Attempts          int              `json:"attempts"`                  // since the last progress
 	NextAttemptAt     *time.Time       `json:"next_attempt_at,omitempty"` // not when there is nothing to do
-	Trouble           string           `json:"trouble,omitempty"`
+	LastError         string           `json:"last_error,omitempty"`
 	CreatedAt         time.Time        `json:"created_at"`
-	UpdatedAt         time.Time        `json:"updated_at"` // of the last news
+	UpdatedAt         time.Time        `json:"updated_at"` // of the last progress
 
 	Settlement *settlementBody `json:"settlement,omitempty"` // when the carrier could not say what has become of it
 }
@@ -52,7 +52,7 @@ func bodyOf(s shipment) shipmentBody {
 	body := shipmentBody{
 		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
 		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: utc(s.EstimatedDelivery), Stages: s.Stages,
-		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: utc(s.DueAt), Trouble: s.Trouble,
+		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: utc(s.DueAt), LastError: s.LastError,
 		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
 	}
 	if s.SettledAt != nil {
@@ -109,7 +109,7 @@ func (d *dock) postSettlement(c echo.Context) error {
 				return fault.New(fault.Conflict, "the shipment is %s and cannot be settled as %s by hand", s.Status, request.Outcome)
 			}
 			settled = next.shipment
-			w.take(s.Origin, next)
+			w.put(s.Origin, next)
 			return nil
 		},
 	})

@@ -75,20 +75,20 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // dock is the service's state: all of it is in the database, and at the carrier.
 type dock struct {
-	db           *postgres.DB
-	log          *slog.Logger
-	outbox       *outbox.Outbox
-	office       *unit.Office[*work] // for the carrier's answers and requests; messages come through the inbox
-	worker       *worker.Worker[claim]
-	carrier      carrier
-	certainAfter time.Duration
-	pace         pace
-	now          func() time.Time
+	db         *postgres.DB
+	log        *slog.Logger
+	outbox     *outbox.Outbox
+	office     *unit.Office[*work] // for the carrier's answers and requests; messages come through the inbox
+	worker     *worker.Worker[claim]
+	carrier    carrier
+	inDoubtFor time.Duration
+	pace       pace
+	now        func() time.Time
 }
 
 func newDock(db *postgres.DB, log *slog.Logger, c carrier, s carrierSettings, p pace) *dock {
 	d := &dock{
-		db: db, log: log, outbox: outbox.New(name), carrier: c, certainAfter: s.CertainAfter, pace: p,
+		db: db, log: log, outbox: outbox.New(name), carrier: c, inDoubtFor: s.InDoubtFor, pace: p,
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	}
 	d.office = unit.NewOffice(db, log, d.work)

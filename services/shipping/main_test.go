@@ -84,7 +84,7 @@ func TestTheProgram(t *testing.T) {
 	}
 	_, metricsText := get("/metrics")
 	for _, line := range []string{
-		`shipments_under_way{status="dispatched"} 1`, `shipments_oldest_without_news_seconds `,
+		`shipments_under_way{status="dispatched"} 1`, `shipments_oldest_without_progress_seconds `,
 		`shipments_carrier_calls_total{call="ship",outcome="parcel"} `, `shipments_carrier_calls_total{call="track",outcome="parcel"} `,
 	} {
 		if !strings.Contains(metricsText, line) {

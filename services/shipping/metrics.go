@@ -15,7 +15,7 @@ const meterName = "orderflow/shipping"
 func (d *dock) observe() {
 	meter := otel.Meter(meterName)
 	count, _ := meter.Int64ObservableGauge("shipments_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
-	oldest, _ := meter.Float64ObservableGauge("shipments_oldest_without_news", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without news, at most."))
+	oldest, _ := meter.Float64ObservableGauge("shipments_oldest_without_progress", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without progress, at most."))
 	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		all, err := countUnderWay(ctx, d.db)
 		if err != nil {
@@ -36,13 +36,13 @@ func newCallCounter() metric.Int64Counter {
 	return calls
 }
 
-// count notes a call: it told of a parcel, was refused, came too late, found nothing, was idle (the carrier shipped
-// nothing because of it), or is unknown.
+// count notes a call: it told of a parcel, was refused, came too late, found nothing, had no effect (the carrier shipped
+// nothing because of it), or is in doubt.
 func (h *httpCarrier) count(ctx context.Context, call string, p parcel, err error) {
 	outcome := "parcel"
 	switch {
-	case errors.Is(err, errIdle):
-		outcome = "idle"
+	case errors.Is(err, errNoEffect):
+		outcome = "no_effect"
 	case err != nil:
 		outcome = "unknown"
 	case p.Refused != "":

@@ -49,7 +49,7 @@ func TestWhateverGoesWrongTheParcelAndItsShipmentAgree(t *testing.T) {
 	testkit.Occur(t, func(saw func(string)) {
 		rapid.Check(t, func(t *rapid.T) {
 			w := &world{T: t, now: day, frozen: rapid.Bool().Draw(t, "frozen"), shipment: shipment{OrderID: "o"}}
-			w.dock = &dock{carrier: w, certainAfter: 30 * time.Second, now: func() time.Time { return w.now }}
+			w.dock = &dock{carrier: w, inDoubtFor: 30 * time.Second, now: func() time.Time { return w.now }}
 			for range rapid.IntRange(0, 60).Draw(t, "steps") {
 				w.anything()
 			}
@@ -92,7 +92,7 @@ func (w *world) judge() {
 			w.Fatalf("%s without a parcel", s.Status)
 		}
 	case s.Status == cancelled:
-		if p.alive() && !(w.frozen && s.Trouble == astray) {
+		if p.alive() && !(w.frozen && s.LastError == astray) {
 			w.Fatalf("cancelled, and the parcel is %+v", p)
 		}
 	case s.Status != p.Status || !slices.Equal(s.Stages, p.Stages):
@@ -100,7 +100,7 @@ func (w *world) judge() {
 	}
 	for i, kind := range w.fresh {
 		if kind != "cancellation_refused" && slices.Contains(w.fresh[:i], kind) {
-			w.Fatalf("%s is news twice: %v", kind, w.fresh)
+			w.Fatalf("%s is told twice: %v", kind, w.fresh)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (w *world) anything() {
 		w.shipment = w.shipment.arrange(messages.ArrangeShipment{OrderID: "o"}, w.now).shipment
 	case "cancel":
 		w.asked = true
-		w.take(w.shipment.cancel(w.now))
+		w.put(w.shipment.cancel(w.now))
 	case "claim":
 		w.claim()
 	case "call":
@@ -142,9 +142,9 @@ func (w *world) anything() {
 	}
 }
 
-func (w *world) take(t turn) {
-	w.shipment = t.shipment
-	for _, m := range t.send {
+func (w *world) put(out outcome) {
+	w.shipment = out.shipment
+	for _, m := range out.send {
 		switch m.(type) {
 		case messages.CancellationRefused, messages.ShipmentCancelled, messages.ShipmentFailed:
 			w.asked = false
@@ -193,7 +193,7 @@ func (w *world) record(i int) {
 	}
 	w.claims = slices.Delete(w.claims, i, i+1)
 	t := w.shipment.recorded(h.claim, h.parcel, h.err, w.now, pace{}) // what needs a call is due at once
-	w.take(t)
+	w.put(t)
 	w.fresh = append(w.fresh, strings.Fields(kinds(t.send))...)
 }
 
@@ -242,13 +242,13 @@ func (w *world) fate(fates ...string) string {
 	if w.calm {
 		return "answered"
 	}
-	return rapid.SampledFrom(append(fates, "answered", "answered", "idle")).Draw(w.T, "fate")
+	return rapid.SampledFrom(append(fates, "answered", "answered", "no_effect")).Draw(w.T, "fate")
 }
 
 func (w *world) ship(context.Context, shipment) (parcel, error) {
 	switch w.fate("lost", "late") {
-	case "idle":
-		return parcel{}, errIdle
+	case "no_effect":
+		return parcel{}, errNoEffect
 	case "lost":
 		w.post()
 		return parcel{}, errNoAnswer
@@ -261,8 +261,8 @@ func (w *world) ship(context.Context, shipment) (parcel, error) {
 }
 
 func (w *world) find(context.Context, string) (parcel, error) {
-	if w.fate() == "idle" {
-		return parcel{}, fmt.Errorf("%w: unreachable", errIdle)
+	if w.fate() == "no_effect" {
+		return parcel{}, fmt.Errorf("%w: unreachable", errNoEffect)
 	}
 	if w.parcel == nil {
 		return parcel{}, nil
@@ -277,8 +277,8 @@ func (w *world) track(ctx context.Context, _ ...string) (parcels, error) {
 
 func (w *world) cancel(context.Context, string) (parcel, error) {
 	fate := w.fate("lost")
-	if fate == "idle" {
-		return parcel{}, errIdle
+	if fate == "no_effect" {
+		return parcel{}, errNoEffect
 	}
 	if w.parcel.Status == arranged {
 		w.reached(cancelled)

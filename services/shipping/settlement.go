@@ -13,14 +13,14 @@ type settlement struct {
 	SettledAt  *time.Time
 }
 
-// settle is the turn that an operator's word brings: the parcel was delivered, or has failed. ok is false when the shipment is
+// settle is what an operator's word makes of it: the parcel was delivered, or has failed. ok is false when the shipment is
 // at its end already, or when nothing keeps the carrier from being asked to ship it.
-func (s shipment) settle(end status, word settlement, now time.Time) (t turn, ok bool) {
+func (s shipment) settle(end status, word settlement, now time.Time) (out outcome, ok bool) {
 	switch {
 	case s.SettledAt != nil: // asked again
-		return turn{shipment: s}, s.Status == end
-	case s.Status == "", s.Status.final(), s.TrackingNumber == "" && (s.Trouble == "" || end == delivered):
-		return turn{shipment: s}, false
+		return outcome{shipment: s}, s.Status == end
+	case s.Status == "", s.Status.final(), s.TrackingNumber == "" && (s.LastError == "" || end == delivered):
+		return outcome{shipment: s}, false
 	}
 	s.settlement = word
 	if end == failed {

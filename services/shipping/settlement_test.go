@@ -16,9 +16,9 @@ func TestWhatAnOperatorsWordMakesOfAShipment(t *testing.T) {
 	t.Parallel()
 	at := func(stages ...status) shipment {
 		s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
-		return s.hear(claim{shipment: s}, on(stages...), day, soon).shipment
+		return s.apply(claim{shipment: s}, on(stages...), day, soon).shipment
 	}
-	wanted, troubled := at(arranged), shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}, CancelWanted: true, AskedAt: &day, Trouble: "no luck"}
+	wanted, troubled := at(arranged), shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}, CancelWanted: true, AskedAt: &day, LastError: "no luck"}
 	wanted.CancelWanted = true
 	for _, row := range []struct {
 		what   string
@@ -47,7 +47,7 @@ func TestWhatAnOperatorsWordMakesOfAShipment(t *testing.T) {
 		if s := got.shipment; s.Status != row.end || s.DueAt != nil || s.CancelWanted {
 			t.Errorf("%s: %+v", row.what, s)
 		}
-		late := got.shipment.hear(claim{shipment: row.in}, on(arranged, dispatched, inTransit, delivered), day.Add(2*time.Hour), soon)
+		late := got.shipment.apply(claim{shipment: row.in}, on(arranged, dispatched, inTransit, delivered), day.Add(2*time.Hour), soon)
 		if late.shipment.Status != row.end || len(late.send) > 0 {
 			t.Errorf("%s: the carrier says something else after all: %s, %q", row.what, late.shipment.Status, kinds(late.send))
 		}
@@ -73,7 +73,7 @@ func TestAnOrderDoesNotHangOnAParcelThatTheCarrierHasLost(t *testing.T) {
 	f.wants(byHand, failed, "shipment_arranged shipment_failed")
 	f.receive(cancellation(lost))
 	f.work(time.Minute)
-	if s := f.shipment(lost); s.Status != arranged || s.Trouble == "" {
+	if s := f.shipment(lost); s.Status != arranged || s.LastError == "" {
 		t.Fatalf("%+v", s)
 	}
 	path, operator := "/api/shipments/"+lost+"/settlement", f.token(time.Hour, identity.ScopeOperations)

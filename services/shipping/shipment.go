@@ -51,7 +51,7 @@ type stage struct {
 }
 
 // shipment is the one shipment of an order. Its methods decide and do nothing else: they take a shipment as it is and
-// return a turn.
+// return an outcome.
 type shipment struct {
 	OrderID           string
 	Address           messages.Address // empty, like Lines, when the cancellation came first
@@ -64,12 +64,12 @@ type shipment struct {
 	Stages            []stage // in the order in which they were announced
 	CancelWanted      bool    // the carrier is to call it back, and has not answered yet
 	DueAt             *time.Time
-	Attempts          int           // claims since the last news
+	Attempts          int           // claims since the last progress
 	AskedAt           *time.Time    // when the carrier may last have been asked to ship it; nil: never, or it has answered
-	Trouble           string        // what the last attempt ended with
+	LastError         string        // what the last attempt ended with
 	Origin            outbox.Origin // the command that brought it where it is
 	CreatedAt         time.Time
-	UpdatedAt         time.Time // of the last news
+	UpdatedAt         time.Time // of the last progress
 	settlement
 }
 
@@ -85,33 +85,33 @@ type claim struct {
 // ships reports whether the claim is to have the parcel shipped.
 func (c claim) ships() bool { return c.TrackingNumber == "" && !c.CancelWanted }
 
-// turn is what a command, or a word of the carrier, makes of a shipment.
-type turn struct {
+// outcome is what a command, or a word of the carrier, makes of a shipment.
+type outcome struct {
 	shipment shipment           // as it is from now on
 	send     []messages.Message // to send with it
 }
 
-// arrange is the turn that ArrangeShipment brings. Asked again, it repeats whatever has been announced so far: orders asks
+// arrange is what ArrangeShipment makes of it. Asked again, it repeats whatever has been announced so far: orders asks
 // again when it has not heard an answer.
-func (s shipment) arrange(m messages.ArrangeShipment, now time.Time) turn {
+func (s shipment) arrange(m messages.ArrangeShipment, now time.Time) outcome {
 	if s.Status != "" {
-		return turn{s, s.announced(0)}
+		return outcome{s, s.announced(0)}
 	}
 	s.Status, s.Address, s.Lines, s.Stages = requested, m.Address, m.Lines, []stage{}
 	s.CreatedAt, s.UpdatedAt, s.DueAt = now, now, &now
-	return turn{shipment: s}
+	return outcome{shipment: s}
 }
 
-// cancel is the turn that CancelShipment brings. One that nobody has asked for yet is cancelled for good: the
+// cancel is what CancelShipment makes of it. One that nobody has asked for yet is cancelled for good: the
 // ArrangeShipment that was overtaken finds it so.
-func (s shipment) cancel(now time.Time) turn {
+func (s shipment) cancel(now time.Time) outcome {
 	switch {
 	case s.Status.left():
-		return turn{s, s.refuse()}
+		return outcome{s, s.refuse()}
 	case s.Status.final():
-		return turn{s, s.announced(len(s.Stages) - 1)}
+		return outcome{s, s.announced(len(s.Stages) - 1)}
 	case s.CancelWanted: // the answer is on its way
-		return turn{shipment: s}
+		return outcome{shipment: s}
 	case s.Status == "":
 		s.CreatedAt, s.Lines = now, []messages.Line{}
 	}
@@ -120,21 +120,21 @@ func (s shipment) cancel(now time.Time) turn {
 		return s.reach(now, stage{cancelled, now})
 	}
 	s.DueAt, s.Attempts = &now, 0
-	return turn{shipment: s}
+	return outcome{shipment: s}
 }
 
-// hear is the turn that the carrier's answer to a claim brings. Meanwhile it may have been cancelled, or another worker may
+// apply is what the carrier's answer to a claim makes of it. Meanwhile it may have been cancelled, or another worker may
 // have heard the same or more: what counts is the shipment as it is now. again says when the next claim is due.
-func (s shipment) hear(c claim, p parcel, now time.Time, again func(attempts int) time.Time) turn {
+func (s shipment) apply(c claim, p parcel, now time.Time, again func(attempts int) time.Time) outcome {
 	switch {
 	case s.Status == cancelled:
 		return s.retrieve(c, p, now)
 	case s.Status.final():
-		return turn{shipment: s}
+		return outcome{shipment: s}
 	case p.TrackingNumber != "":
 		return s.learn(c, p, now, again)
 	case s.Status != requested || p.Refused == "" && !same(s.AskedAt, c.AskedAt):
-		return turn{shipment: s} // another worker knows better, or may just have asked to ship it
+		return outcome{shipment: s} // another worker knows better, or may just have asked to ship it
 	}
 	end := stage{cancelled, now} // there is no parcel, and there will be none
 	if p.Refused != "" {
@@ -145,9 +145,9 @@ func (s shipment) hear(c claim, p parcel, now time.Time, again func(attempts int
 }
 
 // learn takes over how far the parcel has come. If it is to be called back and has left, that is refused.
-func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts int) time.Time) turn {
+func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts int) time.Time) outcome {
 	s.Carrier, s.TrackingNumber = cmp.Or(p.Carrier, s.Carrier), p.TrackingNumber
-	s.AskedAt, s.Trouble = nil, ""
+	s.AskedAt, s.LastError = nil, ""
 	if !p.EstimatedDelivery.IsZero() {
 		s.EstimatedDelivery = &p.EstimatedDelivery
 	}
@@ -168,49 +168,49 @@ func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts in
 	return t
 }
 
-// retrieve is the turn of a shipment that is cancelled already, in case that the carrier has it all the same: the worker
+// retrieve is the outcome for a shipment that is cancelled already, in case that the carrier has it all the same: the worker
 // that had asked for it was frozen for longer than the others could know.
-func (s shipment) retrieve(c claim, p parcel, now time.Time) turn {
+func (s shipment) retrieve(c claim, p parcel, now time.Time) outcome {
 	switch {
 	case p.Kept:
-		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, astray
+		s.CancelWanted, s.DueAt, s.AskedAt, s.LastError = false, nil, nil, astray
 	case p.alive():
 		s.Carrier, s.TrackingNumber = p.Carrier, p.TrackingNumber
 		s.CancelWanted, s.DueAt = true, &now
 	case same(s.AskedAt, c.AskedAt): // it has not, or no longer
-		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, ""
+		s.CancelWanted, s.DueAt, s.AskedAt, s.LastError = false, nil, nil, ""
 	}
-	return turn{shipment: s}
+	return outcome{shipment: s}
 }
 
-// astray is the one trouble that no worker gets over: orders has been told that nothing is shipped.
+// astray is the one error that no worker gets over: orders has been told that nothing is shipped.
 const astray = "the parcel has left although its shipment was cancelled"
 
-// missed is the turn of a claim that has brought no answer. idle says that the carrier has certainly shipped nothing
+// unanswered is what a claim without an answer makes of it. noEffect says that the carrier has certainly shipped nothing
 // because of it: then it counts when it was asked before. Otherwise it may have been asked until now.
-func (s shipment) missed(c claim, idle bool, trouble string, now time.Time, again func(attempts int) time.Time) turn {
-	unclear := !idle && c.ships() && s.TrackingNumber == "" && (s.Status == requested || s.Status == cancelled)
+func (s shipment) unanswered(c claim, noEffect bool, lastError string, now time.Time, again func(attempts int) time.Time) outcome {
+	unclear := !noEffect && c.ships() && s.TrackingNumber == "" && (s.Status == requested || s.Status == cancelled)
 	switch {
 	case unclear:
 		s.AskedAt = &now
-	case idle && same(s.AskedAt, c.AskedAt):
+	case noEffect && same(s.AskedAt, c.AskedAt):
 		s.AskedAt = c.Before
 	}
 	switch {
 	case s.Status == requested && s.CancelWanted && s.AskedAt == nil: // it never left the house
 		return s.reach(now, stage{cancelled, now})
 	case s.Status == cancelled && unclear: // by a worker that was frozen, as above
-		s.CancelWanted, s.DueAt, s.Trouble = true, &now, trouble
+		s.CancelWanted, s.DueAt, s.LastError = true, &now, lastError
 	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
 		due := again(c.Attempts)
-		s.DueAt, s.Trouble = &due, trouble
+		s.DueAt, s.LastError = &due, lastError
 	}
-	return turn{shipment: s}
+	return outcome{shipment: s}
 }
 
-// reach is the turn that stages bring: those that are new are taken over in the order of progress, with one event for
+// reach takes over stages: those that are new are taken over in the order of progress, with one event for
 // all of them. A stage is new once, so it is told once; a parcel that has come to its end stays there, whatever is said later.
-func (s shipment) reach(now time.Time, stages ...stage) turn {
+func (s shipment) reach(now time.Time, stages ...stage) outcome {
 	known := len(s.Stages)
 	s.Stages = slices.Clone(s.Stages)
 	for _, st := range slices.SortedStableFunc(slices.Values(stages), func(a, b stage) int { return progress[a.Stage] - progress[b.Stage] }) {
@@ -230,16 +230,16 @@ func (s shipment) reach(now time.Time, stages ...stage) turn {
 		}
 	}
 	if len(s.Stages) == known {
-		return turn{shipment: s}
+		return outcome{shipment: s}
 	}
 	s.UpdatedAt, s.Attempts = now, 0
 	if s.Status.final() {
-		s.CancelWanted, s.DueAt, s.AskedAt, s.Trouble = false, nil, nil, ""
+		s.CancelWanted, s.DueAt, s.AskedAt, s.LastError = false, nil, nil, ""
 	}
 	if s.Status == failed && s.Reason == "" {
 		s.Reason = undeliverable
 	}
-	return turn{s, s.announced(known)}
+	return outcome{s, s.announced(known)}
 }
 
 // announced returns the event that tells of the stages from one on, if there are any.

@@ -53,22 +53,22 @@ func TestWhatTheCarrierSaysBecomesEventsOnce(t *testing.T) {
 			t.Parallel()
 			s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
 			if c.known != nil {
-				s = s.hear(claim{shipment: s}, on(c.known...), day, soon).shipment
+				s = s.apply(claim{shipment: s}, on(c.known...), day, soon).shipment
 			}
 			before := slices.Clone(s.Stages)
-			turn := s.hear(claim{shipment: s}, on(c.says...), day.Add(time.Minute), soon)
-			if got := kinds(turn.send); got != c.events || len(turn.send) > 1 || turn.shipment.Status != c.end {
-				t.Errorf("%s, tells %q\nwant %s, %q", turn.shipment.Status, got, c.end, c.events)
+			out := s.apply(claim{shipment: s}, on(c.says...), day.Add(time.Minute), soon)
+			if got := kinds(out.send); got != c.events || len(out.send) > 1 || out.shipment.Status != c.end {
+				t.Errorf("%s, tells %q\nwant %s, %q", out.shipment.Status, got, c.end, c.events)
 			}
-			if got := kinds(turn.shipment.announced(len(before))); got != c.events {
+			if got := kinds(out.shipment.announced(len(before))); got != c.events {
 				t.Errorf("repeats %q, want %q", got, c.events)
 			}
-			again := turn.shipment.hear(claim{shipment: turn.shipment}, on(c.says...), day.Add(time.Hour), soon)
+			again := out.shipment.apply(claim{shipment: out.shipment}, on(c.says...), day.Add(time.Hour), soon)
 			if len(again.send) > 0 {
 				t.Errorf("the same answer again tells %q", kinds(again.send))
 			}
-			if turn.shipment.Status.final() != (turn.shipment.DueAt == nil) {
-				t.Errorf("%s is due at %v", turn.shipment.Status, turn.shipment.DueAt)
+			if out.shipment.Status.final() != (out.shipment.DueAt == nil) {
+				t.Errorf("%s is due at %v", out.shipment.Status, out.shipment.DueAt)
 			}
 		})
 	}
@@ -78,12 +78,12 @@ func TestEventsCarryTheCarriersWords(t *testing.T) {
 	t.Parallel()
 	at := func(n int) time.Time { return day.Add(time.Duration(n) * time.Second) }
 	s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
-	turn := s.hear(claim{shipment: s}, on(arranged, dispatched, inTransit, delivered), day.Add(time.Hour), soon)
+	out := s.apply(claim{shipment: s}, on(arranged, dispatched, inTransit, delivered), day.Add(time.Hour), soon)
 	want := []messages.Message{messages.ShipmentDelivered{ShipmentChange: messages.ShipmentChange{
 		OrderID: "o", Carrier: "Swift", TrackingNumber: "S1", EstimatedDelivery: day.Add(time.Hour), At: at(3),
 		Earlier: []messages.ShipmentStage{{Stage: "arranged", At: at(0)}, {Stage: "dispatched", At: at(1)}, {Stage: "in_transit", At: at(2)}},
 	}}}
-	if diff := cmp.Diff(want, turn.send); diff != "" {
+	if diff := cmp.Diff(want, out.send); diff != "" {
 		t.Error(diff)
 	}
 	broken := messages.ShipmentChange{
@@ -100,7 +100,7 @@ func TestEventsCarryTheCarriersWords(t *testing.T) {
 		{on(arranged, cancelled), stopped},
 		{parcel{Refused: addressRefused}, messages.ShipmentChange{OrderID: "o", Reason: "address_refused", At: at(9)}},
 	} {
-		sent := s.hear(claim{shipment: s}, c.p, at(9), soon).send
+		sent := s.apply(claim{shipment: s}, c.p, at(9), soon).send
 		if diff := cmp.Diff([]messages.Message{messages.ShipmentFailed{ShipmentChange: c.want}}, sent); diff != "" {
 			t.Error(diff)
 		}
@@ -116,18 +116,18 @@ func TestTheWaitIsShortAfterNewsAndGrowsWithoutThem(t *testing.T) {
 		due  int
 	}{
 		{"nothing new", on(arranged), 7},
-		{"news", on(arranged, dispatched), 0},
+		{"progress", on(arranged, dispatched), 0},
 	} {
-		if due := s.hear(claim{shipment: s}, c.p, day, soon).shipment.DueAt; !due.Equal(soon(c.due)) {
+		if due := s.apply(claim{shipment: s}, c.p, day, soon).shipment.DueAt; !due.Equal(soon(c.due)) {
 			t.Errorf("%s: due at %s, want %s", c.name, due, soon(c.due))
 		}
 	}
 	lost := claim{shipment: s}
 	lost.DueAt = new(day.Add(-time.Minute)) // somebody else has claimed it since
-	if due := s.hear(lost, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
+	if due := s.apply(lost, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
 		t.Errorf("a worker without its lease puts the shipment off until %s", due)
 	}
-	if due := s.missed(lost, true, "", day, soon).shipment.DueAt; !due.Equal(day) {
+	if due := s.unanswered(lost, true, "", day, soon).shipment.DueAt; !due.Equal(day) {
 		t.Errorf("a worker without its lease or an answer puts the shipment off until %s", due)
 	}
 }
@@ -137,11 +137,11 @@ func TestAParcelThatWasCancelledWhileItWasArrangedIsCalledBackAtOnce(t *testing.
 	s := shipment{OrderID: "o"}.arrange(messages.ArrangeShipment{OrderID: "o"}, day).shipment
 	arranging := leased(s)
 	asking := leased(arranging.cancel(day).shipment) // by another worker, which learns nothing yet
-	s = asking.missed(asking, true, "no parcel so far", day, soon).shipment
+	s = asking.unanswered(asking, true, "no parcel so far", day, soon).shipment
 	if due := s.DueAt; !due.Equal(soon(1)) {
 		t.Fatalf("due at %s", due)
 	}
-	if due := s.hear(arranging, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
+	if due := s.apply(arranging, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
 		t.Errorf("due at %s", due)
 	}
 }
@@ -149,80 +149,80 @@ func TestAParcelThatWasCancelledWhileItWasArrangedIsCalledBackAtOnce(t *testing.
 // Each way that a cancellation can go, as a script without a broker, a database and a carrier.
 func TestCancelling(t *testing.T) {
 	t.Parallel()
-	arrange := func(s shipment) turn { return s.arrange(messages.ArrangeShipment{OrderID: "o"}, day) }
-	cancel := func(s shipment) turn { return s.cancel(day) }
-	says := func(p parcel) func(shipment) turn { // to a claim of this moment
-		return func(s shipment) turn {
+	arrange := func(s shipment) outcome { return s.arrange(messages.ArrangeShipment{OrderID: "o"}, day) }
+	cancel := func(s shipment) outcome { return s.cancel(day) }
+	says := func(p parcel) func(shipment) outcome { // to a claim of this moment
+		return func(s shipment) outcome {
 			c := leased(s)
-			return c.hear(c, p, day, soon)
+			return c.apply(c, p, day, soon)
 		}
 	}
-	meanwhile := func(p parcel, then ...func(shipment) turn) func(shipment) turn { // to a claim before something else
-		return func(s shipment) (all turn) {
+	meanwhile := func(p parcel, then ...func(shipment) outcome) func(shipment) outcome { // to a claim before something else
+		return func(s shipment) (all outcome) {
 			c := leased(s)
 			s = c.shipment
 			for _, step := range then {
 				t := step(s)
 				s, all.send = t.shipment, append(all.send, t.send...)
 			}
-			t := s.hear(c, p, day, soon)
-			return turn{t.shipment, append(all.send, t.send...)}
+			t := s.apply(c, p, day, soon)
+			return outcome{t.shipment, append(all.send, t.send...)}
 		}
 	}
-	fails := func(idle bool, then ...func(shipment) turn) func(shipment) turn {
-		return func(s shipment) turn {
+	fails := func(noEffect bool, then ...func(shipment) outcome) func(shipment) outcome {
+		return func(s shipment) outcome {
 			c := leased(s)
 			s = c.shipment
 			for _, step := range then {
 				s = step(s).shipment
 			}
-			return s.missed(c, idle, "no answer", day, soon)
+			return s.unanswered(c, noEffect, "no answer", day, soon)
 		}
 	}
 	kept := on(arranged)
 	kept.Kept = true
 	for _, c := range []struct {
 		name   string
-		script []func(shipment) turn
+		script []func(shipment) outcome
 		events string
 		end    status
 		wanted bool // the carrier is still to call it back
 	}{
-		{"before it was asked for", []func(shipment) turn{cancel}, "shipment_cancelled", cancelled, false},
-		{"before it was asked for, and then it is", []func(shipment) turn{cancel, arrange}, "shipment_cancelled shipment_cancelled", cancelled, false},
-		{"before the carrier was asked", []func(shipment) turn{arrange, cancel}, "shipment_cancelled", cancelled, false},
-		{"twice", []func(shipment) turn{arrange, cancel, cancel}, "shipment_cancelled shipment_cancelled", cancelled, false},
-		{"after the carrier was away", []func(shipment) turn{arrange, fails(true), cancel}, "shipment_cancelled", cancelled, false},
-		{"while the carrier is away", []func(shipment) turn{arrange, fails(true, cancel)}, "shipment_cancelled", cancelled, false},
-		{"after the carrier gave no answer", []func(shipment) turn{arrange, fails(false), cancel}, "", requested, true},
-		{"while the carrier gives no answer", []func(shipment) turn{arrange, fails(false, cancel)}, "", requested, true},
-		{"and it turns out that there is no parcel", []func(shipment) turn{arrange, fails(false), cancel, says(parcel{})}, "shipment_cancelled", cancelled, false},
-		{"and it turns out that there is one", []func(shipment) turn{arrange, fails(false), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
-		{"and it turns out that the address was refused", []func(shipment) turn{arrange, fails(false), meanwhile(parcel{Refused: addressRefused}, cancel)}, "shipment_failed", failed, false},
-		{"while it is being arranged", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel)}, "shipment_arranged", arranged, true},
-		{"while it is being arranged, and called back", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel), says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
-		{"once arranged", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
-		{"twice once arranged", []func(shipment) turn{arrange, says(on(arranged)), cancel, cancel}, "shipment_arranged", arranged, true},
-		{"when the carrier refuses", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(kept)}, "shipment_arranged cancellation_refused", arranged, false},
-		{"when the carrier refuses, and again", []func(shipment) turn{arrange, says(on(arranged)), cancel, says(kept), cancel, says(kept)}, "shipment_arranged cancellation_refused cancellation_refused", arranged, false},
-		{"when a poll finds that it has left", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched", dispatched, false},
-		{"when a poll finds that it is there", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched, delivered), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched shipment_delivered", delivered, false},
-		{"when a poll finds that it has failed", []func(shipment) turn{arrange, says(on(arranged)), meanwhile(on(arranged, failed), cancel)}, "shipment_arranged shipment_failed", failed, false},
-		{"when it has left", []func(shipment) turn{arrange, says(on(arranged, dispatched)), cancel}, "shipment_arranged shipment_dispatched cancellation_refused", dispatched, false},
-		{"when it has failed", []func(shipment) turn{arrange, says(on(arranged, failed)), cancel}, "shipment_arranged shipment_failed shipment_failed", failed, false},
-		{"a frozen worker shipped it after all", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{}))}, "shipment_cancelled", cancelled, true},
-		{"a frozen worker may have shipped it after all", []func(shipment) turn{arrange, fails(false, cancel, says(parcel{}))}, "", cancelled, true},
-		{"a frozen worker has not", []func(shipment) turn{arrange, fails(true, cancel, says(parcel{}))}, "", cancelled, false},
-		{"what a frozen worker shipped is called back", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(on(arranged, cancelled))}, "shipment_cancelled", cancelled, false},
-		{"what a frozen worker shipped has left", []func(shipment) turn{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(kept)}, "shipment_cancelled", cancelled, false},
+		{"before it was asked for", []func(shipment) outcome{cancel}, "shipment_cancelled", cancelled, false},
+		{"before it was asked for, and then it is", []func(shipment) outcome{cancel, arrange}, "shipment_cancelled shipment_cancelled", cancelled, false},
+		{"before the carrier was asked", []func(shipment) outcome{arrange, cancel}, "shipment_cancelled", cancelled, false},
+		{"twice", []func(shipment) outcome{arrange, cancel, cancel}, "shipment_cancelled shipment_cancelled", cancelled, false},
+		{"after the carrier was away", []func(shipment) outcome{arrange, fails(true), cancel}, "shipment_cancelled", cancelled, false},
+		{"while the carrier is away", []func(shipment) outcome{arrange, fails(true, cancel)}, "shipment_cancelled", cancelled, false},
+		{"after the carrier gave no answer", []func(shipment) outcome{arrange, fails(false), cancel}, "", requested, true},
+		{"while the carrier gives no answer", []func(shipment) outcome{arrange, fails(false, cancel)}, "", requested, true},
+		{"and it turns out that there is no parcel", []func(shipment) outcome{arrange, fails(false), cancel, says(parcel{})}, "shipment_cancelled", cancelled, false},
+		{"and it turns out that there is one", []func(shipment) outcome{arrange, fails(false), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"and it turns out that the address was refused", []func(shipment) outcome{arrange, fails(false), meanwhile(parcel{Refused: addressRefused}, cancel)}, "shipment_failed", failed, false},
+		{"while it is being arranged", []func(shipment) outcome{arrange, meanwhile(on(arranged), cancel)}, "shipment_arranged", arranged, true},
+		{"while it is being arranged, and called back", []func(shipment) outcome{arrange, meanwhile(on(arranged), cancel), says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"once arranged", []func(shipment) outcome{arrange, says(on(arranged)), cancel, says(on(arranged, cancelled))}, "shipment_arranged shipment_cancelled", cancelled, false},
+		{"twice once arranged", []func(shipment) outcome{arrange, says(on(arranged)), cancel, cancel}, "shipment_arranged", arranged, true},
+		{"when the carrier refuses", []func(shipment) outcome{arrange, says(on(arranged)), cancel, says(kept)}, "shipment_arranged cancellation_refused", arranged, false},
+		{"when the carrier refuses, and again", []func(shipment) outcome{arrange, says(on(arranged)), cancel, says(kept), cancel, says(kept)}, "shipment_arranged cancellation_refused cancellation_refused", arranged, false},
+		{"when a poll finds that it has left", []func(shipment) outcome{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched", dispatched, false},
+		{"when a poll finds that it is there", []func(shipment) outcome{arrange, says(on(arranged)), meanwhile(on(arranged, dispatched, delivered), cancel)}, "shipment_arranged cancellation_refused shipment_dispatched shipment_delivered", delivered, false},
+		{"when a poll finds that it has failed", []func(shipment) outcome{arrange, says(on(arranged)), meanwhile(on(arranged, failed), cancel)}, "shipment_arranged shipment_failed", failed, false},
+		{"when it has left", []func(shipment) outcome{arrange, says(on(arranged, dispatched)), cancel}, "shipment_arranged shipment_dispatched cancellation_refused", dispatched, false},
+		{"when it has failed", []func(shipment) outcome{arrange, says(on(arranged, failed)), cancel}, "shipment_arranged shipment_failed shipment_failed", failed, false},
+		{"a frozen worker shipped it after all", []func(shipment) outcome{arrange, meanwhile(on(arranged), cancel, says(parcel{}))}, "shipment_cancelled", cancelled, true},
+		{"a frozen worker may have shipped it after all", []func(shipment) outcome{arrange, fails(false, cancel, says(parcel{}))}, "", cancelled, true},
+		{"a frozen worker has not", []func(shipment) outcome{arrange, fails(true, cancel, says(parcel{}))}, "", cancelled, false},
+		{"what a frozen worker shipped is called back", []func(shipment) outcome{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(on(arranged, cancelled))}, "shipment_cancelled", cancelled, false},
+		{"what a frozen worker shipped has left", []func(shipment) outcome{arrange, meanwhile(on(arranged), cancel, says(parcel{})), says(kept)}, "shipment_cancelled", cancelled, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := shipment{OrderID: "o"}
 			var sent []messages.Message
 			for _, step := range c.script {
-				turn := step(s)
-				s, sent = turn.shipment, append(sent, turn.send...)
+				out := step(s)
+				s, sent = out.shipment, append(sent, out.send...)
 			}
 			if got := kinds(sent); got != c.events || s.Status != c.end || s.CancelWanted != c.wanted {
 				t.Errorf("%s, wanted %t, tells %q\nwant %s, wanted %t, %q", s.Status, s.CancelWanted, got, c.end, c.wanted, c.events)

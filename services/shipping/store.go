@@ -20,13 +20,13 @@ type querier interface {
 
 const shipmentColumns = `
 	order_id, address, lines, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted,
-	due_at, attempts, asked_at, trouble, origin, created_at, updated_at, settled_by, settled_why, settled_at`
+	due_at, attempts, asked_at, last_error, origin, created_at, updated_at, settled_by, settled_why, settled_at`
 
 // fields are where shipmentColumns go to.
 func (s *shipment) fields() []any {
 	return []any{
 		&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
-		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.CreatedAt, &s.UpdatedAt,
+		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.LastError, &s.Origin, &s.CreatedAt, &s.UpdatedAt,
 		&s.SettledBy, &s.SettledWhy, &s.SettledAt,
 	}
 }
@@ -35,7 +35,7 @@ func (s *shipment) fields() []any {
 func (s *shipment) changing() []any {
 	return []any{
 		&s.OrderID, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages, &s.CancelWanted,
-		&s.DueAt, &s.Attempts, &s.AskedAt, &s.Trouble, &s.Origin, &s.UpdatedAt, &s.SettledBy, &s.SettledWhy, &s.SettledAt,
+		&s.DueAt, &s.Attempts, &s.AskedAt, &s.LastError, &s.Origin, &s.UpdatedAt, &s.SettledBy, &s.SettledWhy, &s.SettledAt,
 	}
 }
 
@@ -90,13 +90,13 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 			UPDATE shipments AS s
 			SET status = n.status, reason = n.reason, carrier = n.carrier, tracking_number = n.tracking_number,
 				estimated_delivery = n.estimated_delivery, stages = n.stages, cancel_wanted = n.cancel_wanted, due_at = n.due_at,
-				attempts = n.attempts, asked_at = n.asked_at, trouble = n.trouble, origin = n.origin, updated_at = n.updated_at,
+				attempts = n.attempts, asked_at = n.asked_at, last_error = n.last_error, origin = n.origin, updated_at = n.updated_at,
 				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
 			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::boolean[],
 				$9::timestamptz[], $10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::text[],
 				$16::text[], $17::timestamptz[])
 				AS n (order_id, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted, due_at, attempts,
-					asked_at, trouble, origin, updated_at, settled_by, settled_why, settled_at)
+					asked_at, last_error, origin, updated_at, settled_by, settled_why, settled_at)
 			WHERE s.order_id = n.order_id`, unit.Columns(changed, (*shipment).changing)...)
 	}
 }
@@ -163,7 +163,7 @@ type underWay struct {
 // countedMost is how many shipments are counted: more tell nothing new, and take time.
 const countedMost = 10_000
 
-// countUnderWay counts shipments that are under way, by status, and says when the one without news for longest had some:
+// countUnderWay counts shipments that are under way, by status, and says when the one whose last progress is the oldest had it:
 // countedMost of them, those first that are due first.
 func countUnderWay(ctx context.Context, db *postgres.DB) ([]underWay, error) {
 	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[underWay], `

@@ -23,7 +23,7 @@ func (d *dock) tracker() worker.Watch {
 }
 
 // look asks the carrier about a number of parcels in one call, those first that are due first. Only what is new is written down:
-// the claim has already said when the others are due again. A call that fails is news, too, unless it is the trouble that they had.
+// the claim has already said when the others are due again. A call that fails is recorded, too, unless it fails as the one before it.
 func (d *dock) look(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workWithin)
 	defer cancel()
@@ -36,7 +36,7 @@ func (d *dock) look(ctx context.Context) (n int, err error) {
 		numbers[i] = c.TrackingNumber
 	}
 	found, err := d.carrier.track(ctx, numbers...)
-	var news []unit.Decision[*work]
+	var learned []unit.Decision[*work]
 	for _, c := range claims {
 		p, failure := found.of(c.TrackingNumber)
 		failure = cmp.Or(err, failure)
@@ -46,12 +46,12 @@ func (d *dock) look(ctx context.Context) (n int, err error) {
 		if err == nil && failure != nil {
 			d.log.WarnContext(c.Origin.Resume(ctx), "parcel not tracked", "order_id", c.OrderID, "error", failure)
 		}
-		news = append(news, c.outcome(p, failure))
+		learned = append(learned, c.outcome(p, failure))
 	}
-	if len(news) > 0 {
+	if len(learned) > 0 {
 		failpoint.At("shipping.tracked")
 	}
-	for _, failed := range d.office.Decide(ctx, news) {
+	for _, failed := range d.office.Decide(ctx, learned) {
 		err = cmp.Or(failed, err)
 	}
 	return len(claims), err

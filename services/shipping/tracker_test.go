@@ -71,22 +71,22 @@ func TestManyParcelsAreTrackedWithOneCallAndOnlyNewsIsWrittenDown(t *testing.T) 
 		if wait := s.DueAt.Sub(f.dock.now()); s.Attempts != 1 || wait < time.Second/2 || wait > time.Second {
 			t.Errorf("%d attempts, due in %s", s.Attempts, wait)
 		}
-		if id == lost != strings.Contains(s.Trouble, "does not name") {
-			t.Errorf("trouble %q", s.Trouble)
+		if id == lost != strings.Contains(s.LastError, "does not name") {
+			t.Errorf("last error %q", s.LastError)
 		}
 	}
 	claimed, locked := f.written(quiet...)
 	recorded, _ := f.written(left, arrived, lost)
 	if len(claimed) != 1 || len(recorded) != 1 || claimed[0] == recorded[0] || locked {
-		t.Errorf("without news written in %v, locked after that: %t; with news in %v", claimed, locked, recorded)
+		t.Errorf("without progress written in %v, locked after that: %t; with progress in %v", claimed, locked, recorded)
 	}
 
-	f.carrier.carry(quiet[0], dispatched) // the trouble of one is not that of another, and no news twice
+	f.carrier.carry(quiet[0], dispatched) // the error of one is not that of another, and none is recorded twice
 	f.later(2 * time.Second)
 	f.look()
 	f.wants(quiet[0], dispatched, "shipment_arranged shipment_dispatched")
 	if claimed, locked := f.written(left, lost, quiet[1]); len(claimed) != 1 || locked {
-		t.Errorf("without news written in %v, locked after that: %t", claimed, locked)
+		t.Errorf("without progress written in %v, locked after that: %t", claimed, locked)
 	}
 }
 
@@ -117,8 +117,8 @@ func TestACallThatFailsLosesNothing(t *testing.T) {
 		}
 		for _, id := range ids {
 			s := f.shipment(id)
-			if wait := s.DueAt.Sub(f.dock.now()); s.Attempts != i+1 || wait < d*time.Second/2 || wait > d*time.Second || !strings.Contains(s.Trouble, "track parcels") {
-				t.Errorf("%d attempts, due in %s, trouble %q", s.Attempts, wait, s.Trouble)
+			if wait := s.DueAt.Sub(f.dock.now()); s.Attempts != i+1 || wait < d*time.Second/2 || wait > d*time.Second || !strings.Contains(s.LastError, "track parcels") {
+				t.Errorf("%d attempts, due in %s, last error %q", s.Attempts, wait, s.LastError)
 			}
 		}
 	}
@@ -128,8 +128,8 @@ func TestACallThatFailsLosesNothing(t *testing.T) {
 	f.look()
 	f.wants(ids[0], dispatched, "shipment_arranged shipment_dispatched")
 	for _, id := range ids {
-		if s := f.shipment(id); s.Trouble != "" || s.Attempts != 3 && id != ids[0] {
-			t.Errorf("%d attempts, trouble %q", s.Attempts, s.Trouble)
+		if s := f.shipment(id); s.LastError != "" || s.Attempts != 3 && id != ids[0] {
+			t.Errorf("%d attempts, last error %q", s.Attempts, s.LastError)
 		}
 	}
 }
@@ -247,7 +247,7 @@ func TestWhatIsFollowedIsNotLentToTheWorker(t *testing.T) {
 		t.Errorf("a look at %d", n)
 	}
 	f.wants(id, dispatched, "shipment_arranged shipment_dispatched")
-	if calls, _ := f.carrier.heard(""); calls != "ship track" {
+	if calls, _ := f.carrier.received(""); calls != "ship track" {
 		t.Errorf("calls: %s", calls)
 	}
 }

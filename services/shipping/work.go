@@ -46,12 +46,12 @@ func (w *work) of(orderID string) shipment {
 	return s
 }
 
-// take does what a turn says. What it sends is of the given origin.
-func (w *work) take(origin outbox.Origin, t turn) {
-	if s, known := w.shipments.Get(t.shipment.OrderID); !known || !reflect.DeepEqual(s, t.shipment) {
-		w.shipments.Put(t.shipment.OrderID, t.shipment)
+// put has an outcome saved. What it sends is of the given origin.
+func (w *work) put(origin outbox.Origin, out outcome) {
+	if s, known := w.shipments.Get(out.shipment.OrderID); !known || !reflect.DeepEqual(s, out.shipment) {
+		w.shipments.Put(out.shipment.OrderID, out.shipment)
 	}
-	w.letters = append(w.letters, outbox.Letters(origin, t.send...)...)
+	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)
 }
 
 // lend has shipments that need a call of their own be born leased to this replica's worker, as far as it has free

@@ -17,7 +17,7 @@ const (
 )
 
 // pace is how long to wait before the carrier is asked about a shipment again: the wait doubles while nothing changes or
-// the carrier does not answer, and is short again after news. A carrier of the real world would call a webhook of ours; then
+// the carrier does not answer, and is short again after progress. A carrier of the real world would call a webhook of ours; then
 // this would only find what a lost call has left behind, and could be slow from the start.
 type pace struct {
 	Every time.Duration `env:"EVERY" envDefault:"2s"`
@@ -34,7 +34,7 @@ func (d *dock) newWorker(slots uint) *worker.Worker[claim] {
 		Claim: func(ctx context.Context, limit int) ([]claim, error) {
 			return claimShipments(ctx, d.db, limit, d.now(), lease)
 		},
-		Do:     d.see,
+		Do:     d.process,
 		Within: workWithin,
 	}
 }
@@ -51,8 +51,8 @@ func (s shipment) leased(now time.Time) claim {
 	return c
 }
 
-// see sees to a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
-func (d *dock) see(ctx context.Context, c claim) error {
+// process works on a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
+func (d *dock) process(ctx context.Context, c claim) error {
 	ctx = c.Origin.Resume(ctx)
 	p, err := d.ask(ctx, c)
 	return errors.Join(err, d.record(ctx, c, p, err))
@@ -67,7 +67,7 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 	case c.Before != nil:
 		p, err = d.carrier.find(ctx, c.OrderID)
 	}
-	certain := c.AskedAt.Add(d.certainAfter)
+	clear := c.AskedAt.Add(d.inDoubtFor)
 	switch {
 	case err != nil:
 		return parcel{}, err
@@ -75,13 +75,13 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 		return d.carrier.cancel(ctx, p.TrackingNumber)
 	case p.TrackingNumber == "" && !c.CancelWanted:
 		return d.carrier.ship(ctx, c.shipment)
-	case p.TrackingNumber == "" && d.now().Before(certain):
-		return parcel{}, fmt.Errorf("cancelled order %s: no parcel so far, that counts at %s", c.OrderID, certain.Format(time.RFC3339))
+	case p.TrackingNumber == "" && d.now().Before(clear):
+		return parcel{}, fmt.Errorf("cancelled order %s: no parcel so far, that counts at %s", c.OrderID, clear.Format(time.RFC3339))
 	}
 	return p, nil
 }
 
-// record has the turn committed that the carrier's answer brings, or the lack of one, together with what others record at the same
+// record commits what the carrier's answer to a claim makes of it, or the lack of an answer, together with what others record at the same
 // time.
 func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
 	err := d.office.Do(ctx, c.outcome(p, failure))
@@ -98,22 +98,22 @@ func (c claim) outcome(p parcel, failure error) unit.Decision[*work] {
 		Name: func(w *work) { w.shipments.Name(c.OrderID) },
 		Make: func(w *work) error {
 			s := w.of(c.OrderID)
-			w.take(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
+			w.put(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
 			return nil
 		},
 	}
 }
 
-// recorded is the turn of a claim: the carrier's answer, or the lack of one.
-func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, often pace) turn {
+// recorded is what the carrier's answer to a claim makes of it, or the lack of an answer.
+func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, often pace) outcome {
 	again := func(attempts int) time.Time {
-		if c.followed() && attempts == c.Attempts { // without news it stays as the tracker's claim has it
+		if c.followed() && attempts == c.Attempts { // without progress it stays as the tracker's claim has it
 			return *c.DueAt
 		}
 		return now.Add(worker.Backoff(attempts, often.Every, often.Most))
 	}
 	if failure == nil {
-		return s.hear(c, p, now, again)
+		return s.apply(c, p, now, again)
 	}
-	return s.missed(c, errors.Is(failure, errIdle), client.Clean(failure.Error()), now, again)
+	return s.unanswered(c, errors.Is(failure, errNoEffect), client.Clean(failure.Error()), now, again)
 }

@@ -19,7 +19,7 @@ const retrying = 10 * time.Second // longer than testPace's longest wait
 func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(string, func()) int{
-		"503": badMoment, "502 after the deed": proxyDown, "reset": reset, "timeout": timeout,
+		"503": badMoment, "502 after the operation": proxyDown, "reset": reset, "timeout": timeout,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,18 +29,18 @@ func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
 			f.carrier.goes(fault)
 			f.work(0)
 			f.wants(id, requested, "")
-			if s := f.shipment(id); s.Trouble == "" || s.Attempts != 1 || s.AskedAt == nil != (name == "503") {
-				t.Errorf("asked at %v, %d attempts, trouble %q", s.AskedAt, s.Attempts, s.Trouble)
+			if s := f.shipment(id); s.LastError == "" || s.Attempts != 1 || s.AskedAt == nil != (name == "503") {
+				t.Errorf("asked at %v, %d attempts, last error %q", s.AskedAt, s.Attempts, s.LastError)
 			}
 			f.carrier.goes(nil)
 			f.work(retrying)
 			f.wants(id, arranged, "shipment_arranged")
 			// What has become of an unclear call is found out, and nothing is shipped again.
-			if calls, _ := f.carrier.heard(""); strings.HasSuffix(calls, "ship find") != (name != "503") {
+			if calls, _ := f.carrier.received(""); strings.HasSuffix(calls, "ship find") != (name != "503") {
 				t.Errorf("calls: %s", calls)
 			}
-			if s := f.shipment(id); s.Trouble != "" || s.Attempts != 0 || s.AskedAt != nil {
-				t.Errorf("asked at %v, %d attempts, trouble %q", s.AskedAt, s.Attempts, s.Trouble)
+			if s := f.shipment(id); s.LastError != "" || s.Attempts != 0 || s.AskedAt != nil {
+				t.Errorf("asked at %v, %d attempts, last error %q", s.AskedAt, s.Attempts, s.LastError)
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func TestAWorkerThatDiesIsFollowedByAnother(t *testing.T) {
 			}
 			f.work(time.Second)
 			f.wants(id, arranged, "shipment_arranged")
-			if calls, _ := f.carrier.heard(""); calls != c.calls {
+			if calls, _ := f.carrier.received(""); calls != c.calls {
 				t.Errorf("calls: %s, want %s", calls, c.calls)
 			}
 			p, err := f.dock.ask(t.Context(), dies) // it was not dead after all
@@ -184,7 +184,7 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 	for _, id := range ids {
 		f.wants(id, delivered, "shipment_arranged shipment_dispatched shipment_in_transit shipment_delivered")
 	}
-	if _, ships := f.carrier.heard("ship"); ships != len(ids) {
+	if _, ships := f.carrier.received("ship"); ships != len(ids) {
 		t.Errorf("%d shipments took %d calls", len(ids), ships)
 	}
 }
@@ -238,7 +238,7 @@ func TestTheDatabaseAwayIsTroubleOfItsOwn(t *testing.T) {
 	c := f.claim()[0]
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := f.dock.see(gone, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "ship order") {
+	if err := f.dock.process(gone, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "ship order") {
 		t.Errorf("%v", err)
 	}
 	f.work(lease)

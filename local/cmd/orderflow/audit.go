@@ -18,7 +18,7 @@ import (
 func auditing(ctx context.Context, s settings, args []string) error {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the whole report as JSON")
-	patience := flags.Duration("wait", 30*time.Second, "how long the system may take to come to rest")
+	timeout := flags.Duration("wait", 30*time.Second, "how long the system may take to come to rest")
 	accepted := flags.String("accepted", "", "`file` with the ids of orders that were accepted, one a line")
 	dead := flags.String("dead", "", "`ids` of messages that are dead letters for a good reason, separated by commas")
 	if flags.Parse(args) != nil {
@@ -38,7 +38,7 @@ func auditing(ctx context.Context, s settings, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := audit.Await(ctx, sources, expected, *patience)
+	report, err := audit.Await(ctx, sources, expected, *timeout)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	patience = 3 * time.Minute // with servers that are being started, perhaps on a slow machine
-	most     = 5 * time.Second // between two tries, at most
+	timeout = 3 * time.Minute // with servers that are being started, perhaps on a slow machine
+	most    = 5 * time.Second // between two tries, at most
 )
 
 func main() {
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintf(os.Stderr, "provision: the settings are not right:\n%v\n", err)
 		return 2
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := persist(ctx, s.provision); err != nil {
 		fmt.Fprintf(os.Stderr, "provision: %v\n", err)

@@ -49,7 +49,7 @@ type warehouse struct {
 	now    func() time.Time
 }
 
-func (w *warehouse) late(context.Context, messages.Message, status) {}
+func (w *warehouse) ignored(context.Context, messages.Message, status) {}
 
 func newWarehouse() *warehouse {
 	return &warehouse{now: func() time.Time { return interleavings.Now }, worker: &worker.Worker[supplierOrder]{}}
@@ -59,18 +59,18 @@ func (w *World) office() *unit.Office[*work] {
 	return &unit.Office[*work]{World: w, Open: newWarehouse().work}
 }
 
-func (w *World) Hears() []string { return inbox.Kinds(newWarehouse().handlers()) }
+func (w *World) Handles() []string { return inbox.Kinds(newWarehouse().handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(newWarehouse().handlers(), w.office(), m)
 }
 
-// Moves are the operator's: see postStock.
-func (w *World) Moves() []interleavings.Move {
+// Actions are the operator's: see postStock.
+func (w *World) Actions() []interleavings.Action {
 	if w.ToCome == 0 {
 		return nil
 	}
-	return []interleavings.Move{{Help: true, Do: func() (string, error) {
+	return []interleavings.Action{{Help: true, Do: func() (string, error) {
 		w.ToCome--
 		m := movement{What: "replenished", Reference: fmt.Sprintf("added %d", w.ToCome), SKU: sku, Quantity: 1}
 		return "is given a unit", w.office().Do(context.Background(), unit.Decision[*work]{
@@ -187,7 +187,7 @@ func readQueues(tx *postgres.Tx, _ []messages.Line, row func(waiting)) {
 	ahead := 0
 	for _, id := range w.Queue {
 		for _, l := range w.Reservations[id].Lines {
-			row(waiting{OrderID: id, Lines: []claim{{Line: l, Ahead: ahead}}})
+			row(waiting{OrderID: id, Lines: []queued{{Line: l, Ahead: ahead}}})
 			ahead += l.Quantity
 		}
 	}

@@ -34,16 +34,16 @@ func New(id string, mayWait, whole, patient bool) *World {
 }
 
 // waits is two deadlines in a status. What comes after is the same however many they are.
-var waits = patience{Step: time.Second, Backorder: time.Second, Dispatch: time.Second, Delivery: time.Second, Longest: time.Second, Tries: 1}
+var waits = timeouts{Step: time.Second, Backorder: time.Second, Dispatch: time.Second, Delivery: time.Second, Longest: time.Second, Tries: 1}
 
 // shop is what the handlers need of the real one.
 type shop struct {
 	outbox   *outbox.Outbox
-	patience patience
+	timeouts timeouts
 	now      func() time.Time
 }
 
-func (s *shop) late(context.Context, messages.Message, status) {}
+func (s *shop) ignored(context.Context, messages.Message, status) {}
 
 func newShop() *shop { return &shop{nil, waits, func() time.Time { return interleavings.Now }} }
 
@@ -51,41 +51,41 @@ func (w *World) office() *unit.Office[*work] {
 	return &unit.Office[*work]{World: w, Open: newShop().work}
 }
 
-func (w *World) Hears() []string { return inbox.Kinds(newShop().handlers()) }
+func (w *World) Handles() []string { return inbox.Kinds(newShop().handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(newShop().handlers(), w.office(), m)
 }
 
-// Moves are the customer's (see postOrder and postCancellation), and those of time (see meetDeadlines).
-func (w *World) Moves() (moves []interleavings.Move) {
+// Actions are the customer's (see postOrder and postCancellation), and those of time (see meetDeadlines).
+func (w *World) Actions() (actions []interleavings.Action) {
 	if w.Order.Status == "" {
-		return []interleavings.Move{{Do: func() (string, error) {
-			return "takes the order of a customer", w.turn(w.Order.place(interleavings.Now, waits))
+		return []interleavings.Action{{Do: func() (string, error) {
+			return "takes the order of a customer", w.commit(w.Order.place(interleavings.Now, waits))
 		}}}
 	}
 	if w.Order.DueAt != nil && !w.Patient {
-		moves = append(moves, interleavings.Move{Do: func() (string, error) {
+		actions = append(actions, interleavings.Action{Do: func() (string, error) {
 			t, ok := w.Order.overdue(*w.Order.DueAt, waits)
 			if !ok {
 				return "", errors.New("a deadline that has passed does nothing")
 			}
-			return fmt.Sprintf("meets deadline %d of %s", w.Order.Passed+1, w.Order.Status), w.turn(t)
+			return fmt.Sprintf("meets deadline %d of %s", w.Order.Passed+1, w.Order.Status), w.commit(t)
 		}})
 	}
 	if t, ok := w.Order.cancel(hand{}, interleavings.Now, waits); ok {
-		moves = append(moves, interleavings.Move{Help: true, Do: func() (string, error) {
-			return "takes the customer's cancellation", w.turn(t)
+		actions = append(actions, interleavings.Action{Help: true, Do: func() (string, error) {
+			return "takes the customer's cancellation", w.commit(t)
 		}})
 	}
-	return moves
+	return actions
 }
 
-// turn commits what a request or a deadline brings.
-func (w *World) turn(t turn) error {
+// commit saves what a request or a timeout brings.
+func (w *World) commit(out outcome) error {
 	return w.office().Do(context.Background(), unit.Decision[*work]{
 		Name: func(u *work) { u.orders.Name(w.Order.ID) },
-		Make: func(u *work) error { u.take(context.Background(), t); return nil },
+		Make: func(u *work) error { u.put(context.Background(), out); return nil },
 	})
 }
 
@@ -94,10 +94,10 @@ func (w *World) Tell(_ string, f *interleavings.Facts) {
 	f.Busy = w.Order.Status != "" && !w.Order.Status.final()
 }
 
-// Void is what a final order hears and ignores.
+// Void is an event that a final order ignores.
 func (w *World) Void(m messages.Message) bool {
-	_, moved := w.Order.hear(m, interleavings.Now, waits)
-	return !moved && w.Order.Status.final()
+	_, ok := w.Order.apply(m, interleavings.Now, waits)
+	return !ok && w.Order.Status.final()
 }
 
 func (w *World) Tidy() {
@@ -110,7 +110,7 @@ func (w *World) Tidy() {
 		return
 	}
 	o.Payment = payment{}
-	if o.Status != paid && o.Status != shipped && o.Status != withdrawing { // where hear asks which stages are known
+	if o.Status != paid && o.Status != shipped && o.Status != withdrawing { // where apply asks which stages are known
 		o.Shipment = shipment{}
 	}
 }

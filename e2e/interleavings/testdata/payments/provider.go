@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-var verdicts = []string{deedSucceeded, deedDeclined}
+var verdicts = []string{operationSucceeded, operationDeclined}
 
 // fate is what becomes of the calls of one claim.
 type fate struct {
 	find    bool   // the look-up is answered
 	call    string // what becomes of the call
 	verdict string
-	certain bool // PROVIDER_CERTAIN_AFTER has passed
+	clear   bool // PROVIDER_IN_DOUBT_FOR has passed
 }
 
 // fates are all there are. Many come to the same.
 func fates() (all []fate) {
 	for _, find := range []bool{true, false} {
-		for _, certain := range []bool{false, true} {
+		for _, clear := range []bool{false, true} {
 			for _, call := range []string{"answered", "not sent", "unanswered", "late"} {
 				for _, verdict := range verdicts {
-					all = append(all, fate{find, call, verdict, certain})
+					all = append(all, fate{find, call, verdict, clear})
 				}
 			}
 		}
@@ -33,8 +33,8 @@ func fates() (all []fate) {
 
 func (f fate) calm() bool { return f.find && f.call == "answered" }
 
-func (f fate) certainAfter() time.Duration {
-	if f.certain {
+func (f fate) inDoubtFor() time.Duration {
+	if f.clear {
 		return 0
 	}
 	return 1000 * time.Hour
@@ -48,10 +48,10 @@ type fickle struct {
 
 var errNoAnswer = errors.New("no answer")
 
-func (w *World) charge(key, verdict string) deed {
+func (w *World) charge(key, verdict string) operation {
 	if _, done := w.Charges[key]; !done {
-		d := deed{Key: key, Status: verdict}
-		if verdict == deedSucceeded {
+		d := operation{Key: key, Status: verdict}
+		if verdict == operationSucceeded {
 			d.Amount = price
 		}
 		w.Charges[key] = d
@@ -59,47 +59,47 @@ func (w *World) charge(key, verdict string) deed {
 	return w.Charges[key]
 }
 
-func (f *fickle) charge(_ context.Context, p payment) (deed, error) {
+func (f *fickle) charge(_ context.Context, p payment) (operation, error) {
 	switch f.fate.call {
 	case "not sent":
-		return deed{}, fmt.Errorf("not sent: %w", errIdle)
+		return operation{}, fmt.Errorf("not sent: %w", errNoEffect)
 	case "late":
 		f.Late = p.chargeKey()
-		return deed{}, errors.New("it is late and not waited for")
+		return operation{}, errors.New("it is late and not waited for")
 	case "unanswered":
 		d := f.World.charge(p.chargeKey(), f.fate.verdict)
-		return deed{}, fmt.Errorf("%s, and the answer is lost", d.Status)
+		return operation{}, fmt.Errorf("%s, and the answer is lost", d.Status)
 	}
 	return f.World.charge(p.chargeKey(), f.fate.verdict), nil
 }
 
-func (f *fickle) findCharge(_ context.Context, p payment) (deed, error) {
+func (f *fickle) findCharge(_ context.Context, p payment) (operation, error) {
 	if !f.fate.find {
-		return deed{}, fmt.Errorf("unreachable: %w", errIdle)
+		return operation{}, fmt.Errorf("unreachable: %w", errNoEffect)
 	}
 	return f.Charges[p.chargeKey()], nil
 }
 
-func (f *fickle) refund(_ context.Context, p payment, amount int64) (deed, error) {
+func (f *fickle) refund(_ context.Context, p payment, amount int64) (operation, error) {
 	if f.fate.call == "not sent" {
-		return deed{}, fmt.Errorf("not sent: %w", errIdle)
+		return operation{}, fmt.Errorf("not sent: %w", errNoEffect)
 	}
 	d, err := f.giveBack(p.chargeKey(), p.refundKey(amount), amount)
 	if err == nil && f.fate.call == "unanswered" {
-		return deed{}, errors.New("refunded, and the answer is lost")
+		return operation{}, errors.New("refunded, and the answer is lost")
 	}
 	return d, err
 }
 
-func (w *World) giveBack(charge, key string, amount int64) (deed, error) {
+func (w *World) giveBack(charge, key string, amount int64) (operation, error) {
 	if d, done := w.Refunds[key]; done {
 		return d, nil
 	}
 	c := w.Charges[charge]
 	if amount > c.left() {
-		return deed{}, errors.New("so much is not left")
+		return operation{}, errors.New("so much is not left")
 	}
 	c.Refunded += amount
-	w.Charges[charge], w.Refunds[key] = c, deed{Key: key, Status: deedSucceeded, Amount: amount}
+	w.Charges[charge], w.Refunds[key] = c, operation{Key: key, Status: operationSucceeded, Amount: amount}
 	return w.Refunds[key], nil
 }

@@ -25,8 +25,8 @@ type World struct {
 	interleavings.Outbox
 	Row     payment // without a status: there is none
 	Workers []*hand
-	Charges map[string]deed // the provider's ledger, by key
-	Refunds map[string]deed
+	Charges map[string]operation // the provider's ledger, by key
+	Refunds map[string]operation
 	Calm    bool   // every worker lives and every call is answered
 	Happy   bool   // the card is good
 	Late    string // the key of a charge that is on its way to the provider, and whose answer nobody waits for
@@ -37,42 +37,42 @@ type World struct {
 type hand struct {
 	Claim  claim
 	Asked  bool
-	Deed   deed
+	Deed   operation
 	Failed bool
 	Idle   bool
 }
 
 // New returns the payment of an order that nobody has spoken of yet.
 func New(calm, happy bool) *World {
-	return &World{Calm: calm, Happy: happy, Charges: map[string]deed{}, Refunds: map[string]deed{}}
+	return &World{Calm: calm, Happy: happy, Charges: map[string]operation{}, Refunds: map[string]operation{}}
 }
 
 // till is what the handlers and workers need of the real one.
 type till struct {
-	outbox       *outbox.Outbox
-	office       *unit.Office[*work]
-	worker       *worker.Worker[claim] // which does not run: a claim is a move of its own
-	provider     provider
-	certainAfter time.Duration
-	now          func() time.Time
+	outbox     *outbox.Outbox
+	office     *unit.Office[*work]
+	worker     *worker.Worker[claim] // which does not run: a claim is an action of its own
+	provider   provider
+	inDoubtFor time.Duration
+	now        func() time.Time
 }
 
 func (w *World) till(f fate) *till {
-	t := &till{worker: &worker.Worker[claim]{}, provider: &fickle{w, f}, certainAfter: f.certainAfter(), now: func() time.Time { return interleavings.Now }}
+	t := &till{worker: &worker.Worker[claim]{}, provider: &fickle{w, f}, inDoubtFor: f.inDoubtFor(), now: func() time.Time { return interleavings.Now }}
 	t.office = &unit.Office[*work]{World: w, Open: t.work}
 	return t
 }
 
-func (w *World) Hears() []string { return inbox.Kinds((&till{}).handlers()) }
+func (w *World) Handles() []string { return inbox.Kinds((&till{}).handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
 	t := w.till(fate{})
 	return inbox.Handle(t.handlers(), t.office, m)
 }
 
-// Moves are those of the workers and of the world outside.
-func (w *World) Moves() (moves []interleavings.Move) {
-	can := func(do func() (string, error)) { moves = append(moves, interleavings.Move{Do: do}) }
+// Actions are those of the workers and of the world outside.
+func (w *World) Actions() (actions []interleavings.Action) {
+	can := func(do func() (string, error)) { actions = append(actions, interleavings.Action{Do: do}) }
 	if w.due() {
 		can(w.claim)
 	}
@@ -81,7 +81,7 @@ func (w *World) Moves() (moves []interleavings.Move) {
 			can(func() (string, error) { return "a worker records it", w.record(i) })
 		} else {
 			for _, f := range fates() {
-				if (!f.certain || w.certain()) && (!w.Calm || f.calm()) && !(w.Happy && f.verdict == deedDeclined) {
+				if (!f.clear || w.clear()) && (!w.Calm || f.calm()) && !(w.Happy && f.verdict == operationDeclined) {
 					can(func() (string, error) { return w.ask(i, f), nil })
 				}
 			}
@@ -115,7 +115,7 @@ func (w *World) Moves() (moves []interleavings.Move) {
 		}
 		can(func() (string, error) { w.Late = ""; return "a late request is lost for good", nil })
 	}
-	return moves
+	return actions
 }
 
 // due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
@@ -135,7 +135,7 @@ func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	t := w.till(f)
 	d, err := t.ask(context.Background(), h.Claim)
-	h.Asked, h.Deed, h.Failed, h.Idle = true, d, err != nil, errors.Is(err, errIdle)
+	h.Asked, h.Deed, h.Failed, h.Idle = true, d, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the provider: " + err.Error()
 	}
@@ -148,7 +148,7 @@ func (w *World) record(i int) error {
 	if h.Failed {
 		failure = errNoAnswer
 		if h.Idle {
-			failure = errIdle
+			failure = errNoEffect
 		}
 	}
 	w.drop(i)
@@ -157,15 +157,15 @@ func (w *World) record(i int) error {
 
 func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
 
-// certain reports whether so much time may have passed since the provider was last asked to charge that what was on its way
+// clear reports whether so much time may have passed since the provider was last asked to charge that what was on its way
 // has arrived or never will, and whoever asked has ended.
-func (w *World) certain() bool {
+func (w *World) clear() bool {
 	return w.Late == "" && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.Status == requested })
 }
 
 func (w *World) Tell(_ string, f *interleavings.Facts) {
 	for _, d := range w.Charges {
-		if d.Status == deedSucceeded {
+		if d.Status == operationSucceeded {
 			f.Charged++
 		}
 		if d.Refunded > 0 && d.left() == 0 {
@@ -195,7 +195,7 @@ func (w *World) Tidy() {
 	for _, p := range rows {
 		p.AskedAt, p.DueAt = asked.Of(p.AskedAt), due.Of(p.DueAt)
 		p.Attempts = slices.Index(attempts, p.Attempts) // only whether they are equal matters
-		p.CreatedAt, p.UpdatedAt, p.Trouble = time.Time{}, time.Time{}, ""
+		p.CreatedAt, p.UpdatedAt, p.LastError = time.Time{}, time.Time{}, ""
 	}
 	for _, h := range w.Workers {
 		h.Claim.Before = asked.Of(h.Claim.Before)

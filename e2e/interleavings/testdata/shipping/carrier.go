@@ -19,19 +19,19 @@ var onward = map[status][]status{
 
 // fate is what becomes of the calls of one claim.
 type fate struct {
-	look    bool   // the question is answered
-	call    string // what becomes of the call
-	refuse  bool   // the parcel, unless it has been taken
-	certain bool   // CARRIER_CERTAIN_AFTER has passed
+	look   bool   // the question is answered
+	call   string // what becomes of the call
+	refuse bool   // the parcel, unless it has been taken
+	clear  bool   // CARRIER_IN_DOUBT_FOR has passed
 }
 
 // fates are all there are. Many come to the same.
 func fates() (all []fate) {
 	for _, look := range []bool{true, false} {
-		for _, certain := range []bool{false, true} {
+		for _, clear := range []bool{false, true} {
 			for _, call := range []string{"answered", "not sent", "unanswered", "late"} {
 				for _, refuse := range []bool{false, true} {
-					all = append(all, fate{look, call, refuse, certain})
+					all = append(all, fate{look, call, refuse, clear})
 				}
 			}
 		}
@@ -41,8 +41,8 @@ func fates() (all []fate) {
 
 func (f fate) calm() bool { return f.look && f.call == "answered" }
 
-func (f fate) certainAfter() time.Duration {
-	if f.certain {
+func (f fate) inDoubtFor() time.Duration {
+	if f.clear {
 		return 0
 	}
 	return 1000 * time.Hour
@@ -80,7 +80,7 @@ var errNoAnswer = errors.New("no answer")
 func (f *fickle) ship(context.Context, shipment) (parcel, error) {
 	switch f.fate.call {
 	case "not sent":
-		return parcel{}, fmt.Errorf("not sent: %w", errIdle)
+		return parcel{}, fmt.Errorf("not sent: %w", errNoEffect)
 	case "late":
 		f.Late = true
 		return parcel{}, errors.New("it is late and not waited for")
@@ -98,7 +98,7 @@ func (f *fickle) ship(context.Context, shipment) (parcel, error) {
 func (f *fickle) find(context.Context, string) (parcel, error) {
 	switch {
 	case !f.fate.look:
-		return parcel{}, fmt.Errorf("unreachable: %w", errIdle)
+		return parcel{}, fmt.Errorf("unreachable: %w", errNoEffect)
 	case f.Parcel == nil:
 		return parcel{}, nil
 	}

@@ -47,35 +47,35 @@ func New(calm, happy bool) *World { return &World{Calm: calm, Happy: happy} }
 
 // dock is what the handlers and workers need of the real one.
 type dock struct {
-	outbox       *outbox.Outbox
-	office       *unit.Office[*work]
-	worker       *worker.Worker[claim] // which does not run: a claim is a move of its own
-	log          *slog.Logger
-	carrier      carrier
-	certainAfter time.Duration
-	pace         pace
-	now          func() time.Time
+	outbox     *outbox.Outbox
+	office     *unit.Office[*work]
+	worker     *worker.Worker[claim] // which does not run: a claim is an action of its own
+	log        *slog.Logger
+	carrier    carrier
+	inDoubtFor time.Duration
+	pace       pace
+	now        func() time.Time
 }
 
 func (w *World) dock(f fate) *dock {
 	d := &dock{
-		worker: &worker.Worker[claim]{}, log: slog.New(slog.DiscardHandler), carrier: &fickle{w, f}, certainAfter: f.certainAfter(),
+		worker: &worker.Worker[claim]{}, log: slog.New(slog.DiscardHandler), carrier: &fickle{w, f}, inDoubtFor: f.inDoubtFor(),
 		pace: pace{time.Second, time.Second}, now: func() time.Time { return interleavings.Now },
 	}
 	d.office = &unit.Office[*work]{World: w, Open: d.work}
 	return d
 }
 
-func (w *World) Hears() []string { return inbox.Kinds((&dock{}).handlers()) }
+func (w *World) Handles() []string { return inbox.Kinds((&dock{}).handlers()) }
 
 func (w *World) Receive(m messages.Message) error {
 	d := w.dock(fate{})
 	return inbox.Handle(d.handlers(), d.office, m)
 }
 
-// Moves are those of the workers and of the world outside.
-func (w *World) Moves() (moves []interleavings.Move) {
-	can := func(do func() (string, error)) { moves = append(moves, interleavings.Move{Do: do}) }
+// Actions are those of the workers and of the world outside.
+func (w *World) Actions() (actions []interleavings.Action) {
+	can := func(do func() (string, error)) { actions = append(actions, interleavings.Action{Do: do}) }
 	if w.due() {
 		can(w.claim)
 	}
@@ -84,7 +84,7 @@ func (w *World) Moves() (moves []interleavings.Move) {
 			can(func() (string, error) { return "a worker records it", w.record(i) })
 		} else {
 			for _, f := range fates() {
-				if (!f.certain || w.certain()) && (!w.Calm || f.calm()) && !(w.Happy && f.refuse) {
+				if (!f.clear || w.clear()) && (!w.Calm || f.calm()) && !(w.Happy && f.refuse) {
 					can(func() (string, error) { return w.ask(i, f), nil })
 				}
 			}
@@ -111,7 +111,7 @@ func (w *World) Moves() (moves []interleavings.Move) {
 			can(func() (string, error) { w.reach(next); return "the parcel is " + string(next), nil })
 		}
 	}
-	return moves
+	return actions
 }
 
 // due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
@@ -130,7 +130,7 @@ func (w *World) claim() (string, error) {
 func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	p, err := w.dock(f).see(context.Background(), h.Claim)
-	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.Idle = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errIdle)
+	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.Idle = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the carrier: " + err.Error()
 	}
@@ -155,7 +155,7 @@ func (w *World) record(i int) error {
 	if h.Failed {
 		failure = errNoAnswer
 		if h.Idle {
-			failure = errIdle
+			failure = errNoEffect
 		}
 	}
 	h.Answer.Refused, h.Answer.Kept = h.Refused, h.Kept
@@ -165,9 +165,9 @@ func (w *World) record(i int) error {
 
 func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
 
-// certain reports whether so much time may have passed since the carrier was last asked to ship that what was on its way
+// clear reports whether so much time may have passed since the carrier was last asked to ship that what was on its way
 // has arrived or never will, and whoever asked has ended.
-func (w *World) certain() bool {
+func (w *World) clear() bool {
 	return !w.Late && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.ships() })
 }
 
@@ -176,7 +176,7 @@ func (w *World) Tell(_ string, f *interleavings.Facts) {
 		f.Parcel = string(w.Parcel.Status)
 	}
 	f.Busy = w.Row.DueAt != nil
-	if w.Row.Trouble == astray {
+	if w.Row.LastError == astray {
 		f.Wrong = astray
 	}
 }
@@ -192,8 +192,8 @@ func (w *World) Tidy() {
 	for _, s := range rows {
 		s.AskedAt, s.DueAt = asked.Of(s.AskedAt), due.Of(s.DueAt)
 		s.Attempts, s.CreatedAt, s.UpdatedAt = 0, time.Time{}, time.Time{}
-		if s.Trouble != astray {
-			s.Trouble = ""
+		if s.LastError != astray {
+			s.LastError = ""
 		}
 	}
 	for _, h := range w.Workers {

@@ -15,8 +15,8 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// neighbour is a server that keeps count. Its answers are a script: the last one is given again and again.
-type neighbour struct {
+// upstream is a server that keeps count. Its answers are a script: the last one is given again and again.
+type upstream struct {
 	*httptest.Server
 	mu          sync.Mutex
 	script      []http.HandlerFunc
@@ -24,9 +24,9 @@ type neighbour struct {
 	connections int
 }
 
-func serve(t *testing.T, script ...http.HandlerFunc) *neighbour {
+func serve(t *testing.T, script ...http.HandlerFunc) *upstream {
 	t.Helper()
-	n := &neighbour{script: script}
+	n := &upstream{script: script}
 	n.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -53,14 +53,14 @@ func serve(t *testing.T, script ...http.HandlerFunc) *neighbour {
 	return n
 }
 
-// follow gives the neighbour another script.
-func (n *neighbour) follow(script ...http.HandlerFunc) {
+// follow gives the upstream another script.
+func (n *upstream) follow(script ...http.HandlerFunc) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.script, n.bodies = script, nil
 }
 
-func (n *neighbour) requests() int {
+func (n *upstream) requests() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.bodies)
