@@ -233,7 +233,7 @@ func (s *site) postDiscard(c echo.Context) error {
 }
 
 // settle asks the service that a dead letter's id begins with.
-func (s *site) settle(c echo.Context, deed string, in any, done string) error {
+func (s *site) settle(c echo.Context, action string, in any, done string) error {
 	const list = "/operations/dead-letters"
 	back := sameList(c, list)
 	id := c.Param("id")
@@ -242,7 +242,7 @@ func (s *site) settle(c echo.Context, deed string, in any, done string) error {
 	if i < 0 {
 		return echo.ErrNotFound
 	}
-	err := tell(c, s.services[i].client, "/api"+list+"/"+url.PathEscape(id)+"/"+deed, "", in, nil)
+	err := tell(c, s.services[i].client, "/api"+list+"/"+url.PathEscape(id)+"/"+action, "", in, nil)
 	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusNotFound {
 		return seeOther(c, withNotice(c, back, "gone"))
 	}

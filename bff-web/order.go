@@ -74,13 +74,14 @@ type entry struct {
 	What   string    `json:"what"`
 }
 
-// insight is tracking as a page shows it: operators are told whose doing an entry is, and why. A stream tells nobody.
+// insight is tracking as a page shows it: operators are told which of them has caused an entry, and why. A stream does not tell it.
 type insight struct {
 	tracking
-	Timeline []deed `json:"timeline"`
+	Timeline []authored `json:"timeline"`
 }
 
-type deed struct {
+// authored is an entry, and the operator who has caused it, if one has.
+type authored struct {
 	entry
 	Operator string `json:"operator"`
 	Why      string `json:"why"`

@@ -38,12 +38,12 @@ type screen struct {
 
 // confirm is a button that asks before it does what cannot be undone. It needs no script.
 type confirm struct {
-	Action, Deed, Question, Yes string
-	Reason                      string // what to ask a reason for; empty: none is asked for
+	Action, Label, Question, Yes string
+	Reason                       string // what to ask a reason for; empty: none is asked for
 }
 
-func newConfirm(action, deed, question, yes, reason string) confirm {
-	return confirm{action, deed, question, yes, reason}
+func newConfirm(action, label, question, yes, reason string) confirm {
+	return confirm{action, label, question, yes, reason}
 }
 
 func parsePages() (*pages, error) {

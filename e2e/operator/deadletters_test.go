@@ -48,7 +48,7 @@ const (
 	poisoned = 10 // messages that nobody can read, put there by hand
 )
 
-// Every letter is replayed and handled once, or discarded once, and each deed is written down once, whoever is killed while
+// Every letter is replayed and handled once, or discarded once, and each operation is written down once, whoever is killed while
 // it is done. The operator is a person with curl: what got no good answer he does again, and 404 then means that it was done.
 func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
 	t.Parallel()

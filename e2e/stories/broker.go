@@ -19,7 +19,7 @@ func Dial(t testing.TB, url string) *amqp.Connection {
 	return conn
 }
 
-// Channel opens a channel, which lives until a deed on it is refused.
+// Channel opens a channel, which lives until an operation on it is refused.
 func Channel(t testing.TB, conn *amqp.Connection) *amqp.Channel {
 	t.Helper()
 	ch, err := conn.Channel()

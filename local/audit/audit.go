@@ -28,7 +28,7 @@ type Report struct {
 	Needy    int              `json:"need_attention"` // orders that wait for a person, and are not at their end
 	Rules    []Result         `json:"rules"`          // with the numbers of all checks and breaches
 	Breaches []Breach         `json:"breaches"`       // the first breachesMost of them
-	ByHand   []Deed           `json:"by_hand"`        // likewise
+	ByHand   []ManualAction   `json:"by_hand"`        // likewise
 	Stories  map[string]Story `json:"stories"`        // of what breaches are about, up to storiesMost
 }
 
@@ -52,8 +52,8 @@ type Breach struct {
 	What    string `json:"what"`
 }
 
-// Deed is what a person did past the system. It is no breach, but somebody should be able to say why.
-type Deed struct {
+// ManualAction is what a person did past the system. It is no breach, but somebody should be able to say why.
+type ManualAction struct {
 	Subject string `json:"subject"` // an order's id
 	What    string `json:"what"`
 }

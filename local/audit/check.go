@@ -23,7 +23,7 @@ type checker struct {
 
 func newChecker(saga Saga, expected Expectations) *checker {
 	c := &checker{saga: saga, expected: expected, sums: newSums(), results: map[string]*Result{}}
-	c.report = Report{Breaches: []Breach{}, ByHand: []Deed{}, Stories: map[string]Story{}}
+	c.report = Report{Breaches: []Breach{}, ByHand: []ManualAction{}, Stories: map[string]Story{}}
 	for _, rule := range slices.Concat(partRules, closingRules) {
 		if c.results[rule.says] == nil {
 			c.report.Rules = append(c.report.Rules, Result{Rule: rule.says})
@@ -44,8 +44,8 @@ func (c *checker) part(books Books, accepted []string) {
 			c.report.Needy++
 		}
 	}
-	deeds := b.byHand()
-	c.report.ByHand = append(c.report.ByHand, deeds[:min(len(deeds), breachesMost-len(c.report.ByHand))]...)
+	actions := b.byHand()
+	c.report.ByHand = append(c.report.ByHand, actions[:min(len(actions), breachesMost-len(c.report.ByHand))]...)
 	c.hold(partRules, b)
 }
 

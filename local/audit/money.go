@@ -121,9 +121,11 @@ func byHand(entries []Entry) (sum int64) {
 
 // byHand lists what people did with money and parcels past the system. It is no breach: what was paid is with the customer, or is for what
 // was delivered. But the books of the system cannot say why, and somebody has to.
-func (b *indexed) byHand() (deeds []Deed) {
+func (b *indexed) byHand() (actions []ManualAction) {
 	for _, o := range b.Orders {
-		add := func(what string, args ...any) { deeds = append(deeds, Deed{o.ID, fmt.Sprintf(what, args...)}) }
+		add := func(what string, args ...any) {
+			actions = append(actions, ManualAction{o.ID, fmt.Sprintf(what, args...)})
+		}
 		for _, e := range b.entries[o.ID] {
 			if e.byHand() {
 				add("%s were given back at the provider (%s, key %s) for an order that is %s", e.money(), e.ID, e.Key, o.Status)
@@ -136,7 +138,7 @@ func (b *indexed) byHand() (deeds []Deed) {
 			add("%s has settled the shipment as %s: %s", s.SettledBy, s.Status, s.SettledWhy)
 		}
 	}
-	return deeds
+	return actions
 }
 
 // line is the entry that a payment expects.

@@ -9,7 +9,7 @@ import (
 // printedMost is how many stories are printed.
 const printedMost = 20
 
-// byHandMost is how many deeds of people are printed.
+// byHandMost is how many actions of people are printed.
 const byHandMost = 100
 
 // Print writes the report for people: each rule and how often it was checked, then each breach with its story.
@@ -45,12 +45,12 @@ func (r Report) Print(out io.Writer) {
 	if len(r.ByHand) > 0 {
 		fmt.Fprintf(out, "\nby hand, which is no breach, but somebody should be able to say why:\n")
 	}
-	for i, deed := range r.ByHand {
+	for i, action := range r.ByHand {
 		if i == byHandMost {
-			fmt.Fprintf(out, "and %s more: -json has all of them\n", count(len(r.ByHand)-i, "deed", "deeds"))
+			fmt.Fprintf(out, "and %s more: -json has all of them\n", count(len(r.ByHand)-i, "action", "actions"))
 			break
 		}
-		fmt.Fprintf(out, "%s  %s\n", deed.Subject, deed.What)
+		fmt.Fprintf(out, "%s  %s\n", action.Subject, action.What)
 	}
 	if r.Needy > 0 {
 		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/operations.md\n", count(r.Needy, "order needs", "orders need"))

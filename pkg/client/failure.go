@@ -79,7 +79,7 @@ func (c Config) broken(status int) bool {
 	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented && !(c.Composes && status == http.StatusServiceUnavailable)
 }
 
-// undone reports whether such an answer says that nothing was done. The others may come from a proxy, or after the deed.
+// undone reports whether such an answer says that nothing was done. The others may come from a proxy, or after it was done.
 func undone(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }

@@ -38,7 +38,7 @@ func (p *Problem) Error() string {
 //   - 429 and 5xx, after all attempts: the status and a fault.Error of kind Unavailable or BadGateway
 //   - none: 0 and a fault.Error of kind Unavailable or Timeout, or context.Canceled
 //
-// Where the deed matters, ask Ambiguous about an error that is no Problem.
+// Where it matters whether something was done, ask Ambiguous about an error that is no Problem.
 func (c *Client) JSON(ctx context.Context, method, path string, header http.Header, in, out any) (int, error) {
 	r, err := newJSONRequest(ctx, method, path, header, in)
 	if err != nil {

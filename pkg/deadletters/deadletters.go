@@ -1,5 +1,5 @@
 // Package deadletters lets an operator see the messages that a service has given up, put them back into their queue or
-// throw them away, over HTTP. Looking takes nothing away; both deeds are written down before they are done.
+// throw them away, over HTTP. Looking takes nothing away; both are written down before they are done.
 package deadletters
 
 import (
@@ -197,7 +197,7 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 	return cmp.Or(err, done)
 }
 
-// audit writes down a deed before it is done, in a transaction of its own on a connection of its own: in the one that holds the
+// audit writes down an operation before it is done, in a transaction of its own on a connection of its own: in the one that holds the
 // lock it would be written down after, when that commits. An operator who does it again because it was
 // interrupted, or got no answer, has decided once.
 func (o *Operations) audit(ctx context.Context, operator, action, why string, l bus.DeadLetter) error {

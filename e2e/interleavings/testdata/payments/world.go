@@ -35,11 +35,11 @@ type World struct {
 // hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of payments
 // looks at those that are.
 type hand struct {
-	Claim  claim
-	Asked  bool
-	Deed   operation
-	Failed bool
-	Idle   bool
+	Claim     claim
+	Asked     bool
+	Operation operation
+	Failed    bool
+	NoEffect  bool
 }
 
 // New returns the payment of an order that nobody has spoken of yet.
@@ -135,7 +135,7 @@ func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	t := w.till(f)
 	d, err := t.ask(context.Background(), h.Claim)
-	h.Asked, h.Deed, h.Failed, h.Idle = true, d, err != nil, errors.Is(err, errNoEffect)
+	h.Asked, h.Operation, h.Failed, h.NoEffect = true, d, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the provider: " + err.Error()
 	}
@@ -147,12 +147,12 @@ func (w *World) record(i int) error {
 	var failure error
 	if h.Failed {
 		failure = errNoAnswer
-		if h.Idle {
+		if h.NoEffect {
 			failure = errNoEffect
 		}
 	}
 	w.drop(i)
-	return w.till(fate{}).record(context.Background(), h.Claim, h.Deed, failure)
+	return w.till(fate{}).record(context.Background(), h.Claim, h.Operation, failure)
 }
 
 func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }

@@ -33,13 +33,13 @@ type World struct {
 // hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of shipping
 // looks at those that are.
 type hand struct {
-	Claim   claim
-	Asked   bool
-	Answer  parcel
-	Refused reason // of the answer
-	Kept    bool   // likewise
-	Failed  bool
-	Idle    bool
+	Claim    claim
+	Asked    bool
+	Answer   parcel
+	Refused  reason // of the answer
+	Kept     bool   // likewise
+	Failed   bool
+	NoEffect bool
 }
 
 // New returns the shipment of an order that nobody has spoken of yet.
@@ -130,7 +130,7 @@ func (w *World) claim() (string, error) {
 func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	p, err := w.dock(f).see(context.Background(), h.Claim)
-	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.Idle = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errNoEffect)
+	h.Asked, h.Answer, h.Refused, h.Kept, h.Failed, h.NoEffect = true, p, p.Refused, p.Kept, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the carrier: " + err.Error()
 	}
@@ -154,7 +154,7 @@ func (w *World) record(i int) error {
 	var failure error
 	if h.Failed {
 		failure = errNoAnswer
-		if h.Idle {
+		if h.NoEffect {
 			failure = errNoEffect
 		}
 	}
