@@ -6,13 +6,13 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// advice is what a person can do for an order that waits for longer than it should.
+// advice is what a person can do about an order that has waited for too long.
 type advice struct {
 	Todo   string `json:"todo"`   // for programs
 	Advice string `json:"advice"` // for people
 }
 
-// adviceOn is about a command that has had no answer. Once it is answered the order goes on by itself.
+// adviceOn returns the advice for an order whose command has had no answer. After the answer the order goes on by itself.
 func adviceOn(waits string) advice {
 	switch waits {
 	case kind[messages.RefundPayment]():
@@ -27,7 +27,7 @@ func adviceOn(waits string) advice {
 	}
 }
 
-// links lead to what the advice is about.
+// links returns the API paths that the advice refers to.
 func (a advice) links(o order) map[string]string {
 	owner, settled := strings.CutPrefix(a.Todo, "settle_")
 	if !settled {

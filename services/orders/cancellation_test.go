@@ -23,7 +23,7 @@ func TestAnOrderIsCancelledAsItsCustomerSawIt(t *testing.T) {
 	}
 }
 
-// Whatever keeps an order, whoever is to look at it is told what they can do, and where.
+// Whatever keeps an order waiting, the person who looks at it is told what they can do, and where.
 func TestWhatAPersonIsToldToDo(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -71,7 +71,7 @@ func TestWhatAPersonIsToldToDo(t *testing.T) {
 	}
 }
 
-// Who has cancelled, and why, is for operators to know. The customer is told that it was not them.
+// Operators see who has cancelled an order, and why. The customer only sees that the shop did it.
 func TestAnOperatorsCancellationIsTheirs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -143,7 +143,7 @@ func TestCancelling(t *testing.T) {
 	}
 }
 
-// A client of HTTP that does not know the length of a body sends it in chunks, also when there is nothing in it.
+// An HTTP client that does not know the length of a body sends it in chunks, even if it is empty.
 func TestACancellationNeedsNoBodyHoweverItIsSent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -7,7 +7,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// handlers lists which messages orders handles.
+// handlers returns the handlers of the messages that orders takes.
 func (s *shop) handlers() []inbox.Handler[*work] {
 	return []inbox.Handler[*work]{
 		inbox.On(checkProgress),
@@ -32,8 +32,8 @@ func (s *shop) handlers() []inbox.Handler[*work] {
 	}
 }
 
-// onEvent applies an event to its order, stage by stage if it tells of several. An event about an order that does not exist, or
-// that changes nothing in it, comes too late or for the second time: it is acknowledged, counted and logged.
+// onEvent applies an event to its order, stage by stage if the event reports several. An event about an unknown order, or one
+// that changes nothing because it is late or a duplicate, is acknowledged, counted and logged.
 func onEvent[M messages.Message](ctx context.Context, w *work, m M) error {
 	o, known := w.orders.Get(m.Subject())
 	if !known {
@@ -52,7 +52,8 @@ func onEvent[M messages.Message](ctx context.Context, w *work, m M) error {
 	return nil
 }
 
-// productChanged keeps orders' own copy of the catalogue: the latest version, whatever the order of arrival.
+// productChanged updates orders' own copy of the catalogue. The highest version of a product wins, in whatever order the events
+// arrive.
 func productChanged(_ context.Context, w *work, m messages.ProductChanged) error {
 	if before, ok := w.catalogue[m.SKU]; !ok || before.Version < m.Version {
 		w.catalogue[m.SKU] = m
@@ -60,9 +61,9 @@ func productChanged(_ context.Context, w *work, m messages.ProductChanged) error
 	return nil
 }
 
-// checkProgress applies a deadline that a release before this one has set, where a deadline was a message. The message is void once
-// the order has gone on. If the order has a DueAt besides, the older release could not move it, and it may be days ahead: it was
-// set in an earlier state, while replicas of both releases were at work.
+// checkProgress applies a deadline that the previous release has set: there, a deadline was a message. The message is void if
+// the order has gone on since. An order may also have a DueAt that the older release could not change; it was set in an earlier
+// state, while replicas of both releases were running, and may be days ahead.
 func checkProgress(ctx context.Context, w *work, m messages.CheckProgress) error {
 	o, known := w.orders.Get(m.OrderID)
 	if !known || o.Step != m.Step {

@@ -12,15 +12,16 @@ import (
 
 const (
 	deadlinesEvery = time.Second
-	deadlinesPause = 10 * time.Second // after an error of the database
+	deadlinesPause = 10 * time.Second // after a database error
 )
 
-// deadlines takes deadlines that have passed to their orders. If two replicas find the same one, the second finds that it has moved.
+// deadlines watches for deadlines that have passed and applies them to their orders. If two replicas find the same deadline,
+// the second finds that it has been moved.
 func (s *shop) deadlines() worker.Watch {
 	return worker.Watch{For: "deadlines", Log: s.log, Every: deadlinesEvery, Pause: deadlinesPause, Most: unit.Most, Look: s.meetDeadlines}
 }
 
-// meetDeadlines takes a number of deadlines to their orders, those first that have passed first.
+// meetDeadlines applies a batch of the deadlines that have passed, the oldest first. It returns how many.
 func (s *shop) meetDeadlines(ctx context.Context) (n int, err error) {
 	ids, err := overdueOrders(ctx, s.db, s.now(), unit.Most)
 	if err != nil || len(ids) == 0 {

@@ -11,9 +11,10 @@ import (
 
 var expectedForm = regexp.MustCompile(`^([0-9]{1,18}) ([A-Z]{3})$`)
 
-// expectedTotal reads what an order costs as far as its customer knows, or nil. It is a condition of the request, as
-// If-Match is one, and no part of the order: somebody who sends the order again may have seen another price since, and gets the
-// same order all the same. And a replica of a release that does not know the header ignores it (ADR 0032).
+// expectedTotal reads the total that the customer expects from a header of the request; nil: the header is absent. It is a
+// condition of the request, like If-Match, and not part of the order: a customer who sends the same order again may have seen
+// another price since then, and still gets the same order. A replica of a release that does not know the header ignores it (ADR
+// 0032).
 func expectedTotal(r *http.Request) (*messages.Money, error) {
 	values := r.Header.Values("Expected-Total")
 	if len(values) == 0 {
@@ -27,8 +28,8 @@ func expectedTotal(r *http.Request) (*messages.Money, error) {
 	return &messages.Money{Amount: amount, Currency: parts[2]}, err
 }
 
-// costs refuses an order that costs anything else than expected, which is nil when nobody said. The key of the request has
-// made nothing then, and stays free.
+// costs returns an error if the order's total is not the expected one; nil accepts any total. The idempotency key then stays
+// unused, since no order was made.
 func (o order) costs(expected *messages.Money) error {
 	if expected == nil || *expected == o.Total {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// told is what a program reads in a problem of ours.
+// told is what a client program reads in one of our problem documents.
 type told struct {
 	Type  string            `json:"type"`
 	Total messages.Money    `json:"total"`
@@ -40,14 +40,14 @@ func TestAnOrderCostsWhatItsCustomerExpectsOrIsNone(t *testing.T) {
 			t.Errorf("expected %s: %d %s", expected, a.status, a.body)
 		}
 	}
-	// The key has not been used up, and whoever expects nothing takes any price.
+	// The key has not been used up, and a request without an expectation accepts any price.
 	if a := order("k2", "19800 EUR"); a.status != http.StatusAccepted {
 		t.Errorf("at the new price: %d %s", a.status, a.body)
 	}
 	if a := order("k3", ""); a.status != http.StatusAccepted {
 		t.Errorf("without an expectation: %d %s", a.status, a.body)
 	}
-	// What has been ordered stays so, whatever is expected of it by now.
+	// An order that exists stays as it is, whatever total a repeated request expects.
 	for _, expected := range []string{"2598 EUR", "19800 EUR", ""} {
 		if a := order("k1", expected); a.status != http.StatusAccepted || string(a.body) != string(first.body) {
 			t.Errorf("again, expecting %q: %d %s", expected, a.status, a.body)
@@ -83,7 +83,7 @@ func TestAKeyThatHasMadeAnotherOrderLeadsToIt(t *testing.T) {
 	}
 }
 
-// What is read as an expectation is what it says, whatever else a client may send.
+// An expectation that is accepted is exactly the one that was sent, whatever text a client sends.
 func FuzzExpectedTotal(f *testing.F) {
 	for _, text := range []string{"2598 EUR", "0 XXX", "999999999999999999 EUR", "9999999999999999999 EUR", "+1 EUR", "1\t EUR", "٣ EUR"} {
 		f.Add(text)

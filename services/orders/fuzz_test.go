@@ -20,8 +20,8 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// A body that is accepted makes an order whose sum is right, whose commands their receivers take, and which is the same order
-// when it is sent again. What is refused is the caller's fault.
+// A body that is accepted makes an order with the right total and with commands that their receivers accept; sent again, it
+// gives the same order. A body that is refused is the client's error.
 func FuzzPlacing(f *testing.F) {
 	f.Add(goodOrder)
 	f.Add(strings.Replace(goodOrder, "MUG-BLUE", `\u0000`, 1))
@@ -83,7 +83,7 @@ func readPlacing(body string) (p placing, err error) {
 	return p, err
 }
 
-// A page has from 1 to 100 orders and begins behind an id, whatever is asked for; a cursor of ours is that id.
+// Whatever a request asks for, a page has 1 to 100 orders and begins after an id; a cursor that we made gives that id.
 func FuzzPage(f *testing.F) {
 	const id = "0198c3a2-7f00-7000-8000-000000000001"
 	f.Add("", "")

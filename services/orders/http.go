@@ -19,10 +19,10 @@ import (
 const (
 	pageDefault   = 20
 	pageMost      = 100
-	attentionMost = 200 // also what a page has when nobody says otherwise
+	attentionMost = 200 // the largest page, and the default
 )
 
-// routes are the API of orders. Their paths are the public ones: the gateway adds nothing and takes nothing away.
+// routes registers the API of orders. The paths are the public ones: the gateway passes them on unchanged.
 func (s *shop) routes(e *web.Server, customer, operator echo.MiddlewareFunc) {
 	e.Takes("/api/orders", "limit", "cursor")
 	e.POST("/api/orders", s.postOrder, customer)
@@ -65,7 +65,7 @@ func bodyOf(o order) orderBody {
 
 func pathOf(id string) string { return "/api/orders/" + id }
 
-// tagOf names an order as it is now.
+// tagOf returns the entity tag of an order: it changes whenever the order does.
 func tagOf(o order) string { return o.ID + "-" + strconv.Itoa(o.Seq) }
 
 func (s *shop) getOrders(c echo.Context) error {
@@ -86,7 +86,7 @@ func (s *shop) getOrders(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// page reads limit and cursor. A cursor is made of the id of the last order of the page before.
+// page reads limit and cursor. A cursor contains the id of the last order of the previous page.
 func page(c echo.Context) (limit int, before string, err error) {
 	if limit, err = web.Limit(c, pageDefault, pageMost); err != nil {
 		return 0, "", err
@@ -113,13 +113,13 @@ func (s *shop) getOrder(c echo.Context) error {
 	return c.JSON(http.StatusOK, bodyOf(o))
 }
 
-// tracking is what a customer follows an order by.
+// tracking is the body with which a customer follows an order.
 type tracking struct {
 	OrderID           string     `json:"order_id"`
 	Status            status     `json:"status"`
 	Reason            reason     `json:"reason,omitempty"`
 	Timeline          []entry    `json:"timeline"`
-	Payment           *payment   `json:"payment"`  // null before it is asked for
+	Payment           *payment   `json:"payment"`  // null before it is requested
 	Shipment          *shipment  `json:"shipment"` // null before it is arranged
 	EstimatedDelivery *time.Time `json:"estimated_delivery"`
 }
@@ -135,7 +135,7 @@ func (s *shop) getTracking(c echo.Context) error {
 	}
 	tag := o.ID + "-" + strconv.Itoa(o.Seq) + "-" + strconv.Itoa(len(o.Shipment.Stages))
 	if identity.From(c.Request().Context()).Has(identity.ScopeOperations) {
-		tag += "-by-whom" // which is not what customers are shown
+		tag += "-by-whom" // operators are also shown who did it, customers are not
 	} else {
 		for i := range timeline {
 			timeline[i].hand = hand{}
@@ -167,13 +167,13 @@ func (s *shop) postCancellation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r := c.Request() // c may belong to another request by the time that this is decided
+	r := c.Request() // c may already serve another request when the decision is made
 	ctx := r.Context()
 	var o order
 	err = s.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) { w.orders.Name(seen.ID) },
 		Make: func(w *work) error {
-			now, _ := w.orders.Get(seen.ID) // an order is never deleted
+			now, _ := w.orders.Get(seen.ID) // found: an order is never deleted
 			if err := web.Condition(r, true, func(tag string) bool { return tag == tagOf(now) }); err != nil {
 				return err
 			}
@@ -193,7 +193,7 @@ func (s *shop) postCancellation(c echo.Context) error {
 	return c.JSON(http.StatusAccepted, bodyOf(o))
 }
 
-// cancelling reads who asks for a cancellation, and why. The body may be left out; only an operator is named.
+// cancelling reads who asks for the cancellation, and why. The body may be left out. Only operators are named.
 func cancelling(c echo.Context, o order) (by hand, err error) {
 	var request struct {
 		Reason string `json:"reason"`
@@ -213,8 +213,8 @@ func cancelling(c echo.Context, o order) (by hand, err error) {
 	return by, nil
 }
 
-// visible returns the order of the request's path, if the caller may see it: a customer his own, an operator any. To
-// anybody else it does not exist.
+// visible returns the order in the request's path if the caller may see it: customers see their own, operators see all. For all
+// other callers the order does not exist.
 func (s *shop) visible(c echo.Context) (order, error) {
 	id, err := uuid.Parse(c.Param("id"))
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *shop) visible(c echo.Context) (order, error) {
 	return o, nil
 }
 
-// getAttention lists the orders that a person should look at, those first that have needed attention for the longest time.
+// getAttention lists the orders that need attention, those first that have needed it longest.
 func (s *shop) getAttention(c echo.Context) error {
 	limit, err := web.Limit(c, attentionMost, attentionMost)
 	if err != nil {
@@ -269,7 +269,7 @@ func (s *shop) getAttention(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// attentionAfter reads the cursor of the attention list: it is made of the time and the id of the last order that was shown.
+// attentionAfter reads the cursor of the attention list. It contains the time and the id of the last order that was shown.
 func attentionAfter(c echo.Context) (since time.Time, id string, err error) {
 	after, err := web.After(c, 2)
 	if err != nil || after == nil {

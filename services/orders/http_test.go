@@ -73,7 +73,7 @@ func TestAHundredPostsWithOneKeyMakeOneOrder(t *testing.T) {
 	}
 }
 
-// Wherever the program runs, times are told in UTC: those of one order can be compared as texts.
+// Times are in UTC wherever the program runs, so that those of one order can be compared as text.
 func TestTimesAreUTC(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// copies makes n more orders like one, of 100 lines each, that have needed a person since the same time.
+// copies inserts n more orders like the given one, with 100 lines each, that have needed attention since the same time.
 func (f *fixture) copies(id string, n int) {
 	f.Helper()
 	var lines []line
@@ -33,7 +33,7 @@ func (f *fixture) copies(id string, n int) {
 	}
 }
 
-// pages reads a list to its end and returns the orders in it, each by the field that is its id.
+// pages reads a list to its end. It returns the value of field for each order, and the number of pages.
 func (f *fixture) pages(path, field, who string) (ids []string, pages int) {
 	f.Helper()
 	for cursor := ""; ; {
@@ -70,7 +70,7 @@ func TestTheAttentionListGoesOnBehindItsFirstPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.stock("MUG-BLUE")
-	f.copies(f.place(), 450) // more than a page ever has, and all since the same moment
+	f.copies(f.place(), 450) // more than fit on a page, and all since the same moment
 	for limit, want := range map[string]int{"": 3, "100": 5} {
 		ids, pages := f.pages("/api/operations/attention?limit="+limit, "order_id", "olga")
 		slices.Sort(ids)

@@ -1,4 +1,4 @@
-// Orders accepts orders, runs the saga that takes each from placed to delivered or back, and keeps the timeline that
+// Orders accepts orders, runs the saga that takes each order from placed to delivered or cancelled, and keeps the timeline that
 // tracking shows.
 package main
 
@@ -52,7 +52,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	publisher := broker.NewPublisher()
 
 	s := newShop(db, p.Log, cfg.Timeouts)
-	_ = s.ready(ctx) // the first look at the catalogue, while nothing arrives; probes come again
+	_ = s.ready(ctx) // the first count of the catalogue, before messages arrive; probes count again
 	in := inbox.New(db, p.Log, s.work, s.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
@@ -80,7 +80,7 @@ type shop struct {
 	db       *postgres.DB
 	log      *slog.Logger
 	outbox   *outbox.Outbox
-	office   *unit.Office[*work] // for requests and deadlines; messages come through the inbox
+	office   *unit.Office[*work] // for requests and deadlines; messages go through the inbox
 	timeouts timeouts
 	now      func() time.Time
 	started  time.Time

@@ -34,7 +34,7 @@ func newMeters(db *postgres.DB) (m meters) {
 	return m
 }
 
-// ignored notes a message that changed nothing.
+// ignored counts and logs a message that changed nothing.
 func (s *shop) ignored(ctx context.Context, m messages.Message, in status) {
 	s.meters.ignored.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
 	s.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)

@@ -8,8 +8,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// order is an order and what tracking shows of it. Its methods decide and do nothing else: they take an order as it is
-// and return an outcome.
+// order is an order together with the data that tracking shows. Its methods are pure: they take an order and return an outcome.
 type order struct {
 	ID              string
 	CustomerID      string
@@ -24,14 +23,14 @@ type order struct {
 	Shipment        shipment
 	Step            int
 	Seq             int
-	DueAt           *time.Time // when the timeout of its state is over, unless it has gone on by then; nil when it waits for nothing
+	DueAt           *time.Time // end of the timeout of its state; nil: it waits for nothing
 	Passed          int        // timeouts that have passed in this state
 	AttentionSince  *time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// line is a product as it was ordered: at the price that it had then.
+// line is a product as it was ordered, with the price of that time.
 type line struct {
 	SKU       string         `json:"sku"`
 	Name      string         `json:"name"`
@@ -39,14 +38,14 @@ type line struct {
 	UnitPrice messages.Money `json:"unit_price"`
 }
 
-// payment is what orders knows of a payment: "" (not asked for), requested, taken, declined or refunded.
+// payment is what orders knows about a payment. Status is "" (not asked for), requested, taken, declined or refunded.
 type payment struct {
 	Status string         `json:"status"`
 	Amount messages.Money `json:"amount"`
-	Code   string         `json:"code,omitempty"` // the provider's word for why it declined
+	Code   string         `json:"code,omitempty"` // the provider's code for the reason why it declined
 }
 
-// shipment is what orders knows of a shipment.
+// shipment is what orders knows about a shipment.
 type shipment struct {
 	Carrier           string    `json:"carrier,omitempty"`
 	TrackingNumber    string    `json:"tracking_number,omitempty"`
@@ -66,20 +65,20 @@ type entry struct {
 	Status status    `json:"status"`
 	What   string    `json:"what"`
 	hand
-	Entered bool `db:"-" json:"-"` // the order came into the status with it; known only while it is new
+	Entered bool `db:"-" json:"-"` // the order entered the status with this entry; set only while the entry is new
 }
 
-// hand is the operator who has caused an entry, and why; empty: nobody has. Customers are not told.
+// hand is the operator who caused an entry, and why; empty: no operator did. Customers do not see it.
 type hand struct {
 	Operator string `json:"operator,omitempty"`
 	Why      string `json:"why,omitempty"`
 }
 
-// outcome is what an event, a request or a timeout makes of an order.
+// outcome is the result of an event, a request or a timeout for an order.
 type outcome struct {
-	order order              // as it is from now on
-	entry *entry             // new in the timeline, if anything: to be announced
-	send  []messages.Message // to send besides
+	order order              // with its new state
+	entry *entry             // new in the timeline, to be announced; nil: none
+	send  []messages.Message // commands to send
 }
 
 func (o order) units() []messages.Line {
@@ -90,15 +89,15 @@ func (o order) units() []messages.Line {
 	return units
 }
 
-// place is the first outcome of an order.
+// place returns the outcome of placing an order.
 func (o order) place(now time.Time, t timeouts) outcome {
 	o.CreatedAt = now
 	o.Shipment.Stages = []stage{}
 	return o.enter(placed, "order placed", now, t)
 }
 
-// apply is what an event makes of an order. What the event says of payment and shipment is kept in any state; whether the order
-// goes on is for the saga's transitions. ok is false for an event that comes too late, or for the second time.
+// apply returns the outcome of an event. Data about payment and shipment is kept in every state; the saga's transitions decide
+// whether the order goes on. ok is false for an event that is late or a duplicate.
 func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome, ok bool) {
 	known := o.learn(m, now)
 	next, ok := saga[o.Status].on(m.Kind())
@@ -111,7 +110,7 @@ func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome
 	}
 	switch {
 	case !next.to.compensating():
-		o.Reason = "" // on its way again, or still
+		o.Reason = "" // the order goes forward
 	case next.why != "":
 		o.Reason = next.why
 	}
@@ -121,7 +120,7 @@ func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome
 	return o.enter(next.to, next.what, now, t).by(by), true
 }
 
-// settledBy is the operator who has settled by hand what an event tells of; the zero hand if nobody had to.
+// settledBy returns the operator who settled by hand what the event reports; the zero hand if it was not settled by hand.
 func settledBy(m messages.Message) hand {
 	var s *messages.Settlement
 	switch m := m.(type) {
@@ -138,11 +137,11 @@ func settledBy(m messages.Message) hand {
 	return hand{s.Operator, s.Reason}
 }
 
-// cancel is what a request to cancel makes of an order: the customer's own, or an operator's, who is then named. ok is false once
-// the parcel has left.
+// cancel returns the outcome of a request to cancel, by the customer or by an operator; only an operator is named in by. ok is
+// false once the parcel has left.
 func (o order) cancel(by hand, now time.Time, t timeouts) (out outcome, ok bool) {
 	switch compensation := saga[o.Status].compensation; {
-	case o.Status.compensating(): // it is on its way there, or there
+	case o.Status.compensating(): // it is being cancelled, or has been
 		return outcome{order: o}, true
 	case compensation == "":
 		return outcome{order: o}, false
@@ -157,7 +156,7 @@ func (o order) cancel(by hand, now time.Time, t timeouts) (out outcome, ok bool)
 	}
 }
 
-// overdue is what the end of a timeout makes of an order. ok is false when the order waits for nothing, or the timeout is not over.
+// overdue returns the outcome of a timeout. ok is false if the order waits for nothing or its timeout has not passed.
 func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 	if o.DueAt == nil || now.Before(*o.DueAt) {
 		return outcome{order: o}, false
@@ -165,7 +164,7 @@ func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 	s := saga[o.Status]
 	passed, tries := o.Passed+1, t.tries(o.Status)
 	switch {
-	case o.Status.final(): // it was ended by a release that knows no DueAt
+	case o.Status.final(): // a release that knows no DueAt has ended it
 		o.DueAt = nil
 		return outcome{order: o}, true
 	case passed > tries && s.compensation != "":
@@ -183,7 +182,7 @@ func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 	return out, true
 }
 
-// enter takes an order into a state.
+// enter moves an order into a state.
 func (o order) enter(to status, what string, now time.Time, t timeouts) outcome {
 	o.Status = to
 	o.Step++
@@ -202,7 +201,7 @@ func (o order) enter(to status, what string, now time.Time, t timeouts) outcome 
 	return out
 }
 
-// note only adds to the timeline.
+// note adds an entry to the timeline and changes nothing else.
 func (o order) note(what string, now time.Time) outcome { return o.write(what, false, now) }
 
 func (o order) write(what string, entered bool, now time.Time) outcome {
@@ -211,8 +210,8 @@ func (o order) write(what string, entered bool, now time.Time) outcome {
 	return outcome{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, What: what, Entered: entered}}
 }
 
-// announce returns the events that tell others of new entries in the timeline, which go out together: one for all that lead up to
-// a status with an event of its own, and one for those after it.
+// announce returns the events about new entries that are committed together. One event covers all entries up to one that enters
+// a status with an event of its own; entries after the last such one share one more event.
 func (o order) announce(entries ...entry) (events []messages.Message) {
 	var c messages.OrderChange
 	for _, e := range entries {
@@ -232,19 +231,19 @@ func (o order) announce(entries ...entry) (events []messages.Message) {
 	return events
 }
 
-// by names in the timeline who has caused the outcome.
+// by names in the timeline entry the operator who caused the outcome.
 func (out outcome) by(h hand) outcome {
 	out.entry.hand = h
 	return out
 }
 
-// await begins the next timeout.
+// await starts the next timeout.
 func (out *outcome) await(passed int, now time.Time, t timeouts) {
 	due := now.Add(t.after(out.order.Status, passed))
 	out.order.DueAt, out.order.Passed = &due, passed
 }
 
-// learn takes over what an event says of payment and shipment. known is true when it was a stage heard of before.
+// learn copies what an event says about payment and shipment. known is true if the event reports a stage that is already there.
 func (o *order) learn(m messages.Message, now time.Time) (known bool) {
 	switch m := m.(type) {
 	case messages.PaymentTaken:
@@ -259,7 +258,7 @@ func (o *order) learn(m messages.Message, now time.Time) (known bool) {
 		if m.Amount.Amount > 0 {
 			o.Payment = payment{Status: "refunded", Amount: m.Amount}
 		} else if o.Payment.Status == "requested" {
-			o.Payment = payment{} // it never came to a charge
+			o.Payment = payment{} // nothing was ever charged
 		}
 	case messages.ShipmentArranged:
 		return o.reached("arranged", m.ShipmentChange, now)
@@ -277,7 +276,8 @@ func (o *order) learn(m messages.Message, now time.Time) (known bool) {
 	return false
 }
 
-// reached takes over what an event says of the parcel, and adds its stage in the order of time, whatever the order of arrival.
+// reached copies what an event says about the parcel. It adds the stage in the order of time, not of arrival. known is true if
+// the stage was already there.
 func (o *order) reached(name string, c messages.ShipmentChange, now time.Time) (known bool) {
 	s := &o.Shipment
 	s.Carrier, s.TrackingNumber = cmp.Or(c.Carrier, s.Carrier), cmp.Or(c.TrackingNumber, s.TrackingNumber)
@@ -288,7 +288,7 @@ func (o *order) reached(name string, c messages.ShipmentChange, now time.Time) (
 		return true
 	}
 	at := c.At
-	if at.IsZero() { // a release before this one does not say when a shipment was cancelled
+	if at.IsZero() { // the previous release does not send the time of a cancellation
 		at = now
 	}
 	s.Stages = append(slices.Clone(s.Stages), stage{name, at})

@@ -25,8 +25,8 @@ const (
 	quantityMost = 10_000
 )
 
-// placing is the body of POST /api/orders. There are no prices in it: those are ours. A field that is added has to be omitted
-// from JSON when it was not sent (omitzero), because fingerprint goes by it.
+// placing is the body of POST /api/orders. It has no prices: orders uses its own. A field that is added must be omitted from
+// JSON when it was not sent (omitzero), because fingerprint depends on it.
 type placing struct {
 	Lines []struct {
 		SKU      string `json:"sku"`
@@ -39,7 +39,7 @@ type placing struct {
 
 var skuFormat = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
 
-// check looks at all that can be judged without the catalogue, and makes the texts normal.
+// check validates all that can be validated without the catalogue, and normalises the texts.
 func (p *placing) check() error {
 	var fields fault.Fields
 	fields.Check(len(p.Lines) > 0, "lines", "must not be empty")
@@ -61,7 +61,7 @@ func (p *placing) check() error {
 	return fields.Err()
 }
 
-// priced makes an order of it, at today's prices.
+// priced makes an order from the request, at the current prices.
 func (p placing) priced(customer string, catalogue func(sku string) (product, bool)) (order, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -80,7 +80,7 @@ func (p placing) priced(customer string, catalogue func(sku string) (product, bo
 		}
 		fields.Check(known.Price.Currency == o.Total.Currency, at, "is priced in %s, the lines before in %s", known.Price.Currency, o.Total.Currency)
 		o.Lines = append(o.Lines, line{known.SKU, known.Name, l.Quantity, known.Price})
-		o.Total.Amount += known.Price.Amount * int64(l.Quantity) // at most 100 lines of 10,000 units: no overflow below 9 trillion a unit
+		o.Total.Amount += known.Price.Amount * int64(l.Quantity) // at most 100 lines of 10,000 units: no overflow for unit prices below 9 trillion
 	}
 	if len(fields) == 0 {
 		fields.Check(o.Total.Amount > 0, "lines", "cost nothing")
@@ -88,8 +88,8 @@ func (p placing) priced(customer string, catalogue func(sku string) (product, bo
 	return o, fields.Err()
 }
 
-// postOrder accepts an order: 202, since everything else happens later and elsewhere. It needs nothing but our own
-// database, and one commit makes the order, its first command and the answer to its idempotency key.
+// postOrder accepts an order. It answers 202, because the order is processed later by other services. It needs only our own
+// database: one commit stores the order, its first command and the answer for its idempotency key.
 func (s *shop) postOrder(c echo.Context) error {
 	key, err := web.IdempotencyKey(c.Request())
 	if err != nil {
@@ -140,8 +140,8 @@ func (s *shop) postOrder(c echo.Context) error {
 	return c.JSONBlob(http.StatusAccepted, answer.Answer)
 }
 
-// place makes an order under a key, or returns the answer that the key has had: a repetition is answered before anything is
-// judged, for its products may be gone by now, and a release may have come that would not accept it.
+// place makes an order under an idempotency key. If the key has an answer already, it returns that answer before any
+// validation: the products may be gone by now, and this release may not accept the order.
 func (w *work) place(ctx context.Context, r remembered, p placing, expected *messages.Money) (remembered, error) {
 	name := keyOf(r.CustomerID, r.Key)
 	if before, ok := w.keys.Get(name); ok {
@@ -170,8 +170,9 @@ func (w *work) place(ctx context.Context, r remembered, p placing, expected *mes
 	return r, nil
 }
 
-// fingerprint tells two requests apart, whatever their white space. It is of what was sent, before it is made normal, and of
-// the same bytes in every release: a key that one release has kept is asked for again in the next one, and after a way back.
+// fingerprint identifies a request, regardless of its white space. It is computed from what was sent, before normalisation, and
+// from the same bytes in every release: a key that one release has stored is sent again to the next one, or to an older one
+// after a rollback.
 func fingerprint(p placing) ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// What is sent is the same request again when the same is sent, whatever becomes of it here.
+// Two requests with the same content have the same fingerprint, whatever orders does with the content afterwards.
 func TestARequestIsKnownAgainAsItWasSent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -30,7 +30,8 @@ func TestARequestIsKnownAgainAsItWasSent(t *testing.T) {
 	}
 }
 
-// fingerprinted is goodOrder as every release has fingerprinted it. A field that is not sent is not in it, however new.
+// fingerprinted is the JSON that every release computes goodOrder's fingerprint from. New fields that were not sent are not in
+// it.
 const fingerprinted = `{"lines":[{"sku":"MUG-BLUE","quantity":2}],"payment_method":"tok_visa",` +
 	`"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"},"allow_backorder":false}`
 
@@ -46,7 +47,7 @@ func TestAKeyOfAnotherReleaseIsKnown(t *testing.T) {
 	if got, err := fingerprint(p); err != nil || !bytes.Equal(got, want[:]) {
 		t.Errorf("a release that runs beside this one does not know it: %v", err)
 	}
-	// One that an earlier release has kept, of an order that this one would not accept.
+	// A key that an earlier release has stored, for an order that this release would not accept.
 	blank := strings.Replace(fingerprinted, "Alice", " ", 1)
 	sum := sha256.Sum256([]byte(blank))
 	kept := remembered{CustomerID: "alice", Key: "theirs", Fingerprint: sum[:], OrderID: uuid.NewString(), Answer: []byte(`{"id":"theirs"}`)}
@@ -64,7 +65,7 @@ func TestAKeyOfAnotherReleaseIsKnown(t *testing.T) {
 	}
 }
 
-// Nothing keeps the number of a card, or tells it to anybody: no table, no message, no log, no answer.
+// The number of a card is stored and shown nowhere: not in a table, a message, a log line or an answer.
 func TestANumberOfACardComesInNowhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

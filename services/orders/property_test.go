@@ -13,14 +13,14 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// world is the other services as orders may rely on them, each a few lines, joined by a network that duplicates,
-// reorders and loses.
+// world is a model of the other services, as far as orders relies on them. Each model is a few lines. A network joins them; it
+// duplicates, reorders and loses messages.
 type world struct {
 	*life
 	t       *rapid.T
 	network []messages.Message
 	handled []string // kinds that orders has a handler for
-	told    bool     // whether a person was told at some time
+	told    bool     // whether the order has needed attention at some time
 
 	stock                        string // "", reserved, backordered, rejected, released, taken
 	room                         bool   // whether there is enough stock
@@ -30,8 +30,8 @@ type world struct {
 	parcel                       string // "", arranged, dispatched, in_transit, delivered, failed, cancelled
 }
 
-// TestWhateverTheNetworkDoesTheOrderEndsAsItShould lets random things happen in random order, and then everything that
-// is still to happen.
+// TestWhateverTheNetworkDoesTheOrderEndsAsItShould lets random things happen in random order, and at the end everything that
+// can still happen.
 func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 	t.Parallel()
 	handled := inbox.New(nil, nil, (*shop)(nil).work, (*shop)(nil).handlers()...).Events()
@@ -47,7 +47,7 @@ func TestWhateverTheNetworkDoesTheOrderEndsAsItShould(t *testing.T) {
 	}, "delivered", "out_of_stock", "payment_declined", "payment_returned", "undeliverable", "customer_request", "expired", "a person is told")
 }
 
-// live plays a life to its end.
+// live plays the life of one order to its end.
 func live(t *rapid.T, handled []string) *world {
 	w := &world{
 		t: t, life: &life{now: time.Unix(0, 0)}, handled: handled,
@@ -59,7 +59,7 @@ func live(t *rapid.T, handled []string) *world {
 	for range rapid.IntRange(0, 60).Draw(t, "steps") {
 		w.anything()
 	}
-	// From here on nothing is lost, and whatever can happen happens.
+	// From here on nothing is lost, and everything that can happen does happen.
 	for range 500 {
 		if w.order.Status.final() && len(w.network) == 0 {
 			break
@@ -117,8 +117,8 @@ func (w *world) anything() {
 			w.deliver(rapid.IntRange(0, n-1).Draw(w.t, "which"), true)
 		}
 	case "lose":
-		// The outbox and the broker lose nothing; a dead letter that waits for an operator looks like a loss. The two
-		// announcements at the end have no answer, so losing them is what dead letters are kept for.
+		// The outbox and the broker lose nothing. A loss here stands for a dead letter that waits for an operator.
+		// OrderCompleted is never lost, because it has no answer and is not sent again: only replaying its dead letter helps.
 		if n := len(w.network); n > 0 {
 			i := rapid.IntRange(0, n-1).Draw(w.t, "which")
 			if _, last := w.network[i].(messages.OrderCompleted); !last {
@@ -141,7 +141,7 @@ func (w *world) anything() {
 	}
 }
 
-// deadline lets as much time pass as the order waits.
+// deadline lets the order's timeout pass.
 func (w *world) deadline() {
 	due := w.order.DueAt
 	if (due == nil) != w.order.Status.final() {
@@ -230,7 +230,7 @@ func (w *world) deliver(i int, again bool) {
 		default:
 			w.say(messages.CancellationRefused{OrderID: "o"})
 		}
-	case messages.OrderPlaced, messages.OrderStatusChanged, messages.OrderCancelled: // nobody's business here
+	case messages.OrderPlaced, messages.OrderStatusChanged, messages.OrderCancelled: // these services do not use them
 	default:
 		if !slices.Contains(w.handled, m.Kind()) {
 			w.t.Fatalf("nobody handles %s", m.Kind())
@@ -240,7 +240,7 @@ func (w *world) deliver(i int, again bool) {
 	}
 }
 
-// restock brings new stock, or the word that none will come any more.
+// restock adds new stock, or announces that there will be none.
 func (w *world) restock() {
 	w.room = true
 	if w.stock == "backordered" {
@@ -249,14 +249,14 @@ func (w *world) restock() {
 	}
 }
 
-// outside lets the provider and the carrier go on, and reports whether there was anything to do.
+// outside lets the provider and the carrier make progress. It reports whether there was anything to do.
 func (w *world) outside() bool {
 	switch {
 	case w.charge == "requested":
 		switch rapid.IntRange(0, 4).Draw(w.t, "card") {
 		case 0:
 			w.charge = "declined"
-		case 1: // and a person gives it back at once
+		case 1: // and a person refunds it at once
 			w.charge = "refunded"
 			w.charges++
 			w.refunds++
@@ -299,7 +299,7 @@ func (w *world) sayCharge() {
 	}
 }
 
-// sayParcel repeats everything about the parcel, as shipping does when it is asked again: in one event, or one by one.
+// sayParcel repeats everything about the parcel, as shipping does when it is asked again: in one event, or in several.
 func (w *world) sayParcel() {
 	stages := []string{"arranged", "dispatched", "in_transit", "delivered"}
 	switch w.parcel {

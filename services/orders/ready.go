@@ -10,25 +10,26 @@ import (
 )
 
 const (
-	// stockedWithin is how long a system that starts for the first time may take until the catalogue is here. One without any
-	// products is no reason to wait for longer.
+	// stockedWithin is how long a new system waits at most for its catalogue at its first start. Without products in the
+	// catalogue, waiting longer would not help.
 	stockedWithin = 20 * time.Second
-	// stockedAfter is how long nothing more has come by then. Products come one by one, milliseconds after each other.
+	// stockedAfter is the pause after which the catalogue counts as complete: products arrive one by one, a few milliseconds
+	// apart.
 	stockedAfter = time.Second
 )
 
 var errNotStocked = fault.New(fault.Unavailable, "the catalogue has not arrived yet").After(time.Second)
 
-// stocktaking is what is known of the catalogue's arrival, until it is here.
+// stocktaking follows the arrival of the catalogue until it is complete.
 type stocktaking struct {
 	done     atomic.Bool
 	mu       sync.Mutex
-	products int // at the last look
+	products int // at the last count
 	changed  time.Time
 }
 
-// ready reports whether orders can be taken: our database answers, and there is what can be ordered. Without the second
-// part, an order right after the very first start would be refused, since its product has not arrived yet.
+// ready reports whether orders can be accepted: the database answers, and there are products. Without the second condition, an
+// order right after the very first start would be refused, because its product has not arrived yet.
 func (s *shop) ready(ctx context.Context) error {
 	now := s.now()
 	if s.stock.done.Load() || now.Sub(s.started) > stockedWithin {
@@ -40,7 +41,7 @@ func (s *shop) ready(ctx context.Context) error {
 	}
 	s.stock.mu.Lock()
 	defer s.stock.mu.Unlock()
-	first := s.stock.changed.IsZero() // run looks before anything can arrive: what is here then has been here before
+	first := s.stock.changed.IsZero() // run counts before messages can arrive: products that are here then are from an earlier start
 	if first || n != s.stock.products {
 		s.stock.products, s.stock.changed = n, now
 	}

@@ -7,11 +7,11 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// status names a state of the saga. Forward an order goes placed (perhaps backordered), reserved, paid, shipped, delivered.
-// Compensation undoes in reverse order what was done: withdrawing, refunding, releasing, cancelled.
+// status names a state of the saga. An order goes forward through placed (perhaps backordered), reserved, paid, shipped,
+// delivered. Compensation undoes in reverse order what was done: withdrawing, refunding, releasing, cancelled.
 //
-// The pivot is the dispatch of the parcel. What is done before it can be compensated; after it nothing is, and what is left to
-// do is asked for until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4).
+// The pivot is the dispatch of the parcel. What is before it can be compensated. What is after it is never compensated: its
+// command is sent again until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4).
 type status string
 
 const (
@@ -34,32 +34,32 @@ type reason string
 const (
 	outOfStock      reason = "out_of_stock"
 	paymentDeclined reason = "payment_declined"
-	paymentReturned reason = "payment_returned" // a person gave it back at the provider before anything was shipped
+	paymentReturned reason = "payment_returned" // a person refunded it at the provider before anything was shipped
 	undeliverable   reason = "undeliverable"
 	customerRequest reason = "customer_request"
 	operatorRequest reason = "operator_request"
 	expired         reason = "expired"
 )
 
-// state is what an order does in one status, and where it goes from there.
+// state is what an order does in one status, and the transitions out of it.
 type state struct {
 	command      func(order) messages.Message                       // sent on entering the state, and again at each timeout
-	onlyAgain    bool                                               // the command is not sent on entering: an earlier one will be answered
+	onlyAgain    bool                                               // the command is not sent on entering, because an earlier command will be answered
 	timeout      func(timeouts) time.Duration                       // until the command is sent again, doubled each time; nil: the state is final
-	compensation status                                             // where a cancellation leads, or the last timeout; empty: the command is sent for ever
+	compensation status                                             // the status after a cancellation or the last timeout; empty: the command is repeated for ever
 	event        func(order, messages.OrderChange) messages.Message // announces the state; nil: messages.OrderStatusChanged
 	transitions  []transition
 }
 
-// transition is where an event takes an order.
+// transition says to which status an event takes an order.
 type transition struct {
 	on   string // the event's kind
-	to   status // the same status: only the timeline grows
-	why  reason // the reason from now on; empty: as it was
+	to   status // if it is the same status, only the timeline grows
+	why  reason // the reason from then on; empty: unchanged
 	what string // for the timeline
 }
 
-// saga is the saga. An event without a transition in the order's state comes too late, or for the second time: it changes nothing.
+// saga holds every state. An event without a transition in the order's state is late or a duplicate: it changes nothing.
 var saga = map[status]state{
 	placed: {
 		command: reserveStock, timeout: timeouts.step, compensation: releasing, event: orderPlaced,
@@ -89,13 +89,13 @@ var saga = map[status]state{
 		transitions: []transition{
 			{on: kind[messages.ShipmentArranged](), to: paid, what: "shipment arranged with the carrier"},
 			{on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"},
-			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"}, // overtook the dispatch
+			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"}, // it overtook the dispatch
 			{on: kind[messages.ShipmentDelivered](), to: delivered, what: "delivered"},
 			{on: kind[messages.ShipmentFailed](), to: refunding, why: undeliverable, what: "cannot be delivered, refunding"},
 		},
 	},
 	shipped: {
-		command: arrangeShipment, onlyAgain: true, timeout: timeouts.delivery, // asked again, shipping repeats its last word
+		command: arrangeShipment, onlyAgain: true, timeout: timeouts.delivery, // asked again, shipping repeats its latest event
 		transitions: []transition{
 			{on: kind[messages.ShipmentDispatched](), to: shipped, what: "dispatched"}, // after a refused cancellation
 			{on: kind[messages.ShipmentInTransit](), to: shipped, what: "in transit"},
@@ -136,7 +136,7 @@ func kind[M messages.Message]() string {
 	return m.Kind()
 }
 
-// on returns the transition that an event brings; ok is false if there is none.
+// on returns the transition for an event; ok is false if there is none.
 func (s state) on(kind string) (t transition, ok bool) {
 	i := slices.IndexFunc(s.transitions, func(t transition) bool { return t.on == kind })
 	if i < 0 {
@@ -147,7 +147,7 @@ func (s state) on(kind string) (t transition, ok bool) {
 
 func (s status) final() bool { return saga[s].timeout == nil }
 
-// compensating reports whether what was done for the order is being undone, or has been.
+// compensating reports whether the order is being compensated, or has been.
 func (s status) compensating() bool {
 	return s == withdrawing || s == refunding || s == releasing || s == cancelled
 }
@@ -159,11 +159,11 @@ type timeouts struct {
 	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // for the parcel to arrive
 	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`
-	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"` // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
+	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"` // timeouts in one state before the order is compensated, or needs attention; in compensating states at most 2
 }
 
-// compensationTries is how many timeouts pass in a state of the compensation before the order needs attention. The state takes a
-// second when all is well, and nothing but the answer ends it.
+// compensationTries is how many timeouts pass in a compensating state before the order needs attention. Normally such a state
+// takes a second, and only the answer ends it.
 const compensationTries = 2
 
 func (t timeouts) tries(s status) int {
@@ -178,7 +178,7 @@ func (t timeouts) backorder() time.Duration { return t.Backorder }
 func (t timeouts) dispatch() time.Duration  { return t.Dispatch }
 func (t timeouts) delivery() time.Duration  { return t.Delivery }
 
-// after is how long the order waits in a state when a number of timeouts have passed there.
+// after returns how long the order waits in a state after the given number of timeouts.
 func (t timeouts) after(s status, passed int) time.Duration {
 	d := saga[s].timeout(t)
 	for range passed {

@@ -21,7 +21,7 @@ var (
 	statuses     = slices.Concat(forward, compensation)
 )
 
-// A script is an order's life: what happens to it, where that leaves it, and what it sends.
+// A script is the life of an order: what happens to it, its status after that, and what it sends.
 func TestSagaScripts(t *testing.T) {
 	t.Parallel()
 	const id = "0199c0de-0000-7000-8000-000000000001"
@@ -106,7 +106,7 @@ func TestSagaScripts(t *testing.T) {
 	}
 }
 
-// Nothing but its answer ends a state of the compensation: the order needs attention sooner than one that is compensated by itself.
+// Only the answer to its command ends a compensating state, so the order needs attention sooner there than in other states.
 func TestACompensationThatTakesLongSoonNeedsAttention(t *testing.T) {
 	t.Parallel()
 	p := timeouts{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: time.Hour, Longest: 24 * time.Hour, Tries: 5}
@@ -128,15 +128,15 @@ func TestACompensationThatTakesLongSoonNeedsAttention(t *testing.T) {
 	}
 }
 
-const paymentDeclined_ = paymentDeclined // the scripts use the name for the event
+const paymentDeclined_ = paymentDeclined // the scripts use the short name for the event
 
-// Events of a script that are no messages.
+// Steps of a script that are not messages.
 type (
 	customerCancels hand     // or an operator
 	outOfTime       struct{} // all the timeouts of the state, one after another
 )
 
-// life plays an order without a broker and a database.
+// life plays an order's script without a broker and a database.
 type life struct {
 	order    order
 	now      time.Time
@@ -189,13 +189,13 @@ func (l *life) put(out outcome) {
 	}
 }
 
-// row is a transition, and the state that it is of.
+// row is a transition together with its state.
 type row struct {
 	in status
 	transition
 }
 
-// rows are the transitions of all states.
+// rows returns the transitions of all states.
 func rows() (all []row) {
 	for _, s := range statuses {
 		for _, t := range saga[s].transitions {
@@ -223,7 +223,7 @@ func TestNoStateStrands(t *testing.T) {
 		t.Fatalf("%d states for %d statuses", len(saga), len(statuses))
 	}
 	ends := map[status]bool{delivered: true, cancelled: true}
-	for changed := true; changed; { // from which states an end can be reached
+	for changed := true; changed; { // collect the states from which an end can be reached
 		changed = false
 		for _, r := range rows() {
 			if ends[r.to] && !ends[r.in] {
@@ -286,8 +286,8 @@ func TestTheDocumentShowsTheSagaAsItIs(t *testing.T) {
 	}
 }
 
-// redrawn is the saga in the place of an older drawing. Orders have gone the older one's ways: the auditor, who knows the saga
-// from here, must go on taking them for right.
+// redrawn replaces the older drawing of the saga. Ways that only the older drawing has are kept: orders have gone them, and the
+// auditor, which reads the saga from this document, must still accept them.
 func redrawn(old string, all []row) string {
 	drawing := drawn(all)
 	now := ways(drawing)
@@ -298,7 +298,7 @@ func redrawn(old string, all []row) string {
 	return drawing + "Orders of earlier releases went these ways, too:\n\n```text\n" + strings.Join(gone, "\n") + "\n```\n\n"
 }
 
-// ways are those of a drawing, each once, whatever leads there.
+// ways returns the transitions of a drawing, each once, whichever events cause it.
 func ways(drawing string) (found []string) {
 	for line := range strings.Lines(drawing) {
 		way, _, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -328,7 +328,7 @@ func TestAWayThatIsTakenOutOfTheSagaStaysInItsDocument(t *testing.T) {
 	}
 }
 
-// drawn is the saga as a diagram and two tables.
+// drawn returns the saga as a diagram and two tables.
 func drawn(all []row) string {
 	var b strings.Builder
 	b.WriteString("\n```mermaid\nstateDiagram-v2\n    [*] --> placed\n")

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// fixture is orders on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
+// fixture is orders with a database of its own and without a broker. Tests put messages into its inbox and read its outbox.
 type fixture struct {
 	*testing.T
 	db     *postgres.DB
@@ -62,7 +62,7 @@ func (f *fixture) stock(skus ...string) {
 	}
 }
 
-// receive hands messages over as the bus would, each under a new id, and wants them handled.
+// receive delivers messages as the bus would, each under a new id. All must be handled.
 func (f *fixture) receive(msgs ...messages.Message) {
 	f.Helper()
 	for _, m := range msgs {
@@ -86,7 +86,7 @@ func (f *fixture) overdue(id string) {
 	f.deadlines()
 }
 
-// deadlines has orders meet the deadlines that have passed.
+// deadlines lets orders apply the deadlines that have passed.
 func (f *fixture) deadlines() {
 	f.Helper()
 	if _, err := f.shop.meetDeadlines(context.Background()); err != nil {
@@ -94,7 +94,7 @@ func (f *fixture) deadlines() {
 	}
 }
 
-// sent returns the kinds of what is in the outbox about an order, commands to others and announcements of its end, in order.
+// sent returns the kinds of the messages in the outbox about an order, in order: commands, and announcements of its end.
 func (f *fixture) sent(about string) string {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
@@ -116,7 +116,7 @@ func (f *fixture) sent(about string) string {
 	return strings.Join(kinds, " ")
 }
 
-// answer is what came back over HTTP.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header
@@ -194,7 +194,7 @@ func (f *fixture) status(id string) status {
 	return o.Status
 }
 
-// A whole life by messages, each delivered twice under its own id, and again under a new one, and in a bad order.
+// The whole life of an order. The messages arrive out of order, each twice under its own id, and again under a new id.
 func TestAnOrdersLifeByMessages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -204,7 +204,7 @@ func TestAnOrdersLifeByMessages(t *testing.T) {
 	for _, m := range []messages.Message{
 		messages.StockReserved{OrderID: id},
 		messages.PaymentTaken{OrderID: id, Amount: messages.Money{Amount: 2598, Currency: "EUR"}},
-		messages.ShipmentInTransit{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(2 * time.Second)}}, // overtakes its elders
+		messages.ShipmentInTransit{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(2 * time.Second)}}, // overtakes the events before it
 		messages.ShipmentArranged{ShipmentChange: messages.ShipmentChange{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at}},
 		messages.ShipmentDispatched{ShipmentChange: messages.ShipmentChange{OrderID: id, Carrier: "Swift", TrackingNumber: "S1", At: at.Add(time.Second)}},
 		messages.ShipmentDelivered{ShipmentChange: messages.ShipmentChange{OrderID: id, At: at.Add(3 * time.Second)}},
@@ -242,7 +242,7 @@ func TestAnOrdersLifeByMessages(t *testing.T) {
 	}
 }
 
-// Shipping tells of stages that it learns together in one event, and so does orders of what they make of the order.
+// Shipping reports stages that it learns together in one event, and orders announces their results in one event too.
 func TestOneEventAboutAllStages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -279,19 +279,19 @@ func TestOneEventAboutAllStages(t *testing.T) {
 	}
 }
 
-func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
+func TestADeadlineRepeatsTheCommandAndThenCompensates(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.stock("MUG-BLUE")
 	id := f.place()
-	f.deadlines() // which have not passed
+	f.deadlines() // none has passed
 	f.overdue(id)
 	f.overdue(id)
 	if s := f.status(id); s != placed {
 		t.Fatalf("status %s after two deadlines", s)
 	}
 	f.overdue(id)
-	f.deadlines() // that of the state before is void
+	f.deadlines() // the deadline of the previous state is void
 	if got, want := f.sent(id), "reserve_stock reserve_stock reserve_stock release_stock"; got != want || f.status(id) != releasing {
 		t.Errorf("%s, sent %s, want %s", f.status(id), got, want)
 	}
@@ -315,7 +315,7 @@ func TestADeadlineAsksAgainAndThenTurnsBack(t *testing.T) {
 	}
 }
 
-func TestADeadlineThatTheReleaseBeforeHasSetIsMetOnceAndVoidWhenTheOrderHasMovedOn(t *testing.T) {
+func TestADeadlineOfThePreviousReleaseIsMetOnceAndVoidWhenTheOrderHasMovedOn(t *testing.T) {
 	t.Parallel()
 	for what, left := range map[string]string{
 		"of an order of that release":                              `due_at = NULL`,

@@ -28,7 +28,7 @@ const orderColumns = `
 	id, customer_id, status, reason, lines, total_amount, total_currency, shipping_address, payment_method, allow_backorder,
 	payment, shipment, step, seq, due_at, passed, attention_since, created_at, updated_at`
 
-// fields are where orderColumns go to, and come from.
+// fields returns pointers to the fields that orderColumns names.
 func (o *order) fields() []any {
 	return []any{
 		&o.ID, &o.CustomerID, &o.Status, &o.Reason, &o.Lines, &o.Total.Amount, &o.Total.Currency, &o.ShippingAddress,
@@ -37,7 +37,7 @@ func (o *order) fields() []any {
 	}
 }
 
-// changing are where those columns come from that change.
+// changing returns the values of those columns that change.
 func (o *order) changing() []any {
 	return []any{&o.ID, &o.Status, &o.Reason, &o.Payment, &o.Shipment, &o.Step, &o.Seq, &o.DueAt, &o.Passed, &o.AttentionSince, &o.UpdatedAt}
 }
@@ -71,7 +71,7 @@ func readOrder(ctx context.Context, q querier, id string) (order, error) {
 		WHERE id = $1`, id))
 }
 
-// loadOrders queues what locks and reads the orders that are named: nobody else changes them until tx has ended.
+// loadOrders queues the query that locks and reads the named orders: no other transaction can change them until tx has ended.
 func loadOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 	ids := orders.Named()
 	if len(ids) == 0 {
@@ -85,7 +85,7 @@ func loadOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 		FOR UPDATE`, ids)
 }
 
-// ordersOf returns a customer's orders that were placed before the one with id before (all when empty), newest first.
+// ordersOf returns a customer's orders that were placed before the one with id before, newest first. An empty before means all.
 func ordersOf(ctx context.Context, q querier, customer, before string, limit int) ([]order, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+orderColumns+`
@@ -99,7 +99,8 @@ func ordersOf(ctx context.Context, q querier, customer, before string, limit int
 	return pgx.CollectRows(rows, scanOrder)
 }
 
-// ordersThatNeedAttention returns the orders that a person should look at and that come after one, those first that have needed attention for the longest time.
+// ordersThatNeedAttention returns the orders that need attention, those first that have needed it longest. The list begins
+// after the given time and id.
 func ordersThatNeedAttention(ctx context.Context, q querier, since time.Time, id string, limit int) ([]order, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+orderColumns+`
@@ -126,7 +127,7 @@ func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[entry])
 }
 
-// saveOrders queues what writes the orders that were added, and those that have changed.
+// saveOrders queues the statements that write new orders and orders that have changed.
 func saveOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 	added, changed := orders.Changes()
 	if len(added) > 0 {
@@ -149,7 +150,7 @@ func saveOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 	}
 }
 
-// insertTimeline queues what adds entries to the timelines of orders.
+// insertTimeline queues the statement that adds entries to timelines.
 func insertTimeline(tx *postgres.Tx, entries []dated) {
 	if len(entries) == 0 {
 		return
@@ -163,7 +164,7 @@ func insertTimeline(tx *postgres.Tx, entries []dated) {
 		})...)
 }
 
-// overdueOrders returns orders whose deadline has passed, the longest first.
+// overdueOrders returns orders whose deadline has passed, the oldest deadline first.
 func overdueOrders(ctx context.Context, db *postgres.DB, now time.Time, limit int) ([]string, error) {
 	ids, err := postgres.Planned(ctx, db, pgx.RowTo[string], `
 		SELECT id
@@ -177,7 +178,7 @@ func overdueOrders(ctx context.Context, db *postgres.DB, now time.Time, limit in
 	return ids, nil
 }
 
-// remembered is the answer that an idempotency key has had.
+// remembered is the answer that was given for an idempotency key.
 type remembered struct {
 	CustomerID  string
 	Key         string
@@ -186,14 +187,14 @@ type remembered struct {
 	Answer      []byte
 }
 
-// keyOf names an idempotency key of a customer in a unit of work.
+// keyOf identifies a customer's idempotency key in a unit of work.
 func keyOf(customer, key string) string { return customer + "\x00" + key }
 
 func (r *remembered) fields() []any {
 	return []any{&r.CustomerID, &r.Key, &r.Fingerprint, &r.OrderID, &r.Answer}
 }
 
-// loadRemembered queues what reads the answers that the named keys have had.
+// loadRemembered queues the query for the answers of the named keys.
 func loadRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 	named := keys.Named()
 	if len(named) == 0 {
@@ -213,8 +214,8 @@ func loadRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 		JOIN unnest($1::text[], $2::text[]) AS named (customer_id, key) USING (customer_id, key)`, customers, own)
 }
 
-// insertRemembered queues what keeps new answers. It fails when somebody else has just given one under the same key: decided
-// again, the request finds it.
+// insertRemembered queues the statement that stores new answers. It fails if another transaction has just stored one under the
+// same key; the request is then decided again and finds that answer.
 func insertRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 	added, _ := keys.Changes()
 	if len(added) == 0 {
@@ -226,14 +227,15 @@ func insertRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 		FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::json[])`, unit.Columns(added, (*remembered).fields)...)
 }
 
-// product is orders' copy of one of inventory's.
+// product is orders' copy of a product of inventory.
 type product struct {
 	SKU   string
 	Name  string
 	Price messages.Money
 }
 
-// loadProducts queues what reads the named products that there are, and whether the catalogue holds any at all.
+// loadProducts queues the query for those of the named products that exist, and for whether the catalogue has any products at
+// all.
 func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked *bool) {
 	skus := products.Named()
 	if len(skus) == 0 {
@@ -256,7 +258,7 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked
 		(SELECT '', '', 0, '' FROM catalogue LIMIT 1)`, skus)
 }
 
-// countProducts counts the catalogue, up to 1000 products: more tell nothing new, and take time.
+// countProducts counts the catalogue, up to 1000 products: a larger number tells nothing more and takes longer.
 func countProducts(ctx context.Context, q querier) (n int, err error) {
 	rows, err := q.Query(ctx, `
 		SELECT count(*)
@@ -267,13 +269,13 @@ func countProducts(ctx context.Context, q querier) (n int, err error) {
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
 }
 
-// keepProducts queues what takes products over, unless a later version of them has arrived before.
+// keepProducts queues the statement that stores products, except those of which a later version has arrived before.
 func keepProducts(tx *postgres.Tx, changes map[string]messages.ProductChanged) {
 	if len(changes) == 0 {
 		return
 	}
 	var all []messages.ProductChanged
-	for _, sku := range slices.Sorted(maps.Keys(changes)) { // the order of locks
+	for _, sku := range slices.Sorted(maps.Keys(changes)) { // sorted: a fixed order of locks
 		all = append(all, changes[sku])
 	}
 	tx.Queue(`
@@ -287,11 +289,11 @@ func keepProducts(tx *postgres.Tx, changes map[string]messages.ProductChanged) {
 	})...)
 }
 
-// countedMost is how many orders are counted: more tell nothing new, and take time.
+// countedMost is how many orders are counted at most: a larger number tells nothing more and takes longer.
 const countedMost = 10_000
 
-// countOrders counts the orders that are under way by status, those first whose deadlines come first, and the orders that a
-// person should look at: countedMost of each.
+// countOrders counts the orders under way by status, those with the earliest deadlines first, and the orders that need
+// attention. It stops at countedMost of each.
 func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64, attention int64, err error) {
 	type inStatus struct {
 		Status status

@@ -12,21 +12,21 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// work is orders' unit of work: the orders that some messages, requests or deadlines are about, as they are by now, and what
-// is to be written and sent.
+// work is orders' unit of work: the current state of the orders that some messages, requests or deadlines are about, and what
+// will be written and sent.
 type work struct {
 	*shop
 	orders   unit.Rows[string, order]
 	keys     unit.Rows[string, remembered] // by idempotency key, see keyOf
 	products unit.Rows[string, product]    // only read, and not locked
-	stocked  bool                          // the catalogue holds any products at all
+	stocked  bool                          // whether the catalogue has any products
 
 	timeline  []dated
 	catalogue map[string]messages.ProductChanged
 	letters   []outbox.Letter
 }
 
-// dated is a new entry of an order's timeline, and what has caused it.
+// dated is a new entry of an order's timeline, and the message that caused it.
 type dated struct {
 	OrderID string
 	entry
@@ -44,7 +44,7 @@ func (w *work) About(m messages.Message) {
 	}
 }
 
-// Load is of unit.Work. Orders are locked; the catalogue is not.
+// Load implements unit.Work. Orders are locked; products are not.
 func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	loadOrders(tx, &w.orders)
 	loadRemembered(tx, &w.keys)
@@ -52,7 +52,7 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	return tx.Flush(ctx)
 }
 
-// Save is of unit.Work.
+// Save implements unit.Work.
 func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	saveOrders(tx, &w.orders)
 	insertTimeline(tx, w.timeline)
@@ -61,7 +61,8 @@ func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	return w.outbox.Send(tx, append(w.letters, w.announcements()...)...)
 }
 
-// announcements are the events about what was added to the timelines. Those of an order are caused by what has come last.
+// announcements returns the events about the new timeline entries. The latest cause of an order's entries counts as the cause
+// of its events.
 func (w *work) announcements() (letters []outbox.Letter) {
 	added := map[string][]dated{}
 	for _, d := range w.timeline {
@@ -78,10 +79,10 @@ func (w *work) announcements() (letters []outbox.Letter) {
 	return letters
 }
 
-// put has an outcome saved. What it sends was caused by what is being done in ctx.
+// put saves an outcome. The cause of what it sends is taken from ctx.
 func (w *work) put(ctx context.Context, out outcome) {
 	if before, _ := w.orders.Get(out.order.ID); out.entry == nil && len(out.send) == 0 && reflect.DeepEqual(before, out.order) {
-		return // as with nearly every message that is ignored
+		return // the usual case for an ignored message
 	}
 	w.orders.Put(out.order.ID, out.order)
 	origin := outbox.OriginOf(ctx)
