@@ -10,14 +10,14 @@ import (
 	"example.com/orderflow/pkg/identity"
 )
 
-// What a person gives back at the provider, payments does not give back again, and the rest it does.
+// Payments does not refund again what a person has refunded at the provider. It refunds the rest.
 func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	t.Parallel()
 	f, b := newBankFixture(t)
 	for _, row := range []struct {
 		what   string
 		byHand []int64
-		refund string // of ours, if any
+		refund string // prefix of the id of our refund; empty: there is none
 	}{
 		{"nothing", nil, "refund-refund-"},
 		{"all of it", []int64{2598}, ""},
@@ -41,7 +41,7 @@ func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	}
 }
 
-func TestAPersonWhoIsFasterThanTheRefundIsAskedAbout(t *testing.T) {
+func TestARefundByHandThatOvertakesOursIsFound(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	f := newFixture(t, l)
@@ -62,7 +62,7 @@ func TestAPersonWhoIsFasterThanTheRefundIsAskedAbout(t *testing.T) {
 	}
 }
 
-func TestACrashAfterTheRestWasGivenBackGivesNothingBackTwice(t *testing.T) {
+func TestACrashAfterTheRestWasRefundedRefundsNothingTwice(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	f := newFixture(t, l)
@@ -81,7 +81,7 @@ func TestACrashAfterTheRestWasGivenBackGivesNothingBackTwice(t *testing.T) {
 	}
 }
 
-func TestAChargeThatWasGivenBackBeforeAnybodyKnewOfItIsNoPayment(t *testing.T) {
+func TestAChargeRefundedByHandBeforeItIsKnownIsNoPayment(t *testing.T) {
 	t.Parallel()
 	f, b := newBankFixture(t)
 	for _, row := range []struct {
@@ -90,7 +90,7 @@ func TestAChargeThatWasGivenBackBeforeAnybodyKnewOfItIsNoPayment(t *testing.T) {
 		said string
 	}{
 		{2598, refunded, "refunded 2598"},
-		{600, taken, "taken 2598"}, // a rebate that somebody has given
+		{600, taken, "taken 2598"}, // a partial refund by hand
 	} {
 		order := f.ordered("tok_reset")
 		f.work()
@@ -122,9 +122,9 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 		return p
 	}
 	const why = `{"reason":"repaid by bank transfer"}`
-	settle(http.StatusConflict, why) // it is taken
+	settle(http.StatusConflict, why) // a payment that is taken cannot be settled
 	f.receive(refund(order))
-	settle(http.StatusConflict, why) // nothing has failed yet
+	settle(http.StatusConflict, why) // no attempt to refund has failed yet
 	delete(l.charges, order)
 	f.work()
 	if p := f.payment(order); p.Status != refunding || !strings.Contains(p.LastError, "does not know the charge") {
@@ -143,6 +143,6 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 		t.Errorf("settled again: %+v", again.Settlement)
 	}
 	f.want(order, refunded, "taken 2598, refunded 2598 by olga: repaid by bank transfer")
-	f.receive(refund(order)) // orders has not heard the answer
+	f.receive(refund(order)) // orders asks again, because it has not received the answer
 	f.want(order, refunded, "taken 2598, refunded 2598 by olga: repaid by bank transfer, refunded 2598 by olga: repaid by bank transfer")
 }

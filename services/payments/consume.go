@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/outbox"
 )
 
-// handlers lists which messages payments handles.
+// handlers returns the handlers of the messages that payments takes.
 func (t *till) handlers() []inbox.Handler[*work] {
 	return []inbox.Handler[*work]{
 		inbox.On(takePayment),
@@ -35,7 +35,8 @@ func refundPayment(ctx context.Context, w *work, m messages.RefundPayment) error
 	return nil
 }
 
-// onCommand has saved what a command makes of a payment that was p. What is done because of it later belongs to that command.
+// onCommand saves the outcome of a command for the payment p. If the status changes, the command becomes the origin of
+// everything that follows from it.
 func (w *work) onCommand(ctx context.Context, p payment, next outcome) {
 	origin := outbox.OriginOf(ctx)
 	if next.payment.Status != p.Status {

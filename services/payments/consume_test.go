@@ -20,7 +20,7 @@ func TestAPaymentsLifeByMessages(t *testing.T) {
 	for _, row := range []struct {
 		m    messages.Message
 		to   status
-		said string // one message twice under one id, and once under another
+		said string // the answers; each message is delivered twice under one id, and once under another
 	}{
 		{take(order, "tok_visa"), taken, "taken 2598"},
 		{take(order, "tok_visa"), taken, "taken 2598, taken 2598, taken 2598"},
@@ -53,7 +53,7 @@ func TestAnAnswerNamesTheCommandThatItAnswers(t *testing.T) {
 		}
 	}
 	handle(first)
-	handle(again) // the answer is on its way, to the first
+	handle(again) // no answer of its own: the first command will be answered
 	f.till.provider = crash{l, false}
 	f.work() // charged, but the answer is lost
 	f.till.provider = l
@@ -117,7 +117,7 @@ func TestARefundThatOvertakesItsPaymentPreventsIt(t *testing.T) {
 	}
 }
 
-// Whatever the order of arrival, and whether the worker comes before, between or after: nothing is charged in the end.
+// In any order of arrival, and whether the worker runs before, between or after them: in the end nothing is charged.
 func TestAPaymentAndItsRefundInAnyOrderEndTheSame(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
@@ -163,14 +163,14 @@ func TestCommandsOfOneOrderAtTheSameTimeMakeOnePayment(t *testing.T) {
 	f := newFixture(t, l)
 	order := uuid.NewString()
 	results := make(chan error, 20)
-	for i := range cap(results) { // replicas that get the same order's commands under different ids
+	for i := range cap(results) { // as replicas do that receive commands of one order under different ids
 		go func() {
 			var m messages.Message = take(order, "tok_visa")
 			if i%2 == 1 {
 				m = refund(order)
 			}
 			d := delivery(m)
-			for range 10 { // the bus hands over again what failed
+			for range 10 { // the bus redelivers after a failure
 				if err := f.inbox.Handle(context.Background(), []bus.Delivery{d})[0]; err == nil {
 					results <- nil
 					return

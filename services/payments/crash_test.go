@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// crash is a provider whose caller dies right after a call, or right before.
+// crash is a provider whose caller dies right before or right after a call.
 type crash struct {
 	*ledger
 	before bool
@@ -29,7 +29,7 @@ func (c crash) refund(ctx context.Context, p payment, amount int64) (operation, 
 	return operation{}, errCrash
 }
 
-// overtaken is a provider at which a person gives some back between a question and a refund.
+// overtaken is a provider at which a person refunds a part between the question and the refund.
 type overtaken struct {
 	*ledger
 	part int64
@@ -42,7 +42,7 @@ func (o overtaken) refund(ctx context.Context, p payment, amount int64) (operati
 	return o.ledger.refund(ctx, p, amount)
 }
 
-// die claims what is due and makes the call, and does not live to record what came of it.
+// die claims the payment that is due, makes the call, and dies before it records the answer.
 func (f *fixture) die(l *ledger, before bool) {
 	f.Helper()
 	f.till.provider = crash{l, before}
@@ -56,7 +56,7 @@ func (f *fixture) die(l *ledger, before bool) {
 	f.till.provider = l
 }
 
-// pass lets time pass.
+// pass advances the clock.
 func (f *fixture) pass(d time.Duration) {
 	now := f.till.now
 	f.till.now = func() time.Time { return now().Add(d) }
@@ -88,7 +88,7 @@ func TestACrashBetweenCallAndRecordDoesNothingTwice(t *testing.T) {
 	}
 }
 
-func TestAPaymentGivenUpAfterACrashIsWithdrawnOnceItIsCertain(t *testing.T) {
+func TestAPaymentGivenUpAfterACrashIsWithdrawnWhenItIsNoLongerInDoubt(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	f := newFixture(t, l)
@@ -96,7 +96,7 @@ func TestAPaymentGivenUpAfterACrashIsWithdrawnOnceItIsCertain(t *testing.T) {
 	f.die(l, true)
 	f.receive(refund(order))
 	f.work()
-	f.want(order, withdrawing, "") // the dead one's request may still be on its way
+	f.want(order, withdrawing, "") // a request of the dead worker may still be on its way
 	f.pass(inDoubtFor - 2*time.Second)
 	f.work()
 	f.want(order, withdrawing, "")

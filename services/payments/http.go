@@ -14,8 +14,8 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// routes are the API of payments. Their paths are the public ones: the gateway adds nothing and takes nothing away. A
-// customer sees his payment in the tracking of his order; this is for operators.
+// routes registers the API of payments. The paths are the public ones: the gateway passes them on unchanged. The API is for
+// operators; customers see their payment in the tracking of their order.
 func (t *till) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
 	e.GET("/api/payments/:order_id", t.getPayment, operator)
 	e.POST("/api/payments/:order_id/settlement", t.postSettlement, operator)
@@ -31,12 +31,12 @@ type paymentBody struct {
 	ChargeID      string         `json:"charge_id,omitempty"`
 	RefundID      string         `json:"refund_id,omitempty"`
 	Attempts      int            `json:"attempts"`
-	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"` // not once it is settled
+	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"` // absent once it is settled
 	LastError     string         `json:"last_error,omitempty"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
 
-	Settlement *settlementBody `json:"settlement,omitempty"` // when the provider has not settled it
+	Settlement *settlementBody `json:"settlement,omitempty"` // present if an operator has settled it
 }
 
 type settlementBody struct {
@@ -73,8 +73,8 @@ func (t *till) getPayment(c echo.Context) error {
 	return c.JSON(http.StatusOK, bodyOf(p))
 }
 
-// postSettlement takes an operator's word for it that the customer has their money, where the provider cannot be brought to
-// give it back. Orders hears of it as of any refund.
+// postSettlement records an operator's statement that the customer has their money, for when the provider cannot be made to
+// refund it. Orders is told as after any refund.
 func (t *till) postSettlement(c echo.Context) error {
 	id, err := uuid.Parse(c.Param("order_id"))
 	if err != nil {

@@ -19,7 +19,7 @@ func (f *fixture) get(method, path string, scopes ...string) (status int, header
 	return f.call(method, path, "", scopes...)
 }
 
-// call calls the API as olga with the scopes given, or without a token.
+// call calls the API as olga with the given scopes; without scopes it sends no token.
 func (f *fixture) call(method, path, request string, scopes ...string) (status int, header http.Header, body []byte) {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), method, f.server.URL+path, strings.NewReader(request))

@@ -13,11 +13,11 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// ledger is a provider in memory. bank is the same behind HTTP, with an outside world's manners.
+// ledger is a provider in memory. bank is the same provider behind HTTP, with the faults of a real one.
 type ledger struct {
 	mu      sync.Mutex
 	charges map[string]operation
-	refunds map[string][]operation // by the charge's key
+	refunds map[string][]operation // by the key of the charge
 	posted  map[string]int
 }
 
@@ -44,7 +44,7 @@ func (l *ledger) refund(_ context.Context, p payment, amount int64) (operation, 
 	return l.giveBack(p.chargeKey(), p.refundKey(amount), amount)
 }
 
-// giveBack is also what a person does at the provider, under a key of their own.
+// giveBack refunds. It also stands for a person at the provider, who uses a key of their own.
 func (l *ledger) giveBack(charge, key string, amount int64) (operation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,21 +79,21 @@ func (l *ledger) findCharge(_ context.Context, p payment) (operation, error) {
 	return d, nil
 }
 
-// balance is what an order has cost in the end.
+// balance returns what an order has cost in the end.
 func (l *ledger) balance(order string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.charges[order].left()
 }
 
-// posts is how often something was asked for under a key.
+// posts returns how often a key was used for a request.
 func (l *ledger) posts(key string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.posted[key]
 }
 
-// bank serves a ledger. What it does besides is in the payment's method:
+// bank serves a ledger over HTTP. The payment method selects a fault:
 //
 //	tok_flaky    503 twice for each key
 //	tok_timeout  charges and withholds the answer, once for each key
@@ -103,7 +103,7 @@ type bank struct {
 	*ledger
 	*httptest.Server
 	letGo  chan struct{}
-	inHand chan string // keys of charges that are held
+	inHand chan string // keys of the charges that are held
 	tried  map[string]int
 }
 
@@ -121,7 +121,7 @@ func newBank(t *testing.T) *bank {
 	})
 	b.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
-		b.CloseClientConnections() // of answers that are withheld
+		b.CloseClientConnections() // end the requests whose answers are withheld
 		b.Close()
 	})
 	return b

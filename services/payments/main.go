@@ -1,5 +1,5 @@
-// Payments charges orders and refunds them through a payment provider, each at most once, and never loses track of money
-// whose whereabouts are unclear.
+// Payments charges orders and refunds them through a payment provider, each at most once. It never loses track of money while
+// an operation is in doubt.
 package main
 
 import (
@@ -72,12 +72,12 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	)
 }
 
-// till is the service's state: all of it is in the database, and at the provider.
+// till is the service. All its state is in the database and at the provider.
 type till struct {
 	db         *postgres.DB
 	log        *slog.Logger
 	outbox     *outbox.Outbox
-	office     *unit.Office[*work] // for the provider's answers and requests; messages come through the inbox
+	office     *unit.Office[*work] // for the provider's answers and HTTP requests; messages go through the inbox
 	worker     *worker.Worker[claim]
 	provider   provider
 	inDoubtFor time.Duration

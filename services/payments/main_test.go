@@ -40,7 +40,7 @@ func TestTheSettingsHaveDefaults(t *testing.T) {
 	}
 }
 
-// The whole program: a command goes in at RabbitMQ and its event comes out there, and a contradiction is a dead letter.
+// The whole program: a command published to RabbitMQ is answered with an event, and a contradiction becomes a dead letter.
 func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 	t.Parallel()
 	b, mq := newBank(t), testkit.NewVhost(t)
@@ -81,7 +81,7 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 			t.Errorf("heard %s %s, want %s %s", kind, body, answer.Kind(), want)
 		}
 	}
-	put("", "payments.commands", take(order, "tok_flaky")) // its answer also shows that all is declared
+	put("", "payments.commands", take(order, "tok_flaky")) // its answer also shows that all queues are declared
 	wantHeard(messages.PaymentTaken{OrderID: order, Amount: amount})
 	put(bus.Commands, "payments.refund_payment", refund(order))
 	wantHeard(messages.PaymentRefunded{OrderID: order, Amount: amount})

@@ -11,7 +11,7 @@ import (
 
 const meterName = "orderflow/payments"
 
-// observe publishes what is not settled, read when it is asked for.
+// observe registers the metrics of unsettled payments. They are read from the database at each collection.
 func (t *till) observe() {
 	meter := otel.Meter(meterName)
 	count, _ := meter.Int64ObservableGauge("payments_unsettled", metric.WithDescription("Payments that are not settled, by status."))
@@ -36,7 +36,8 @@ func newCallCounter() metric.Int64Counter {
 	return calls
 }
 
-// count notes a call: it succeeded, was declined, found nothing, had no effect (the provider did nothing), or is in doubt.
+// count counts a call by its result: it succeeded, was declined, found nothing, had no effect (the provider did nothing), or is
+// in doubt.
 func (h *httpProvider) count(ctx context.Context, call string, op operation, err error) {
 	outcome := op.Status
 	switch {

@@ -8,8 +8,8 @@ import (
 	"example.com/orderflow/pkg/outbox"
 )
 
-// status is where a payment stands. Forward it goes requested, taken or declined; backward refunding, refunded, or
-// withdrawn when nothing was charged.
+// status is the status of a payment. Forward it goes requested, then taken or declined; after a refund is asked for: refunding,
+// refunded, or withdrawn if nothing was charged.
 type status string
 
 const (
@@ -17,8 +17,8 @@ const (
 	taken     status = "taken"
 	declined  status = "declined"
 
-	withdrawing status = "withdrawing" // given up, but the provider may have been asked to charge: first it must say
-	withdrawn   status = "withdrawn"   // given up before anything was charged, and nothing will be
+	withdrawing status = "withdrawing" // given up, but the provider may have been asked to charge: its answer decides
+	withdrawn   status = "withdrawn"   // given up before anything was charged; nothing will be charged
 	refunding   status = "refunding"
 	refunded    status = "refunded"
 )
@@ -28,38 +28,37 @@ func (s status) settled() bool {
 	return s == taken || s == declined || s == withdrawn || s == refunded
 }
 
-// payment is the one payment of an order. Its methods decide and do nothing else: they take a payment as it is and
-// return an outcome.
+// payment is the one payment of an order. Its methods are pure: they take a payment and return an outcome.
 type payment struct {
 	OrderID   string
-	Amount    messages.Money // zero while only its refund has been asked for
+	Amount    messages.Money // zero if only the refund has been asked for
 	Method    string
-	Status    status // empty: nothing is known of it yet
-	Code      string // the provider's word for why it declined
-	ChargeID  string // the provider's
-	RefundID  string // likewise
+	Status    status // empty: there is no payment yet
+	Code      string // the provider's code for the reason why it declined
+	ChargeID  string // given by the provider
+	RefundID  string // given by the provider
 	DueAt     *time.Time
-	Attempts  int           // claims in this status
-	AskedAt   *time.Time    // when the provider may last have been asked to charge, or to refund when that is what it is at; nil: never
-	LastError string        // what the last attempt ended with
-	Origin    outbox.Origin // the command that brought it where it is
+	Attempts  int           // number of claims in this status
+	AskedAt   *time.Time    // when the provider may last have been asked to charge (in refunding: to refund); nil: never
+	LastError string        // the error of the last attempt
+	Origin    outbox.Origin // the command that caused its status
 	CreatedAt time.Time
-	UpdatedAt time.Time // of the status
+	UpdatedAt time.Time // when the status was entered
 	settlement
 }
 
-// settlement is an operator's word that a customer has what is theirs, where the provider gives none. The zero settlement
-// is none.
+// settlement is an operator's statement that the customer has their money, for when the provider gives no answer. The zero
+// settlement means none.
 type settlement struct {
 	SettledBy  string
 	SettledWhy string
 	SettledAt  *time.Time
 }
 
-// The provider does once what it is asked twice with one key.
+// chargeKey is the same for every attempt: the provider carries out requests with the same key only once.
 func (p payment) chargeKey() string { return p.OrderID }
 
-// refundKey is another one for each amount: a provider may remember under a key that it has refused.
+// refundKey depends on the amount, because a provider may remember a refusal under its key.
 func (p payment) refundKey(amount int64) string {
 	if amount == p.Amount.Amount {
 		return refundPrefix + p.OrderID
@@ -69,31 +68,31 @@ func (p payment) refundKey(amount int64) string {
 
 const refundPrefix = "refund-"
 
-// claim is a payment that a worker has leased, as it was then. It has an AskedAt.
+// claim is a payment as it was when a worker leased it. AskedAt is never nil.
 type claim struct {
 	payment
 	Before *time.Time // AskedAt before this claim
 }
 
-// outcome is what a command, or a word of the provider, makes of a payment.
+// outcome is the result of a command, or of an answer of the provider, for a payment.
 type outcome struct {
-	payment payment            // as it is from now on
-	send    []messages.Message // to send with it
+	payment payment            // with its new state
+	send    []messages.Message // messages to send
 }
 
-// take is what TakePayment makes of it. ok is false when it contradicts an earlier one.
+// take returns the outcome of TakePayment. ok is false if it contradicts an earlier command.
 func (p payment) take(m messages.TakePayment, now time.Time) (out outcome, ok bool) {
 	switch {
 	case p.Status == "":
 		p.Amount, p.Method, p.CreatedAt = m.Amount, m.Method, now
 		return p.enter(requested, now), true
-	case p.Amount.Amount == 0: // its refund overtook it
+	case p.Amount.Amount == 0: // the refund has overtaken the payment
 		p.Amount, p.Method = m.Amount, m.Method
 	}
 	return outcome{p, p.answer()}, p.Amount == m.Amount
 }
 
-// refund is what RefundPayment makes of it.
+// refund returns the outcome of RefundPayment.
 func (p payment) refund(now time.Time) outcome {
 	switch p.Status {
 	case "":
@@ -113,8 +112,8 @@ func (p payment) refund(now time.Time) outcome {
 	}
 }
 
-// apply is what the provider's answer to a claim makes of it. Meanwhile the payment may have been given up, or another
-// worker may have heard the same: what counts is the status that it has now.
+// apply returns the outcome of the provider's answer to a claim. The status that the payment has now decides: since the claim,
+// it may have been given up, or another worker may have received the same answer.
 func (p payment) apply(c claim, op operation, now time.Time) outcome {
 	switch {
 	case c.Status == refunding:
@@ -123,7 +122,7 @@ func (p payment) apply(c claim, op operation, now time.Time) outcome {
 		return p.charged(op, now)
 	case op.Status == operationDeclined:
 		return p.refused(op, now)
-	case p.Status == withdrawing && p.AskedAt.Equal(*c.AskedAt): // there is no charge, and none was asked for since
+	case p.Status == withdrawing && p.AskedAt.Equal(*c.AskedAt): // there is no charge, and it was not asked for again since
 		return p.enter(withdrawn, now)
 	}
 	return outcome{payment: p}
@@ -133,12 +132,12 @@ func (p payment) charged(op operation, now time.Time) outcome {
 	switch p.Status {
 	case requested:
 		p.ChargeID = op.ID
-		if op.Amount > 0 && op.left() <= 0 { // somebody was faster at the provider
+		if op.Amount > 0 && op.left() <= 0 { // a person has refunded it at the provider already
 			p.RefundID = op.RefundID
 			return p.enter(refunded, now)
 		}
 		return p.enter(taken, now)
-	case declined, withdrawing, withdrawn: // nobody waits for this charge any more
+	case declined, withdrawing, withdrawn: // given up or declined: the charge is not wanted any more
 		p.ChargeID = op.ID
 		return p.enter(refunding, now)
 	default:
@@ -154,7 +153,7 @@ func (p payment) refused(op operation, now time.Time) outcome {
 	case withdrawing:
 		p.Code = op.Code
 		t := p.enter(declined, now)
-		t.send = p.free() // the answer to the refund, which is what is waited for
+		t.send = p.free() // orders waits for the answer to the refund
 		return t
 	default:
 		return outcome{payment: p}
@@ -166,17 +165,17 @@ func (p payment) returned(op operation, now time.Time) outcome {
 	case p.Status == refunding:
 		p.RefundID = op.ID
 		return p.enter(refunded, now)
-	case p.Status == refunded && p.RefundID == "": // settled meanwhile: for the books
+	case p.Status == refunded && p.RefundID == "": // settled by hand meanwhile; kept for the books
 		p.RefundID = op.ID
 	}
 	return outcome{payment: p}
 }
 
-// settle is what an operator's word makes of it. It ends what the provider has failed to end, and nothing else: ok is
-// false for a payment that nobody gives back, or that may still be given back without anybody's help.
+// settle returns the outcome of an operator's settlement. It only ends a refund or withdrawal that has failed at the provider.
+// ok is false for a payment that is not being refunded or withdrawn, or that has no failed attempt.
 func (p payment) settle(s settlement, now time.Time) (out outcome, ok bool) {
 	switch {
-	case p.SettledAt != nil && p.Status.settled(): // asked again
+	case p.SettledAt != nil && p.Status.settled(): // a repeated request
 		return outcome{payment: p}, true
 	case p.Status != refunding && p.Status != withdrawing, p.LastError == "":
 		return outcome{payment: p}, false
@@ -189,27 +188,27 @@ func (p payment) settle(s settlement, now time.Time) (out outcome, ok bool) {
 	return p.enter(to, now), true
 }
 
-// unanswered is what a claim without an answer makes of it. noEffect says that the provider has certainly done nothing because
-// of it; again is when to try once more.
+// unanswered returns the outcome of a claim that got no answer. noEffect means that the provider has certainly done nothing
+// because of it. again is the time of the next attempt.
 func (p payment) unanswered(c claim, noEffect bool, lastError string, now, again time.Time) outcome {
 	if noEffect && p.AskedAt != nil && p.AskedAt.Equal(*c.AskedAt) {
 		p.AskedAt = c.Before
 	}
 	switch {
-	case p.Status == withdrawing && p.AskedAt == nil: // it never left the house
+	case p.Status == withdrawing && p.AskedAt == nil: // the request certainly never reached the provider
 		return p.enter(withdrawn, now)
 	case (p.Status == withdrawing || p.Status == withdrawn) && c.Status == requested && !noEffect:
-		// Given up while it was being charged, and who knows whether it was. It can even be withdrawn already, when this
-		// worker was frozen for longer than the others could know.
+		// The payment was given up while it was being charged, and the charge is in doubt. It may even be withdrawn already, if
+		// this worker was frozen for longer than the other workers waited.
 		p.AskedAt = &now
 		return p.enter(withdrawing, now)
-	case p.Status == c.Status && p.Attempts == c.Attempts: // nobody else has claimed it since
+	case p.Status == c.Status && p.Attempts == c.Attempts: // no other worker has claimed it since
 		p.DueAt, p.LastError = &again, lastError
 	}
 	return outcome{payment: p}
 }
 
-// enter takes it into a status, with the answer if that settles it.
+// enter moves the payment into a status. If that settles the payment, the outcome has the answer.
 func (p payment) enter(to status, now time.Time) outcome {
 	p.Status, p.UpdatedAt = to, now
 	p.Attempts, p.LastError = 0, ""
@@ -223,7 +222,7 @@ func (p payment) enter(to status, now time.Time) outcome {
 	return outcome{p, p.answer()}
 }
 
-// answer is what there is to say about a payment, however often it is asked; nothing while the answer is being found out.
+// answer returns the event that tells the result of a payment, the same each time; nil while there is no result yet.
 func (p payment) answer() []messages.Message {
 	switch p.Status {
 	case taken:
@@ -239,12 +238,12 @@ func (p payment) answer() []messages.Message {
 	}
 }
 
-// free says that there was nothing to give back.
+// free returns the event that says that nothing had to be refunded.
 func (p payment) free() []messages.Message {
 	return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: messages.Money{Currency: p.Amount.Currency}, Settled: p.word()}}
 }
 
-// word is who has settled it and why, as an event tells it.
+// word returns the settlement as events contain it; nil if there is none.
 func (s settlement) word() *messages.Settlement {
 	if s.SettledAt == nil {
 		return nil

@@ -23,14 +23,14 @@ func paymentIn(s status) payment {
 	return p
 }
 
-// claimed is a payment as a claim at noon leaves it. Before is nil when it is the first.
+// claimed returns a payment that was claimed at noon. before is nil for the first claim.
 func claimed(s status, before *time.Time) claim {
 	p := paymentIn(s)
 	p.Attempts, p.AskedAt = 1, &noon
 	return claim{p, before}
 }
 
-// said is messages as a table has them: "taken 2598".
+// said returns messages in the short form of the tables: "taken 2598".
 func said(msgs []messages.Message) string {
 	var all []string
 	for _, m := range msgs {

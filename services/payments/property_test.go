@@ -16,8 +16,8 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// world is one order, workers that crash and freeze, a provider that loses requests and answers, or delivers them late,
-// and a clock. The database is a variable here: that the SQL does the same is for the other tests.
+// world is one order, with workers that crash and freeze, a provider that loses requests and answers or delivers them late, and
+// a clock. A variable stands for the database; other tests check the SQL.
 type world struct {
 	*till
 	*ledger
@@ -28,7 +28,7 @@ type world struct {
 
 	card         string
 	took, gaveUp bool
-	byHand       int64 // given back by a person at the provider
+	byHand       int64 // refunded by a person at the provider
 	hands        []*hand
 	late         []straggler // charges that are still on their way
 }
@@ -44,7 +44,7 @@ type hand struct {
 
 type straggler struct {
 	payment
-	until time.Time // it has arrived by then, or never does
+	until time.Time // after this time it does not arrive any more
 }
 
 func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
@@ -65,7 +65,7 @@ func TestWhateverHappensAnOrderCostsWhatItShould(t *testing.T) {
 	}, "taken", "declined", "refunded", "withdrawn", "never asked for")
 }
 
-// anything lets something happen that can happen now.
+// anything lets one random thing happen that can happen now.
 func (w *world) anything() {
 	type event struct {
 		what string
@@ -134,7 +134,7 @@ func (w *world) settles() {
 	w.put(t)
 }
 
-// claims is claimPayments.
+// claims does what claimPayments does.
 func (w *world) claims() {
 	p := &w.payment
 	if p.DueAt == nil || p.DueAt.After(w.clock) {
@@ -149,8 +149,8 @@ func (w *world) claims() {
 	w.hands = append(w.hands, &hand{claim: claim{*p, before}, since: now})
 }
 
-// asks makes the calls of a claim. A worker that was frozen past its time sends what it was about to send, and records
-// what comes of it: if it died instead, nobody could know.
+// asks makes the calls of a claim. A worker that was frozen for too long still sends its request, but then always records the
+// answer: if it died instead, the charge could never be discovered.
 func (w *world) asks(h *hand) {
 	frozen := w.clock.Sub(h.since) >= workWithin
 	w.provider = fickle{w, h, frozen}
@@ -162,7 +162,7 @@ func (w *world) asks(h *hand) {
 	}
 }
 
-// records is record.
+// records does what record does.
 func (w *world) records(h *hand) {
 	if h.failure == nil {
 		w.put(w.payment.apply(h.claim, h.operation, w.clock))
@@ -176,7 +176,7 @@ func (w *world) drop(h *hand) {
 	w.hands = slices.DeleteFunc(w.hands, func(other *hand) bool { return other == h })
 }
 
-// pass lets time pass. What is on its way arrives in time or not at all.
+// pass advances the clock. Requests on their way arrive in time or never.
 func (w *world) pass(d time.Duration) {
 	w.late = slices.DeleteFunc(w.late, func(s straggler) bool {
 		arrives := rapid.Bool().Draw(w.t, "the late charge arrives")
@@ -188,7 +188,7 @@ func (w *world) pass(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
-// end lets everything that is still to happen happen, and nothing else go wrong.
+// end lets everything happen that is still to happen, without further faults.
 func (w *world) end() {
 	for range 10 {
 		for _, h := range slices.Clone(w.hands) {
@@ -208,9 +208,9 @@ func (w *world) judge() {
 	}
 	want, answer := int64(0), "refunded 0"
 	switch {
-	case w.payment.SettledAt != nil: // what the provider has of it is between the operator and the customer
+	case w.payment.SettledAt != nil: // any rest at the provider is between the operator and the customer
 		want, answer = w.balance("o"), said(w.payment.answer())
-		if w.payment.Status == declined { // it was found out after the word, and is no other answer to the refund
+		if w.payment.Status == declined { // found out after the settlement; the answer to the refund is unchanged
 			answer = said(w.payment.free())
 		}
 	case !w.gaveUp && w.card == "tok_declined":
@@ -227,7 +227,7 @@ func (w *world) judge() {
 	if cost := w.balance("o"); cost != want || !w.payment.Status.settled() {
 		w.t.Fatalf("%s, costs %d, want %d; said %s", w.payment.Status, cost, want, said)
 	}
-	if w.gaveUp && strings.HasSuffix(said, "declined card_declined") { // a payment that is asked for again is told so again
+	if w.gaveUp && strings.HasSuffix(said, "declined card_declined") { // TakePayment was repeated, and so was its answer
 		answer = "declined card_declined"
 	}
 	refunds := w.gaveUp || w.byHand > 0 && w.payment.Status == refunded
@@ -236,7 +236,7 @@ func (w *world) judge() {
 	}
 }
 
-// fickle is the way to the provider, for one hand.
+// fickle is the unreliable connection of one worker to the provider.
 type fickle struct {
 	*world
 	hand   *hand
@@ -270,7 +270,7 @@ func (f fickle) refund(ctx context.Context, p payment, amount int64) (operation,
 		_, _ = f.ledger.refund(ctx, p, amount)
 		return operation{}, errNoAnswer
 	case 2:
-		f.givesBack() // faster than this call
+		f.givesBack() // a person is faster than this call
 		return f.ledger.refund(ctx, p, amount)
 	default:
 		return f.ledger.refund(ctx, p, amount)

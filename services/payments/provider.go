@@ -19,30 +19,30 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// provider charges cards and gives money back, once for each key that a payment has for it. An error that is errNoEffect says
-// that it has certainly done nothing because of this call; after any other it may have, and must be asked what.
+// provider charges cards and refunds charges, once for each idempotency key. After an error that wraps errNoEffect, the call
+// has certainly changed nothing. After any other error it is in doubt, and the provider must be asked.
 type provider interface {
 	charge(ctx context.Context, p payment) (operation, error)
-	findCharge(ctx context.Context, p payment) (operation, error) // the zero operation when there is none
+	findCharge(ctx context.Context, p payment) (operation, error) // the zero operation if there is none
 	refund(ctx context.Context, p payment, amount int64) (operation, error)
 }
 
 var errNoEffect = errors.New("the provider has done nothing")
 
-// operation is what the provider has done under a key.
+// operation is a charge or refund at the provider.
 type operation struct {
 	ID     string `json:"id"`
 	Key    string `json:"key"`
 	Status string `json:"status"`
 	Code   string `json:"code"` // why it was declined
 
-	// Of a charge:
+	// Only of a charge:
 	Amount   int64  `json:"amount"`
-	Refunded int64  `json:"refunded"` // of it, by whomever: also by hand, at the provider
-	RefundID string `json:"-"`        // of the refund that payments has asked for, if there is one
+	Refunded int64  `json:"refunded"` // the part that was refunded, by payments or by hand at the provider
+	RefundID string `json:"-"`        // the refund that payments has asked for; empty: none
 }
 
-// left is what has not been given back of a charge.
+// left returns the part of a charge that has not been refunded.
 func (op operation) left() int64 { return op.Amount - op.Refunded }
 
 const (
@@ -50,14 +50,14 @@ const (
 	operationDeclined  = "declined"
 )
 
-// providerSettings are how to reach the provider and how patient to be with it.
+// providerSettings are the address of the provider, and limits for calling it.
 type providerSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/provider"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 8 s
-	Slots   uint          `env:"SLOTS" envDefault:"100"`  // payments that this program sees to at the same time
-	// A charge that was asked for and got no answer may still be on its way. When the payment is given up meanwhile, the
-	// provider's word that there is no charge counts only this long after it was asked for. It must be longer than a claim
-	// is worked on (20 s).
+	Slots   uint          `env:"SLOTS" envDefault:"100"`  // number of payments that this program works on at the same time
+	// InDoubtFor is how long a charge that got no answer is in doubt: the request may still be on its way. If the payment is
+	// given up meanwhile, an answer that there is no charge counts only this long after the request. It must be longer than
+	// workWithin (20 s).
 	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 
@@ -135,13 +135,13 @@ func (h *httpProvider) do(ctx context.Context, call, path, key string, body any)
 	return operation{}, fmt.Errorf("%s %s: %w: %w", call, key, errNoEffect, err)
 }
 
-// asked reports whether a refund was asked for by payments, and not by a person at the provider.
+// asked reports whether payments has asked for the refund with this key, rather than a person at the provider.
 func (p payment) asked(key string) bool {
 	rest, ours := strings.CutPrefix(key, refundPrefix+p.OrderID)
 	return ours && (rest == "" || rest[0] == '-')
 }
 
-// readable refuses a operation that is neither done nor declined: the provider must be asked again what has become of it.
+// readable returns an error for an operation that is neither done nor declined: the provider must be asked again.
 func (op operation) readable() (operation, error) {
 	if op.Status != operationSucceeded && op.Status != operationDeclined {
 		return operation{}, fmt.Errorf("the provider says that %s is %q", op.Key, client.Clean(op.Status))

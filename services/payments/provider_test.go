@@ -14,14 +14,15 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// answerWithin is how long a provider may take. Nothing but an answer that never comes should take as long on a slow machine.
+// answerWithin is how long a provider may take. It is long, so that only an answer that never comes takes as long on a slow
+// machine.
 const answerWithin = 3 * time.Second
 
 func httpProviderAt(t *testing.T, url string) *httpProvider {
 	return newHTTPProvider(providerSettings{URLs: client.URLs{url}, Timeout: answerWithin, Slots: 8}, testkit.Log(t))
 }
 
-// What payments relies on. The fake must do it as the real client with a provider does.
+// The promises of a provider that payments relies on. The fake must keep them as the real client with a provider does.
 func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 	t.Parallel()
 	memory, b := newLedger(), newBank(t)
@@ -106,12 +107,12 @@ func TestWhatTheProviderIsSent(t *testing.T) {
 	}
 }
 
-// Whether the provider has certainly done nothing decides whether money may be looked for.
+// The service looks for a charge unless the provider has certainly done nothing.
 func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
 	t.Parallel()
 	breaking := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	silent := func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server would not notice that the caller has gone
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client has gone
 		<-r.Context().Done()
 	}
 	says := func(status int, body string) http.HandlerFunc {

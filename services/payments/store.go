@@ -22,13 +22,13 @@ const paymentColumns = `
 	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, last_error, origin,
 	created_at, updated_at, settled_by, settled_why, settled_at`
 
-// paymentRows makes rows of arrays, one for each of paymentColumns.
+// paymentRows turns arrays, one for each of paymentColumns, into rows.
 const paymentRows = `
 	unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
 		$10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::text[],
 		$18::timestamptz[])`
 
-// fields are where paymentColumns go to.
+// fields returns pointers to the fields that paymentColumns names.
 func (p *payment) fields() []any {
 	return []any{
 		&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
@@ -60,7 +60,8 @@ func readPayment(ctx context.Context, q querier, orderID string) (payment, error
 	return p, err
 }
 
-// loadPayments queues what locks and reads the payments that are named: nobody else changes them until tx has ended.
+// loadPayments queues the query that locks and reads the named payments: no other transaction can change them until tx has
+// ended.
 func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	postgres.Rows(tx, scanPayment, func(p payment) { payments.Loaded(p.OrderID, p) }, `
 		SELECT `+paymentColumns+`
@@ -70,8 +71,8 @@ func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 		FOR UPDATE`, payments.Named())
 }
 
-// savePayments queues what writes the payments that were added, and those that have changed. The first fails when somebody else
-// has just added the same: what was decided is decided again then, and finds theirs.
+// savePayments queues the statements that write new payments and payments that have changed. The insert fails if another
+// transaction has just inserted the same payment; the decision is then made again with that payment.
 func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	added, changed := payments.Changes()
 	if len(added) > 0 {
@@ -92,8 +93,8 @@ func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	}
 }
 
-// claimPayments leases up to limit payments that are due. From now on the provider may be asked to charge or refund them;
-// of a payment that was given up it will only be asked what has become of the charge.
+// claimPayments leases up to limit payments that are due. From then on the provider may be asked to charge or refund them. For
+// a payment that was given up, the worker only asks whether it was charged.
 func claimPayments(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]claim, error) {
 	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
@@ -121,18 +122,18 @@ func scanClaim(row pgx.CollectableRow) (c claim, err error) {
 	return c, err
 }
 
-// unsettled is the payments of one status that are not settled.
+// unsettled counts the unsettled payments of one status.
 type unsettled struct {
 	Status status
 	Count  int64
 	Oldest time.Time
 }
 
-// countedMost is how many payments are counted: more tell nothing new, and take time.
+// countedMost is how many payments are counted at most: a larger number tells nothing more and takes longer.
 const countedMost = 10_000
 
-// countUnsettled counts payments that are not settled, by status, and says since when the oldest is in it: countedMost of them,
-// those first that are due first.
+// countUnsettled counts unsettled payments by status, and returns when the oldest entered it. It counts at most countedMost of
+// them, those first that are due first.
 func countUnsettled(ctx context.Context, db *postgres.DB) ([]unsettled, error) {
 	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[unsettled], `
 		SELECT status, count(*), min(updated_at)

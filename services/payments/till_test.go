@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "20000") // they cost microseconds; the command line has the last word
+	_ = flag.Set("rapid.checks", "20000") // they take microseconds each; a flag on the command line overrides this
 	testkit.Main(m)
 }
 
@@ -32,7 +32,7 @@ const inDoubtFor = 30 * time.Second
 
 var testSettings = providerSettings{Slots: 8, InDoubtFor: inDoubtFor}
 
-// fixture is payments on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
+// fixture is payments with a database of its own and without a broker. Tests put messages into its inbox and read its outbox.
 type fixture struct {
 	*testing.T
 	db     *postgres.DB
@@ -59,7 +59,7 @@ func newFixture(t *testing.T, p provider) *fixture {
 	return f
 }
 
-// receive hands messages over as the bus would, each under a new id, and wants them handled.
+// receive delivers messages as the bus would, each under a new id. All must be handled.
 func (f *fixture) receive(msgs ...messages.Message) {
 	f.Helper()
 	for _, m := range msgs {
@@ -88,7 +88,7 @@ func (f *fixture) ordered(method string) string {
 	return order
 }
 
-// sent returns what is in the outbox about an order, in order.
+// sent returns the messages in the outbox about an order, in order.
 func (f *fixture) sent(order string) string {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
@@ -136,7 +136,7 @@ func (f *fixture) payment(order string) payment {
 	return p
 }
 
-// want checks where a payment stands and what has been said about it.
+// want checks the status of a payment and the events about it.
 func (f *fixture) want(order string, s status, said string) {
 	f.Helper()
 	if p := f.payment(order); p.Status != s || f.sent(order) != said {
@@ -144,7 +144,7 @@ func (f *fixture) want(order string, s status, said string) {
 	}
 }
 
-// work sees to all that is due, as a worker does, but one after the other.
+// work processes all payments that are due as a worker does, but one at a time.
 func (f *fixture) work() {
 	f.Helper()
 	for {

@@ -10,8 +10,8 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// work is payments' unit of work: the payments that some commands, answers of the provider or requests are about, as they are by
-// now, and what is to be sent.
+// work is payments' unit of work: the current state of the payments that some commands, answers of the provider or requests are
+// about, and what will be sent.
 type work struct {
 	*till
 	payments unit.Rows[string, payment]
@@ -23,20 +23,20 @@ func (t *till) work() *work { return &work{till: t} }
 // About names the payment that a command is about.
 func (w *work) About(m messages.Message) { w.payments.Name(m.Subject()) }
 
-// Load is of unit.Work.
+// Load implements unit.Work.
 func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	loadPayments(tx, &w.payments)
 	return tx.Flush(ctx)
 }
 
-// Save is of unit.Work.
+// Save implements unit.Work.
 func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	w.lend(tx)
 	savePayments(tx, &w.payments)
 	return w.outbox.Send(tx, w.letters...)
 }
 
-// of returns the payment of an order: the zero payment of that order when nothing is known of it yet.
+// of returns the payment of an order; a new payment in the empty status if there is none yet.
 func (w *work) of(orderID string) payment {
 	p, known := w.payments.Get(orderID)
 	if !known {
@@ -45,7 +45,7 @@ func (w *work) of(orderID string) payment {
 	return p
 }
 
-// put has an outcome saved. What it sends is of the given origin.
+// put saves an outcome. origin is the cause of what it sends.
 func (w *work) put(origin outbox.Origin, out outcome) {
 	if p, known := w.payments.Get(out.payment.OrderID); !known || p != out.payment {
 		w.payments.Put(out.payment.OrderID, out.payment)
@@ -53,8 +53,8 @@ func (w *work) put(origin outbox.Origin, out outcome) {
 	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)
 }
 
-// lend has payments that the provider should be asked about be born leased to this replica's worker, as far as it has free
-// slots: it begins with them as soon as they are committed, and need not look for them.
+// lend leases payments that are due to this replica's own worker when they are written, as far as it has free slots. The worker
+// starts with them at the commit and does not have to look for them.
 func (w *work) lend(tx *postgres.Tx) {
 	now := w.now()
 	due := slices.Concat(w.payments.Changes())

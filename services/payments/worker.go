@@ -13,13 +13,13 @@ import (
 
 const (
 	workWithin = 20 * time.Second // for two calls of the provider, 8 s each, and two transactions
-	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
+	lease      = 30 * time.Second // longer than workWithin: when it ends, its worker is dead or frozen
 
 	againFirst = 250 * time.Millisecond
 	againMost  = 30 * time.Second
 )
 
-// newWorker returns what sees to the payments that are due.
+// newWorker returns the worker that processes the payments that are due.
 func (t *till) newWorker(slots uint) *worker.Worker[claim] {
 	return &worker.Worker[claim]{
 		Name:  "provider",
@@ -33,7 +33,7 @@ func (t *till) newWorker(slots uint) *worker.Worker[claim] {
 	}
 }
 
-// leased is what claimPayments makes of a payment.
+// leased returns the claim that claimPayments would make of the payment.
 func (p payment) leased(now time.Time) claim {
 	c := claim{payment: p, Before: p.AskedAt}
 	until := now.Add(lease)
@@ -45,15 +45,15 @@ func (p payment) leased(now time.Time) claim {
 	return c
 }
 
-// process works on a payment: it asks the provider, in no transaction, and records what comes of it in one.
+// process works on a payment: it calls the provider outside a transaction, and then records the answer in one.
 func (t *till) process(ctx context.Context, c claim) error {
 	ctx = c.Origin.Resume(ctx)
 	op, err := t.ask(ctx, c)
 	return errors.Join(err, t.record(ctx, c, op, err))
 }
 
-// ask has the provider do what a claim is about, or finds out that it is done. Whatever may have been asked for before, by
-// a worker that has died or got no answer, is looked for first.
+// ask makes the provider do what the claim needs, or finds that it is done already. It first looks for a charge that may have
+// been made before, by a worker that died or got no answer.
 func (t *till) ask(ctx context.Context, c claim) (operation, error) {
 	if c.Status == refunding {
 		return t.askRefund(ctx, c)
@@ -73,9 +73,9 @@ func (t *till) ask(ctx context.Context, c claim) (operation, error) {
 	return operation{}, nil
 }
 
-// askRefund gives back what is left of a charge. What was given back before, by a worker that has died or by hand at the
-// provider, is not left any more. If somebody else gives some back at the same moment, the provider refuses one of the two:
-// then it is asked again what is left.
+// askRefund refunds the rest of a charge: a worker that died, or a person at the provider, may have refunded some of it before.
+// If a person refunds some at the same moment, the provider refuses one of the two refunds, and the next attempt asks again
+// what is left.
 func (t *till) askRefund(ctx context.Context, c claim) (op operation, err error) {
 	charge, err := t.provider.findCharge(ctx, c.payment)
 	switch {
@@ -93,9 +93,8 @@ func (t *till) askRefund(ctx context.Context, c claim) (op operation, err error)
 	return op, err
 }
 
-// record commits what the provider's answer to a claim makes of it, or the lack of an answer, together with what others record at the
-// same time. What it sends was caused by the command that the payment obeys by now, which need not be the one that it obeyed
-// when it was claimed.
+// record commits the outcome of an answer, or of a missing answer, together with what others record at the same time. The cause
+// of what it sends is the payment's current origin, which may be a later command than when it was claimed.
 func (t *till) record(ctx context.Context, c claim, op operation, failure error) error {
 	return t.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) { w.payments.Name(c.OrderID) },
@@ -107,7 +106,7 @@ func (t *till) record(ctx context.Context, c claim, op operation, failure error)
 	})
 }
 
-// recorded is what the provider's answer to a claim makes of it, or the lack of an answer.
+// recorded returns the outcome of the provider's answer to a claim; a failure means that there is none.
 func (p payment) recorded(c claim, op operation, failure error, now time.Time) outcome {
 	if failure == nil {
 		return p.apply(c, op, now)

@@ -60,7 +60,7 @@ func TestAPaymentGivenUpInTheMiddleOfItsChargeIsGivenBack(t *testing.T) {
 	order := f.ordered("tok_held")
 	<-b.inHand
 	f.receive(refund(order))
-	f.want(order, withdrawing, "") // the answer must wait for the charge
+	f.want(order, withdrawing, "") // the answer to the refund waits for the charge
 	close(b.letGo)
 	f.until(order, refunded)
 	f.want(order, refunded, "refunded 2598")
@@ -69,7 +69,7 @@ func TestAPaymentGivenUpInTheMiddleOfItsChargeIsGivenBack(t *testing.T) {
 	}
 }
 
-// The two transactions, of the command and of the charge, are in the database at the same time.
+// The transactions of the command and of the charge run in the database at the same time.
 func TestAChargeThatIsRecordedWhileThePaymentIsGivenUpIsGivenBack(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
@@ -113,7 +113,7 @@ func TestAPaymentGivenUpAfterAnAnswerWasLostIsGivenBack(t *testing.T) {
 	f, b := newBankFixture(t)
 	order := f.ordered("tok_reset")
 	f.work()
-	f.want(order, requested, "") // charged, but nobody here knows
+	f.want(order, requested, "") // charged, but the answer was lost
 	f.receive(refund(order))
 	f.want(order, withdrawing, "")
 	f.work()

@@ -30,7 +30,7 @@ func TestACancellationThatComesFirstLeavesATombstone(t *testing.T) {
 func TestACancellationAtTheCarrier(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		moved  []status // before the cancellation is seen to
+		moved  []status // between the cancellation and the call
 		fault  func(string, func()) int
 		end    status
 		events string
@@ -58,7 +58,7 @@ func TestACancellationAtTheCarrier(t *testing.T) {
 			}
 			f.work(retrying)
 			f.wants(id, c.end, "shipment_arranged "+c.events)
-			if c.end == dispatched { // it goes on
+			if c.end == dispatched { // the parcel goes on to the customer
 				f.carrier.carry(id, inTransit, delivered)
 				f.work(retrying)
 				f.wants(id, delivered, "shipment_arranged "+c.events+" shipment_in_transit shipment_delivered")
@@ -71,7 +71,7 @@ func TestACancellationAtTheCarrier(t *testing.T) {
 func TestACancellationDuringTheCall(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault func(string, func()) int // of the call
+		fault func(string, func()) int // of the carrier's answer to the call
 		first string                   // events after the call
 		last  string                   // events in the end
 		calls string
@@ -111,7 +111,7 @@ func TestACancellationDuringTheCall(t *testing.T) {
 	}
 }
 
-// A worker freezes before its call, for longer than the others can know, and ships what was cancelled meanwhile.
+// A worker freezes before its call, for longer than its lease. It then ships an order that was cancelled meanwhile.
 func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
 	t.Parallel()
 	for name, moved := range map[string][]status{"in time": nil, "too late": {dispatched}} {
@@ -138,7 +138,7 @@ func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
 	}
 }
 
-// A cancellation that arrives while a worker records the dispatch is decided on what is recorded.
+// A cancellation that arrives while a worker records the dispatch waits, and is decided after it.
 func TestACancellationWaitsForTheRecord(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

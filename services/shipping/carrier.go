@@ -17,18 +17,18 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// carrier moves parcels, one for each order. An error that is errNoEffect says that it has certainly shipped nothing because
-// of this call; after any other it may have, and must be asked.
+// carrier moves parcels, one for each order. After an error that wraps errNoEffect, the call has certainly shipped nothing.
+// After any other error it is in doubt, and the carrier must be asked.
 type carrier interface {
 	ship(ctx context.Context, s shipment) (parcel, error)
-	find(ctx context.Context, orderID string) (parcel, error)              // the zero parcel when there is none
-	track(ctx context.Context, trackingNumbers ...string) (parcels, error) // of up to 100
+	find(ctx context.Context, orderID string) (parcel, error)              // the zero parcel if there is none
+	track(ctx context.Context, trackingNumbers ...string) (parcels, error) // up to 100 at once
 	cancel(ctx context.Context, trackingNumber string) (parcel, error)
 }
 
 var errNoEffect = errors.New("the carrier has shipped nothing")
 
-// parcel is what the carrier knows of a shipment.
+// parcel is what the carrier knows about a shipment.
 type parcel struct {
 	Reference         string    `json:"reference"` // the order's id
 	Carrier           string    `json:"carrier"`
@@ -37,20 +37,20 @@ type parcel struct {
 	Stages            []stage   `json:"stages"`
 	EstimatedDelivery time.Time `json:"estimated_delivery"`
 
-	Refused reason `json:"-"` // why there is none, and will be none
-	Kept    bool   `json:"-"` // it was to be called back, and it is too late for that
+	Refused reason `json:"-"` // why there is no parcel and never will be
+	Kept    bool   `json:"-"` // it was too late to call the parcel back
 }
 
-// alive reports whether somebody will get the parcel unless it is called back.
+// alive reports whether the parcel will be delivered unless it is called back.
 func (p parcel) alive() bool {
 	return p.TrackingNumber != "" && !slices.ContainsFunc(p.Stages, func(s stage) bool { return s.Stage == failed || s.Stage == cancelled })
 }
 
-// parcels are those that the carrier has told of, by their tracking numbers.
+// parcels are the parcels in an answer of the carrier, by tracking number.
 type parcels map[string]parcel
 
-// of returns the parcel with a tracking number. That the carrier does not name it may be a mistake of the carrier: it is asked
-// again.
+// of returns the parcel with a tracking number. It returns an error if the carrier has not named the parcel: that may be a
+// mistake of the carrier, which is asked again.
 func (p parcels) of(trackingNumber string) (parcel, error) {
 	if found, named := p[trackingNumber]; named {
 		return found, nil
@@ -58,14 +58,14 @@ func (p parcels) of(trackingNumber string) (parcel, error) {
 	return parcel{}, fmt.Errorf("track %s: %w: it does not name this parcel", trackingNumber, errNoEffect)
 }
 
-// carrierSettings are how to reach the carrier and how patient to be with it.
+// carrierSettings are the address of the carrier, and limits for calling it.
 type carrierSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
-	Slots   uint          `env:"SLOTS" envDefault:"100"`  // shipments that this program has shipped or called back at the same time
-	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
-	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
-	// than a claim is worked on (20 s).
+	Slots   uint          `env:"SLOTS" envDefault:"100"`  // number of shipments that this program ships or calls back at the same time
+	// InDoubtFor is how long a request to ship that got no answer is in doubt: it may still be on its way. If the shipment is
+	// cancelled meanwhile, an answer that there is no parcel counts only this long after the request. It must be longer than
+	// workWithin (20 s).
 	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 
@@ -79,7 +79,7 @@ type httpCarrier struct {
 
 func newHTTPCarrier(s carrierSettings, log *slog.Logger) *httpCarrier {
 	return &httpCarrier{
-		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots + 1}), // one is the tracker's
+		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots + 1}), // one more for the tracker
 		calls:  newCallCounter(),
 	}
 }
@@ -102,7 +102,7 @@ func (h *httpCarrier) ship(ctx context.Context, s shipment) (p parcel, err error
 			why = addressRefused
 		}
 		return parcel{Refused: why}, nil
-	case refused, client.Ambiguous(err): // a key that was used before has a parcel, which is still to be found
+	case refused, client.Ambiguous(err): // an idempotency key that was used before has a parcel, which must be found
 		return parcel{}, fmt.Errorf("ship order %s: %w", s.OrderID, err)
 	}
 	return parcel{}, fmt.Errorf("ship order %s: %w: %w", s.OrderID, errNoEffect, err)
@@ -124,8 +124,7 @@ func (h *httpCarrier) find(ctx context.Context, orderID string) (p parcel, err e
 	return found.Items[i].readable()
 }
 
-// track asks about many parcels in one call, which counts once. An answer that names any of them counts as one that told of a
-// parcel.
+// track asks about many parcels in one call. The metrics count it as one call, which told of a parcel if the answer names any.
 func (h *httpCarrier) track(ctx context.Context, trackingNumbers ...string) (found parcels, err error) {
 	var told parcel
 	defer func() { h.count(ctx, "track", told, err) }()
@@ -138,15 +137,14 @@ func (h *httpCarrier) track(ctx context.Context, trackingNumbers ...string) (fou
 	}
 	found = parcels{}
 	for _, p := range answer.Items {
-		if p, err := p.readable(); err == nil { // no parcel of ours has a number that cannot be read
+		if p, err := p.readable(); err == nil { // our parcels all have readable tracking numbers
 			told, found[p.TrackingNumber] = p, p
 		}
 	}
 	return found, nil
 }
 
-// cancel calls a parcel back. The answer says what has become of it: it is cancelled, or it is kept. To ask again is
-// harmless.
+// cancel calls a parcel back. The answer is the parcel: cancelled, or kept if it is too late. It is safe to repeat.
 func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parcel, err error) {
 	defer func() { h.count(ctx, "cancel", p, err) }()
 	_, err = h.client.JSON(ctx, http.MethodPost, "/shipments/"+url.PathEscape(trackingNumber)+"/cancellation", nil, nil, &p)
@@ -167,8 +165,8 @@ func (h *httpCarrier) cancel(ctx context.Context, trackingNumber string) (p parc
 	return p.readable()
 }
 
-// readable checks the carrier's answer and completes its stages: a parcel has been arranged, and has reached its status.
-// When, is for the reader to say if the carrier does not.
+// readable checks the carrier's answer and completes its stages: a parcel has at least been arranged, and has reached its
+// status. Stages that it adds have a zero time, which the caller replaces.
 func (p parcel) readable() (parcel, error) {
 	if p.TrackingNumber == "" || p.TrackingNumber != client.Clean(p.TrackingNumber) {
 		return parcel{}, fmt.Errorf("the carrier answers with tracking number %q", client.Clean(p.TrackingNumber))

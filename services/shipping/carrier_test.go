@@ -22,12 +22,12 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// fakeCarrier is the carrier's side of its API, in memory. Parcels move when the test says so.
+// fakeCarrier is a carrier with its API, in memory. Parcels move when a test moves them.
 type fakeCarrier struct {
 	*httptest.Server
 	mu      sync.Mutex
 	parcels map[string]*parcel // by key
-	calls   []string           // ship, find, track, cancel: those that were carried out
+	calls   []string           // the calls that had an effect: ship, find, track, cancel
 	asked   [][]string         // the tracking numbers of each call to track
 	fault   func(call string, act func()) (status int)
 }
@@ -55,7 +55,7 @@ func newFakeCarrier(t *testing.T) *fakeCarrier {
 			if fault != nil {
 				bad := fault(call, work)
 				if bad == silence {
-					_, _ = io.Copy(io.Discard, r.Body) // else the server would not notice that the caller has gone
+					_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client has gone
 					<-r.Context().Done()
 					return
 				}
@@ -149,21 +149,21 @@ func (f *fakeCarrier) carry(orderID string, stages ...status) {
 	f.move(f.parcels[orderID], stages...)
 }
 
-// forget makes the carrier lose all that it knows of an order.
+// forget makes the carrier lose the parcel of an order.
 func (f *fakeCarrier) forget(orderID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.parcels, orderID)
 }
 
-// goes wrong from now on as fault says; nil: no more.
+// goes makes all calls from now on go wrong as fault says; nil: no faults.
 func (f *fakeCarrier) goes(fault func(call string, act func()) int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fault = fault
 }
 
-// received returns the calls so far, and how many of them were of one kind.
+// received returns the calls so far, and how many of them were of the given kind.
 func (f *fakeCarrier) received(call string) (all string, of int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -184,17 +184,17 @@ func (f *fakeCarrier) status(orderID string) status {
 	return ""
 }
 
-// The ways in which a call can go wrong.
+// The faults that a call can have.
 var (
 	badMoment = func(string, func()) int { return 503 }                               // nothing is done
-	proxyDown = func(_ string, act func()) int { act(); return 502 }                  // done, and nobody knows
-	reset     = func(_ string, act func()) int { act(); panic(http.ErrAbortHandler) } // likewise
-	timeout   = func(_ string, act func()) int { act(); return silence }              // likewise
+	proxyDown = func(_ string, act func()) int { act(); return 502 }                  // done, but the caller does not know
+	reset     = func(_ string, act func()) int { act(); panic(http.ErrAbortHandler) } // done, but the caller does not know
+	timeout   = func(_ string, act func()) int { act(); return silence }              // done, but the caller does not know
 )
 
 const (
-	silence     = -1              // instead of a status: no answer
-	callTimeout = 3 * time.Second // nothing but silence should take as long on a slow machine
+	silence     = -1              // in place of an HTTP status: no answer
+	callTimeout = 3 * time.Second // only silence should take this long, even on a slow machine
 )
 
 func (f *fakeCarrier) client(t *testing.T) *httpCarrier {
@@ -215,7 +215,7 @@ func TestTheCarriersAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		city   string
-		before []status // what the parcel has come through
+		before []status // the stages that the parcel has reached before
 		fault  func(string, func()) int
 		call   func(ctx context.Context, h *httpCarrier, s shipment) (parcel, error)
 		want   string

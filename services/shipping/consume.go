@@ -8,7 +8,7 @@ import (
 	"example.com/orderflow/pkg/outbox"
 )
 
-// handlers lists which messages shipping handles.
+// handlers returns the handlers of the messages that shipping takes.
 func (d *dock) handlers() []inbox.Handler[*work] {
 	return []inbox.Handler[*work]{
 		inbox.On(arrangeShipment),
@@ -28,7 +28,8 @@ func cancelShipment(ctx context.Context, w *work, m messages.CancelShipment) err
 	return nil
 }
 
-// onCommand has saved what a command makes of a shipment that was s. What is done because of it later belongs to that command.
+// onCommand saves the outcome of a command for the shipment s. If the command changes the status or CancelWanted, it becomes
+// the origin of everything that follows from it.
 func (w *work) onCommand(ctx context.Context, s shipment, next outcome) {
 	origin := outbox.OriginOf(ctx)
 	if next.shipment.Status != s.Status || next.shipment.CancelWanted != s.CancelWanted {

@@ -27,8 +27,8 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// fixture is shipping on a database of its own, without a broker: messages are handed to its inbox and read from its
-// outbox. Its worker works when the test says so, and its clock stands still.
+// fixture is shipping with a database of its own and without a broker. Tests put messages into its inbox and read its outbox.
+// Its worker runs when a test says so, and its clock stands still.
 type fixture struct {
 	*testing.T
 	db      *postgres.DB
@@ -69,7 +69,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// receive hands messages over as the bus would, each under a new id, and wants them handled.
+// receive delivers messages as the bus would, each under a new id. All must be handled.
 func (f *fixture) receive(msgs ...messages.Message) {
 	f.Helper()
 	for _, m := range msgs {
@@ -93,7 +93,7 @@ func arrangement(id string) messages.ArrangeShipment {
 
 func cancellation(id string) messages.CancelShipment { return messages.CancelShipment{OrderID: id} }
 
-// claim leases what is due now.
+// claim leases the shipments that are due now.
 func (f *fixture) claim() []claim {
 	f.Helper()
 	claims, err := claimShipments(context.Background(), f.db, 100, f.dock.now(), lease)
@@ -103,7 +103,7 @@ func (f *fixture) claim() []claim {
 	return claims
 }
 
-// work sees to what is due after a while, and looks at what is followed. It returns how many shipments that were.
+// work advances the clock, processes what is due, and lets the tracker look once. It returns how many shipments that were.
 func (f *fixture) work(after time.Duration) int {
 	f.Helper()
 	f.later(after)
@@ -116,14 +116,14 @@ func (f *fixture) work(after time.Duration) int {
 	return len(claims) + f.look()
 }
 
-// later lets time pass.
+// later advances the clock.
 func (f *fixture) later(after time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = f.now.Add(after)
 }
 
-// look is one of the tracker's. It returns how many shipments it was about.
+// look lets the tracker look once. It returns how many shipments that was about.
 func (f *fixture) look() int {
 	f.Helper()
 	n, err := f.dock.look(context.Background())
@@ -142,7 +142,7 @@ func (f *fixture) shipment(id string) shipment {
 	return s
 }
 
-// sent returns what the events about an order in the outbox tell, in order: each stage of a parcel has a name of its own.
+// sent returns the stages that the events in the outbox report about an order, in order: each stage has a name of its own.
 func (f *fixture) sent(id string) string {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
@@ -162,7 +162,7 @@ func (f *fixture) sent(id string) string {
 	return strings.Join(kinds, " ")
 }
 
-// wants checks where an order's shipment stands and what has been sent about it.
+// wants checks the status of an order's shipment and the events about it.
 func (f *fixture) wants(id string, s status, events string) {
 	f.Helper()
 	if got, now := f.sent(id), f.shipment(id); got != events || now.Status != s {
@@ -170,7 +170,7 @@ func (f *fixture) wants(id string, s status, events string) {
 	}
 }
 
-// A whole life by messages, each delivered twice under its own id and once more under another.
+// A whole life by messages: each is delivered twice under its own id and once more under another.
 func TestAShipmentsLifeByMessages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -218,13 +218,13 @@ func TestAShipmentsLifeByMessages(t *testing.T) {
 	}
 }
 
-// Whatever the order of the commands, and wherever the worker comes between them, nothing is shipped that was cancelled,
-// and both commands have their answer.
+// In any order of the commands, and wherever the worker runs between them, a cancelled shipment is not shipped, and both
+// commands are answered.
 func TestCommandsInAnyOrderEndTheSame(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, order := range []string{"ac", "ca", "aacc", "acac", "acca", "caac", "caca", "ccaa"} {
-		for works := range 1 << len(order) { // after which of them
+		for works := range 1 << len(order) { // bits: after which of the commands
 			id := uuid.NewString()
 			for i, command := range order {
 				if f.receive(map[rune]messages.Message{'a': arrangement(id), 'c': cancellation(id)}[command]); works&(1<<i) != 0 {
@@ -253,7 +253,7 @@ func TestManyCommandsAtOnceMakeOneShipment(t *testing.T) {
 			if i%2 == 0 {
 				d = delivery(cancellation(id))
 			}
-			for f.inbox.Handle(context.Background(), []bus.Delivery{d})[0] != nil { // as the bus would
+			for f.inbox.Handle(context.Background(), []bus.Delivery{d})[0] != nil { // repeated, as the bus does
 			}
 		})
 	}

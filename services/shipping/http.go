@@ -14,8 +14,8 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// routes are the API of shipping. Their paths are the public ones: the gateway adds nothing and takes nothing away. A
-// customer sees his parcel in the tracking of his order; this is for operators.
+// routes registers the API of shipping. The paths are the public ones: the gateway passes them on unchanged. The API is for
+// operators; customers see their parcel in the tracking of their order.
 func (d *dock) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
 	e.GET("/api/shipments/:order_id", d.getShipment, operator)
 	e.POST("/api/shipments/:order_id/settlement", d.postSettlement, operator)
@@ -34,12 +34,12 @@ type shipmentBody struct {
 	Stages            []stage          `json:"stages"`
 	CancelWanted      bool             `json:"cancel_wanted"`
 	Attempts          int              `json:"attempts"`                  // since the last progress
-	NextAttemptAt     *time.Time       `json:"next_attempt_at,omitempty"` // not when there is nothing to do
+	NextAttemptAt     *time.Time       `json:"next_attempt_at,omitempty"` // absent if there is nothing to do
 	LastError         string           `json:"last_error,omitempty"`
 	CreatedAt         time.Time        `json:"created_at"`
-	UpdatedAt         time.Time        `json:"updated_at"` // of the last progress
+	UpdatedAt         time.Time        `json:"updated_at"` // time of the last progress
 
-	Settlement *settlementBody `json:"settlement,omitempty"` // when the carrier could not say what has become of it
+	Settlement *settlementBody `json:"settlement,omitempty"` // present if an operator has settled it
 }
 
 type settlementBody struct {
@@ -74,8 +74,8 @@ func (d *dock) getShipment(c echo.Context) error {
 	return c.JSON(http.StatusOK, bodyOf(s))
 }
 
-// postSettlement takes an operator's word for what has become of a parcel, where the carrier cannot be brought to say. Orders
-// hears of it as of any other end.
+// postSettlement records an operator's statement about what happened to a parcel, for when the carrier cannot be made to say.
+// Orders is told as at any other end of a shipment.
 func (d *dock) postSettlement(c echo.Context) error {
 	id, err := uuid.Parse(c.Param("order_id"))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// call makes a request with a token, or without when it is empty.
+// call makes a request with a token; an empty token means none.
 func (f *fixture) call(method, path, token string) (*http.Response, []byte) {
 	f.Helper()
 	return f.send(method, path, token, "")

@@ -1,4 +1,5 @@
-// Shipping has a carrier send each order at most once, calls back what has not left, and reports every stage up to delivery.
+// Shipping has a carrier ship each order at most once, calls back cancelled parcels that have not left, and reports every stage
+// up to delivery.
 package main
 
 import (
@@ -73,12 +74,12 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	)
 }
 
-// dock is the service's state: all of it is in the database, and at the carrier.
+// dock is the service. All its state is in the database and at the carrier.
 type dock struct {
 	db         *postgres.DB
 	log        *slog.Logger
 	outbox     *outbox.Outbox
-	office     *unit.Office[*work] // for the carrier's answers and requests; messages come through the inbox
+	office     *unit.Office[*work] // for the carrier's answers and HTTP requests; messages go through the inbox
 	worker     *worker.Worker[claim]
 	carrier    carrier
 	inDoubtFor time.Duration

@@ -21,7 +21,7 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// The whole program, from the command on the broker to the events on the broker.
+// The whole program, from a command at the broker to the events at the broker.
 func TestTheProgram(t *testing.T) {
 	t.Parallel()
 	v, carrier := testkit.NewVhost(t), newFakeCarrier(t)

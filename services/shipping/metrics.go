@@ -11,7 +11,7 @@ import (
 
 const meterName = "orderflow/shipping"
 
-// observe publishes what is under way, read when it is asked for.
+// observe registers the metrics of shipments under way. They are read from the database at each collection.
 func (d *dock) observe() {
 	meter := otel.Meter(meterName)
 	count, _ := meter.Int64ObservableGauge("shipments_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
@@ -36,8 +36,8 @@ func newCallCounter() metric.Int64Counter {
 	return calls
 }
 
-// count notes a call: it told of a parcel, was refused, came too late, found nothing, had no effect (the carrier shipped
-// nothing because of it), or is in doubt.
+// count counts a call by its result: it told of a parcel, was refused, came too late, found nothing, had no effect (the carrier
+// shipped nothing because of it), or is in doubt.
 func (h *httpCarrier) count(ctx context.Context, call string, p parcel, err error) {
 	outcome := "parcel"
 	switch {

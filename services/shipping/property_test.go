@@ -16,26 +16,25 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// world is an order's shipment with everything around it that can go wrong: commands that come in any order and number,
-// workers that die, are late or freeze, a network that loses answers and delays requests, and a carrier that goes on
-// meanwhile.
+// world is the shipment of an order, with faults all around it: commands in any order and number, workers that die, are late or
+// freeze, a network that loses answers and delays requests, and a carrier that goes on meanwhile.
 type world struct {
 	*rapid.T
 	dock   *dock
 	now    time.Time
-	frozen bool // workers may be
-	calm   bool // from here on nothing goes wrong
+	frozen bool // whether workers may freeze
+	calm   bool // from then on nothing goes wrong
 
 	shipment shipment
 	claims   []*held
 	fresh    []string // events that workers sent
-	asked    bool     // a cancellation waits for its answer
+	asked    bool     // a cancellation has not been answered yet
 
 	parcel   *parcel
-	requests []time.Time // to ship it, that are on their way: when they arrive at the latest
+	requests []time.Time // requests to ship that are on their way: the latest times of arrival
 }
 
-// held is a claim in the hands of a worker.
+// held is a claim that a worker holds.
 type held struct {
 	claim
 	at     time.Time
@@ -64,7 +63,7 @@ func TestWhateverGoesWrongTheParcelAndItsShipmentAgree(t *testing.T) {
 	}, "delivered", "failed", "cancelled", "cancelled before there was a parcel", "never asked for")
 }
 
-// end lets everything that is still to happen happen, and nothing go wrong.
+// end lets everything happen that is still to happen, without further faults.
 func (w *world) end() {
 	w.calm = true
 	for i := 0; w.shipment.DueAt != nil || len(w.claims)+len(w.requests) > 0; i++ {
@@ -125,7 +124,8 @@ func (w *world) anything() {
 			w.record(pick(n))
 		}
 	case "crash":
-		// One that froze, woke up and died without a word would have needed a carrier that refuses what is late.
+		// A frozen worker that wakes up, makes its call and then dies is left out: no recovery is possible then unless the
+		// carrier refuses late requests.
 		if n := len(w.claims); n > 0 {
 			if i := pick(n); !w.late(w.claims[i]) {
 				w.claims = slices.Delete(w.claims, i, i+1)
@@ -152,7 +152,7 @@ func (w *world) put(out outcome) {
 	}
 }
 
-// claim does what the claim's statement does.
+// claim does what the SQL statement of the claim does.
 func (w *world) claim() {
 	s := &w.shipment
 	if s.DueAt == nil || s.DueAt.After(w.now) {
@@ -160,7 +160,7 @@ func (w *world) claim() {
 	}
 	h := &held{claim: claim{Before: s.AskedAt}, at: w.now}
 	s.DueAt = new(w.now.Add(lease))
-	if s.followed() { // no lease: it may be due again while the tracker has it in hand
+	if s.followed() { // no lease: it may be due again while the tracker still has it
 		s.DueAt = new(w.now.Add(time.Second))
 	}
 	s.Attempts++
@@ -192,12 +192,12 @@ func (w *world) record(i int) {
 		return
 	}
 	w.claims = slices.Delete(w.claims, i, i+1)
-	t := w.shipment.recorded(h.claim, h.parcel, h.err, w.now, pace{}) // what needs a call is due at once
+	t := w.shipment.recorded(h.claim, h.parcel, h.err, w.now, pace{}) // without a pause, the next call is due at once
 	w.put(t)
 	w.fresh = append(w.fresh, strings.Fields(kinds(t.send))...)
 }
 
-// tick lets time pass. A worker that is not frozen has given up its claim by then.
+// tick advances the clock. Workers that are not frozen give up claims that are too old.
 func (w *world) tick(d time.Duration) {
 	w.now = w.now.Add(d)
 	for len(w.requests) > 0 && !w.requests[0].After(w.now) {
@@ -227,7 +227,7 @@ func (w *world) reached(s status) {
 	w.parcel.Stages = append(slices.Clone(w.parcel.Stages), stage{s, w.now})
 }
 
-// carry moves the parcel on.
+// carry moves the parcel one stage on.
 func (w *world) carry() {
 	next := map[status]status{arranged: dispatched, dispatched: inTransit, inTransit: rapid.SampledFrom([]status{delivered, failed}).Draw(w.T, "end")}
 	if w.parcel != nil && next[w.parcel.Status] != "" {
@@ -237,7 +237,7 @@ func (w *world) carry() {
 
 var errNoAnswer = errors.New("no answer")
 
-// fate says what becomes of a call: it is answered, not even sent, carried out without an answer, or still on its way.
+// fate decides the result of a call: it is answered, has no effect, is carried out without an answer, or is still on its way.
 func (w *world) fate(fates ...string) string {
 	if w.calm {
 		return "answered"

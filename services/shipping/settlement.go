@@ -6,18 +6,19 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// settlement is an operator's word for what has become of a parcel, where the carrier gives none. The zero settlement is none.
+// settlement is an operator's statement about what happened to a parcel, for when the carrier gives no answer. The zero
+// settlement means none.
 type settlement struct {
 	SettledBy  string
 	SettledWhy string
 	SettledAt  *time.Time
 }
 
-// settle is what an operator's word makes of it: the parcel was delivered, or has failed. ok is false when the shipment is
-// at its end already, or when nothing keeps the carrier from being asked to ship it.
+// settle returns the outcome of an operator's settlement: the parcel was delivered, or has failed. ok is false if the shipment
+// is final already, or if it can still be shipped normally.
 func (s shipment) settle(end status, word settlement, now time.Time) (out outcome, ok bool) {
 	switch {
-	case s.SettledAt != nil: // asked again
+	case s.SettledAt != nil: // a repeated request
 		return outcome{shipment: s}, s.Status == end
 	case s.Status == "", s.Status.final(), s.TrackingNumber == "" && (s.LastError == "" || end == delivered):
 		return outcome{shipment: s}, false
@@ -29,7 +30,7 @@ func (s shipment) settle(end status, word settlement, now time.Time) (out outcom
 	return s.reach(now, stage{end, now}), true
 }
 
-// word is who has settled it and why, as an event tells it.
+// word returns the settlement as events contain it; nil if there is none.
 func (s settlement) word() *messages.Settlement {
 	if s.SettledAt == nil {
 		return nil

@@ -58,8 +58,8 @@ func TestWhatAnOperatorsWordMakesOfAShipment(t *testing.T) {
 	}
 }
 
-// A parcel that the carrier does not know any more, and one that was called back there by hand, keep no order for ever.
-func TestAnOrderDoesNotHangOnAParcelThatTheCarrierHasLost(t *testing.T) {
+// A parcel that the carrier has lost, or that was called back there by hand, does not keep an order waiting for ever.
+func TestAnOrderDoesNotWaitForEverForAParcelThatTheCarrierHasLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	byHand, lost := uuid.NewString(), uuid.NewString()

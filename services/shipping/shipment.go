@@ -9,8 +9,8 @@ import (
 	"example.com/orderflow/pkg/outbox"
 )
 
-// status is where a shipment stands: requested, arranged, dispatched, in transit, delivered; or it has failed, or was
-// cancelled. All but requested are stages, and are called what the carrier calls them.
+// status is the status of a shipment: requested, arranged, dispatched, in_transit, delivered, or failed or cancelled. All but
+// requested are stages; they have the carrier's names.
 type status string
 
 const (
@@ -25,12 +25,12 @@ const (
 
 const theEnd = 4
 
-// progress is how far along a stage is. What is not here is no stage that anybody is told about.
+// progress is how far along a stage is. Statuses that are missing here are not stages, and are never announced.
 var progress = map[status]int{arranged: 1, dispatched: 2, inTransit: 3, delivered: theEnd, failed: theEnd, cancelled: theEnd}
 
 func (s status) final() bool { return progress[s] == theEnd }
 
-// left reports whether the parcel is out of reach, and went where it should.
+// left reports whether the parcel can no longer be called back because it is on its way or delivered.
 func (s status) left() bool { return s == dispatched || s == inTransit || s == delivered }
 
 // reason is why a shipment failed.
@@ -39,60 +39,59 @@ type reason string
 const (
 	undeliverable      reason = "undeliverable"
 	addressRefused     reason = "address_refused" // nothing was shipped
-	parcelRefused      reason = "parcel_refused"  // nothing was shipped, for another reason than the address
+	parcelRefused      reason = "parcel_refused"  // nothing was shipped, for a reason other than the address
 	cancelledByCarrier reason = "cancelled_by_carrier"
-	settledByHand      reason = "settled_by_hand" // an operator says so
+	settledByHand      reason = "settled_by_hand" // an operator has reported the failure
 )
 
-// stage is a step on a parcel's way, and when it was taken.
+// stage is a stage of a parcel and the time when it was reached.
 type stage struct {
 	Stage status    `json:"stage"`
 	At    time.Time `json:"at"`
 }
 
-// shipment is the one shipment of an order. Its methods decide and do nothing else: they take a shipment as it is and
-// return an outcome.
+// shipment is the one shipment of an order. Its methods are pure: they take a shipment and return an outcome.
 type shipment struct {
 	OrderID           string
-	Address           messages.Address // empty, like Lines, when the cancellation came first
+	Address           messages.Address // empty, like Lines, if the cancellation came first
 	Lines             []messages.Line
-	Status            status // empty: nothing is known of it yet
+	Status            status // empty: there is no shipment yet
 	Reason            reason
 	Carrier           string
 	TrackingNumber    string // empty until it is arranged
 	EstimatedDelivery *time.Time
 	Stages            []stage // in the order in which they were announced
-	CancelWanted      bool    // the carrier is to call it back, and has not answered yet
+	CancelWanted      bool    // the carrier must call the parcel back and has not answered yet
 	DueAt             *time.Time
-	Attempts          int           // claims since the last progress
+	Attempts          int           // number of claims since the last progress
 	AskedAt           *time.Time    // when the carrier may last have been asked to ship it; nil: never, or it has answered
-	LastError         string        // what the last attempt ended with
-	Origin            outbox.Origin // the command that brought it where it is
+	LastError         string        // the error of the last attempt
+	Origin            outbox.Origin // the command that caused its status
 	CreatedAt         time.Time
-	UpdatedAt         time.Time // of the last progress
+	UpdatedAt         time.Time // time of the last progress
 	settlement
 }
 
-// followed reports whether nothing is to be done about a shipment but to hear how far its parcel has come.
+// followed reports whether the shipment only needs tracking: it has a parcel that is not being called back.
 func (s shipment) followed() bool { return s.TrackingNumber != "" && !s.CancelWanted }
 
-// claim is a shipment that a worker has leased, or the tracker has in hand, as it was then.
+// claim is a shipment as it was when a worker leased it or the tracker took it.
 type claim struct {
 	shipment
 	Before *time.Time // AskedAt before this claim
 }
 
-// ships reports whether the claim is to have the parcel shipped.
+// ships reports whether the claim is for shipping the parcel.
 func (c claim) ships() bool { return c.TrackingNumber == "" && !c.CancelWanted }
 
-// outcome is what a command, or a word of the carrier, makes of a shipment.
+// outcome is the result of a command, or of an answer of the carrier, for a shipment.
 type outcome struct {
-	shipment shipment           // as it is from now on
-	send     []messages.Message // to send with it
+	shipment shipment           // with its new state
+	send     []messages.Message // messages to send
 }
 
-// arrange is what ArrangeShipment makes of it. Asked again, it repeats whatever has been announced so far: orders asks
-// again when it has not heard an answer.
+// arrange returns the outcome of ArrangeShipment. A repeated command is answered with everything that was announced so far:
+// orders repeats it when an answer has not arrived.
 func (s shipment) arrange(m messages.ArrangeShipment, now time.Time) outcome {
 	if s.Status != "" {
 		return outcome{s, s.announced(0)}
@@ -102,8 +101,8 @@ func (s shipment) arrange(m messages.ArrangeShipment, now time.Time) outcome {
 	return outcome{shipment: s}
 }
 
-// cancel is what CancelShipment makes of it. One that nobody has asked for yet is cancelled for good: the
-// ArrangeShipment that was overtaken finds it so.
+// cancel returns the outcome of CancelShipment. A shipment that is not known yet is cancelled for good (a tombstone): the
+// ArrangeShipment that was overtaken finds it cancelled.
 func (s shipment) cancel(now time.Time) outcome {
 	switch {
 	case s.Status.left():
@@ -123,8 +122,8 @@ func (s shipment) cancel(now time.Time) outcome {
 	return outcome{shipment: s}
 }
 
-// apply is what the carrier's answer to a claim makes of it. Meanwhile it may have been cancelled, or another worker may
-// have heard the same or more: what counts is the shipment as it is now. again says when the next claim is due.
+// apply returns the outcome of the carrier's answer to a claim. The shipment as it is now decides: since the claim it may have
+// been cancelled, or another worker may have received the same answer or a newer one. again returns when the next claim is due.
 func (s shipment) apply(c claim, p parcel, now time.Time, again func(attempts int) time.Time) outcome {
 	switch {
 	case s.Status == cancelled:
@@ -134,9 +133,9 @@ func (s shipment) apply(c claim, p parcel, now time.Time, again func(attempts in
 	case p.TrackingNumber != "":
 		return s.learn(c, p, now, again)
 	case s.Status != requested || p.Refused == "" && !same(s.AskedAt, c.AskedAt):
-		return outcome{shipment: s} // another worker knows better, or may just have asked to ship it
+		return outcome{shipment: s} // another worker has learned more, or may just have asked to ship it
 	}
-	end := stage{cancelled, now} // there is no parcel, and there will be none
+	end := stage{cancelled, now} // there is no parcel and there will be none
 	if p.Refused != "" {
 		s.Reason = p.Refused
 		end.Stage = failed
@@ -144,7 +143,7 @@ func (s shipment) apply(c claim, p parcel, now time.Time, again func(attempts in
 	return s.reach(now, end)
 }
 
-// learn takes over how far the parcel has come. If it is to be called back and has left, that is refused.
+// learn applies the stages that the parcel has reached. If it should be called back and has left, the cancellation is refused.
 func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts int) time.Time) outcome {
 	s.Carrier, s.TrackingNumber = cmp.Or(p.Carrier, s.Carrier), p.TrackingNumber
 	s.AskedAt, s.LastError = nil, ""
@@ -159,17 +158,17 @@ func (s shipment) learn(c claim, p parcel, now time.Time, again func(attempts in
 	}
 	switch {
 	case next.Status.final():
-	case next.CancelWanted && !c.CancelWanted: // the carrier has not been asked to: on with it
+	case next.CancelWanted && !c.CancelWanted: // the carrier has not been asked to call it back: due at once
 		next.DueAt = &now
-	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
+	case same(s.DueAt, c.DueAt): // no other worker has claimed it since
 		due := again(next.Attempts)
 		next.DueAt = &due
 	}
 	return t
 }
 
-// retrieve is the outcome for a shipment that is cancelled already, in case that the carrier has it all the same: the worker
-// that had asked for it was frozen for longer than the others could know.
+// retrieve returns the outcome for a shipment that is cancelled already. The carrier may have the parcel all the same, if a
+// worker asked for it after it was frozen for longer than the other workers waited.
 func (s shipment) retrieve(c claim, p parcel, now time.Time) outcome {
 	switch {
 	case p.Kept:
@@ -177,17 +176,17 @@ func (s shipment) retrieve(c claim, p parcel, now time.Time) outcome {
 	case p.alive():
 		s.Carrier, s.TrackingNumber = p.Carrier, p.TrackingNumber
 		s.CancelWanted, s.DueAt = true, &now
-	case same(s.AskedAt, c.AskedAt): // it has not, or no longer
+	case same(s.AskedAt, c.AskedAt): // the carrier has no parcel, or has one that has ended
 		s.CancelWanted, s.DueAt, s.AskedAt, s.LastError = false, nil, nil, ""
 	}
 	return outcome{shipment: s}
 }
 
-// astray is the one error that no worker gets over: orders has been told that nothing is shipped.
+// astray is the only error that the workers cannot recover from: orders was told that nothing is shipped.
 const astray = "the parcel has left although its shipment was cancelled"
 
-// unanswered is what a claim without an answer makes of it. noEffect says that the carrier has certainly shipped nothing
-// because of it: then it counts when it was asked before. Otherwise it may have been asked until now.
+// unanswered returns the outcome of a claim that got no answer. noEffect means that the carrier has certainly shipped nothing
+// because of it; AskedAt then goes back to its earlier value. Otherwise the carrier may have been asked until now.
 func (s shipment) unanswered(c claim, noEffect bool, lastError string, now time.Time, again func(attempts int) time.Time) outcome {
 	unclear := !noEffect && c.ships() && s.TrackingNumber == "" && (s.Status == requested || s.Status == cancelled)
 	switch {
@@ -197,19 +196,19 @@ func (s shipment) unanswered(c claim, noEffect bool, lastError string, now time.
 		s.AskedAt = c.Before
 	}
 	switch {
-	case s.Status == requested && s.CancelWanted && s.AskedAt == nil: // it never left the house
+	case s.Status == requested && s.CancelWanted && s.AskedAt == nil: // the request certainly never reached the carrier
 		return s.reach(now, stage{cancelled, now})
-	case s.Status == cancelled && unclear: // by a worker that was frozen, as above
+	case s.Status == cancelled && unclear: // asked for by a frozen worker, see retrieve
 		s.CancelWanted, s.DueAt, s.LastError = true, &now, lastError
-	case same(s.DueAt, c.DueAt): // nobody else has claimed it since
+	case same(s.DueAt, c.DueAt): // no other worker has claimed it since
 		due := again(c.Attempts)
 		s.DueAt, s.LastError = &due, lastError
 	}
 	return outcome{shipment: s}
 }
 
-// reach takes over stages: those that are new are taken over in the order of progress, with one event for
-// all of them. A stage is new once, so it is told once; a parcel that has come to its end stays there, whatever is said later.
+// reach adds the stages that are new, in the order of progress, with one event for all of them. Each stage is announced once.
+// After a final stage, later reports are ignored.
 func (s shipment) reach(now time.Time, stages ...stage) outcome {
 	known := len(s.Stages)
 	s.Stages = slices.Clone(s.Stages)
@@ -218,14 +217,14 @@ func (s shipment) reach(now time.Time, stages ...stage) outcome {
 		if progress[st.Stage] == 0 || heard || s.Status.final() {
 			continue
 		}
-		if st.Stage == cancelled && !s.CancelWanted { // nobody has asked for that: it will not arrive
+		if st.Stage == cancelled && !s.CancelWanted { // we have not asked for that: the parcel will not arrive
 			st.Stage, s.Reason = failed, cancelledByCarrier
 		}
 		if st.At.IsZero() {
 			st.At = now
 		}
 		s.Stages = append(s.Stages, st)
-		if progress[st.Stage] > progress[s.Status] { // one that was reported late takes nothing back
+		if progress[st.Stage] > progress[s.Status] { // a stage that is reported late does not lower the status
 			s.Status = st.Stage
 		}
 	}
@@ -242,7 +241,7 @@ func (s shipment) reach(now time.Time, stages ...stage) outcome {
 	return outcome{s, s.announced(known)}
 }
 
-// announced returns the event that tells of the stages from one on, if there are any.
+// announced returns the event about the stages from the given index on; nil if there are none.
 func (s shipment) announced(from int) []messages.Message {
 	last := len(s.Stages) - 1
 	if last < from {

@@ -15,7 +15,7 @@ var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func soon(attempts int) time.Time { return day.Add(time.Duration(attempts) * time.Hour) }
 
-// on is a parcel that has come through stages, one a second.
+// on returns a parcel that has reached the given stages, one a second.
 func on(stages ...status) parcel {
 	p := parcel{Carrier: "Swift", TrackingNumber: "S1", EstimatedDelivery: day.Add(time.Hour)}
 	for i, s := range stages {
@@ -74,7 +74,7 @@ func TestWhatTheCarrierSaysBecomesEventsOnce(t *testing.T) {
 	}
 }
 
-func TestEventsCarryTheCarriersWords(t *testing.T) {
+func TestEventsCarryTheCarriersData(t *testing.T) {
 	t.Parallel()
 	at := func(n int) time.Time { return day.Add(time.Duration(n) * time.Second) }
 	s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}
@@ -107,7 +107,7 @@ func TestEventsCarryTheCarriersWords(t *testing.T) {
 	}
 }
 
-func TestTheWaitIsShortAfterNewsAndGrowsWithoutThem(t *testing.T) {
+func TestTheWaitIsShortAfterProgressAndThenGrows(t *testing.T) {
 	t.Parallel()
 	s := shipment{OrderID: "o", Status: arranged, TrackingNumber: "S1", DueAt: &day, Attempts: 7, Stages: on(arranged).Stages}
 	for _, c := range []struct {
@@ -123,7 +123,7 @@ func TestTheWaitIsShortAfterNewsAndGrowsWithoutThem(t *testing.T) {
 		}
 	}
 	lost := claim{shipment: s}
-	lost.DueAt = new(day.Add(-time.Minute)) // somebody else has claimed it since
+	lost.DueAt = new(day.Add(-time.Minute)) // another worker has claimed it since
 	if due := s.apply(lost, on(arranged), day, soon).shipment.DueAt; !due.Equal(day) {
 		t.Errorf("a worker without its lease puts the shipment off until %s", due)
 	}
@@ -136,7 +136,7 @@ func TestAParcelThatWasCancelledWhileItWasArrangedIsCalledBackAtOnce(t *testing.
 	t.Parallel()
 	s := shipment{OrderID: "o"}.arrange(messages.ArrangeShipment{OrderID: "o"}, day).shipment
 	arranging := leased(s)
-	asking := leased(arranging.cancel(day).shipment) // by another worker, which learns nothing yet
+	asking := leased(arranging.cancel(day).shipment) // claimed by another worker, which learns nothing yet
 	s = asking.unanswered(asking, true, "no parcel so far", day, soon).shipment
 	if due := s.DueAt; !due.Equal(soon(1)) {
 		t.Fatalf("due at %s", due)
@@ -151,13 +151,13 @@ func TestCancelling(t *testing.T) {
 	t.Parallel()
 	arrange := func(s shipment) outcome { return s.arrange(messages.ArrangeShipment{OrderID: "o"}, day) }
 	cancel := func(s shipment) outcome { return s.cancel(day) }
-	says := func(p parcel) func(shipment) outcome { // to a claim of this moment
+	says := func(p parcel) func(shipment) outcome { // the answer to a claim of this moment
 		return func(s shipment) outcome {
 			c := leased(s)
 			return c.apply(c, p, day, soon)
 		}
 	}
-	meanwhile := func(p parcel, then ...func(shipment) outcome) func(shipment) outcome { // to a claim before something else
+	meanwhile := func(p parcel, then ...func(shipment) outcome) func(shipment) outcome { // the answer to a claim that was made before something else happened
 		return func(s shipment) (all outcome) {
 			c := leased(s)
 			s = c.shipment
@@ -186,7 +186,7 @@ func TestCancelling(t *testing.T) {
 		script []func(shipment) outcome
 		events string
 		end    status
-		wanted bool // the carrier is still to call it back
+		wanted bool // the carrier must still call it back
 	}{
 		{"before it was asked for", []func(shipment) outcome{cancel}, "shipment_cancelled", cancelled, false},
 		{"before it was asked for, and then it is", []func(shipment) outcome{cancel, arrange}, "shipment_cancelled shipment_cancelled", cancelled, false},
@@ -234,7 +234,7 @@ func TestCancelling(t *testing.T) {
 	}
 }
 
-// leased is a claim of a shipment as the claim's statement makes it.
+// leased returns a claim of a shipment as the SQL statement of the claim makes it.
 func leased(s shipment) claim {
 	c := claim{s, s.AskedAt}
 	c.DueAt = new(day.Add(lease))
@@ -245,7 +245,7 @@ func leased(s shipment) claim {
 	return c
 }
 
-// kinds are the names of what messages tell, without their owner: each stage of a parcel has a name of its own.
+// kinds returns the kinds of messages without the name of their service: each stage of a parcel has a name of its own.
 func kinds(msgs []messages.Message) string {
 	var names []string
 	for _, m := range msgs {

@@ -22,7 +22,7 @@ const shipmentColumns = `
 	order_id, address, lines, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted,
 	due_at, attempts, asked_at, last_error, origin, created_at, updated_at, settled_by, settled_why, settled_at`
 
-// fields are where shipmentColumns go to.
+// fields returns pointers to the fields that shipmentColumns names.
 func (s *shipment) fields() []any {
 	return []any{
 		&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
@@ -31,7 +31,7 @@ func (s *shipment) fields() []any {
 	}
 }
 
-// changing are where those columns come from that change.
+// changing returns the values of those columns that change.
 func (s *shipment) changing() []any {
 	return []any{
 		&s.OrderID, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages, &s.CancelWanted,
@@ -62,7 +62,8 @@ func readShipment(ctx context.Context, q querier, orderID string) (shipment, err
 	return s, err
 }
 
-// loadShipments queues what locks and reads the shipments that are named: nobody else changes them until tx has ended.
+// loadShipments queues the query that locks and reads the named shipments: no other transaction can change them until tx has
+// ended.
 func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	postgres.Rows(tx, scanShipment, func(s shipment) { shipments.Loaded(s.OrderID, s) }, `
 		SELECT `+shipmentColumns+`
@@ -72,8 +73,8 @@ func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 		FOR UPDATE`, shipments.Named())
 }
 
-// saveShipments queues what writes the shipments that were added, and those that have changed. The first fails when somebody
-// else has just added the same: what was decided is decided again then, and finds theirs.
+// saveShipments queues the statements that write new shipments and shipments that have changed. The insert fails if another
+// transaction has just inserted the same shipment; the decision is then made again with that shipment.
 func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	added, changed := shipments.Changes()
 	if len(added) > 0 {
@@ -101,8 +102,8 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	}
 }
 
-// claimShipments leases up to limit shipments that are due and need a call of their own. Unless it is to be called back, the
-// carrier may be asked from now on to ship what it is not known to have.
+// claimShipments leases up to limit shipments that are due and need a call of their own. From then on the carrier may be asked
+// to ship those that have no parcel and are not cancelled.
 func claimShipments(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]claim, error) {
 	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
@@ -125,8 +126,8 @@ func claimShipments(ctx context.Context, db *postgres.DB, limit int, now time.Ti
 	return claims, nil
 }
 
-// claimFollowed claims up to limit shipments that are due and only followed. There is no lease: they are due again when the carrier
-// should be asked again, in case that it tells nothing new. That is worker.Backoff, in SQL.
+// claimFollowed claims up to limit shipments that are due and only need tracking. There is no lease: the claim sets when they
+// are due again if nothing changes. This is worker.Backoff in SQL.
 func claimFollowed(ctx context.Context, db *postgres.DB, limit int, now time.Time, often pace) ([]claim, error) {
 	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (
@@ -153,17 +154,17 @@ func scanClaim(row pgx.CollectableRow) (c claim, err error) {
 	return c, err
 }
 
-// underWay is the shipments of one status that are under way.
+// underWay counts the shipments under way in one status.
 type underWay struct {
 	Status status
 	Count  int64
 	Oldest time.Time
 }
 
-// countedMost is how many shipments are counted: more tell nothing new, and take time.
+// countedMost is how many shipments are counted at most: a larger number tells nothing more and takes longer.
 const countedMost = 10_000
 
-// countUnderWay counts shipments that are under way, by status, and says when the one whose last progress is the oldest had it:
+// countUnderWay counts shipments under way by status, and returns the oldest time of a last progress. It counts at most
 // countedMost of them, those first that are due first.
 func countUnderWay(ctx context.Context, db *postgres.DB) ([]underWay, error) {
 	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[underWay], `

@@ -12,18 +12,19 @@ import (
 )
 
 const (
-	trackEvery = 500 * time.Millisecond // what is due meanwhile is asked about together
-	trackPause = 2 * time.Second        // after an error of the carrier or of the database
+	trackEvery = 500 * time.Millisecond // parcels that become due in between share one call
+	trackPause = 2 * time.Second        // after an error of the carrier or the database
 )
 
-// tracker follows the parcels that are on their way. What one replica has claimed is due for the others only when the carrier should
-// be asked again.
+// tracker follows the parcels that are on their way. A shipment that one replica has claimed is due for the others only when
+// the carrier should be asked again.
 func (d *dock) tracker() worker.Watch {
 	return worker.Watch{For: "parcels", Log: d.log, Every: trackEvery, Pause: trackPause, Most: unit.Most, Look: d.look}
 }
 
-// look asks the carrier about a number of parcels in one call, those first that are due first. Only what is new is written down:
-// the claim has already said when the others are due again. A call that fails is recorded, too, unless it fails as the one before it.
+// look asks the carrier about a batch of parcels in one call, those first that are due first. It writes only changes: for the
+// other parcels, the claim has set already when they are due again. A failed call is also recorded, unless it fails in the same
+// way as the one before.
 func (d *dock) look(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workWithin)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// shipped has a number of orders arranged.
+// shipped makes n orders with arranged shipments, and returns their ids.
 func (f *fixture) shipped(n int) (ids []string) {
 	f.Helper()
 	var commands []bus.Delivery
@@ -32,7 +32,7 @@ func (f *fixture) shipped(n int) (ids []string) {
 	return ids
 }
 
-// written returns in which transactions the rows of orders were written last, and whether one was locked after that.
+// written returns the transactions that last wrote the rows of orders, and whether a row was locked after that.
 func (f *fixture) written(ids ...string) (transactions []string, locked bool) {
 	f.Helper()
 	err := f.db.QueryRow(f.Context(), `
@@ -45,7 +45,7 @@ func (f *fixture) written(ids ...string) (transactions []string, locked bool) {
 	return transactions, locked
 }
 
-func TestManyParcelsAreTrackedWithOneCallAndOnlyNewsIsWrittenDown(t *testing.T) {
+func TestManyParcelsAreTrackedWithOneCallAndOnlyChangesAreWritten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ids := f.shipped(5)
@@ -81,7 +81,7 @@ func TestManyParcelsAreTrackedWithOneCallAndOnlyNewsIsWrittenDown(t *testing.T) 
 		t.Errorf("without progress written in %v, locked after that: %t; with progress in %v", claimed, locked, recorded)
 	}
 
-	f.carrier.carry(quiet[0], dispatched) // the error of one is not that of another, and none is recorded twice
+	f.carrier.carry(quiet[0], dispatched) // each parcel has an error of its own, and none is recorded twice
 	f.later(2 * time.Second)
 	f.look()
 	f.wants(quiet[0], dispatched, "shipment_arranged shipment_dispatched")
@@ -134,12 +134,13 @@ func TestACallThatFailsLosesNothing(t *testing.T) {
 	}
 }
 
-// The parcel is cancelled while the carrier is being asked where it is. The worker is to call it back at once, whatever the answer.
+// The shipment is cancelled while the carrier is being asked where the parcel is. The worker must call it back at once,
+// whatever the answer.
 func TestACancellationWhileAParcelIsTracked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		moved  []status
-		status int // of the answer, if it is bad
+		status int // HTTP status of the answer, if it is an error
 		end    status
 		events string
 	}{
@@ -177,7 +178,7 @@ func TestACancellationWhileAParcelIsTracked(t *testing.T) {
 	}
 }
 
-func TestATrackerThatDiesIsFollowedByAnother(t *testing.T) {
+func TestATrackerThatDiesIsReplacedByAnother(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := f.shipped(1)[0]
@@ -194,7 +195,7 @@ func TestATrackerThatDiesIsFollowedByAnother(t *testing.T) {
 	f.look()
 	f.wants(id, dispatched, "shipment_arranged shipment_dispatched")
 	due := f.shipment(id).DueAt
-	for _, late := range [][]status{{arranged, dispatched}, {arranged}} { // it was not dead after all
+	for _, late := range [][]status{{arranged, dispatched}, {arranged}} { // the first tracker was not dead after all
 		if err := f.dock.office.Decide(t.Context(), []unit.Decision[*work]{dies[0].outcome(parcelOf(dies[0], late), nil)})[0]; err != nil {
 			t.Fatal(err)
 		}
@@ -205,14 +206,14 @@ func TestATrackerThatDiesIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-// parcelOf is what the carrier says of the parcel of a claim.
+// parcelOf returns the carrier's parcel for a claim, with the given stages.
 func parcelOf(c claim, stages []status) parcel {
 	p := on(stages...)
 	p.TrackingNumber = c.TrackingNumber
 	return p
 }
 
-// Each shipment that is due is claimed by the one or the other: by the worker if it needs a call of its own.
+// Each shipment that is due is claimed by the worker or by the tracker: by the worker if it needs a call of its own.
 func TestTheWorkerAndTheTrackerShareWhatIsDue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -233,7 +234,7 @@ func TestTheWorkerAndTheTrackerShareWhatIsDue(t *testing.T) {
 	}
 }
 
-// With no pause at all what has been arranged is due at once: for the tracker, not for the worker that runs already.
+// Without a pause, an arranged shipment is due at once. It is for the tracker, not for the worker that runs already.
 func TestWhatIsFollowedIsNotLentToTheWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

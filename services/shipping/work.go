@@ -11,8 +11,8 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// work is shipping's unit of work: the shipments that some commands, answers of the carrier or requests are about, as they are by
-// now, and what is to be sent.
+// work is shipping's unit of work: the current state of the shipments that some commands, answers of the carrier or requests
+// are about, and what will be sent.
 type work struct {
 	*dock
 	shipments unit.Rows[string, shipment]
@@ -24,20 +24,20 @@ func (d *dock) work() *work { return &work{dock: d} }
 // About names the shipment that a command is about.
 func (w *work) About(m messages.Message) { w.shipments.Name(m.Subject()) }
 
-// Load is of unit.Work.
+// Load implements unit.Work.
 func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	loadShipments(tx, &w.shipments)
 	return tx.Flush(ctx)
 }
 
-// Save is of unit.Work.
+// Save implements unit.Work.
 func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	w.lend(tx)
 	saveShipments(tx, &w.shipments)
 	return w.outbox.Send(tx, w.letters...)
 }
 
-// of returns the shipment of an order: the zero shipment of that order when nothing is known of it yet.
+// of returns the shipment of an order; a new shipment in the empty status if there is none yet.
 func (w *work) of(orderID string) shipment {
 	s, known := w.shipments.Get(orderID)
 	if !known {
@@ -46,7 +46,7 @@ func (w *work) of(orderID string) shipment {
 	return s
 }
 
-// put has an outcome saved. What it sends is of the given origin.
+// put saves an outcome. origin is the cause of what it sends.
 func (w *work) put(origin outbox.Origin, out outcome) {
 	if s, known := w.shipments.Get(out.shipment.OrderID); !known || !reflect.DeepEqual(s, out.shipment) {
 		w.shipments.Put(out.shipment.OrderID, out.shipment)
@@ -54,8 +54,8 @@ func (w *work) put(origin outbox.Origin, out outcome) {
 	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)
 }
 
-// lend has shipments that need a call of their own be born leased to this replica's worker, as far as it has free
-// slots: it begins with them as soon as they are committed, and need not look for them.
+// lend leases shipments that need a call of their own to this replica's own worker when they are written, as far as it has free
+// slots. The worker starts with them at the commit and does not have to look for them.
 func (w *work) lend(tx *postgres.Tx) {
 	now := w.now()
 	due := slices.Concat(w.shipments.Changes())

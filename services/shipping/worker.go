@@ -13,19 +13,19 @@ import (
 
 const (
 	workWithin = 20 * time.Second // for three calls of the carrier, 6 s each, and two transactions
-	lease      = 30 * time.Second // longer than workWithin: then whoever had it is dead, or frozen
+	lease      = 30 * time.Second // longer than workWithin: when it ends, its worker is dead or frozen
 )
 
-// pace is how long to wait before the carrier is asked about a shipment again: the wait doubles while nothing changes or
-// the carrier does not answer, and is short again after progress. A carrier of the real world would call a webhook of ours; then
-// this would only find what a lost call has left behind, and could be slow from the start.
+// pace is how long to wait before the carrier is asked about a shipment again. The wait doubles while nothing changes or the
+// carrier does not answer, and is short again after progress. A real carrier would call a webhook of ours; polling would then
+// only find what a lost call has missed, and could always be slow.
 type pace struct {
 	Every time.Duration `env:"EVERY" envDefault:"2s"`
 	Most  time.Duration `env:"MOST" envDefault:"30s"`
 }
 
-// newWorker returns what sees to the shipments that need a call of their own: it has them shipped or called back. The tracker
-// follows the others.
+// newWorker returns the worker that processes the shipments that need a call of their own, to ship them or call them back. The
+// tracker follows the others.
 func (d *dock) newWorker(slots uint) *worker.Worker[claim] {
 	return &worker.Worker[claim]{
 		Name:  "carrier",
@@ -39,7 +39,7 @@ func (d *dock) newWorker(slots uint) *worker.Worker[claim] {
 	}
 }
 
-// leased is what claimShipments makes of a shipment.
+// leased returns the claim that claimShipments would make of the shipment.
 func (s shipment) leased(now time.Time) claim {
 	c := claim{shipment: s, Before: s.AskedAt}
 	until := now.Add(lease)
@@ -51,15 +51,15 @@ func (s shipment) leased(now time.Time) claim {
 	return c
 }
 
-// process works on a shipment: it asks the carrier, in no transaction, and records what comes of it in one.
+// process works on a shipment: it calls the carrier outside a transaction, and then records the answer in one.
 func (d *dock) process(ctx context.Context, c claim) error {
 	ctx = c.Origin.Resume(ctx)
 	p, err := d.ask(ctx, c)
 	return errors.Join(err, d.record(ctx, c, p, err))
 }
 
-// ask has the carrier do what a claim is about. A parcel that may have been asked for before, by a worker that has died or
-// got no answer, is looked for first.
+// ask makes the carrier do what the claim needs. It first looks for a parcel that may have been asked for before, by a worker
+// that died or got no answer.
 func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 	switch {
 	case c.TrackingNumber != "" && c.CancelWanted:
@@ -81,8 +81,7 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 	return p, nil
 }
 
-// record commits what the carrier's answer to a claim makes of it, or the lack of an answer, together with what others record at the same
-// time.
+// record commits the outcome of an answer, or of a missing answer, together with what others record at the same time.
 func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
 	err := d.office.Do(ctx, c.outcome(p, failure))
 	if err == nil && p.Kept && c.Status == cancelled {
@@ -91,8 +90,8 @@ func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) err
 	return err
 }
 
-// outcome is the decision that the carrier's answer to a claim brings, or the lack of one. What it sends was caused by the command
-// that the shipment obeys by now, which need not be the one that it obeyed when it was claimed.
+// outcome is the decision for the carrier's answer to a claim, or for a missing answer. The cause of what it sends is the
+// shipment's current origin, which may be a later command than when it was claimed.
 func (c claim) outcome(p parcel, failure error) unit.Decision[*work] {
 	return unit.Decision[*work]{
 		Name: func(w *work) { w.shipments.Name(c.OrderID) },
@@ -104,10 +103,10 @@ func (c claim) outcome(p parcel, failure error) unit.Decision[*work] {
 	}
 }
 
-// recorded is what the carrier's answer to a claim makes of it, or the lack of an answer.
+// recorded returns the outcome of the carrier's answer to a claim; a failure means that there is none.
 func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, often pace) outcome {
 	again := func(attempts int) time.Time {
-		if c.followed() && attempts == c.Attempts { // without progress it stays as the tracker's claim has it
+		if c.followed() && attempts == c.Attempts { // without progress the tracker's claim has set it already
 			return *c.DueAt
 		}
 		return now.Add(worker.Backoff(attempts, often.Every, often.Most))

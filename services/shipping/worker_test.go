@@ -35,7 +35,7 @@ func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
 			f.carrier.goes(nil)
 			f.work(retrying)
 			f.wants(id, arranged, "shipment_arranged")
-			// What has become of an unclear call is found out, and nothing is shipped again.
+			// After a call in doubt the worker looks for the parcel and does not ship again.
 			if calls, _ := f.carrier.received(""); strings.HasSuffix(calls, "ship find") != (name != "503") {
 				t.Errorf("calls: %s", calls)
 			}
@@ -46,7 +46,7 @@ func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatDiesIsFollowedByAnother(t *testing.T) {
+func TestAWorkerThatDiesIsReplacedByAnother(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		called bool
@@ -189,7 +189,7 @@ func TestTwoReplicasNeverDoAThingTwice(t *testing.T) {
 	}
 }
 
-func TestAShipmentThatSomebodyHasLockedHoldsUpNoOther(t *testing.T) {
+func TestAShipmentThatIsLockedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	held, free := uuid.NewString(), uuid.NewString()
@@ -230,7 +230,7 @@ func TestWhatIsUnderWayIsCounted(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseAwayIsTroubleOfItsOwn(t *testing.T) {
+func TestAnErrorOfTheDatabaseIsReportedWithThatOfTheCarrier(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
