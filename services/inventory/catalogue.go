@@ -13,30 +13,30 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// product is what the shop sells.
+// product is a product of the catalogue.
 type product struct {
 	SKU         string
 	Name        string
 	Description string
-	Image       string // a path
+	Image       string // path of the picture
 	Price       messages.Money
-	Version     int64 // rises with every change of the above
+	Version     int64 // rises when one of the fields above changes
 	Stock       stock
 }
 
-// changed is what others hear of a product.
+// changed returns the event that announces the product.
 func (p product) changed() messages.Message {
 	return messages.ProductChanged{SKU: p.SKU, Version: p.Version, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price}
 }
 
-// edition names what an operator has decided about a product: the part of its tag that If-Match goes by. The rest changes with
-// each order, and an edit that had to be made between two of them would never be (docs/adr/0030).
+// edition identifies what operators have decided about a product. It is the part of the entity tag that If-Match compares. The
+// rest of the tag changes with each order: an edit that required an unchanged rest could hardly ever succeed (docs/adr/0030).
 func (p product) edition() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %s %d %d", p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity))
 	return hex.EncodeToString(sum[:8])
 }
 
-// matches reports whether a product's tag was given out for the edition that there is.
+// matches reports whether a product's tag belongs to its current edition.
 func (p product) matches(tag string) bool {
 	edition, _, _ := strings.Cut(tag, "-")
 	return edition == p.edition()
@@ -49,20 +49,20 @@ func imagePath(sku string) string { return "/api/products/" + sku + "/image" }
 //go:embed images/*.svg
 var images embed.FS
 
-// picture returns the drawing of a product, or one that fits any product.
+// picture returns the drawing of a product; for a product without one, a drawing that fits any product.
 func picture(sku string) (svg []byte, own bool) {
 	if svg, err := images.ReadFile("images/" + sku + ".svg"); err == nil && skuFormat.MatchString(sku) {
 		return svg, true
 	}
 	svg, err := images.ReadFile("images/any.svg")
-	if err != nil { // it is compiled in
+	if err != nil { // cannot fail: it is compiled in
 		panic(err)
 	}
 	return svg, false
 }
 
-// seeds is what the shop begins with. Some stocks are low and reordered in small numbers, so that orders have to wait; the
-// print is never reordered, so that it can run out.
+// seeds is the catalogue that the shop starts with. Some products have few units and are reordered in small numbers, so that
+// orders have to wait. The print is never reordered, so that it can be sold out.
 var seeds = []product{
 	seed("BEANS-HOUSE", "House blend coffee, 250 g", 1150, 180, 40, 120,
 		"Whole beans from two small cooperatives, roasted every Tuesday. Chocolate, hazelnut and a little orange peel; made for filter, forgiving in a moka pot."),
@@ -99,8 +99,8 @@ func seed(sku, name string, cents int64, units, reorderPoint, reorderQuantity in
 	}
 }
 
-// stockUp puts seeds that are missing into the catalogue. Replicas may do it side by side: whoever finds that another has just
-// added the same looks again. What is there stays as operators have made it.
+// stockUp adds the seeds that are missing to the catalogue. Replicas may do this at the same time: a replica whose insert fails
+// because another has just added the same product decides again. Products that exist stay as operators have made them.
 func (w *warehouse) stockUp(ctx context.Context, products []product) error {
 	var added []string
 	err := w.office.Do(ctx, unit.Decision[*work]{

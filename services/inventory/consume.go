@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/outbox"
 )
 
-// handlers lists which messages inventory handles.
+// handlers returns the handlers of the messages that inventory takes.
 func (w *warehouse) handlers() []inbox.Handler[*work] {
 	return []inbox.Handler[*work]{
 		inbox.On(reserveStock),
@@ -19,8 +19,8 @@ func (w *warehouse) handlers() []inbox.Handler[*work] {
 	}
 }
 
-// reserveStock holds an order's lines, lets it wait for them, or turns it down. Asked again, it repeats what has become of
-// the order by now.
+// reserveStock reserves an order's lines, lets the order wait for them, or rejects it. A repeated command gets the current
+// status of the order as its answer.
 func reserveStock(ctx context.Context, w *work, m messages.ReserveStock) error {
 	r, known := w.reservations.Get(m.OrderID)
 	if known {
@@ -30,7 +30,7 @@ func reserveStock(ctx context.Context, w *work, m messages.ReserveStock) error {
 	}
 	s := w.shelf.of(m.Lines)
 	r = s.reserve(m.OrderID, m.Lines, m.AllowBackorder)
-	if r.Status != rejected { // which changes nothing on the shelf
+	if r.Status != rejected { // a rejection changes nothing on the shelf
 		w.restock(s)
 	}
 	w.reservations.Put(r.OrderID, r)
@@ -38,8 +38,8 @@ func reserveStock(ctx context.Context, w *work, m messages.ReserveStock) error {
 	return nil
 }
 
-// releaseStock gives back what an order holds, or its places in the queues; Save serves those behind it. An order that has
-// not come yet is noted as released, so that it is given nothing when it comes.
+// releaseStock gives back the units that an order holds, or its places in the queues; Save then serves the orders behind it. An
+// order that is not known yet is recorded as released (a tombstone), so that a later ReserveStock reserves nothing.
 func releaseStock(ctx context.Context, w *work, m messages.ReleaseStock) error {
 	r, known := w.reservations.Get(m.OrderID)
 	switch {
@@ -62,7 +62,7 @@ func releaseStock(ctx context.Context, w *work, m messages.ReleaseStock) error {
 	return nil
 }
 
-// orderCompleted takes what was delivered off the books.
+// orderCompleted removes delivered units from the stock.
 func orderCompleted(ctx context.Context, w *work, m messages.OrderCompleted) error {
 	r, _ := w.reservations.Get(m.OrderID)
 	s := w.shelf.of(r.Lines)

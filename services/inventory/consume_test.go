@@ -31,7 +31,7 @@ func TestEachMessageTwiceUnderItsOwnIDAndUnderANewOne(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		hear []messages.Message
-		sent string // repeated for the new id only
+		sent string // the events, which are repeated for the new id only
 		want status
 	}{
 		{"reserve", []messages.Message{reserve("", "A", 3)}, "stock_reserved stock_reserved", reserved},
@@ -69,7 +69,7 @@ func TestEachMessageTwiceUnderItsOwnIDAndUnderANewOne(t *testing.T) {
 	}
 }
 
-// about gives a message its order.
+// about returns the message for the given order.
 func about(order string, m messages.Message) messages.Message {
 	switch m := m.(type) {
 	case messages.ReserveStock:
@@ -87,7 +87,7 @@ func completed(order string) messages.OrderCompleted {
 	return messages.OrderCompleted{OrderChange: messages.OrderChange{OrderID: order}}
 }
 
-func TestInWhicheverOrderReserveAndReleaseComeTheyEndTheSame(t *testing.T) {
+func TestReserveAndReleaseInAnyOrderEndTheSame(t *testing.T) {
 	t.Parallel()
 	for _, wish := range []messages.ReserveStock{reserve("", "A", 3), reserve("", "A", 9), backorder("", "A", 9), backorder("", "X", 1)} {
 		f := newFixture(t, goods("A", 5))
@@ -103,7 +103,7 @@ func TestInWhicheverOrderReserveAndReleaseComeTheyEndTheSame(t *testing.T) {
 	}
 }
 
-func TestWhatWasDeliveredIsNotReleased(t *testing.T) {
+func TestDeliveredUnitsAreNotReleased(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5))
 	o := newOrder()
@@ -118,7 +118,7 @@ func TestWhatWasDeliveredIsNotReleased(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeIsDeadLettered(t *testing.T) {
+func TestAnImpossibleMessageIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5))
 	good := newOrder()
@@ -127,7 +127,7 @@ func TestWhatCannotBeIsDeadLettered(t *testing.T) {
 		letter(messages.ReleaseStock{OrderID: "no-uuid"}),
 		letter(completed("no-uuid")),
 		letter(reserve(newOrder(), "A\x00", 1)),
-		letter(backorder(newOrder(), "A", 1<<62, "A", 1<<62)), // more than a number holds
+		letter(backorder(newOrder(), "A", 1<<62, "A", 1<<62)), // the sum overflows
 		letter(reserve(good, "A", 1)),
 	})
 	for i, err := range errs[:5] {
@@ -141,7 +141,7 @@ func TestWhatCannotBeIsDeadLettered(t *testing.T) {
 	f.want("A", 4, 1, 0, 0)
 }
 
-func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
+func TestFreedStockServesTheQueueInOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 4), goods("B", 1), goods("C", 9))
 	f.coming("A", 6)
@@ -149,13 +149,14 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	holds, first, second, third, late := newOrder(), newOrder(), newOrder(), newOrder(), newOrder()
 	f.receive(
 		reserve(holds, "A", 4),
-		backorder(first, "A", 3, "B", 2), // B is what it lacks, so A is not enough
+		backorder(first, "A", 3, "B", 2), // it lacks B, so the units of A are of no use to it
 		backorder(second, "A", 2, "C", 1),
 		backorder(third, "A", 1),
 		reserve(late, "A", 1),
 	)
 	f.receive(messages.ReleaseStock{OrderID: holds})
-	// Of the 4 units the first is to have 3, though it still waits for B; the second cannot have 2; the third must not pass it.
+	// The first order keeps its claim to 3 of the 4 units, though it still waits for B. The second needs 2 and cannot have
+	// them, and the third must not overtake it.
 	for o, want := range map[string]status{first: backordered, second: backordered, third: backordered, late: rejected} {
 		if got := f.status(o); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -163,7 +164,7 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	}
 	f.want("A", 4, 0, 6, 6)
 	f.want("C", 9, 0, 1, 0)
-	f.receive(messages.ReleaseStock{OrderID: first}) // an order that waits can give up: its place in the queue for A is free
+	f.receive(messages.ReleaseStock{OrderID: first}) // a waiting order gives up, which frees its place in the queue for A
 	if f.status(second) != reserved || f.status(third) != reserved || f.sent(second) != `stock_backordered[{"sku":"A","quantity":2}] stock_reserved` {
 		t.Errorf("%s, %s, sent %s", f.status(second), f.status(third), f.sent(second))
 	}
@@ -172,7 +173,7 @@ func TestFreedStockServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	f.want("C", 8, 1, 0, 0)
 }
 
-func TestSeedsAreFitToBeSold(t *testing.T) {
+func TestSeedsCanBeSold(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, seeds...)
 	mug := slices.IndexFunc(seeds, func(p product) bool {
@@ -191,7 +192,7 @@ func TestSeedsAreFitToBeSold(t *testing.T) {
 		if _, own := picture(p.SKU); !own {
 			t.Errorf("%s has no picture", p.SKU)
 		}
-		f.want(p.SKU, p.Stock.Available, 0, 0, 0) // none is reordered at once
+		f.want(p.SKU, p.Stock.Available, 0, 0, 0) // none is reordered at the start
 	}
 }
 

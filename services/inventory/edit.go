@@ -21,8 +21,8 @@ const (
 	unitsMost       = 1_000_000
 )
 
-// editing is the body of PUT /api/products/{sku}: the whole of what an operator decides about a product. The reorder
-// fields are pointers because leaving one out must not switch reordering off.
+// editing is the body of PUT /api/products/{sku}: all that an operator decides about a product. The reorder fields are
+// pointers, because leaving one out must not switch reordering off.
 type editing struct {
 	Name            string         `json:"name"`
 	Description     string         `json:"description"`
@@ -31,7 +31,7 @@ type editing struct {
 	ReorderQuantity *int           `json:"reorder_quantity"`
 }
 
-// product checks an edit and makes the product that it describes.
+// product validates an edit and returns the product that it describes.
 func (e editing) product(sku string) (product, error) {
 	var fields fault.Fields
 	fields.Check(skuFormat.MatchString(sku), "sku", "must be 1 to 64 capital letters, digits and hyphens, not a hyphen first")
@@ -53,8 +53,8 @@ func (e editing) product(sku string) (product, error) {
 	}, fields.Err()
 }
 
-// putProduct adds a product, with nothing in stock, or changes one, on the conditions of If-Match and If-None-Match. Either
-// way everybody is told how it looks now: a copy that was lost is whole again after it.
+// putProduct adds a product without stock, or changes one, subject to If-Match and If-None-Match. In both cases the product is
+// announced: this also repairs copies elsewhere that have missed an event.
 func (w *warehouse) putProduct(c echo.Context) error {
 	var e editing
 	if err := web.JSON(c, &e); err != nil {
@@ -84,7 +84,7 @@ func (w *warehouse) putProduct(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Stock = *now // also after those were served who wait
+	p.Stock = *now // as it is after waiting orders were served
 	if !added {
 		return c.JSON(http.StatusOK, bodyOf(p))
 	}
@@ -92,8 +92,8 @@ func (w *warehouse) putProduct(c echo.Context) error {
 	return c.JSON(http.StatusCreated, bodyOf(p))
 }
 
-// edit adds a product, or changes it, on the conditions of a request, and returns it as it is then. Its version rises if others
-// would see a difference.
+// edit adds or changes a product, subject to the request's conditions, and returns the result. The version rises if the
+// announced fields change.
 func (w *work) edit(ctx context.Context, r *http.Request, p product) (after product, added bool, err error) {
 	before, exists := w.product(p.SKU)
 	if err := web.Condition(r, exists, before.matches); err != nil {
@@ -111,7 +111,7 @@ func (w *work) edit(ctx context.Context, r *http.Request, p product) (after prod
 	return p, !exists, nil
 }
 
-// product returns a product as it is by now. exists is false when there is none.
+// product returns the current state of a product. exists is false if there is none.
 func (w *work) product(sku string) (p product, exists bool) {
 	p, exists = w.products.Get(sku)
 	if exists {
@@ -120,7 +120,7 @@ func (w *work) product(sku string) (p product, exists bool) {
 	return p, exists
 }
 
-// put adds a product with the units that it has, or replaces what operators decide about it.
+// put adds a product with its units, or replaces the fields that operators decide.
 func (w *work) put(p product) {
 	w.products.Put(p.SKU, p)
 	if s := w.shelf[p.SKU]; s != nil {
@@ -131,7 +131,7 @@ func (w *work) put(p product) {
 	w.restock(shelf{p.SKU: w.shelf[p.SKU]})
 }
 
-// postStock adds units by hand. A request with an Idempotency-Key adds them once, however often it is sent.
+// postStock adds units by hand. With an Idempotency-Key, repeated requests add them only once.
 func (w *warehouse) postStock(c echo.Context) error {
 	r := c.Request()
 	ctx := r.Context()
@@ -179,7 +179,7 @@ func (w *warehouse) postStock(c echo.Context) error {
 	return c.JSON(http.StatusOK, stockOf(p))
 }
 
-// add shelves units, on the conditions of a request, unless that has been done under the same reference.
+// add adds units to the shelf, subject to the request's conditions, unless this was done under the same reference.
 func (w *work) add(ctx context.Context, r *http.Request, m movement) (product, error) {
 	p, exists := w.product(m.SKU)
 	if !exists {
@@ -189,7 +189,7 @@ func (w *work) add(ctx context.Context, r *http.Request, m movement) (product, e
 	if done && before.Quantity != m.Quantity {
 		return p, fault.New(fault.Invalid, "this Idempotency-Key was used to add %d units", before.Quantity)
 	}
-	if err := web.Condition(r, true, p.matches); err != nil { // more units leave the edition as it is
+	if err := web.Condition(r, true, p.matches); err != nil { // still valid after earlier additions: units are not part of the edition
 		return p, err
 	}
 	if !done {

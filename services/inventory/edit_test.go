@@ -7,7 +7,7 @@ import (
 )
 
 // Two operators have read the same product, and each wants to change something else about it.
-func TestNoChangeIsLostToSomebodyWhoHasNotSeenIt(t *testing.T) {
+func TestAnEditDoesNotOverwriteAChangeThatItsAuthorHasNotSeen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const path = "/api/products/CUP"

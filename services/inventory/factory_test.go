@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// factory is a supplier's API, which a test can make misbehave.
+// factory is a supplier with its API. A test can make it misbehave.
 type factory struct {
 	*httptest.Server
 	mu      sync.Mutex
 	orders  map[string]*made
 	posts   int
-	trouble func(w http.ResponseWriter, r *http.Request, deed func()) // instead of a plain answer
+	trouble func(w http.ResponseWriter, r *http.Request, deed func()) // in place of the normal answer; deed carries out the request
 }
 
 type made struct {
@@ -63,7 +63,7 @@ func (f *factory) serve(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(o)
 }
 
-// deliver lets everything arrive that was ordered.
+// deliver lets all ordered units arrive.
 func (f *factory) deliver() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,7 +78,7 @@ func (f *factory) misbehave(how func(w http.ResponseWriter, r *http.Request, dee
 	f.trouble = how
 }
 
-// ordered is how many units of a product were ordered in all, and by how many orders.
+// ordered returns how many units of a product were ordered in all, and by how many orders.
 func (f *factory) ordered(sku string) (units, orders int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// An edit that is accepted describes a product that can be sold, and what the API then shows of it is accepted as the same.
+// An edit that is accepted describes a product that can be sold. What the API then shows is accepted as an edit, too, and
+// changes nothing.
 func FuzzEditing(f *testing.F) {
 	const good = `{"name":"Blue mug","description":"Holds tea.","price":{"amount":1299,"currency":"EUR"},"reorder_point":5,"reorder_quantity":0}`
 	f.Add("MUG-BLUE", good)

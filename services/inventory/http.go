@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	catalogueFor = "public, max-age=1"    // numbers that change with each order
-	pictureFor   = "public, max-age=3600" // of what only a release changes
+	catalogueFor = "public, max-age=1"    // short, since the numbers change with each order
+	pictureFor   = "public, max-age=3600" // pictures change only with a release
 )
 
-// routes are the API of inventory. Their paths are the public ones: the gateway adds nothing and takes nothing away. What
-// changes the catalogue is in edit.go, what lists it in lists.go.
+// routes registers the API of inventory. The paths are the public ones: the gateway passes them on unchanged. Handlers that
+// change the catalogue are in edit.go, those that list it in lists.go.
 func (w *warehouse) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.Takes("/api/products", "limit", "cursor", "sort", "q", "sku*")
 	e.Takes("/api/stock", "limit", "cursor", "sort", "q")
@@ -30,15 +30,15 @@ func (w *warehouse) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/stock", w.getStock, operator)
 }
 
-// productBody is a product as the API shows it to everybody.
+// productBody is a product as the public API shows it.
 type productBody struct {
 	SKU             string         `json:"sku"`
 	Name            string         `json:"name"`
 	Description     string         `json:"description"`
 	Image           string         `json:"image"`
 	Price           messages.Money `json:"price"`
-	Available       int            `json:"available"`     // what can still be ordered
-	Backorderable   bool           `json:"backorderable"` // an order can wait for more of it than that: more will come
+	Available       int            `json:"available"`     // units that can still be ordered
+	Backorderable   bool           `json:"backorderable"` // whether an order can wait for more than that, because more will come
 	ReorderPoint    int            `json:"reorder_point"`
 	ReorderQuantity int            `json:"reorder_quantity"`
 }
@@ -58,7 +58,7 @@ func (w *warehouse) getProduct(c echo.Context) error {
 	return tagged(c, catalogueFor, p.edition()+"-", bodyOf(p))
 }
 
-// productOf returns the product of the request's path.
+// productOf returns the product in the request's path.
 func (w *warehouse) productOf(c echo.Context) (product, error) {
 	sku := c.Param("sku")
 	if !skuFormat.MatchString(sku) {
@@ -67,7 +67,7 @@ func (w *warehouse) productOf(c echo.Context) (product, error) {
 	return readProduct(c.Request().Context(), w.db, sku)
 }
 
-// getImage serves our own drawings. A product that an operator has added shows one that fits any product.
+// getImage serves our own drawings. A product that an operator has added gets one that fits any product.
 func (w *warehouse) getImage(c echo.Context) error {
 	svg, own := picture(c.Param("sku"))
 	if !own {
@@ -76,12 +76,12 @@ func (w *warehouse) getImage(c echo.Context) error {
 		}
 	}
 	h := c.Response().Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // an SVG that is opened by itself is a document
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // a browser opens an SVG on its own as a document
 	h.Set("X-Content-Type-Options", "nosniff")
 	return blob(c, pictureFor, "", "image/svg+xml", svg)
 }
 
-// stockBody is where a product's units are, for operators.
+// stockBody shows operators where a product's units are.
 type stockBody struct {
 	SKU             string `json:"sku"`
 	Name            string `json:"name"`
@@ -89,7 +89,7 @@ type stockBody struct {
 	Reserved        int    `json:"reserved"`    // held for orders that are not delivered yet
 	Backordered     int    `json:"backordered"` // wanted by orders that wait
 	OnOrder         int    `json:"on_order"`    // from the supplier
-	Kept            int    `json:"kept"`        // of those available, for orders that wait
+	Kept            int    `json:"kept"`        // part of available, kept for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
 }
@@ -99,8 +99,7 @@ func stockOf(p product) stockBody {
 	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.Kept, s.ReorderPoint, s.ReorderQuantity}
 }
 
-// tagged answers with JSON that may be kept for a while, and afterwards need not be sent again while it is the same. Its tag
-// begins with edition.
+// tagged answers with JSON that clients may cache for a while and then revalidate. Its entity tag begins with edition.
 func tagged(c echo.Context, keep, edition string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {

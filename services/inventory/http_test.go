@@ -51,7 +51,7 @@ func TestTheCatalogueIsPublicAndCanBeKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsWaitedForCannotBeOrdered(t *testing.T) {
+func TestUnitsThatAreKeptForWaitingOrdersCannotBeOrdered(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 5), goods("B", 0))
 	f.coming("B", 1)
@@ -106,14 +106,14 @@ func TestAnOperatorAddsAndChangesAProduct(t *testing.T) {
 	if a.status != http.StatusCreated || a.header.Get("Location") != "/api/products/CUP" || p != want {
 		t.Errorf("%d %s %+v", a.status, a.header.Get("Location"), p)
 	}
-	f.want("CUP", 0, 0, 0, 10) // it has none, so it is ordered at once
+	f.want("CUP", 0, 0, 0, 10) // it has no units, so it is reordered at once
 	dearer := strings.Replace(goodProduct, "500", "600", 1)
 	for _, body := range []string{dearer, dearer, strings.Replace(dearer, `"reorder_point":2`, `"reorder_point":15`, 1)} {
 		if a := f.call(http.MethodPut, "/api/products/CUP", body, f.as("olga")); a.status != http.StatusOK {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}
-	f.want("CUP", 0, 0, 0, 20) // a higher reorder point counts at once
+	f.want("CUP", 0, 0, 0, 20) // a higher reorder point takes effect at once
 	rows, err := f.db.Query(t.Context(), `SELECT body FROM outbox WHERE kind = 'inventory.product_changed' ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)

@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	pageMost  = 100 // products of a page; also what one has when nobody says otherwise
-	skusMost  = 100 // products that can be asked for by their SKUs
+	pageMost  = 100 // products on a page; also the default
+	skusMost  = 100 // products that one request can name by their SKUs
 	wordsMost = 100 // characters of a search
 )
 
-// getProducts is the catalogue, a page at a time. With sku it is about these products only.
+// getProducts answers with a page of the catalogue. With sku parameters it lists only these products.
 func (w *warehouse) getProducts(c echo.Context) error {
 	page, err := w.page(c, func(l listedProduct) any { return bodyOf(l.product) })
 	if err != nil {
@@ -27,7 +27,7 @@ func (w *warehouse) getProducts(c echo.Context) error {
 	return tagged(c, catalogueFor, "", page)
 }
 
-// getStock is the same list for operators.
+// getStock is the same list with the fields for operators.
 func (w *warehouse) getStock(c echo.Context) error {
 	page, err := w.page(c, func(l listedProduct) any { return stockOf(l.product) })
 	if err != nil {
@@ -54,7 +54,7 @@ func (w *warehouse) page(c echo.Context, body func(listedProduct) any) (page web
 		}
 	}
 	limit := l.Limit
-	l.Limit++ // tells whether there is another page
+	l.Limit++ // one more, to see whether there is another page
 	found, err := read(c.Request().Context(), l)
 	if err != nil {
 		return page, err
@@ -62,7 +62,7 @@ func (w *warehouse) page(c echo.Context, body func(listedProduct) any) (page web
 	return web.NewPage(found, limit, body, func(last listedProduct) string { return web.Cursor(l.Sort, last.Key, last.SKU) })
 }
 
-// listingOf reads which page a request asks for. A cursor is good for the sort that it was given out for.
+// listingOf reads which page a request asks for. A cursor is valid only for the sort that it was made for.
 func listingOf(c echo.Context) (l listing, err error) {
 	if l.Limit, err = web.Limit(c, pageMost, pageMost); err != nil {
 		return l, err

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// fill adds n products with long descriptions, as a statement: one by one would take too long.
+// fill adds n products with long descriptions in one statement, because one by one takes too long.
 func (f *fixture) fill(n int) {
 	f.Helper()
 	_, err := f.db.Exec(f.Context(), `
@@ -32,7 +32,7 @@ func (f *fixture) fill(n int) {
 	}
 }
 
-// all reads a list to its end.
+// all reads a list to its end and counts the pages.
 func (f *fixture) all(path string) (items []productBody, pages int) {
 	f.Helper()
 	for cursor := ""; ; {
@@ -73,7 +73,7 @@ func TestALargeCatalogueIsReadPageByPage(t *testing.T) {
 			for _, p := range items {
 				keys = append(keys, key(p))
 			}
-			if sort == "name" { // of names that begin with ÖRT the locale of this database changes the first letter only
+			if sort == "name" { // for names that begin with ÖRT, this database's locale lowers only the first letter
 				keys = slices.DeleteFunc(keys, func(k string) bool { return strings.HasPrefix(k, "Ö") || strings.HasPrefix(k, "ö") })
 			}
 			if len(items) != 1000 || pages < 10 || !slices.IsSorted(keys) || len(slices.Compact(keys)) != len(keys) {
@@ -161,7 +161,7 @@ func cursorOf(f *fixture, sort string) string {
 	return page.Next
 }
 
-// TestEveryListIsReadByItsIndex asks the server how it would go about it: in a large catalogue anything else is slow.
+// TestEveryListIsReadByItsIndex asks PostgreSQL for its plans: without an index, a list of a large catalogue is slow.
 func TestEveryListIsReadByItsIndex(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -181,7 +181,7 @@ func TestEveryListIsReadByItsIndex(t *testing.T) {
 	}
 }
 
-// explained is a database that says how it would answer, and then does.
+// explained is a database that records the plan of a query before it runs it.
 type explained struct {
 	f    *fixture
 	text string
@@ -196,8 +196,8 @@ func (e *explained) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if _, err := conn.Exec(ctx, "PREPARE list AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
-	defer conn.Exec(ctx, "DEALLOCATE list")           //nolint:errcheck // the next PREPARE would fail
-	values := strings.Repeat(", NULL", len(args))[2:] // the plan is for any
+	defer conn.Exec(ctx, "DEALLOCATE list")           // nolint:errcheck // if it fails, so does the next PREPARE
+	values := strings.Repeat(", NULL", len(args))[2:] // a generic plan does not depend on the values
 	rows, err := conn.Query(ctx, "EXPLAIN EXECUTE list ("+values+")", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Inventory keeps the catalogue and the stock: it holds units for orders, lets orders wait for what is missing, and orders
-// additional stock from its supplier when a product runs low.
+// Inventory keeps the catalogue and the stock. It reserves units for orders, lets orders wait for missing units, and orders
+// more from its supplier when a product runs low.
 package main
 
 import (
@@ -31,7 +31,7 @@ type config struct {
 	service.Dependencies
 	identity.Trust
 	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`
-	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"` // begin with the products of catalogue.go
+	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"` // adds the products of catalogue.go that are missing
 	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"`
 	Supplier    client.Config `envPrefix:"SUPPLIER_"` // SUPPLIER_TIMEOUT and so on
 }
@@ -85,7 +85,7 @@ type warehouse struct {
 	db       *postgres.DB
 	log      *slog.Logger
 	outbox   *outbox.Outbox
-	office   *unit.Office[*work] // for requests and the supplier's answers; messages come through the inbox
+	office   *unit.Office[*work] // for requests and the supplier's answers; messages go through the inbox
 	supplier supplier
 	worker   *worker.Worker[supplierOrder]
 	now      func() time.Time

@@ -13,7 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// The whole program, on a database and a broker: it seeds its catalogue, obeys a command and reports what came of it.
+// The whole program with a database and a broker: it seeds its catalogue, carries out a command and publishes the result.
 func TestTheProgramObeysACommandFromTheBroker(t *testing.T) {
 	t.Parallel()
 	vhost := testkit.NewVhost(t)

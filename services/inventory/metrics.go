@@ -62,7 +62,7 @@ func (m meters) called(ctx context.Context, call string, err error) {
 	m.supplierCalls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
 }
 
-// ignored notes a message that changed nothing.
+// ignored counts and logs a message that changed nothing.
 func (w *warehouse) ignored(ctx context.Context, m messages.Message, in status) {
 	w.meters.ignored.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
 	w.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)

@@ -10,19 +10,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// store is a shop with three products, all that has ever happened in it, and what it has promised.
+// store is a shop with three products, its whole history, and its promises to waiting orders.
 type store struct {
 	*rapid.T
 	saw    func(what string)
 	shelf  shelf
 	onHand map[string]int
 	held   []reservation
-	queue  []waiter // first come first
-	supply []supply // on its way
+	queue  []waiter // in the order of arrival
+	supply []supply // orders on their way from the supplier
 	placed int      // supplier orders so far
 }
 
-// waiter is somebody who waits. What was on order when he began to has a number up to last.
+// waiter is a waiting order. The supplier orders that were on their way when it began to wait have numbers up to last.
 type waiter struct {
 	reservation
 	last int
@@ -33,7 +33,7 @@ type supply struct {
 	number int
 }
 
-// settle is what work.restock does after each decision, and again in the end.
+// settle does what work.restock does after each decision and once more at the end of a batch.
 func (s *store) settle() {
 	for _, l := range s.shelf.restock() {
 		s.placed++
@@ -80,8 +80,8 @@ func (s *store) fill() {
 	}
 }
 
-// check holds the numbers against the history. Nobody waits for what is there, and everybody has it at the latest when all has
-// come that was on order when he began to wait.
+// check compares the numbers with the history. No order waits for units that are on the shelf, and each has its units at the
+// latest when everything has arrived that was on order when it began to wait.
 func (s *store) check() {
 	claimed := map[string]int{}
 	for _, r := range s.queue {
@@ -115,7 +115,7 @@ func (s *store) check() {
 	}
 }
 
-// TestNobodyIsOvertakenAndNothingIsLost runs any history.
+// TestNobodyIsOvertakenAndNothingIsLost runs random histories.
 func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	history := func(t *rapid.T, saw func(what string)) {
@@ -149,14 +149,14 @@ func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
 				sku, q := rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product"), rapid.IntRange(1, 6).Draw(t, "units")
 				s.shelf[sku].shelve(q)
 				s.onHand[sku] += q
-			case what == "reorder": // an operator changes it, also to never
+			case what == "reorder": // an operator changes the reorder quantity, also to 0
 				s.shelf[rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "product")].ReorderQuantity = rapid.IntRange(0, 4).Draw(t, "quantity")
 			}
 			s.settle()
 			if rapid.Bool().Draw(t, "more in the batch") {
 				continue
 			}
-			s.fill() // once for the batch
+			s.fill() // once for the whole batch
 			s.settle()
 			s.check()
 		}

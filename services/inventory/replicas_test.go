@@ -25,7 +25,7 @@ func TestReserveAndReleaseAtTheSameMomentBothSucceed(t *testing.T) {
 	f.want("A", 5, 0, 0, 0)
 }
 
-// shuffled is a fair number of orders, each with all its messages, and every message twice.
+// shuffled returns the messages of the given number of orders, each message twice, in random order.
 func shuffled(orders int, messagesOf func(i int, order string) []messages.Message) (ids []string, all []bus.Delivery) {
 	for i := range orders {
 		id := newOrder()
@@ -49,7 +49,7 @@ func batched(all []bus.Delivery) (batches [][]bus.Delivery) {
 	return batches
 }
 
-// share hands batches to replicas that work at the same time, and wants every message handled.
+// share gives batches to replicas that work at the same time. Every message must be handled.
 func share(t *testing.T, replicas []*replica, batches ...[]bus.Delivery) {
 	t.Helper()
 	queue := make(chan []bus.Delivery, len(batches))
@@ -88,8 +88,8 @@ func TestFiftyOrdersOnAStockOfTenEndInTenReserved(t *testing.T) {
 	f.want("A", 0, 10, 0, 0)
 }
 
-// Several replicas work on hot products, which the orders name in all orders, reserving, waiting, releasing and delivering.
-// Nobody may wait for each other in a circle: PostgreSQL would notice after a second and break off one of them.
+// Several replicas reserve, queue, release and deliver orders for the same few products, which the orders name in various
+// orders. No transactions may wait for each other in a circle: PostgreSQL would notice it after a second and abort one of them.
 func TestReplicasThatWorkOnTheSameProductsNeverDeadlock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 40), goods("B", 40), goods("C", 40), goods("D", 4))
@@ -132,7 +132,8 @@ func TestReplicasThatWorkOnTheSameProductsNeverDeadlock(t *testing.T) {
 	}
 }
 
-// deadlocks counts those that have ever happened in the test's database. Backends report when they end, at the latest.
+// deadlocks returns how many deadlocks have ever happened in the test's database. Backends report them at the latest when they
+// end.
 func (f *fixture) deadlocks(replicas []*replica) (n int) {
 	f.Helper()
 	for _, r := range replicas {

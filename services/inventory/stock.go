@@ -7,45 +7,46 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// stock is where the units of one product are.
+// stock says where the units of one product are.
 type stock struct {
 	SKU             string
 	Available       int // on hand and not reserved
 	Reserved        int // on hand, held for orders that are not delivered yet
 	Backordered     int // wanted by reservations that wait
-	OnOrder         int // on their way from the supplier, or soon
-	Kept            int // of those available, for reservations that wait: see kept
+	OnOrder         int // on their way from the supplier, or recorded to be ordered
+	Kept            int // part of Available, kept for reservations that wait: see the method kept
 	ReorderPoint    int
 	ReorderQuantity int // 0: never reordered
 }
 
-// kept is how many of the units on the shelf are kept for those who wait. What is on order comes to them first, so only what
-// is missing there is kept for them from the beginning; of what comes later everything is, until they have enough. So others
-// can have what nobody would gain from, and nobody waits for longer than until all has come that was on order, for
-// him as well, when he began to wait: docs/adr/0033.
+// kept returns how many units on the shelf are kept for waiting orders. Units on order will go to waiting orders first, so at
+// the beginning only the number is kept that will still be missing then. Units that arrive later are all kept, until there are
+// enough for all that wait. So a new order can have units that would not help a waiting one, and no order waits longer than
+// until everything has arrived that was on order when it began to wait, including what was ordered because of it:
+// docs/adr/0033.
 func (s stock) kept() int {
 	return min(max(s.Kept, s.Backordered-s.OnOrder), s.Available, s.Backordered)
 }
 
-// free is what a new order can have.
+// free returns how many units a new order can have.
 func (s stock) free() int { return s.Available - s.kept() }
 
-// comes reports whether an order can wait for so many units.
+// comes reports whether an order can wait for the given number of units.
 func (s stock) comes(quantity int) bool {
 	return s.ReorderQuantity > 0 || s.Available+s.OnOrder-s.Backordered >= quantity
 }
 
-// shelve adds units that have come, or come back.
+// shelve adds units that arrive from the supplier or are given back.
 func (s *stock) shelve(quantity int) {
 	s.Available += quantity
 	s.Kept += quantity
 }
 
-// supplyMost is how many units are ordered at once. If more are wanted, the rest is with the next change.
+// supplyMost limits the units of one supplier order. If more are wanted, the next change of the stock orders the rest.
 const supplyMost = 1_000_000
 
-// shortage is how many units to order so that what is here and what is to come, less what is wanted already, is above the
-// reorder point again: a multiple of the reorder quantity, or 0.
+// shortage returns how many units to order, a multiple of the reorder quantity or 0. With them, the units here and on order,
+// minus those that waiting orders want, are above the reorder point again.
 func (s stock) shortage() int {
 	position := s.Available + s.OnOrder - s.Backordered
 	if s.ReorderQuantity == 0 || position > s.ReorderPoint {
@@ -55,26 +56,26 @@ func (s stock) shortage() int {
 	return min(packs, max(1, supplyMost/s.ReorderQuantity)) * s.ReorderQuantity
 }
 
-// status is what has become of an order's wish for stock.
+// status is the status of a reservation.
 type status string
 
 const (
 	reserved    status = "reserved"    // held
-	backordered status = "backordered" // in the queue of each of its products
-	rejected    status = "rejected"    // too little, and it may not wait
-	released    status = "released"    // given back, or never to be held
-	taken       status = "taken"       // delivered, and off the books
+	backordered status = "backordered" // waits in the queue of each of its products
+	rejected    status = "rejected"    // too few units, and it may not wait
+	released    status = "released"    // given back, or cancelled before it came
+	taken       status = "taken"       // delivered, and removed from the stock
 )
 
-// reservation is an order's wish for stock and what has become of it.
+// reservation is an order's request for stock and its status.
 type reservation struct {
 	OrderID string
 	Status  status
-	Lines   []messages.Line // what it holds, waits for or has had
-	Missing []messages.Line // what there was too little of when it came
+	Lines   []messages.Line // the units that it holds, waits for or has held
+	Missing []messages.Line // the units that were missing when it came
 }
 
-// answer is what orders hears of a reservation, however often it asks.
+// answer returns the event that tells orders the status of a reservation, the same each time.
 func (r reservation) answer() messages.Message {
 	switch r.Status {
 	case reserved, taken:
@@ -88,11 +89,11 @@ func (r reservation) answer() messages.Message {
 	}
 }
 
-// shelf is the products that a decision is about, by SKU; one that is not here does not exist. Its methods decide and
-// change it, and do nothing else: the caller has the products locked and writes the shelf back.
+// shelf has the products that a decision is about, by SKU. A SKU that is missing does not exist. The methods only change the
+// shelf: the caller has locked the products and saves the shelf.
 type shelf map[string]*stock
 
-// of is the part of the shelf that some lines are about: those of their products that there are.
+// of returns the part of the shelf with the products of the given lines, as far as they exist.
 func (s shelf) of(lines []messages.Line) shelf {
 	part := shelf{}
 	for _, l := range lines {
@@ -103,8 +104,8 @@ func (s shelf) of(lines []messages.Line) shelf {
 	return part
 }
 
-// reserve decides what an order can have: all of it or nothing. One that may wait queues for all its products, also for those
-// that there would be enough of, so that the one that is late does not cost it the others.
+// reserve reserves all lines of an order, or none. An order that may wait enters the queues of all its products, also of those
+// that have enough units, so that it does not lose these while it waits for the others.
 func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) reservation {
 	r := reservation{OrderID: orderID, Status: reserved, Lines: merged(lines), Missing: []messages.Line{}}
 	for _, l := range r.Lines {
@@ -134,7 +135,7 @@ func (s shelf) reserve(orderID string, lines []messages.Line, mayWait bool) rese
 	return r
 }
 
-// merged makes one line of those for the same product, sorted by SKU.
+// merged adds up the lines of each product, and sorts them by SKU.
 func merged(lines []messages.Line) []messages.Line {
 	quantities := map[string]int{}
 	for _, l := range lines {
@@ -147,7 +148,7 @@ func merged(lines []messages.Line) []messages.Line {
 	return one
 }
 
-// release gives back what a reservation holds, or takes it out of the queues.
+// release gives back the units that a reservation holds, or takes it out of the queues.
 func (s shelf) release(r reservation) reservation {
 	for _, l := range r.Lines {
 		switch r.Status {
@@ -162,7 +163,7 @@ func (s shelf) release(r reservation) reservation {
 	return r
 }
 
-// take strikes off what was delivered. ok is false when there is nothing to take.
+// take removes delivered units. ok is false if there is nothing to remove.
 func (s shelf) take(r reservation) (after reservation, ok bool) {
 	if r.Status != reserved {
 		return r, false
@@ -183,12 +184,12 @@ type waiting struct {
 // queued is a place in the queue for a product.
 type queued struct {
 	messages.Line
-	Ahead int `json:"ahead"` // what those who came before want of it
+	Ahead int `json:"ahead"` // units that those before it in the queue want
 }
 
-// serve fills the waiting reservations for which there is enough of everything, after what those before them in each
-// queue want. One that cannot be filled yet keeps its places and is not overtaken. One that is served takes as much from the
-// stock as from the queue, so it makes no difference to the next one whether it was served.
+// serve reserves units for the waiting reservations of queue that can be filled completely, after the units that those before
+// them in each queue want. A reservation that cannot be filled keeps its places and is not overtaken. A served one takes the
+// same number of units from the stock as from the queue, so it does not matter to the next one whether it was served.
 func (s shelf) serve(queue []waiting) (served []reservation) {
 	for _, w := range queue {
 		if slices.ContainsFunc(w.Lines, func(c queued) bool { return c.Ahead+c.Quantity > s[c.SKU].Available }) {
@@ -210,7 +211,7 @@ func (s shelf) serve(queue []waiting) (served []reservation) {
 	return served
 }
 
-// contended lists the products of which there are units and that somebody waits for.
+// contended returns the products that have units and waiting reservations.
 func (s shelf) contended() (available []messages.Line) {
 	for _, sku := range slices.Sorted(maps.Keys(s)) {
 		if s[sku].Available > 0 && s[sku].Backordered > 0 {
@@ -220,7 +221,7 @@ func (s shelf) contended() (available []messages.Line) {
 	return available
 }
 
-// restock lists what to order from the supplier, and counts it as ordered. With that it is known what has to be kept.
+// restock returns what to order from the supplier, and counts it as on order. It then updates Kept, which depends on that.
 func (s shelf) restock() (wanted []messages.Line) {
 	for _, sku := range slices.Sorted(maps.Keys(s)) {
 		if n := s[sku].shortage(); n > 0 {
@@ -232,8 +233,8 @@ func (s shelf) restock() (wanted []messages.Line) {
 	return wanted
 }
 
-// turnAway takes those reservations out of the queues of a product that wait for more of it than will ever come. queue are those
-// that wait for it, first come first. A reservation behind one that is turned away may still be served.
+// turnAway rejects the reservations that wait for more units of a product than will ever come, and takes them out of its queue.
+// queue has the product's waiting reservations, in order. A reservation behind a rejected one may still be served.
 func (s shelf) turnAway(sku string, queue []reservation) (turned []reservation) {
 	ahead := 0
 	for _, r := range queue {
@@ -251,7 +252,7 @@ func (s shelf) turnAway(sku string, queue []reservation) (turned []reservation) 
 	return turned
 }
 
-// of is how many units of a product a reservation is about.
+// of returns how many units of a product a reservation is about.
 func (r reservation) of(sku string) (quantity int) {
 	for _, l := range r.Lines {
 		if l.SKU == sku {

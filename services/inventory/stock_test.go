@@ -127,7 +127,7 @@ func TestReservingIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestTheAnswerTellsWhatHasBecomeOfAReservation(t *testing.T) {
+func TestTheAnswerTellsTheStatusOfAReservation(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[status]messages.Message{
 		reserved:    messages.StockReserved{},
@@ -175,7 +175,7 @@ func TestReleasingAndTaking(t *testing.T) {
 	}
 }
 
-func TestWhatRunsLowIsReordered(t *testing.T) {
+func TestAProductThatRunsLowIsReordered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -205,7 +205,7 @@ func TestWhatRunsLowIsReordered(t *testing.T) {
 	}
 }
 
-func TestWhoeverWaitsForWhatWillNeverComeIsTurnedAway(t *testing.T) {
+func TestAReservationThatWaitsForUnitsThatNeverComeIsRejected(t *testing.T) {
 	t.Parallel()
 	wait := func(id string, n int) reservation {
 		return reservation{OrderID: id, Status: backordered, Lines: []messages.Line{{SKU: "A", Quantity: n}, {SKU: "B", Quantity: 1}}}

@@ -10,25 +10,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The SQL of stock is in this file, of the other tables in store_….go.
+// This file has the SQL of stock; the SQL of the other tables is in store_….go.
 //
-// Locks are taken in one order, everywhere: first the orders that a transaction is about, then all products that it may
-// change, by SKU, then supplier orders. A reservation is changed only by who has locked its products. So no two transactions
-// wait for each other.
+// Locks are always taken in the same order, so that no two transactions wait for each other: first the orders that a
+// transaction is about, then all products that it may change, by SKU, then supplier orders. A reservation is changed only by a
+// transaction that has locked its products.
 //
-// All statements of a load are sent together. Each has a snapshot of its own (READ COMMITTED), taken when the one before it has
-// ended: what follows a lock sees what those have committed who had it before. A statement that locks goes by the snapshot of its
-// beginning, and what it reads by the way may be older than the locks that it waits for. The lines of an order's reservation
-// are safe to read there, for the order is locked before, and its lines never change. Who waits for a product is not; that is why
-// it is asked again: see work.Load.
+// All statements of a load are sent together. Each has its own snapshot (READ COMMITTED), which is taken when the statement
+// before it has ended. So a statement after a lock sees what earlier holders of the lock have committed. A statement that locks
+// uses the snapshot of its beginning, and its subqueries may see data older than the locks that it waits for. This is safe for
+// the lines of an order's reservation, because the order is locked before and its lines never change. It is not safe for the
+// queue of a product, which is therefore read again: see work.Load.
 
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// lockOrders queues what lets no other transaction decide about these orders until tx has ended. An order need not be known here
-// yet, so these are not rows.
+// lockOrders queues the statement that locks orders until tx has ended. These are advisory locks, not row locks, because an
+// order may not be known here yet.
 func lockOrders(tx *postgres.Tx, ids []string) {
 	if len(ids) == 0 {
 		return
@@ -41,8 +41,8 @@ func lockOrders(tx *postgres.Tx, ids []string) {
 			ORDER BY key) AS keys`, ids)
 }
 
-// alongside is the SKUs of everything that those wait for whose turn may come, or who may be turned away. $1, $2 and $3 are
-// freeing, releasing and dropping of locks.
+// alongside selects the SKUs of all products of the orders that may be served or rejected: orders that wait for one of the
+// products in locks. $1, $2 and $3 are the fields freeing, releasing and dropping.
 const alongside = `
 		SELECT beside.sku
 		FROM (
@@ -61,7 +61,7 @@ const alongside = `
 		JOIN reservation_lines AS waits ON waits.sku = free.sku AND waits.place IS NOT NULL
 		JOIN reservation_lines AS beside ON beside.order_id = waits.order_id`
 
-// readQueued queues what reads the SKUs of everything that those wait for who have to do with locks.
+// readQueued queues the query for the SKUs of alongside.
 func readQueued(tx *postgres.Tx, l locks, row func(sku string)) {
 	postgres.Rows(tx, pgx.RowTo[string], row, `
 		SELECT DISTINCT sku
@@ -70,8 +70,8 @@ func readQueued(tx *postgres.Tx, l locks, row func(sku string)) {
 
 const stockColumns = `sku, available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity`
 
-// lockStock queues what locks and reads the stock of products: of those among skus that there are, and of those of the
-// reservations of orders. Nobody else changes it until tx has ended.
+// lockStock queues the query that locks and reads the stock of the products with the given SKUs, as far as they exist, and of
+// the products that the given orders have reserved. No other transaction can change them until tx has ended.
 func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 	if len(skus) == 0 && len(orders) == 0 {
 		return
@@ -89,7 +89,7 @@ func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 		FOR UPDATE`, skus, orders)
 }
 
-// lockQueues is lockStock that also locks everything that those wait for who have to do with l.
+// lockQueues is lockStock for all of these products and, besides, those of alongside.
 func lockQueues(tx *postgres.Tx, l locks, skus, orders []string, row func(*stock)) {
 	postgres.Rows(tx, pgx.RowToAddrOfStructByPos[stock], row, `
 		SELECT `+stockColumns+`
@@ -105,7 +105,7 @@ func lockQueues(tx *postgres.Tx, l locks, skus, orders []string, row func(*stock
 		FOR UPDATE`, l.freeing, l.releasing, l.dropping, skus, orders)
 }
 
-// saveStock queues what writes back what has changed on a shelf since it was loaded.
+// saveStock queues the statement that writes the changes of a shelf since it was loaded.
 func saveStock(tx *postgres.Tx, s shelf, stored map[string]stock) {
 	var changed []stock
 	for _, sku := range slices.Sorted(maps.Keys(s)) {

@@ -7,16 +7,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// listing says which part of the catalogue a page is about.
+// listing describes a page of the catalogue.
 type listing struct {
-	Words string // that name and SKU must have, or begin with; empty: any product
+	Words string // words, or beginnings of words, of the name and the SKU; empty: any product
 	Sort  string // one of sorts
-	Key   string // of the last product of the page before: see sortKey
-	SKU   string // and its SKU
+	Key   string // sort key of the last product of the previous page: see sortKeys
+	SKU   string // SKU of the last product of the previous page
 	Limit int
 }
 
-// listedProduct is a product in a list, with what it is sorted by.
+// listedProduct is a product in a list, together with its sort key.
 type listedProduct struct {
 	product
 	Key string
@@ -32,7 +32,7 @@ func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
 
 var sorts = []string{"sku", "name", "price", "-price", "newest"}
 
-// sortKeys are the texts that lists are sorted by, upwards. Each has an index of just this expression.
+// sortKeys are the expressions that lists are sorted by, ascending, as text. Each has an index on exactly this expression.
 var sortKeys = map[string]string{
 	"sku":    `sku COLLATE "C"`,
 	"name":   `lower(name) COLLATE "C"`,
@@ -41,7 +41,7 @@ var sortKeys = map[string]string{
 	"newest": `lpad((99999999999 - extract(epoch FROM created_at AT TIME ZONE 'UTC')::bigint)::text, 11, '0') COLLATE "C"`,
 }
 
-// readProducts returns the products of a page, by an index: it takes as long in a large catalogue as in a small one.
+// readProducts returns the products of a page. It uses an index, so that a large catalogue takes no longer than a small one.
 func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
 	if l.Words != "" {
 		return findProducts(ctx, q, l)
@@ -59,16 +59,18 @@ func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// hasWords is whether the words of a product's name and SKU begin with each word of $4. The left side is that of an index.
+// hasWords is true if each word of $4 is the beginning of a word of the product's name or SKU. Its left side is the expression
+// of an index.
 const hasWords = `
 	array_to_tsvector(array_remove(regexp_split_to_array(lower((name || ' ' || sku) COLLATE "und-x-icu"), '[^[:alnum:]]+'), ''))
 	@@ replace('''' || nullif(trim(regexp_replace(lower($4 COLLATE "und-x-icu"), '[^[:alnum:]]+', ' ', 'g')), '') || ''':*', ' ', ''':* & ''')::tsquery`
 
-// nearBy is how many products of the list are looked at before the index of words is: a common word is found among them.
+// nearBy is how many products from the cursor on are checked before the index of words is used: a common word is found among
+// them.
 const nearBy = "500"
 
-// findProducts is readProducts for a search. The index of words knows where a word is, but not in which order, so all that is
-// found there has to be sorted: for a word that is everywhere that would be the whole catalogue.
+// findProducts is readProducts for a search. The index of words does not know the order of the list, so all its matches must be
+// sorted: for a word that every product has, that would be the whole catalogue.
 func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
 	key := sortKeys[l.Sort]
 	near, err := searched(q.Query(ctx, `
@@ -109,7 +111,7 @@ func searched(rows pgx.Rows, err error) ([]listedProduct, error) {
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// readProductsOf returns those of skus that there are, after one of them.
+// readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after.
 func readProductsOf(ctx context.Context, q querier, skus []string, after string) ([]listedProduct, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+productColumns+`, sku
@@ -122,17 +124,17 @@ func readProductsOf(ctx context.Context, q querier, skus []string, after string)
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// summedMost is how many products are summed up: more take time each time that somebody looks at the metrics.
+// summedMost is how many products are summed up at most: each collection of the metrics takes the time for it.
 const summedMost = 10_000
 
-// stockInAll is the numbers of products together, of summedMost at most: metrics with a series for each product would grow with the
+// stockInAll sums up the numbers of at most summedMost products. Metrics with a series for each product would grow with the
 // catalogue.
 type stockInAll struct {
 	Products, SoldOut, WaitedFor              int64
 	Available, Reserved, Backordered, OnOrder int64
 }
 
-// sumStock sums up the first products by SKU.
+// sumStock sums up the first products, by SKU.
 func sumStock(ctx context.Context, q querier) (stockInAll, error) {
 	rows, err := q.Query(ctx, `
 		SELECT count(*), count(*) FILTER (WHERE available <= kept), count(*) FILTER (WHERE backordered > 0),

@@ -9,16 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// movement is units of a product that came, or left for good.
+// movement is an entry of the ledger: units of a product that arrived, or left for good.
 type movement struct {
-	Reference string // nothing is entered twice under the same
+	Reference string // unique: nothing is entered twice under the same reference
 	SKU       string
 	Operator  string
 	What      string // initial, replenished or taken
-	Quantity  int    // negative when they leave
+	Quantity  int    // negative if units left
 }
 
-// key names a movement in a unit of work.
+// key identifies a movement in a unit of work.
 func (m *movement) key() string { return m.Reference + "\x00" + m.SKU + "\x00" + m.Operator }
 
 func (m *movement) fields() []any {
@@ -30,7 +30,7 @@ func scanMovement(row pgx.CollectableRow) (m movement, err error) {
 	return m, err
 }
 
-// loadMovements queues what reads the named movements that there are. Their products are locked, so nobody adds any.
+// loadMovements queues the query for the named movements. Their products are locked, so that no other transaction adds any.
 func loadMovements(tx *postgres.Tx, movements *unit.Rows[string, movement]) {
 	named := movements.Named()
 	if len(named) == 0 {
@@ -48,7 +48,7 @@ func loadMovements(tx *postgres.Tx, movements *unit.Rows[string, movement]) {
 		references, skus, operators)
 }
 
-// insertMovements queues what enters new movements in the ledger.
+// insertMovements queues the statement that adds new movements to the ledger.
 func insertMovements(tx *postgres.Tx, movements *unit.Rows[string, movement], at time.Time) {
 	added, _ := movements.Changes()
 	if len(added) == 0 {

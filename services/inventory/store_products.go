@@ -47,7 +47,7 @@ func readProduct(ctx context.Context, q querier, sku string) (product, error) {
 	return p, nil
 }
 
-// loadProducts queues what reads the named products that there are. They are locked.
+// loadProducts queues the query for the named products, as far as they exist. They are locked.
 func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product]) {
 	skus := products.Named()
 	if len(skus) == 0 {
@@ -59,15 +59,16 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product]) {
 		WHERE sku = ANY($1)`, skus)
 }
 
-// saveProducts queues what adds new products, without any units (saveStock writes those), and what writes of the others what
-// operators decide. It fails when somebody else has just added one of the same SKU: decided again, it is found.
+// saveProducts queues the statements that add new products, without units (saveStock writes those), and that update what
+// operators decide about the others. It fails if another transaction has just added a product with the same SKU; the decision
+// is then made again and finds it.
 func saveProducts(tx *postgres.Tx, products *unit.Rows[string, product], now time.Time) {
 	bySKU := func(a, b product) int { return strings.Compare(a.SKU, b.SKU) }
 	fields := func(p *product) []any {
 		return []any{&p.SKU, &p.Name, &p.Description, &p.Image, &p.Price.Amount, &p.Price.Currency, &p.Version, &p.Stock.ReorderPoint, &p.Stock.ReorderQuantity}
 	}
 	added, changed := products.Changes()
-	slices.SortFunc(added, bySKU) // the order of locks: whoever adds the same waits
+	slices.SortFunc(added, bySKU) // a fixed order of locks: transactions that add the same products wait for each other
 	if len(added) > 0 {
 		tx.Queue(`
 			INSERT INTO products (sku, name, description, image, price_amount, price_currency, version, reorder_point, reorder_quantity, created_at, updated_at)

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// loadReservations queues what reads the reservations that are named. Their orders and products are locked.
+// loadReservations queues the query for the named reservations. Their orders and products are locked.
 func loadReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation]) {
 	ids := reservations.Named()
 	if len(ids) == 0 {
@@ -24,9 +24,9 @@ func loadReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservati
 		WHERE order_id = ANY($1::uuid[])`, ids)
 }
 
-// saveReservations queues what writes the reservations that were added, and the status of those that have changed. Those that
-// wait take their places at the end of their queues in the order in which they were decided: identities are drawn in the order
-// in which rows are inserted.
+// saveReservations queues the statements that write new reservations, and the status of those that have changed. Waiting
+// reservations get their places at the end of the queues in the order of the decisions, because identity values are assigned in
+// the order of insertion.
 func saveReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation], now time.Time) {
 	added, changed := reservations.Changes()
 	if len(added) > 0 {
@@ -40,7 +40,7 @@ func saveReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservati
 	updateReservations(tx, changed, now)
 }
 
-// insertLines queues what adds the lines of new reservations.
+// insertLines queues the statement that adds the lines of new reservations.
 func insertLines(tx *postgres.Tx, added []reservation) {
 	var orders, skus []string
 	var quantities []int
@@ -59,7 +59,7 @@ func insertLines(tx *postgres.Tx, added []reservation) {
 		JOIN reservations AS r USING (order_id)`, orders, skus, quantities)
 }
 
-// updateReservations queues what gives reservations their status, in which they do not wait, or no longer.
+// updateReservations queues the statement that writes the status of reservations that do not wait, or no longer wait.
 func updateReservations(tx *postgres.Tx, changed []reservation, now time.Time) {
 	if len(changed) == 0 {
 		return
@@ -75,7 +75,7 @@ func updateReservations(tx *postgres.Tx, changed []reservation, now time.Time) {
 		WHERE r.order_id = n.order_id`, append(unit.Columns(changed, func(r *reservation) []any { return []any{&r.OrderID, &r.Status} }), now)...)
 }
 
-// readWaiting queues what reads all who wait for a product, first come first.
+// readWaiting queues the query for all reservations that wait for a product, in the order of the queue.
 func readWaiting(tx *postgres.Tx, sku string, row func(reservation)) {
 	postgres.Rows(tx, pgx.RowToStructByPos[reservation], row, `
 		SELECT r.order_id, r.status, json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity) ORDER BY l.sku), r.missing
@@ -87,8 +87,9 @@ func readWaiting(tx *postgres.Tx, sku string, row func(reservation)) {
 		ORDER BY queued.place`, sku)
 }
 
-// readQueues queues what reads those who wait for one of some products and may have got to the front of its queue, first come
-// first. Each wants at least one unit, so there are no more of them than units: the length of the queue does not matter.
+// readQueues queues the query for the reservations that may be at the front of the queue for one of the given products, in the
+// order of the queue. Each wants at least one unit, so the query reads at most as many as there are units, however long the
+// queue is.
 func readQueues(tx *postgres.Tx, available []messages.Line, row func(waiting)) {
 	postgres.Rows(tx, pgx.RowToStructByPos[waiting], row, `
 		WITH front AS (

@@ -10,24 +10,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// progress is how far a supplier order has got.
+// progress is the status of a supplier order.
 type progress string
 
 const (
-	requested progress = "requested" // recorded here; the supplier may know of it or not
+	requested progress = "requested" // recorded here; the supplier may or may not have it
 	ordered   progress = "ordered"   // the supplier has it
 	arrived   progress = "arrived"
 )
 
-// supplierOrder is stock that was asked for.
+// supplierOrder is an order to the supplier for units of a product.
 type supplierOrder struct {
-	ID        string // the idempotency key that the supplier is given
+	ID        string // also the idempotency key for the supplier
 	SKU       string
 	Quantity  int
 	Status    progress
 	Attempts  int           // since the supplier last answered
-	LastError string        // of the last attempt, if it failed
-	DueIn     time.Duration // how long it leaves the worker alone from now on
+	LastError string        // error of the last attempt, if it failed
+	DueIn     time.Duration // how long from now until the worker processes it again
 	UpdatedAt time.Time
 }
 
@@ -38,7 +38,7 @@ func scanSupplierOrder(row pgx.CollectableRow) (o supplierOrder, err error) {
 	return o, err
 }
 
-// insertSupplierOrders queues what records new orders. Those that are due the worker finds there.
+// insertSupplierOrders queues the statement that records new orders. The worker finds those that are due.
 func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 	tx.Queue(`
 		INSERT INTO supplier_orders (id, sku, quantity, status, attempts, due_at, created_at, updated_at)
@@ -49,7 +49,7 @@ func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 	})...)
 }
 
-// claimSupplierOrders leases orders that are due: until the lease ends nobody else finds them.
+// claimSupplierOrders leases orders that are due: no other worker finds them until the lease ends.
 func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, lease time.Duration) ([]supplierOrder, error) {
 	claims, err := postgres.Planned(ctx, db, scanSupplierOrder, `
 		UPDATE supplier_orders
@@ -68,7 +68,7 @@ func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, lease 
 	return claims, nil
 }
 
-// loadSupplierOrders queues what locks and reads the supplier orders that are named.
+// loadSupplierOrders queues the query that locks and reads the named supplier orders.
 func loadSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder]) {
 	ids := orders.Named()
 	if len(ids) == 0 {
@@ -82,7 +82,7 @@ func loadSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder
 		FOR UPDATE`, ids)
 }
 
-// saveSupplierOrders queues what writes how far supplier orders have got.
+// saveSupplierOrders queues the statement that writes the progress of supplier orders.
 func saveSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder]) {
 	_, changed := orders.Changes()
 	if len(changed) == 0 {
@@ -98,17 +98,17 @@ func saveSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder
 	})...)
 }
 
-// openOrders is a number of supplier orders in one status.
+// openOrders counts the supplier orders in one status.
 type openOrders struct {
 	Status  string
 	Count   int64
-	Failing int64 // of them, those whose last attempt failed
+	Failing int64 // those whose last attempt failed
 }
 
-// countedMost is how many supplier orders are counted: more tell nothing new, and take time.
+// countedMost is how many supplier orders are counted at most: a larger number tells nothing more and takes longer.
 const countedMost = 10_000
 
-// countSupplierOrders counts what has not arrived: countedMost of those that are due first.
+// countSupplierOrders counts the orders that have not arrived: at most countedMost, those first that are due first.
 func countSupplierOrders(ctx context.Context, db *postgres.DB) ([]openOrders, error) {
 	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[openOrders], `
 		SELECT status, count(*), count(*) FILTER (WHERE last_error <> '')

@@ -12,25 +12,25 @@ import (
 	"example.com/orderflow/pkg/failpoint"
 )
 
-// supplier is where additional stock comes from.
+// supplier sells more units to the shop.
 type supplier interface {
-	// order orders units. Under a key that it knows, the supplier orders nothing and answers as it did then.
+	// order orders units. Under a key that was used before, it orders nothing and returns the earlier answer.
 	order(ctx context.Context, key, sku string, quantity int) (delivery, error)
-	// find returns what was ordered under a key. known is false when nothing was.
+	// find returns the order that was placed under a key. known is false if there is none.
 	find(ctx context.Context, key string) (d delivery, known bool, err error)
 }
 
-// delivery is how far the supplier has got with an order.
+// delivery is the progress of an order at the supplier.
 type delivery struct {
 	arrived bool
-	expects time.Time // when it will arrive, or should have
+	expects time.Time // when it will arrive, or should have arrived
 }
 
-// httpSupplier is a supplier's HTTP API.
+// httpSupplier is the supplier's HTTP API.
 type httpSupplier struct{ client *client.Client }
 
-// newSupplier returns a client of a supplier that is known to honour Idempotency-Key, so that also an order whose answer was
-// lost may be sent again.
+// newSupplier returns a client of a supplier. The supplier honours Idempotency-Key, so the client may also repeat an order
+// whose answer was lost.
 func newSupplier(urls client.URLs, cfg client.Config, log *slog.Logger) httpSupplier {
 	cfg.Name, cfg.URLs, cfg.Log, cfg.RetryAmbiguous = "supplier", urls, log, true
 	return httpSupplier{client.New(cfg)}

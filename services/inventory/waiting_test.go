@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsNeverReorderedIsNotWaitedForAndNotKept(t *testing.T) {
+func TestAProductThatIsNeverReorderedIsNotWaitedForAndNotKept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("PRINT", 5), lamp(4))
 	bob, alice := newOrder(), newOrder()
@@ -28,16 +28,16 @@ func TestWhatIsNeverReorderedIsNotWaitedForAndNotKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsThereCanBeHadWhileSomebodyWaitsForMore(t *testing.T) {
+func TestUnitsOnTheShelfCanBeOrderedWhileAnotherOrderWaitsForMore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(5))
 	bob, alice, carol := newOrder(), newOrder(), newOrder()
 	f.receive(backorder(bob, "LAMP", 10), reserve(alice, "LAMP", 2))
-	f.want("LAMP", 3, 2, 10, 20) // 3 - 10 would be below the reorder point without a second ten: all that Bob waits for is on order
+	f.want("LAMP", 3, 2, 10, 20) // two tens are ordered, since 3 + 10 - 10 is not above the reorder point: all that Bob waits for is on order
 	if f.status(bob) != backordered || f.status(alice) != reserved {
 		t.Errorf("bob %s, alice %s", f.status(bob), f.status(alice))
 	}
-	// Nine come, which are not enough for Bob, and are kept for him.
+	// With 6 more there are 9 units. They are too few for Bob, and are kept for him.
 	if a := f.call(http.MethodPost, "/api/products/LAMP/stock", `{"add":6}`, f.as("olga")); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -49,14 +49,14 @@ func TestWhatIsThereCanBeHadWhileSomebodyWaitsForMore(t *testing.T) {
 	}
 }
 
-func TestWhenAProductIsNoLongerReorderedThoseWhoWaitForNothingAreTurnedAway(t *testing.T) {
+func TestWhenAProductIsNoLongerReorderedOrdersThatWaitInVainAreRejected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("CUP", 2), goods("PEN", 1), lamp(4))
 	f.coming("CUP", 8)
 	f.coming("PEN", 5)
 	first, second, third, behind := newOrder(), newOrder(), newOrder(), newOrder()
 	f.receive(backorder(first, "CUP", 3), backorder(second, "CUP", 4, "PEN", 1), backorder(third, "CUP", 3), backorder(behind, "PEN", 1))
-	// As the release before has left it: what is on order was never enough for those who wait.
+	// Data of the previous release: the units on order were never enough for the orders that wait.
 	if _, err := f.db.Exec(t.Context(), `UPDATE products SET on_order = 4 WHERE sku = 'CUP'`); err != nil {
 		t.Fatal(err)
 	}

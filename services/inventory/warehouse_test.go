@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// fixture is inventory on a database of its own, without a broker: messages are handed to its inbox and read from its outbox.
+// fixture is inventory with a database of its own and without a broker. Tests put messages into its inbox and read its outbox.
 type fixture struct {
 	*testing.T
 	*replica
@@ -69,7 +69,7 @@ func (f *fixture) newReplica(db *postgres.DB) *replica {
 	return &replica{db, w, inbox.New(db, log, w.work, w.handlers()...)}
 }
 
-// another starts a further replica on the same database.
+// another starts another replica on the same database.
 func (f *fixture) another() *replica {
 	f.Helper()
 	db, err := postgres.Open(f.Context(), f.db.Config().ConnString(), "test", testkit.Log(f.T))
@@ -80,10 +80,10 @@ func (f *fixture) another() *replica {
 	return f.newReplica(db)
 }
 
-// goods makes a product that is not reordered.
+// goods returns a product that is not reordered.
 func goods(sku string, units int) product { return seed(sku, sku, 100, units, 0, 0, "for a test") }
 
-// coming lets units of a product be on order, so that orders can wait for them.
+// coming puts units of a product on order, so that orders can wait for them.
 func (f *fixture) coming(sku string, units int) {
 	f.Helper()
 	_, err := f.db.Exec(f.Context(), `
@@ -98,7 +98,7 @@ func (f *fixture) coming(sku string, units int) {
 	}
 }
 
-// receive hands messages over as the bus would, each under a new id, and wants them handled.
+// receive delivers messages as the bus would, each under a new id. All must be handled.
 func (f *fixture) receive(msgs ...messages.Message) {
 	f.Helper()
 	for _, m := range msgs {
@@ -116,7 +116,7 @@ func letter(m messages.Message) bus.Delivery {
 
 func newOrder() string { return uuid.Must(uuid.NewV7()).String() }
 
-// reserve makes a command of an order's id and its lines: SKU, quantity, SKU, quantity …
+// reserve returns a command for an order with lines: SKU, quantity, SKU, quantity …
 func reserve(order string, lines ...any) messages.ReserveStock {
 	m := messages.ReserveStock{OrderID: order}
 	for i := 0; i < len(lines); i += 2 {
@@ -132,7 +132,7 @@ func backorder(order string, lines ...any) messages.ReserveStock {
 	return m
 }
 
-// sent returns what is in the outbox about an order or a product, as kind and body, in order.
+// sent returns the messages in the outbox about an order or a product, as kind and body, in order.
 func (f *fixture) sent(about string) string {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
@@ -150,7 +150,7 @@ func (f *fixture) sent(about string) string {
 	return strings.Join(kinds, " ")
 }
 
-// status is what has become of an order.
+// status returns the status of an order's reservation.
 func (f *fixture) status(order string) (s status) {
 	f.Helper()
 	w := f.warehouse.work()
@@ -162,7 +162,7 @@ func (f *fixture) status(order string) (s status) {
 	return r.Status
 }
 
-// numbers are a product's: available, reserved, backordered, on order.
+// numbers returns four numbers of a product: available, reserved, backordered, on order.
 func (f *fixture) numbers(sku string) [4]int {
 	f.Helper()
 	p, err := readProduct(context.Background(), f.db, sku)
@@ -179,8 +179,8 @@ func (f *fixture) want(sku string, available, reserved, backordered, onOrder int
 	}
 }
 
-// audit holds the numbers of every product against the ledger, the reservations and the supplier orders, and looks for
-// somebody who waits for what is there. It runs at the end of each test.
+// audit compares the numbers of every product with the ledger, the reservations and the supplier orders, and looks for orders
+// that wait for units that are there. It runs at the end of each test.
 func (f *fixture) audit() {
 	f.Helper()
 	rows, err := f.db.Query(context.Background(), `
@@ -231,7 +231,7 @@ func (f *fixture) audit() {
 	}
 }
 
-// answer is what came back over HTTP.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header

@@ -15,12 +15,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// work is inventory's unit of work: the reservations and the stock that some messages, requests or answers of the supplier are
-// about, as they are by now, and what is to be written and sent.
+// work is inventory's unit of work: the current state of the reservations and the stock that some messages, requests or answers
+// of the supplier are about, and what will be written and sent.
 type work struct {
 	*warehouse
-	reservations unit.Rows[string, reservation]   // by the order's id
-	products     unit.Rows[string, product]       // by SKU; where their units are is on the shelf
+	reservations unit.Rows[string, reservation]   // by order id
+	products     unit.Rows[string, product]       // by SKU; their units are in shelf
 	movements    unit.Rows[string, movement]      // by movement.key
 	supplies     unit.Rows[string, supplierOrder] // by id
 
@@ -28,29 +28,29 @@ type work struct {
 	stored map[string]stock // the shelf as it was loaded
 	locks  locks
 
-	freed   map[string]outbox.Origin // SKUs of which units, or places in a queue, have become free, and what did it last
-	dropped map[string]outbox.Origin // SKUs that an operator has changed so that they are not reordered, and what did it
-	wanted  []messages.Line          // what to order from the supplier
+	freed   map[string]outbox.Origin // SKUs with units or places in a queue that have become free, and the latest cause of it
+	dropped map[string]outbox.Origin // SKUs that an operator has set to be never reordered, and the cause of it
+	wanted  []messages.Line          // to be ordered from the supplier
 	shelved []shelved
 	letters []outbox.Letter
-	at      time.Time // of all that is written
+	at      time.Time // time of everything that is written
 }
 
-// locks says which products a unit of work locks besides those of its reservations.
+// locks says which products a unit of work locks, besides those of its reservations.
 type locks struct {
-	skus      []string            // these
-	wishes    map[string][]string // those that an order asks for, which may be released in the same unit of work
-	freeing   []string            // these, and the products of all who wait for one of them
-	releasing []string            // of the reservations of these orders: these products, and those of all who wait for one of them
-	dropping  []string            // these, those of all who wait for one of them, and those of all who wait for one of those
+	skus      []string            // these products
+	wishes    map[string][]string // by order: the SKUs that it asks for; the same unit of work may release it
+	freeing   []string            // these products, and all products of the orders that wait for one of them
+	releasing []string            // order ids: the products of their reservations, and all products of the orders that wait for one of those
+	dropping  []string            // these products, all products of the orders that wait for one of them, and all products of the orders that wait for one of those
 }
 
-// queues reports whether some who wait may get something, or may be turned away.
+// queues reports whether waiting orders may be served or rejected.
 func (l locks) queues() bool {
 	return len(l.freeing) > 0 || len(l.releasing) > 0 || len(l.dropping) > 0
 }
 
-// shelved is units that have come, of which everybody is told.
+// shelved is a number of units that have arrived, to be announced.
 type shelved struct {
 	units  messages.Line
 	origin outbox.Origin
@@ -60,7 +60,7 @@ func (w *warehouse) work() *work {
 	return &work{warehouse: w, locks: locks{wishes: map[string][]string{}}, freed: map[string]outbox.Origin{}, dropped: map[string]outbox.Origin{}, at: w.now()}
 }
 
-// About names what a message is about. What cannot be a SKU is no product.
+// About names what a message is about. Invalid SKUs are left out: there is no such product.
 func (w *work) About(m messages.Message) {
 	w.reservations.Name(m.Subject())
 	switch m := m.(type) {
@@ -78,9 +78,10 @@ func (w *work) About(m messages.Message) {
 
 var errQueueGrew = errors.New("somebody has begun to wait")
 
-// Load is of unit.Work. It takes one round trip, and one more whenever a queue has grown just then: who waits is only certain
-// once the products are locked, so if others are needed then, it gives the locks back (the savepoint does) and takes all of them
-// again, in the one order of store.go. It does so until nobody new has begun to wait, or the time of the transaction is up.
+// Load implements unit.Work. It takes one round trip, and one more each time that a queue has grown meanwhile. Which orders
+// wait is only certain once the products are locked. If more products are needed then, Load releases the locks (by a savepoint)
+// and takes all of them again in the order that store.go describes. It repeats this until no queue has grown, or the time of
+// the transaction is up.
 func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 	l := &w.locks
 	for _, id := range l.releasing {
@@ -122,8 +123,8 @@ func (w *work) torn() bool {
 	})
 }
 
-// load queues what locks the products and reads everything, in this order: a reservation that waits is changed by whoever has
-// locked its products, when it is served, so it must not be read before.
+// load queues the statements that lock the products and then read everything. Reservations must not be read before the locks: a
+// transaction that has locked their products may serve them.
 func (w *work) load(tx *postgres.Tx) {
 	w.shelf, w.stored = shelf{}, map[string]stock{}
 	row := func(s *stock) { w.shelf[s.SKU], w.stored[s.SKU] = s, *s }
@@ -140,13 +141,13 @@ func (w *work) load(tx *postgres.Tx) {
 	loadSupplierOrders(tx, &w.supplies)
 }
 
-// Save is of unit.Work.
+// Save implements unit.Work.
 //
-// Those who wait are served once for the whole batch, at its end. A decision that comes after the one that has freed units finds
-// them on the shelf, but kept for those who wait (stock.kept). So it gets what it would have got had it come just before, and more
-// only if enough is left for all who wait. The property test plays such batches: afterwards nobody waits for what is there, and
-// nobody waits longer than promised (docs/adr/0033). The shelf tells whether anybody waits for what has become free; if nobody
-// does, the database is not asked.
+// It serves the waiting orders once for the whole batch, at its end. Units that one decision frees are on the shelf for the
+// next decisions, but are kept for waiting orders (stock.kept). A later decision therefore gets what it would have got just
+// before, and more only if enough is left for all that wait. The property test plays such batches: after each, no order waits
+// for units that are on the shelf, and none waits longer than promised (docs/adr/0033). The database is asked only if the shelf
+// shows that an order waits for the units that have become free.
 func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 	saveProducts(tx, &w.products, w.at)
 	saveReservations(tx, &w.reservations, w.at)
@@ -170,7 +171,7 @@ func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 	return w.outbox.Send(tx, w.letters...)
 }
 
-// turnAway rejects those who wait for more of a product than will ever come, because it is not reordered any more.
+// turnAway rejects the orders that wait for more units of a product than will ever come, since it is not reordered any more.
 func (w *work) turnAway(ctx context.Context, tx *postgres.Tx) error {
 	queues := map[string][]reservation{}
 	for sku := range w.dropped {
@@ -199,7 +200,7 @@ func (w *work) turnAway(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// serve gives what has become free to those who wait for it.
+// serve gives units that have become free to the orders that wait for them.
 func (w *work) serve(ctx context.Context, tx *postgres.Tx) error {
 	free := shelf{}
 	for sku := range w.freed {
@@ -223,8 +224,8 @@ func (w *work) serve(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// supply records what is to be ordered from the supplier. As many orders as the worker of this replica has free slots for are
-// born leased to it: it begins with them as soon as they are committed. It finds the others in the table.
+// supply records what to order from the supplier. New orders are leased to this replica's own worker, as far as it has free
+// slots: it starts with them at the commit. It finds the others in the table.
 func (w *work) supply(tx *postgres.Tx) error {
 	if len(w.wanted) == 0 {
 		return nil
@@ -245,22 +246,22 @@ func (w *work) supply(tx *postgres.Tx) error {
 	return nil
 }
 
-// send sends messages that are caused by what is being done in ctx.
+// send sends messages. Their cause is taken from ctx.
 func (w *work) send(ctx context.Context, msgs ...messages.Message) {
 	w.letters = append(w.letters, outbox.Letters(outbox.OriginOf(ctx), msgs...)...)
 }
 
-// free notes that those who wait for some products have to be looked at.
+// free notes that the queues for the products of some lines must be served.
 func (w *work) free(origin outbox.Origin, lines []messages.Line) {
 	for _, l := range lines {
 		w.freed[l.SKU] = origin
 	}
 }
 
-// enter enters units in the ledger.
+// enter adds a movement to the ledger.
 func (w *work) enter(m movement) { w.movements.Put(m.key(), m) }
 
-// shelve puts new units on the shelf, and tells of it.
+// shelve puts new units on the shelf, and announces them.
 func (w *work) shelve(ctx context.Context, m movement) {
 	units, origin := messages.Line{SKU: m.SKU, Quantity: m.Quantity}, outbox.OriginOf(ctx)
 	w.enter(m)
@@ -270,8 +271,8 @@ func (w *work) shelve(ctx context.Context, m movement) {
 	w.restock(w.shelf.of([]messages.Line{units}))
 }
 
-// restock notes what to order from the supplier because it runs low. Each decision does it for its own products, for the next
-// decision goes by what is on order. All that is wanted of a product becomes one order, up to supplyMost units.
+// restock notes what to order from the supplier. Each decision does this for its own products, because the next decision
+// depends on what is on order. All units of a product become one supplier order, up to supplyMost units.
 func (w *work) restock(s shelf) {
 	for _, l := range s.restock() {
 		i := slices.IndexFunc(w.wanted, func(o messages.Line) bool { return o.SKU == l.SKU && o.Quantity+l.Quantity <= supplyMost })

@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// statements counts what is sent to the database.
+// statements counts the statements that are sent to the database.
 type statements struct {
 	mu         sync.Mutex
 	roundTrips int
@@ -51,7 +51,7 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.
 
 func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// counted starts a further replica whose statements are counted.
+// counted starts another replica whose statements are counted.
 func (f *fixture) counted() (*replica, *statements) {
 	f.Helper()
 	s := &statements{}
@@ -65,8 +65,8 @@ func (f *fixture) counted() (*replica, *statements) {
 	return f.newReplica(&postgres.DB{Pool: pool}), s
 }
 
-// mixture is a number of messages of all kinds about orders, which the messages of before have prepared. Where somebody waits,
-// it is for Q.
+// mixture returns a batch of n or more messages of all kinds, and the messages that must come before it. Orders that wait, wait
+// for Q.
 func mixture(n int, wait bool) (before []messages.Message, batch []bus.Delivery) {
 	for len(batch) < n {
 		held, delivered, done := newOrder(), newOrder(), newOrder()
@@ -76,7 +76,7 @@ func mixture(n int, wait bool) (before []messages.Message, batch []bus.Delivery)
 		batch = append(batch,
 			letter(messages.ReleaseStock{OrderID: held}),
 			letter(completed(delivered)),
-			letter(messages.ReleaseStock{OrderID: done}), // refused: it has been delivered
+			letter(messages.ReleaseStock{OrderID: done}), // rejected: it has been delivered
 			again,
 			again,
 			letter(reserve(many, "B", 900)), // rejected
@@ -85,7 +85,7 @@ func mixture(n int, wait bool) (before []messages.Message, batch []bus.Delivery)
 			letter(reserve(unknown, "X", 1)),
 		)
 		if wait {
-			before = append(before, backorder(newOrder(), "Q", 1000, "A", 1)) // whom nothing can help
+			before = append(before, backorder(newOrder(), "Q", 1000, "A", 1)) // never served
 			batch = append(batch, letter(backorder(waits, "Q", 1, "B", 1)))
 		} else {
 			batch = append(batch, letter(messages.ReleaseStock{OrderID: waits}))
@@ -111,7 +111,7 @@ func TestTheNumberOfStatementsDoesNotDependOnTheSizeOfABatch(t *testing.T) {
 				f := newFixture(t, goods("A", 500), goods("B", 500), goods("Q", 100))
 				f.coming("Q", 1_000_000)
 				r, s := f.counted()
-				for range 2 { // statements are prepared when they are first used
+				for range 2 { // twice, because statements are prepared at their first use
 					before, batch := mixture(n, c.wait)
 					f.receive(before...)
 					s.roundTrips, s.all = 0, nil
@@ -162,7 +162,7 @@ func TestABatchEndsLikeItsMessagesOneByOne(t *testing.T) {
 	}
 }
 
-// everything describes all that is in the tables, by what it is about.
+// everything describes the contents of all tables.
 func (f *fixture) everything() map[string]string {
 	f.Helper()
 	all := map[string]string{}
@@ -191,8 +191,8 @@ func (f *fixture) everything() map[string]string {
 	return all
 }
 
-// The places in a queue go by the order of decisions, also when it is not that of the orders' ids.
-func TestWhoWaitsTakesHisPlaceInTheOrderOfDecisions(t *testing.T) {
+// The places in a queue follow the order of the decisions, even if it differs from the order of the ids.
+func TestWaitingOrdersAreQueuedInTheOrderOfDecisions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 0))
 	f.coming("A", 1000)
@@ -233,8 +233,8 @@ func TestWhoWaitsTakesHisPlaceInTheOrderOfDecisions(t *testing.T) {
 	}
 }
 
-// Two replicas have the same products in hand, in opposite order: of the same orders, and of others. Both begin while somebody else
-// has a lock that is in the middle for both.
+// Two replicas work on the same products in opposite order: for the same orders, and for different ones. Both begin while
+// another transaction holds a lock in the middle of both.
 func TestBatchesInOppositeOrderDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	skus := []string{"A", "B", "C", "D", "E", "F", "G", "H"}
@@ -281,7 +281,7 @@ func TestBatchesInOppositeOrderDoNotDeadlock(t *testing.T) {
 	}
 }
 
-// hold begins a unit of work in another replica and returns what finishes it, once a number of others wait for its locks.
+// hold begins a unit of work in another replica. finish ends it once the given number of transactions wait for its locks.
 func (f *fixture) hold(d unit.Decision[*work]) (finish func(waiting int)) {
 	f.Helper()
 	r := f.another()
@@ -348,8 +348,8 @@ func TestAQueueThatGrowsWhileItsLockIsWaitedForIsServedAsAWhole(t *testing.T) {
 	f.want("Z", 4, 1, 0, 0)
 }
 
-// Who waits is served by a transaction that is about somebody else, just when he gives up.
-func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
+// A transaction about another order serves a waiting order, just when that order gives up.
+func TestAnOrderThatIsServedWhileItGivesUpReturnsItsUnits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 2))
 	f.coming("A", 100)
@@ -370,8 +370,8 @@ func TestWhoIsServedWhileHeGivesUpGivesBackWhatHeWasGiven(t *testing.T) {
 	f.want("A", 2, 0, 0, 100)
 }
 
-// What is on order by a decision is what the next one goes by, also in the same batch.
-func TestWhatIsOrderedForOneWhoWaitsLeavesTheShelfToTheNextInTheBatch(t *testing.T) {
+// A decision depends on the units that the decisions before it have ordered, also in the same batch.
+func TestAReorderForAWaitingOrderLeavesTheShelfToTheNextOrderInTheBatch(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(5))
 	bob, alice := newOrder(), newOrder()
@@ -390,7 +390,8 @@ func TestWhatIsOrderedForOneWhoWaitsLeavesTheShelfToTheNextInTheBatch(t *testing
 	}
 }
 
-// An order that comes and goes in one batch frees what somebody waits for together with something else.
+// An order is reserved and released in one batch. This frees units of A, for which another order waits, but that one also needs
+// Z.
 func TestAnOrderThatComesAndGoesInOneBatchLeavesThingsAsTheyWere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 3), goods("Z", 0))

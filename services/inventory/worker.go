@@ -12,17 +12,17 @@ import (
 
 const (
 	supplierSlots  = 4
-	supplierWithin = 25 * time.Second // two calls and what comes of them
+	supplierWithin = 25 * time.Second // for two calls and a transaction
 	supplierLease  = 40 * time.Second
 
 	retryFirst = time.Second // after a failure
 	retryMost  = time.Minute
-	askFirst   = 250 * time.Millisecond // about what is on its way
+	askFirst   = 250 * time.Millisecond // about an order that is on its way
 	askMost    = time.Minute
 )
 
-// newWorker returns what places supplier orders and sees to it that they arrive. The transactions that found out that stock
-// runs low have only recorded them.
+// newWorker returns the worker that places supplier orders and follows them until they arrive. The transactions that find the
+// stock low only record the orders.
 func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
 		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,
@@ -33,8 +33,8 @@ func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
 	}
 }
 
-// replenish takes one supplier order a step further. It asks before it orders: whoever had the order before may have placed
-// it and then died, or never heard the answer.
+// replenish takes one supplier order a step further. It asks before it orders, because a worker before it may have placed the
+// order and then died, or not received the answer.
 func (w *warehouse) replenish(ctx context.Context, o supplierOrder) error {
 	d, known, err := w.supplier.find(ctx, o.ID)
 	w.meters.called(ctx, "find", err)
@@ -45,7 +45,7 @@ func (w *warehouse) replenish(ctx context.Context, o supplierOrder) error {
 	return errors.Join(err, w.record(ctx, o, d, err))
 }
 
-// record writes down what a call to the supplier has come to, with what other calls have come to at the same moment.
+// record commits the result of a call to the supplier, together with results that others record at the same time.
 func (w *warehouse) record(ctx context.Context, o supplierOrder, d delivery, failure error) error {
 	return w.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) {
@@ -61,7 +61,8 @@ func (w *warehouse) record(ctx context.Context, o supplierOrder, d delivery, fai
 	})
 }
 
-// supplied notes the supplier's answer about an order, or that there was none. What has arrived is put on the shelf, once.
+// supplied applies the supplier's answer about an order, or the failure to get one. Units that have arrived are put on the
+// shelf, once.
 func (w *work) supplied(ctx context.Context, id string, d delivery, failure error) {
 	o, known := w.supplies.Get(id)
 	if !known || o.Status == arrived {
@@ -80,12 +81,12 @@ func (w *work) supplied(ctx context.Context, id string, d delivery, failure erro
 	w.supplies.Put(id, o)
 }
 
-// askIn is when to ask about an order that is expected at a time: then, at the latest after askMost, for it may come
-// sooner; once it is overdue, ever less often.
+// askIn returns the wait until the supplier is asked again about an order: until it is expected, but at most askMost, as it may
+// come sooner. Once it is overdue, the waits get longer.
 func askIn(expected, now time.Time) time.Duration {
 	in := expected.Sub(now)
 	if in < 0 {
-		in = -(in / 2) // halved first: of a time that is not known, it is as negative as can be
+		in = -(in / 2) // halved before the sign changes: for an unknown time, in is the lowest value there is
 	}
 	return min(max(in, askFirst), askMost)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hurry makes every open supplier order due, as time would.
+// hurry makes every open supplier order due.
 func (f *fixture) hurry() {
 	f.Helper()
 	if _, err := f.db.Exec(context.Background(), `UPDATE supplier_orders SET due_at = now() WHERE status <> 'arrived'`); err != nil {
@@ -36,7 +36,7 @@ func (f *fixture) open() (status string, attempts int, failed bool) {
 
 func lamp(units int) product { return seed("LAMP", "Lamp", 6900, units, 3, 10, "for a test") }
 
-func TestStockThatRunsLowIsReplenishedAndServesThoseWhoWait(t *testing.T) {
+func TestStockThatRunsLowIsReplenishedAndServesTheQueue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(12), goods("B", 0))
 	f.coming("B", 2)
@@ -44,7 +44,7 @@ func TestStockThatRunsLowIsReplenishedAndServesThoseWhoWait(t *testing.T) {
 	f.receive(reserve(some, "LAMP", 8))
 	f.want("LAMP", 4, 8, 0, 0)
 	f.receive(backorder(many, "LAMP", 15, "B", 1), backorder(rest, "LAMP", 2))
-	if f.want("LAMP", 2, 10, 15, 20); f.status(rest) != reserved { // 4 - 15 + 2×10 is above the reorder point, and so it is less another 2
+	if f.want("LAMP", 2, 10, 15, 20); f.status(rest) != reserved { // 4 + 20 - 15 is above the reorder point, also after 2 more are taken
 		t.Error("20 are on order for 15 that are waited for, and of 4 on the shelf nobody is given 2")
 	}
 	if a := f.call(http.MethodPost, "/api/products/B/stock", `{"add":1}`, f.as("olga")); a.status != http.StatusOK || f.status(many) != backordered {
@@ -77,7 +77,7 @@ func TestAReorderIsRecordedOnceHoweverManyOrdersFindStockLow(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong between us and the supplier, one order is one order, and it arrives once.
+// Whatever goes wrong between us and the supplier, an order is placed once and arrives once.
 func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 	t.Parallel()
 	reset := func(w http.ResponseWriter, _ *http.Request, _ func()) {
@@ -87,7 +87,7 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		trouble func(w http.ResponseWriter, r *http.Request, deed func())
-		orders  int // at the supplier after the failed attempt
+		orders  int // number at the supplier after the failed attempt
 	}{
 		{"503", func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusServiceUnavailable) }, 0},
 		{"500 after the deed", func(w http.ResponseWriter, _ *http.Request, deed func()) {
@@ -126,7 +126,7 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 				t.Errorf("%d orders at the supplier, want %d", orders, c.orders)
 			}
 			f.factory.misbehave(nil)
-			f.factory.deliver() // as far as it was ordered
+			f.factory.deliver() // if it was ordered
 			for range 3 {
 				f.hurry()
 				if err := f.work(f.another()); err != nil {
@@ -160,7 +160,7 @@ func (f *fixture) work(r *replica) (last error) {
 
 func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, lamp(3)) // at the reorder point from the start
+	f := newFixture(t, lamp(3)) // it starts at the reorder point
 	rows, err := f.warehouse.worker.Claim(t.Context(), 1)
 	if err != nil || len(rows) != 1 {
 		t.Fatal(rows, err)
@@ -168,7 +168,7 @@ func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 	if _, err := f.warehouse.supplier.order(t.Context(), rows[0].ID, rows[0].SKU, rows[0].Quantity); err != nil {
 		t.Fatal(err)
 	}
-	// Here the program dies. Until its lease ends nobody else touches the order.
+	// Here the program dies. No other worker takes the order until its lease ends.
 	if rows, err := f.another().warehouse.worker.Claim(t.Context(), 1); err != nil || len(rows) != 0 {
 		t.Errorf("claimed twice: %v, %v", rows, err)
 	}
@@ -181,13 +181,13 @@ func TestACrashBetweenCallAndRecordIsFoundOutByAsking(t *testing.T) {
 		t.Errorf("ordered %d times", f.factory.posts)
 	}
 	f.want("LAMP", 13, 0, 0, 0)
-	if err := f.warehouse.record(t.Context(), rows[0], delivery{arrived: true}, nil); err != nil { // the dead one was only slow
+	if err := f.warehouse.record(t.Context(), rows[0], delivery{arrived: true}, nil); err != nil { // the first worker was not dead, only slow
 		t.Error(err)
 	}
 	f.want("LAMP", 13, 0, 0, 0)
 }
 
-func TestWhatIsToBeOrderedIsBornLeasedToTheWorker(t *testing.T) {
+func TestANewSupplierOrderIsLeasedToTheWorkerOfItsReplica(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, lamp(12))
 	w := f.warehouse.worker
@@ -243,7 +243,7 @@ func TestTwoReplicasNeverDoTheSameWork(t *testing.T) {
 	}
 }
 
-func TestWhenToAskAboutWhatIsOnItsWay(t *testing.T) {
+func TestWhenToAskAboutASupplierOrder(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
