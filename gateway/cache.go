@@ -14,27 +14,27 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// cacheSettings bound what is kept of public answers, and for how long it may stand in for them.
+// cacheSettings limit what the gateway keeps of public answers, and for how long.
 type cacheSettings struct {
 	Entries  int           `env:"ENTRIES" envDefault:"1000"`
 	Bytes    int           `env:"BYTES" envDefault:"33554432"`
-	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // after which an old answer is worse than none
-	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`   // with an upstream that is slow, when there is an old answer
+	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // how long after its expiry an answer may still be served if the upstream fails
+	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`   // how long a slow upstream is waited for when there is an old answer
 }
 
-const cachedMost = 1 << 20 // bytes of one answer
+const cachedMost = 1 << 20 // bytes of the body of one answer
 
-// cache keeps public answers (RFC 9111): while they are fresh they are served from here, afterwards they are revalidated,
-// and when that fails they are served stale.
+// cache keeps public answers (RFC 9111). Fresh answers are served from memory. Others are revalidated, and served stale if that
+// fails.
 //
-// Why it is our own: docs/adr/0022.
+// docs/adr/0022 says why the gateway has a cache of its own.
 type cache struct {
 	cacheSettings
 	now func() time.Time
 
 	mu      sync.Mutex
 	entries *lru.Map[string, *copied]
-	flights singleflight.Group // of requests for the same path, by path
+	flights singleflight.Group // one request at a time for each path
 }
 
 // copied is an answer in memory. It is never changed.
@@ -42,8 +42,8 @@ type copied struct {
 	status int
 	header http.Header
 	body   []byte
-	zipped func() []byte // the body in gzip, which is made once
-	from   time.Time     // when it was made or validated at its source
+	zipped func() []byte // the body in gzip, compressed once
+	from   time.Time     // when the answer was made or last validated at its source
 	fresh  time.Duration
 }
 
@@ -61,10 +61,11 @@ func (k *cache) get(path string) *copied {
 func (k *cache) put(path string, a *copied) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.entries.Put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // a guess at the body in gzip, and at its header
+	k.entries.Put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // an estimate that includes the header and the body in gzip
 }
 
-// expire makes paths be asked for again, because something there has changed. What was there can still stand in.
+// expire makes the next request for each of the paths ask the upstream, because something there has changed. The old answer can
+// still be served if that fails.
 func (k *cache) expire(paths ...string) {
 	for _, path := range paths {
 		if a := k.get(path); a != nil {
@@ -75,8 +76,8 @@ func (k *cache) expire(paths ...string) {
 	}
 }
 
-// ask gets an answer from its source, by one request however many ask at the same time. That request belongs to none of
-// them: it goes on when the one who caused it leaves.
+// ask gets an answer from its source. Simultaneous callers share one request. It does not end when the caller that started it
+// leaves.
 func (k *cache) ask(ctx context.Context, path string, source func(context.Context, *copied) (*copied, error)) <-chan singleflight.Result {
 	return k.flights.DoChan(path, func() (any, error) {
 		known := k.get(path)
@@ -94,9 +95,9 @@ func (k *cache) ask(ctx context.Context, path string, source func(context.Contex
 	})
 }
 
-// read copies an answer.
+// read copies an answer into memory.
 func read(answer *http.Response, now time.Time) (*copied, error) {
-	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	defer func() { _ = answer.Body.Close() }() // no error matters any more: the body has been read
 	body, err := io.ReadAll(io.LimitReader(answer.Body, cachedMost+1))
 	if err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ func read(answer *http.Response, now time.Time) (*copied, error) {
 	return a, nil
 }
 
-// validated is the same answer, confirmed by a 304.
+// validated returns the same answer as confirmed by a 304.
 func (a *copied) validated(by *copied) *copied {
 	now := *a
 	now.header, now.from, now.fresh = a.header.Clone(), by.from, by.fresh
@@ -120,7 +121,7 @@ func (a *copied) validated(by *copied) *copied {
 	return &now
 }
 
-// storable reports whether everybody may have the answer: it says so itself, and nothing in it is for one caller.
+// storable reports whether the answer may be served to all clients: it says so itself, and has nothing for one client only.
 func (a *copied) storable() bool {
 	_, public := freshness(a.header)
 	return public && a.status == http.StatusOK && len(a.body) <= cachedMost && a.header.Get("Set-Cookie") == "" && a.header.Get("Vary") == ""
@@ -128,7 +129,7 @@ func (a *copied) storable() bool {
 
 func (a *copied) age(now time.Time) time.Duration { return max(0, now.Sub(a.from)) }
 
-// ttl is how long it is still fresh; negative: for how long it has not been.
+// ttl returns how long the answer is still fresh; negative: how long ago it expired.
 func (a *copied) ttl(now time.Time) time.Duration { return a.fresh - a.age(now) }
 
 // has reports whether a client's If-None-Match names this answer (RFC 9110, 13.1.2).
@@ -142,7 +143,7 @@ func (a *copied) has(ifNoneMatch string) bool {
 
 // freshness reads Cache-Control as a shared cache does.
 func freshness(h http.Header) (fresh time.Duration, public bool) {
-	age, sharedAge, always := -1, -1, false // always: to be validated
+	age, sharedAge, always := -1, -1, false // always: always to be revalidated
 	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
 		switch name {
@@ -168,7 +169,7 @@ func freshness(h http.Header) (fresh time.Duration, public bool) {
 	return time.Duration(max(age, 0)) * time.Second, public
 }
 
-// seconds reads a delta-seconds (RFC 9111, 1.2.2). What is none is 0, and nothing is longer than a year.
+// seconds reads delta-seconds (RFC 9111, 1.2.2). An invalid value counts as 0, and the maximum is a year.
 func seconds(value string) int {
 	n, err := strconv.Atoi(strings.Trim(value, `"`))
 	if err != nil {

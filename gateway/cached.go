@@ -12,11 +12,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// fetchWithin bounds a request to an upstream for the cache, with its answer's body.
+// fetchWithin limits the time of a request for the cache, including the body of the answer.
 const fetchWithin = 15 * time.Second
 
-// cached serves what everybody may see, from memory where it can. Cache-Status (RFC 9211) tells how an answer came about.
-// A request with a token or a query passes by: its answer might be for one caller only, or one of countless.
+// cached serves public answers, from memory if possible. The header Cache-Status (RFC 9211) says how an answer was made.
+// Requests with a token or a query are only forwarded: their answers may be for one caller only, or there may be countless
+// different ones.
 func (g *gateway) cached(to target) echo.HandlerFunc {
 	forward := g.forward(to)
 	return func(c echo.Context) error {
@@ -31,7 +32,7 @@ func (g *gateway) cached(to target) echo.HandlerFunc {
 			return g.serveCopy(c, known, "hit")
 		}
 		id := r.Header.Get(echo.HeaderXRequestID)
-		var mine *copied // the answer, if it was this request that caused it
+		var mine *copied // the answer, if this request caused it
 		answers := g.cache.ask(r.Context(), path, func(ctx context.Context, old *copied) (*copied, error) {
 			got, err := g.fetch(ctx, to, path, id, old)
 			mine = got
@@ -52,7 +53,7 @@ func (g *gateway) cached(to target) echo.HandlerFunc {
 	}
 }
 
-// serveAnswer serves what the upstream says, or what it said before if it says nothing good.
+// serveAnswer serves the answer of the upstream, or an earlier one if the upstream has failed.
 func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, mine *copied, value any, err error) error {
 	got, _ := value.(*copied)
 	switch {
@@ -62,7 +63,7 @@ func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, m
 		return err
 	case mine == nil && got.storable():
 		return g.serveCopy(c, got, "fwd=miss; collapsed")
-	case mine == nil: // an answer for another request, and not for everybody
+	case mine == nil: // the answer to another request, and not for all clients
 		return forward(c)
 	case !got.storable():
 		return g.serveCopy(c, got, "fwd=miss")
@@ -72,8 +73,8 @@ func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, m
 	return g.serveCopy(c, got, "fwd=uri-miss; stored")
 }
 
-// fetch asks an upstream for the cache. Nothing of the caller's request goes with it but its id, so that nothing in the
-// answer can depend on him.
+// fetch asks an upstream on behalf of the cache. It sends nothing of the caller's request except its id, so that the answer
+// cannot depend on the caller.
 func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *copied) (*copied, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
@@ -92,7 +93,7 @@ func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *co
 	if err := to.reveal(answer); err != nil {
 		return nil, err
 	}
-	if answer.StatusCode >= http.StatusInternalServerError { // a problem of its own
+	if answer.StatusCode >= http.StatusInternalServerError { // the upstream's own problem
 		_ = answer.Body.Close()
 		return nil, fault.New(fault.Unavailable, "a part of the system cannot answer now")
 	}
@@ -103,13 +104,13 @@ func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *co
 	return got, err
 }
 
-// serveCopy answers with a copy, or 304 when the client has the same.
+// serveCopy answers with a copy, or with 304 if the client has it already.
 func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
 	r, h := c.Request(), c.Response().Header()
 	for name, values := range a.header {
 		switch name {
 		case echo.HeaderContentLength, "Connection", "Transfer-Encoding", echo.HeaderSetCookie:
-		case echo.HeaderVary: // an answer to other origins has one already
+		case echo.HeaderVary: // CORS may have set it already
 			h[name] = append(h[name], values...)
 		default:
 			h[name] = values
@@ -137,12 +138,12 @@ func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, _ = c.Response().Write(body) // the client has gone if this fails
+	_, _ = c.Response().Write(body) // it fails only if the client has gone
 	return nil
 }
 
-// changing is for what changes a product: the copies of it, and of the list, are out of date (RFC 9111, 4.4). Other
-// replicas of the gateway learn of it when theirs are no longer fresh.
+// changing wraps handlers that change a product: the copies of the product and of the list expire (RFC 9111, 4.4). Other
+// replicas of the gateway see the change when their copies are no longer fresh.
 func (g *gateway) changing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)

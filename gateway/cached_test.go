@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// catalogue answers as inventory does, with a version that can be changed.
+// catalogue answers as inventory does. Its version can be changed.
 type catalogue struct {
 	version atomic.Int32
 	control string
@@ -33,7 +33,7 @@ func (k *catalogue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, r.URL.Path+" "+tag)
 }
 
-// shop is a fixture whose cache has a clock of ours and whose inventory serves a catalogue.
+// shop is a fixture with an inventory that serves a catalogue, and with a clock for the cache that the test controls.
 type shop struct {
 	*fixture
 	*catalogue
@@ -51,7 +51,7 @@ func newShop(t *testing.T, adapt ...func(*config)) *shop {
 
 func (s *shop) later(d time.Duration) { s.clock.Add(int64(d)) }
 
-// expect gets a path and checks the answer, how it came about, and how many requests inventory has seen by now.
+// expect gets a path. It checks the answer, its Cache-Status, and how many requests inventory has received so far.
 func (s *shop) expect(what, path string, status int, body, how string, requests int, headers ...string) gotten {
 	s.Helper()
 	a := s.call("GET", path, "", headers...)
@@ -71,7 +71,7 @@ func TestProductsAreServedFromMemoryWhileTheyAreFreshAndThenRevalidated(t *testi
 	t.Parallel()
 	s := newShop(t)
 	for _, path := range []string{"/api/products", "/api/products/MUG", "/api/products/MUG/image"} {
-		s.behind["inventory"].last() // forget
+		s.behind["inventory"].last() // forgets the requests so far
 		s.expect("first", path, 200, path+` "v0"`, "orderflow; fwd=uri-miss; stored; ttl=10", 1)
 		s.later(4 * time.Second)
 		a := s.expect("again", path, 200, path+` "v0"`, "orderflow; hit; ttl=6", 1)
@@ -118,7 +118,7 @@ func TestWhenInventoryIsDownItsOldAnswersAreServed(t *testing.T) {
 			s.expect("well", "/api/products/MUG", 200, `"v0"`, "orderflow; fwd=uri-miss", 1)
 			down(s)
 			s.later(40 * time.Second)
-			for range 30 { // more than opens the breaker
+			for range 30 { // more than are needed to open the breaker
 				a := s.call("GET", "/api/products/MUG", "")
 				if a.StatusCode != 200 || a.body != `/api/products/MUG "v0"` || a.Header.Get("Age") != "40" || !strings.HasPrefix(a.Header.Get("Cache-Status"), "orderflow; hit; detail=") || !strings.HasSuffix(a.Header.Get("Cache-Status"), "; ttl=-30") {
 					t.Fatalf("%s %q %v", a.Status, a.body, a.Header)
@@ -140,7 +140,7 @@ func TestWhenInventoryIsDownItsOldAnswersAreServed(t *testing.T) {
 	}
 }
 
-func TestWhenInventoryIsSlowTheOldAnswerIsServedMeanwhile(t *testing.T) {
+func TestWhenInventoryIsSlowTheOldAnswerIsServed(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, func(c *config) { c.Cache.Timeout, c.Upstream.Timeout = 50*time.Millisecond, 10*time.Second })
 	s.expect("well", "/api/products", 200, `"v0"`, "orderflow; fwd=uri-miss", 1)
@@ -162,7 +162,7 @@ func TestWhenInventoryIsSlowTheOldAnswerIsServedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestWhatIsForOneCallerIsNeverKept(t *testing.T) {
+func TestAnAnswerForOneCallerIsNeverKept(t *testing.T) {
 	t.Parallel()
 	for name, adapt := range map[string]func(*catalogue){
 		"Set-Cookie": func(k *catalogue) { k.header = http.Header{"Set-Cookie": {"session=1"}} },
@@ -199,7 +199,7 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, func(c *config) { c.Upstream.Timeout = 10 * time.Second })
 	begin := time.Now()
-	s.gateway.addresses.now = func() time.Time { return begin } // nobody gets a token back
+	s.gateway.addresses.now = func() time.Time { return begin } // the clock stands still, so that tokens are not given back
 	release := make(chan struct{})
 	s.behind["inventory"].answers(func(w http.ResponseWriter, r *http.Request) {
 		<-release
@@ -210,7 +210,7 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 	var callers sync.WaitGroup
 	callers.Go(func() { _, _ = http.DefaultTransport.RoundTrip(first) })
 	for s.behind["inventory"].requests() == 0 {
-		time.Sleep(time.Millisecond) // until the first is there
+		time.Sleep(time.Millisecond) // until the first request has arrived
 	}
 	var collapsed atomic.Int32
 	for range 100 {
@@ -224,9 +224,9 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 			}
 		})
 	}
-	leave() // the one who caused the request does not take it with him
+	leave() // the request goes on although its caller has left
 	for s.gateway.addresses.known("127.0.0.1") < 101 {
-		time.Sleep(time.Millisecond) // until the others are there
+		time.Sleep(time.Millisecond) // until the other requests have arrived
 	}
 	close(release)
 	callers.Wait()
@@ -235,7 +235,7 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 	}
 }
 
-// known is how many tokens a client has taken and not got back.
+// known returns how many tokens a client has taken and not got back.
 func (l *limiter) known(client string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,7 +272,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 		s := newShop(t, adapt)
 		for i := range 100 {
 			s.call("GET", fmt.Sprintf("/api/products/P%d", i), "")
-			s.call("GET", "/api/products", "") // used, and therefore kept
+			s.call("GET", "/api/products", "") // it is used, and is therefore kept
 		}
 		if got := s.gateway.cache.entries.Len(); got != 3 || s.gateway.cache.get("/api/products") == nil {
 			t.Errorf("%s: %d entries", name, got)

@@ -14,39 +14,40 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// What comes from behind is compressed here and nowhere else. Tokens are not: the gateway makes them itself. An answer that
-// holds a secret beside something that a stranger can choose would tell it by its length (BREACH). There is none: another
-// site can make a browser load a page, but not see its length, as cookies are SameSite=Lax; and it has no token for the API.
+// Answers of the upstreams are compressed only here. Tokens are never compressed: the gateway makes them itself. A compressed
+// answer that holds a secret beside text that an attacker chooses would reveal the secret by its length (BREACH). There is no
+// such answer: another site can make a browser load a page, but its cookies are SameSite=Lax and it cannot see the length; and
+// it has no token for the API.
 
 const (
-	zipLeast = 1 << 10 // bytes; below it, a packet is a packet
+	zipLeast = 1 << 10 // bytes; a smaller answer fits into one packet anyway
 	zipLevel = 5       // see BenchmarkZip
-	zipTag   = "-gzip" // at the end of an entity tag: the representations differ (RFC 9110, 8.8.3)
+	zipTag   = "-gzip" // suffix of entity tags: each representation has its own tag (RFC 9110, 8.8.3)
 )
 
 var zippable = []string{
 	"text/html", "text/css", "text/plain", "text/csv", "text/javascript", "application/javascript", "application/json", "application/problem+json", "image/svg+xml",
 }
 
-// zippers are the compressors that are not in use: each has some 800 kB.
+// zippers are compressors that are not in use. Each has some 800 kB.
 var zippers = sync.Pool{New: func() any {
-	z, _ := gzip.NewWriterLevel(io.Discard, zipLevel) // a level that there is
+	z, _ := gzip.NewWriterLevel(io.Discard, zipLevel) // cannot fail: the level is valid
 	return z
 }}
 
-// takesZip reports whether a client would rather have an answer in gzip.
+// takesZip reports whether a client accepts gzip and does not prefer uncompressed answers.
 func takesZip(r *http.Request) bool {
 	q, _ := web.Quality(r.Header, "Accept-Encoding", "gzip", "x-gzip", "*")
 	plain, named := web.Quality(r.Header, "Accept-Encoding", "identity")
 	return q > 0 && (!named || q >= plain)
 }
 
-// zipHeader decides from its header whether an answer is compressed, and if so changes the header. length is that of its
-// body, negative when it is not known: then it is long.
+// zipHeader reports whether to compress an answer, and if so adapts its header h. length is that of the body; negative:
+// unknown, taken as long.
 func zipHeader(r *http.Request, status int, h http.Header, length int) bool {
 	if status == http.StatusNotModified {
 		if strings.Contains(strings.Join(r.Header.Values("If-None-Match"), ", "), zipTag+`"`) && takesZip(r) {
-			suffixTag(h) // the client's copy is the one in gzip
+			suffixTag(h) // the client has the copy in gzip
 		}
 		h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
 		return false
@@ -67,15 +68,16 @@ func zipHeader(r *http.Request, status int, h http.Header, length int) bool {
 	return true
 }
 
-// suffixTag makes another strong tag of an answer's. A weak one may stay: it names all representations.
+// suffixTag gives a strong entity tag the suffix of gzip. A weak tag stays, because it names all representations.
 func suffixTag(h http.Header) {
 	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) && strings.HasSuffix(tag, `"`) && len(tag) > 1 {
 		h.Set("ETag", tag[:len(tag)-1]+zipTag+`"`)
 	}
 }
 
-// plainTags puts a client's conditions into h as the program behind knows them. What is to be changed is the same thing,
-// however it came; but a copy in gzip is no answer to who does not want one.
+// plainTags sets a client's conditions in h with the tags that the upstream knows. If-Match always loses the suffix of gzip,
+// since a change is about the product, not about a representation. If-None-Match keeps it if the client does not accept gzip: a
+// copy in gzip is of no use to it then.
 func plainTags(r *http.Request, h http.Header) {
 	for _, name := range []string{"If-Match", "If-None-Match"} {
 		known := strings.Join(r.Header.Values(name), ", ")
@@ -89,20 +91,20 @@ func plainTags(r *http.Request, h http.Header) {
 	}
 }
 
-// zipper writes the answer to a request, in gzip when it is worth it.
+// zipper writes the answer to a request, in gzip if that is worth it.
 type zipper struct {
 	http.ResponseWriter
 	request *http.Request
 	begun   bool
-	to      *gzip.Writer // nil: as it is
-	headed  bool         // the header was all that was asked for
+	to      *gzip.Writer // nil: not compressed
+	headed  bool         // HEAD: the body is dropped
 }
 
 func zip(w http.ResponseWriter, r *http.Request) *zipper {
 	return &zipper{ResponseWriter: w, request: r}
 }
 
-// WriteHeader decides how the body will be written.
+// WriteHeader decides whether the body will be compressed.
 func (z *zipper) WriteHeader(status int) {
 	if status >= http.StatusOK && !z.begun {
 		z.begun = true
@@ -112,7 +114,7 @@ func (z *zipper) WriteHeader(status int) {
 		}
 		switch zips := zipHeader(z.request, status, z.Header(), length); {
 		case zips && z.request.Method == http.MethodHead:
-			z.headed = true // the server would take the length of what it drops for that of an answer in gzip
+			z.headed = true // otherwise the server would count the dropped body and send its length as Content-Length
 		case zips:
 			z.to, _ = zippers.Get().(*gzip.Writer)
 			z.to.Reset(z.ResponseWriter)
@@ -134,7 +136,7 @@ func (z *zipper) Write(b []byte) (int, error) {
 	return z.ResponseWriter.Write(b)
 }
 
-// FlushError passes on what is there, unless it is being compressed: small pieces compress badly, and no stream is.
+// FlushError flushes, except in a compressed answer: small pieces compress badly, and streams are never compressed.
 func (z *zipper) FlushError() error {
 	if z.to != nil {
 		return nil
@@ -142,24 +144,25 @@ func (z *zipper) FlushError() error {
 	return http.NewResponseController(z.ResponseWriter).Flush()
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap serves http.ResponseController.
 func (z *zipper) Unwrap() http.ResponseWriter { return z.ResponseWriter }
 
-// close ends the answer. One that broke off never gets here: ReverseProxy panics, and the client does not take it for whole.
+// close ends the answer. It is not called for an answer that broke off: ReverseProxy panics then, so that the client notices
+// that it is incomplete.
 func (z *zipper) close() {
 	if z.to != nil {
-		_ = z.to.Close() // the client has gone if this fails
+		_ = z.to.Close() // it fails only if the client has gone
 		z.to.Reset(io.Discard)
 		zippers.Put(z.to)
 	}
 }
 
-// zipped is a whole body in gzip.
+// zipped returns a whole body in gzip.
 func zipped(body []byte) []byte {
 	var b bytes.Buffer
 	z, _ := zippers.Get().(*gzip.Writer)
 	z.Reset(&b)
-	_, _ = z.Write(body) // a buffer takes everything
+	_, _ = z.Write(body) // a buffer accepts everything
 	_ = z.Close()
 	zippers.Put(z)
 	return b.Bytes()

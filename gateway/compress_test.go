@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// unzipped is the body of an answer as it was meant.
+// unzipped returns the body of an answer, decompressed if necessary.
 func (g gotten) unzipped(t *testing.T) string {
 	t.Helper()
 	if g.Header.Get("Content-Encoding") == "" {
@@ -40,7 +40,7 @@ func tagged(media, tag, body string) http.HandlerFunc {
 	}
 }
 
-func TestWhatIsWorthItIsCompressedForThoseWhoWantIt(t *testing.T) {
+func TestWorthwhileAnswersAreCompressedForClientsThatWantIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	list := `{"items":[` + strings.Repeat(`{"sku":"MUG-BLUE","name":"Blue mug"},`, 500) + `{}]}`
@@ -60,7 +60,7 @@ func TestWhatIsWorthItIsCompressedForThoseWhoWantIt(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotWorthItStaysAsItIs(t *testing.T) {
+func TestOtherAnswersAreNotCompressed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	long := strings.Repeat("x", 5000)
@@ -108,10 +108,10 @@ func TestARepresentationHasATagOfItsOwn(t *testing.T) {
 			{"identity", "", 200, `"v1"`},
 			{"gzip", "", 200, `"v1-gzip"`},
 			{"gzip", `"v1-gzip"`, 304, `"v1-gzip"`},
-			{"gzip", `W/"v1-gzip"`, 200, `"v1-gzip"`}, // this program compares without W/
+			{"gzip", `W/"v1-gzip"`, 200, `"v1-gzip"`}, // this upstream does not ignore W/ in comparisons
 			{"gzip", `"v1"`, 304, `"v1"`},
 			{"identity", `"v1"`, 304, `"v1"`},
-			{"identity", `"v1-gzip"`, 200, `"v1"`}, // what it has is not what it wants
+			{"identity", `"v1-gzip"`, 200, `"v1"`}, // the client has a copy in gzip and does not want gzip
 			{"gzip", `"v0-gzip"`, 200, `"v1-gzip"`},
 		} {
 			headers := []string{"Accept-Encoding", test.encoding, "Authorization", token}
@@ -136,10 +136,10 @@ func TestARepresentationHasATagOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestHEADTellsWhatGETWould(t *testing.T) {
+func TestHEADHasTheHeaderOfGET(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	for _, length := range []int{1500, 9000} { // the server knows the length of the one and not of the other
+	for _, length := range []int{1500, 9000} { // net/http sets Content-Length only for the shorter one
 		s.behind["bff"].answers(tagged("text/html", `"v1"`, strings.Repeat("x", length)))
 		s.behind["inventory"].answers(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=10")
@@ -194,7 +194,7 @@ func TestTheCacheKeepsOneCopyForAllEncodings(t *testing.T) {
 			t.Errorf("%d, %s with %s: %s %v", i, test.encoding, test.known, a.Status, a.Header)
 		}
 	}
-	s.later(11 * time.Second) // it is validated with the tag that inventory gave it
+	s.later(11 * time.Second) // revalidated with the tag that inventory gave it
 	if a := s.call("GET", "/api/products", "", "Accept-Encoding", "gzip"); a.unzipped(t) != body || !strings.Contains(a.Header.Get("Cache-Status"), "fwd-status=304") {
 		t.Errorf("%s %v", a.Status, a.Header)
 	}
@@ -219,7 +219,7 @@ func TestACompressedAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 	r.Header.Set("Accept-Encoding", "gzip")
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
-		return // before the header was through
+		return // it broke off before the header was sent
 	}
 	defer answer.Body.Close()
 	if body, err := io.ReadAll(answer.Body); err == nil {
@@ -227,7 +227,7 @@ func TestACompressedAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 	}
 }
 
-// BenchmarkZip is what compressing a list of 60 kB costs, and what is left of it.
+// BenchmarkZip measures the time to compress a list of 60 kB, and the size of the result.
 func BenchmarkZip(b *testing.B) {
 	var list bytes.Buffer
 	for i := range 300 {

@@ -25,7 +25,7 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// outsideKey marks the process that is both the callers and the service of a benchmark.
+// outsideKey marks the process that runs the callers and the service of a benchmark.
 const outsideKey = "ORDERFLOW_BENCHMARK_OUTSIDE"
 
 func TestMain(m *testing.M) {
@@ -39,11 +39,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkRequest is what one request costs the gateway: cpu-ns/op is the processor time of this process, in user and system
-// mode, and allocs/op counts all of its allocations. The callers and the service behind are another process. It is over real
-// HTTP, with a log and metrics as in the program.
+// BenchmarkRequest measures what one request costs the gateway, over real HTTP, with a log and metrics as in the program.
+// cpu-ns/op is the processor time of this process, in user and system mode; allocs/op counts all its allocations. The callers
+// and the service behind the gateway run in another process.
 //
-// "bare proxy" is what net/http alone takes to pass a request on: the rest is what the gateway does for it.
+// "bare proxy" is the cost of net/http alone for passing a request on; the rest is what the gateway adds.
 //
 //	go test -run '^$' -bench Request -benchtime 20000x ./gateway
 func BenchmarkRequest(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkRequest(b *testing.B) {
 	defer stop(context.Background())
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	f := newFixture(b, func(c *config) {
-		c.Limits.PerAddress, c.Limits.PerCaller = 1e6, 1e6 // counted, but never met
+		c.Limits.PerAddress, c.Limits.PerCaller = 1e6, 1e6 // so high that they count and never limit
 		for _, to := range []*[]string{(*[]string)(&c.OrdersURL), (*[]string)(&c.InventoryURL)} {
 			*to = []string{outside.url}
 		}
@@ -83,9 +83,9 @@ func BenchmarkRequest(b *testing.B) {
 	b.Run("cached product", outside.bench(http.MethodGet, server.URL+"/api/products/MUG-BLUE", ""))
 }
 
-// outside is the other process. It is told line by line what to ask for.
+// outside is the other process. Each line to it names requests that it must make.
 type outside struct {
-	url string // of its service
+	url string // URL of its service
 	in  io.Writer
 	out *bufio.Scanner
 }
@@ -107,7 +107,7 @@ func startOutside(b *testing.B) *outside {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		_ = in.Close() // it ends by that
+		_ = in.Close() // this ends it
 		_ = cmd.Wait()
 	})
 	o := &outside{in: in, out: bufio.NewScanner(out)}
@@ -133,7 +133,7 @@ func (o *outside) bench(method, url, token string) func(*testing.B) {
 				b.Fatal(said)
 			}
 		}
-		ask(20) // connections are open
+		ask(20) // opens the connections
 		b.ReportAllocs()
 		b.ResetTimer()
 		before := processorTime(b)
@@ -157,8 +157,8 @@ const (
 	anAnswer       = `{"id":"0193c7a1-5f3e-7b1c-9a54-3c1f0d2b7e11","status":"placed","lines":[{"sku":"MUG-BLUE","name":"Blue mug","quantity":1,"unit_price":1299}],"total":1299,"currency":"EUR","placed_at":"2026-11-28T10:00:00Z"}`
 )
 
-// beOutside serves what a service would, says where, and then asks for what it is told to: "number, method, URL, token". It
-// answers with an empty line, or with what went wrong.
+// beOutside runs the service, writes its URL, and then makes the requests that each line of in names: "number, method, URL,
+// token". It answers each line with an empty one, or with the error.
 func beOutside(in io.Reader, out io.Writer) error {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -17,16 +17,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// target is where a request goes, and what is special about it there.
+// target is an upstream for a route, and how requests are sent to it.
 type target struct {
 	upstream
-	keyed bool // honours the Idempotency-Key, so that a POST with one may be sent again
-	pages bool // answers browsers: gets their cookies, and its errors may be HTML
+	keyed bool // it honours Idempotency-Key, so that a POST with a key may be repeated
+	pages bool // it serves browsers: it gets cookies, and may answer errors with HTML
 }
 
-// forward passes a request on and its answer back. An error without an answer becomes a problem, like all of ours.
+// forward passes a request on, and its answer back. If there is no answer, the client gets a problem.
 func (g *gateway) forward(to target) echo.HandlerFunc {
-	hangUps := slog.NewLogLogger(g.log.Handler(), slog.LevelDebug) // of clients, mostly
+	hangUps := slog.NewLogLogger(g.log.Handler(), slog.LevelDebug) // mostly clients that hang up
 	return func(c echo.Context) error {
 		r := c.Request()
 		body, err := web.Body(c)
@@ -60,15 +60,15 @@ func (g *gateway) forward(to target) echo.HandlerFunc {
 	}
 }
 
-// request decides what a program behind the gateway gets to see. By now ReverseProxy has removed Forwarded, X-Forwarded-*,
-// and every header that the client has named in Connection; what must arrive is therefore set here, from the original.
+// request sets what an upstream sees of a request. ReverseProxy has already removed Forwarded, X-Forwarded-* and every header
+// that Connection names. Headers that must arrive are therefore set here, from the original request.
 func (g *gateway) request(to target, p *httputil.ProxyRequest) {
 	if p.In.Method == http.MethodHead {
 		p.Out.Method = http.MethodGet // the server drops the body
 	}
-	p.Out.URL.RawQuery = p.In.URL.RawQuery // what cannot be read is for that program to refuse
+	p.Out.URL.RawQuery = p.In.URL.RawQuery // unchanged: the upstream refuses queries that it cannot read
 	h := p.Out.Header
-	for header := range h { // they are how a proxy speaks to the program behind it: nobody outside may
+	for header := range h { // only a proxy may set them, not a client
 		if strings.HasPrefix(header, "X-") {
 			h.Del(header)
 		}
@@ -89,13 +89,13 @@ func (g *gateway) request(to target, p *httputil.ProxyRequest) {
 	if g.proxies.Secure(p.In) {
 		h.Set("X-Forwarded-Proto", "https")
 	}
-	h.Set(echo.HeaderXRequestID, p.In.Header.Get(echo.HeaderXRequestID)) // ours: see pkg/web
+	h.Set(echo.HeaderXRequestID, p.In.Header.Get(echo.HeaderXRequestID)) // checked or made by pkg/web
 }
 
-// answer passes an answer on. One that is a stream may last.
+// answer passes an answer on. A stream gets no write timeout as a whole.
 func (g *gateway) answer(to target, c echo.Context, answer *http.Response) error {
 	if mediaOf(answer) == web.StreamType {
-		if c.Request().Method == http.MethodHead { // that it is one is all that was asked for
+		if c.Request().Method == http.MethodHead { // the client only wants the header
 			_ = answer.Body.Close()
 			answer.Body = http.NoBody
 			return to.reveal(answer)
@@ -114,12 +114,12 @@ func (g *gateway) answer(to target, c echo.Context, answer *http.Response) error
 }
 
 func mediaOf(answer *http.Response) string {
-	media, _, _ := mime.ParseMediaType(answer.Header.Get(echo.HeaderContentType)) // an error leaves it empty
+	media, _, _ := mime.ParseMediaType(answer.Header.Get(echo.HeaderContentType)) // empty after an error
 	return media
 }
 
-// reveal decides what of an answer the client gets to see. An error that is no problem comes from something between the program
-// and us, such as a mesh's proxy; its status still says whether to come back.
+// reveal removes what the client must not see of an answer. An error that is no problem document comes from a proxy in between,
+// such as a mesh's; it becomes our problem, with a status that still says whether to try again.
 func (to target) reveal(answer *http.Response) error {
 	for _, header := range []string{echo.HeaderXRequestID, "Server", "X-Powered-By"} {
 		answer.Header.Del(header)

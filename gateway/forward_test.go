@@ -65,7 +65,8 @@ func TestAClientCannotSpeakAsTheGateway(t *testing.T) {
 	}
 }
 
-// What is left out of a query on the way is ignored as if it had worked: the program behind refuses what it cannot read.
+// The query is passed on unchanged. If the gateway dropped what it cannot read, the upstream could not refuse it, and the
+// client would think that it was obeyed.
 func TestAQueryArrivesAsItWasSent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -127,7 +128,7 @@ func TestSizesHaveLimits(t *testing.T) {
 	}
 }
 
-func TestAServicesOwnProblemPassesAndWhatIsNoneBecomesOne(t *testing.T) {
+func TestAProblemOfAServicePassesAndOtherErrorsBecomeOne(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	inventory := f.behind["inventory"]
@@ -137,7 +138,7 @@ func TestAServicesOwnProblemPassesAndWhatIsNoneBecomesOne(t *testing.T) {
 		t.Errorf("%s %s", a.Status, a.body)
 	}
 	for from, to := range map[int]int{500: 502, 501: 502, 502: 502, 503: 503, 504: 504, 429: 429, 404: 404, 413: 413, 400: 400} {
-		f := newFixture(t) // with closed breakers
+		f := newFixture(t) // a new one for each case: its breakers are closed
 		f.behind["inventory"].answers(says(from, "text/html", "<h1>a stack, SQL and HTML</h1>"))
 		a := f.call("PUT", "/api/products/x", "{}", "Authorization", f.bearer("olga", "operations"))
 		if a.StatusCode != to || strings.Contains(a.body, "SQL") {
@@ -180,7 +181,7 @@ func TestAnUpstreamThatIsAwayIsAProblem(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatHonoursAKeyIsPostedAgain(t *testing.T) {
+func TestOnlyRequestsWithAnHonouredKeyArePostedAgain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		method, path, to string
@@ -235,14 +236,14 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 	}
 	lines := bufio.NewScanner(answer.Body)
 	for _, line := range []string{"one", "two"} {
-		time.Sleep(2100 * time.Millisecond) // longer than an attempt may take
+		time.Sleep(2100 * time.Millisecond) // longer than the timeout of an attempt
 		next <- line
 		if !lines.Scan() || lines.Text() != line {
 			t.Fatalf("got %q, error %v", lines.Text(), lines.Err())
 		}
 	}
 	_ = answer.Body.Close()
-	<-left // bff-web learns that the client has gone
+	<-left // bff-web notices that the client has gone
 }
 
 func TestABodyThatBreaksOffIsNotPassedOn(t *testing.T) {

@@ -19,17 +19,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// unlimited is for fuzzing: all requests come from one address, and a failure should show at once.
+// unlimited switches off limits and retries: all requests come from one address, and a failure should show at once.
 func unlimited(cfg *config) {
 	cfg.Limits.PerAddress, cfg.Limits.PerCaller, cfg.Upstream.Retries = 0, 0, -1
 }
 
-// Whatever bytes come in at the door: each answer is a success, our problem, or the refusal in plain text with which net/http
-// ends what is no HTTP. None is a failure of ours, and the next client is served as if nothing had happened.
+// Whatever bytes arrive, each answer is a success, our problem, or the refusal in plain text with which net/http ends a
+// connection that is not HTTP. None is an internal error, and the next client is served normally.
 func FuzzConnection(f *testing.F) {
 	for _, raw := range []string{
 		"GET / HTTP/1.1\r\nHost: shop\r\n\r\nGET /api/orders HTTP/1.1\r\nHost: shop\r\n\r\n",
-		"GET http://xn--%C3%A9/ HTTP/1.1\r\nHost: shop\r\n\r\n", // opened the breaker to bff-web for everybody
+		"GET http://xn--%C3%A9/ HTTP/1.1\r\nHost: shop\r\n\r\n", // once opened the breaker to bff-web for all clients
 		"POST /cart HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
 		"POST /cart HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\nab",
 		"POST /oauth/token HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nclient_id",
@@ -48,14 +48,14 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(50 * time.Millisecond)) // what is incomplete has no answer for long
+		c.SetDeadline(time.Now().Add(50 * time.Millisecond)) // an incomplete request gets no answer for a long time
 		go c.Write(raw)                                      // answers may come before the last byte is written
 		for answers := bufio.NewReader(c); ; {
 			a, err := http.ReadResponse(answers, nil)
 			if err != nil {
 				break
 			}
-			body, _ := io.ReadAll(a.Body) // of an answer to HEAD there is none
+			body, _ := io.ReadAll(a.Body) // fails for HEAD, whose answer has no body
 			media := a.Header.Get("Content-Type")
 			byUs := a.Header.Get("X-Request-Id") != ""
 			switch {
@@ -76,7 +76,7 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// A path means the same to the gateway, which decides by it who may pass, and to the program behind, which does what it says.
+// A path must mean the same to the gateway, which authorises the request by it, and to the upstream, which acts on it.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{
 		"/", "/api/orders/1/tracking", "/api/products/MUG%2DBLUE/image", "/api/operations/dead-letters/orders.1/replay", "/api/orders/%74racking", "/caf%c3%a9", "/a%3Fb%23",
@@ -130,7 +130,7 @@ func incoming(method, target string) *http.Request {
 	return r
 }
 
-// echoPattern is how echo writes a pattern of ours.
+// echoPattern returns a pattern of ours in echo's notation.
 func echoPattern(pattern string) string {
 	if before, _, all := strings.Cut(pattern, "{page"); all {
 		return before + "*"
@@ -138,8 +138,7 @@ func echoPattern(pattern string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(pattern)
 }
 
-// A token is given for the secret and nothing else, and is good for no more than was granted. What is refused is refused in
-// the words of OAuth.
+// A token is given only for the right secret, with no more scopes than the client has. Refusals are OAuth errors.
 func FuzzTokenForm(f *testing.F) {
 	good := form("grant_type", "client_credentials", "client_id", "alice", "client_secret", "demo")
 	f.Add(echo.MIMEApplicationForm, "", good)
@@ -190,8 +189,8 @@ func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// A copy is never fresh for longer than its source has allowed, and never everybody's when it said that it is not. A client
-// is told that he has it only if he has named it.
+// A copy is never fresh for longer than its source allows, and never served to all clients if its source forbids that. A client
+// gets 304 only if it has named the tag of the copy.
 func FuzzCache(f *testing.F) {
 	f.Add("public, max-age=60", "5", `"a"`, `W/"a", "b"`)
 	f.Add("max-age=1, s-maxage=0, no-cache", "", "", "*")
@@ -224,7 +223,7 @@ func FuzzCache(f *testing.F) {
 	})
 }
 
-// All the ways to write one address are one client, and so are all addresses of a network of IPv6.
+// All notations of an address are one client, and so are all addresses of an IPv6 network.
 func FuzzNetwork(f *testing.F) {
 	for _, address := range []string{"203.0.113.9", "::ffff:203.0.113.9", "2001:db8::1", "fe80::1%eth0", "::ffff:203.0.113.9%a", "nonsense", ""} {
 		f.Add(address)

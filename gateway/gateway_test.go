@@ -22,7 +22,7 @@ import (
 
 var key = seed(bytes.Repeat([]byte{7}, 32))
 
-// fixture is a gateway before five programs that note what they are asked.
+// fixture is a gateway in front of five programs that record their requests.
 type fixture struct {
 	testing.TB
 	config  config
@@ -32,7 +32,7 @@ type fixture struct {
 	gateway *gateway
 }
 
-// program is something behind the gateway. It answers with its name unless it is told otherwise.
+// program is a program behind the gateway. By default it answers with its name.
 type program struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -56,7 +56,7 @@ func (p *program) answers(h http.HandlerFunc) {
 	p.answer = h
 }
 
-// last returns the latest request, or nil, and forgets all.
+// last returns the latest request, or nil, and forgets all requests.
 func (p *program) last() *http.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,13 +82,14 @@ func says(status int, media, body string) http.HandlerFunc {
 	}
 }
 
-// hasty is for tests of upstreams that never answer. All others are patient: a machine can be slow for a second.
+// hasty is for tests of upstreams that never answer. The other tests have longer timeouts, because a machine can be slow for a
+// second.
 func hasty(c *config) { c.Upstream.Timeout, c.Upstream.Retries = 200*time.Millisecond, -1 }
 
 // silent never answers.
 func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// newFixture starts a gateway with the default settings and what adapt changes of them.
+// newFixture starts a gateway with the default settings, changed by adapt.
 func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, behind: map[string]*program{}}
@@ -137,7 +138,7 @@ type gotten struct {
 	body string
 }
 
-// problem reads the answer as one, which every error must be.
+// problem reads the answer as a problem, which every error must be.
 func (g gotten) problem(t *testing.T) web.Problem {
 	t.Helper()
 	var p web.Problem
@@ -148,7 +149,7 @@ func (g gotten) problem(t *testing.T) web.Problem {
 	return p
 }
 
-// headers are pairs: name, value.
+// call makes a request; headers are pairs of name and value.
 func (f *fixture) call(method, path, body string, headers ...string) gotten {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))

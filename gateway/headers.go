@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// protective headers are added to every answer that does not come with its own. A page's own policy is stricter. The names are
-// in canonical form, and the values are those of all answers: nobody changes one in place.
+// protective headers are added to each answer that does not set them itself, as pages do with their stricter policy. The names
+// are in canonical form. The values are shared by all answers and must not be changed.
 var protective = http.Header{
 	"X-Content-Type-Options":       {"nosniff"},
 	"X-Frame-Options":              {"DENY"},
@@ -20,8 +20,8 @@ var protective = http.Header{
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 }
 
-// protect adds them at the last moment, when what comes from behind is there. HSTS is for clients that came by TLS: others
-// must ignore it.
+// protect adds them right before the header is sent, when those of the upstream are there. HSTS is sent only over TLS: without
+// it, clients must ignore it.
 func (g *gateway) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		secure := g.proxies.Secure(c.Request())
@@ -43,14 +43,14 @@ func (g *gateway) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// exposed are the headers of answers that scripts may read, beside those that they always may.
+// exposed are the headers of answers that scripts may read, besides those that they always may.
 var exposed = []string{
 	"Age", "Allow", "Cache-Status", "Content-Location", "Date", "Deprecation", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit",
 	"RateLimit-Policy", "Retry-After", "Sunset", "Traceparent", "Vary", "Warning", "WWW-Authenticate", "X-Request-Id",
 }
 
-// crossOrigin lets scripts of other origins use the API with a token. The pages are not for them, and cookies stay out. They
-// may send any header, as their libraries add some: what a program behind us gets to see is decided in forward.go.
+// crossOrigin lets scripts of other origins use the API with a token; pages and cookies are excluded. Scripts may send any
+// header, because their libraries add some. forward.go decides which headers an upstream sees.
 func (g *gateway) crossOrigin() echo.MiddlewareFunc {
 	used := map[string]bool{http.MethodHead: true}
 	for _, r := range g.table {
@@ -61,7 +61,7 @@ func (g *gateway) crossOrigin() echo.MiddlewareFunc {
 	cors := middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  g.origins,
 		AllowMethods:  slices.Sorted(maps.Keys(used)),
-		AllowHeaders:  nil, // as it is asked for
+		AllowHeaders:  nil, // nil allows all that are asked for
 		ExposeHeaders: exposed,
 		MaxAge:        600,
 	})
@@ -71,7 +71,7 @@ func (g *gateway) crossOrigin() echo.MiddlewareFunc {
 			r := c.Request()
 			path := r.URL.Path
 			ofAPI := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/oauth/") || strings.HasPrefix(path, "/.well-known/")
-			if !ofAPI || r.Method == http.MethodOptions && r.Header.Get(echo.HeaderOrigin) == "" { // the latter asks for methods
+			if !ofAPI || r.Method == http.MethodOptions && r.Header.Get(echo.HeaderOrigin) == "" { // the latter asks for the allowed methods
 				return next(c)
 			}
 			return inAPI(c)

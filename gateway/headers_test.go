@@ -27,7 +27,7 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'",
 			"Referrer-Policy": "same-origin", "Strict-Transport-Security": "", "Access-Control-Allow-Origin": "",
 		}
-		if test.path == "/" { // knows better
+		if test.path == "/" { // bff-web sets its own
 			want["Content-Security-Policy"], want["Referrer-Policy"] = "default-src 'self'", "no-referrer"
 		}
 		for name, value := range want {
@@ -73,7 +73,7 @@ func TestOtherOriginsGetIntoTheAPIOnlyWhenTheyAreNamed(t *testing.T) {
 	}
 }
 
-// A script that cannot read an answer learns only that something went wrong, whatever it was.
+// If a script cannot read an answer, it only learns that something went wrong.
 func TestEveryAnswerToAnAllowedOriginCanBeRead(t *testing.T) {
 	t.Parallel()
 	const origin = "https://shop.example"
@@ -142,7 +142,7 @@ func readable(t *testing.T, a gotten, origin string) {
 	}
 }
 
-func TestAPreflightAllowsWhateverALibrarySends(t *testing.T) {
+func TestAPreflightAllowsAllHeadersThatALibrarySends(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *config) { c.Origins = []string{"https://shop.example"} })
 	for _, header := range []string{"traceparent", "tracestate", "baggage", "if-match", "if-none-match", "last-event-id", "idempotency-key", "authorization,content-type", "x-request-id", "cache-control", "range"} {

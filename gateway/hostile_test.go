@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	headerWithin = 5 * time.Second // what the gateway of this test grants its clients
+	headerWithin = 5 * time.Second // timeouts of the gateway in this test
 	bodyWithin   = 7 * time.Second
 	idleWithin   = 5 * time.Second
-	grace        = 10 * time.Second // of a slow machine, on top of that
+	grace        = 10 * time.Second // added for slow machines
 	manyIdle     = 10_000
-	memoryMost   = 400 << 20 // a connection costs some 20 kB, and the collector lets the heap double
+	memoryMost   = 400 << 20 // a connection costs some 20 kB, and the garbage collector lets the heap double
 )
 
-// Clients who are slow, endless, huge or nonsense are let go when the settings say, cost the gateway little, and nobody else
-// notices them.
+// Clients that are slow or endless, or that send too much or nonsense, are disconnected as the settings say. They cost the
+// gateway little, and other clients do not notice them.
 func TestHostileClientsHarmNobodyElse(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -62,8 +62,8 @@ func (g process) dial(t *testing.T) net.Conn {
 	return c
 }
 
-// drip sends text and then one byte every now and then, until the gateway ends the connection, and returns what it has said
-// and after what time.
+// drip sends text and then one byte at a time until the gateway ends the connection. It returns what the gateway has sent, and
+// after what time it ended.
 func drip(c net.Conn, text string) (said string, after time.Duration) {
 	defer c.Close()
 	begun := time.Now()
@@ -75,7 +75,7 @@ func drip(c net.Conn, text string) (said string, after time.Duration) {
 		}
 	}()
 	_ = c.SetReadDeadline(begun.Add(bodyWithin + 2*grace))
-	all, _ := io.ReadAll(c) // however it ends: what counts is when
+	all, _ := io.ReadAll(c) // any error will do: only the time matters
 	return string(all), time.Since(begun)
 }
 
@@ -101,7 +101,8 @@ func slow(t *testing.T, g process, text string, within time.Duration) {
 	g.bounded(t)
 }
 
-// flood sends begin and then more until the gateway stops it, and returns the status of its answer and how much it let in.
+// flood sends begin and then more until the gateway stops it. It returns the status of the answer, and how many bytes the
+// gateway let in.
 func flood(t *testing.T, g process, begin, more string) (status string, sent int) {
 	t.Helper()
 	c := g.dial(t)
@@ -114,7 +115,7 @@ func flood(t *testing.T, g process, begin, more string) (status string, sent int
 			n, err = io.WriteString(c, more)
 		}
 	}()
-	line, _ := bufio.NewReader(c).ReadString('\n') // empty when the connection was reset under the flood
+	line, _ := bufio.NewReader(c).ReadString('\n') // empty if the connection was reset
 	return cmp.Or(strings.TrimPrefix(strings.TrimSpace(line), "HTTP/1.1 "), "nothing"), int(through.Load())
 }
 
@@ -131,7 +132,7 @@ func endlessHeader(t *testing.T, g process) {
 	refused(t, g, "GET / HTTP/1.1\r\nHost: shop\r\n", "X-More: "+strings.Repeat("a", 4<<10)+"\r\n", "431", 16<<20)
 }
 
-// refused floods the gateway from many sides. How much it lets in is mostly what the kernel's buffers hold.
+// refused floods the gateway with many clients. The bytes that it lets in are mostly those in the kernel's buffers.
 func refused(t *testing.T, g process, begin, more, status string, most int) {
 	var clients sync.WaitGroup
 	var answered atomic.Int64
@@ -139,7 +140,7 @@ func refused(t *testing.T, g process, begin, more, status string, most int) {
 		clients.Go(func() {
 			got, sent := flood(t, g, begin, more)
 			switch {
-			case strings.HasPrefix(got, status), strings.HasPrefix(got, "400"): // its time was over before it was too much
+			case strings.HasPrefix(got, status), strings.HasPrefix(got, "400"): // 400: the time was over before the size was exceeded
 				answered.Add(1)
 			case got != "nothing":
 				t.Errorf("the answer is %s", got)
@@ -174,7 +175,7 @@ func nonsense(t *testing.T, g process) {
 	}
 }
 
-// idle opens connections that ask for something once, or never, and then do nothing.
+// idle opens connections that send one request or none, and then do nothing.
 func idle(t *testing.T, g process) {
 	many := manyIdle
 	var limit syscall.Rlimit

@@ -21,21 +21,21 @@ import (
 
 const tokenLife = time.Hour
 
-// demoClients are who can ask for a token, and the scopes that they have.
+// demoClients are the clients that can get a token, and their scopes.
 var demoClients = map[string][]string{
 	"alice": {identity.ScopeOrders},
 	"bob":   {identity.ScopeOrders},
 	"olga":  {identity.ScopeOrders, identity.ScopeOperations},
 }
 
-// demoIdentity gives out tokens by the client credentials grant (RFC 6749, 4.4). It is for trying things out: all clients
+// demoIdentity issues tokens by the client credentials grant (RFC 6749, 4.4). It is for trying the system out: all clients
 // share one secret.
 type demoIdentity struct {
 	issuer *identity.Issuer
-	secret [sha256.Size]byte // its hash, so that comparing takes the same time whatever its length
+	secret [sha256.Size]byte // its hash, so that the comparison takes the same time for every length
 }
 
-// identify decides whose tokens are good: our own, which need no request to verify, or those of an identity provider.
+// identify decides which tokens are accepted: our own, which are verified without a request, or those of an identity provider.
 func (g *gateway) identify(cfg config) error {
 	switch {
 	case cfg.OIDCIssuer != "" && cfg.DemoIdentity:
@@ -85,7 +85,7 @@ func (g *gateway) postToken(c echo.Context) error {
 	return c.JSON(http.StatusOK, granted)
 }
 
-// oauthError is an error as every OAuth client library knows it (RFC 6749, 5.2), instead of a problem.
+// oauthError is an error in the format of OAuth (RFC 6749, 5.2), which every client library knows, instead of a problem.
 type oauthError struct {
 	status int
 	Code   string `json:"error"`
@@ -155,7 +155,8 @@ func readForm(r *http.Request, body string) (url.Values, error) {
 	return form, nil
 }
 
-// credentials come in the form or, encoded like a form's, by Basic authentication (RFC 6749, 2.3.1), but not in both.
+// credentials reads the client's id and secret from the form, or from Basic authentication, where they are encoded as in a form
+// (RFC 6749, 2.3.1). Using both is an error.
 func credentials(r *http.Request, form url.Values) (id, secret string, err error) {
 	id, secret, basic := r.BasicAuth()
 	if !basic {

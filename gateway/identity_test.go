@@ -94,7 +94,7 @@ func TestTokenErrorsAreThoseOfOAuth(t *testing.T) {
 	}
 }
 
-func TestWithoutTheDemoIdentityThereIsNoneToAsk(t *testing.T) {
+func TestWithoutTheDemoIdentityThereIsNoTokenEndpoint(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.config.DemoIdentity, f.config.JWKSURL = false, f.url+"/.well-known/jwks.json"

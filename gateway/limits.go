@@ -14,30 +14,30 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// limits are how much one client may ask for. The numbers are far above what a person or a well-behaved program needs:
-// they are there so that none takes everything.
+// limits are how much one client may ask for. They are far above what a person or a well-behaved program needs: they only
+// prevent that one client takes everything.
 type limits struct {
 	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from an IPv4 address or an IPv6 network of 64 bits; 0: no limit
 	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject; 0: no limit
 
-	Streams           int `env:"STREAMS" envDefault:"5000"`             // that are open at the same time
-	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // of them, from one address
+	Streams           int `env:"STREAMS" envDefault:"5000"`             // open streams in all
+	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // open streams from one address
 
-	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one upstream; never limited to fewer
-	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // never more
-	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // before anything is known about the upstream
+	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one upstream; the limit is never lower
+	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // and never higher
+	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // start value, until response times are known
 }
 
 const (
-	burstSeconds = 2       // worth of requests may come at once
-	clientsMost  = 100_000 // that a limiter remembers; who was forgotten starts anew, with a full bucket
+	burstSeconds = 2       // a client may send this many seconds' worth of requests at once
+	clientsMost  = 100_000 // that a limiter remembers; a forgotten one starts again with a full bucket
 )
 
-// limiter is a token bucket for each client. It answers in the terms of draft-ietf-httpapi-ratelimit-headers.
+// limiter is a token bucket for each client. Its headers are those of draft-ietf-httpapi-ratelimit-headers.
 type limiter struct {
-	name        string // of the policy
+	name        string // name of the policy
 	rate, burst float64
-	policy      []string // the header's value; never changed
+	policy      []string // value of the header; never changed
 	now         func() time.Time
 
 	mu      sync.Mutex
@@ -55,7 +55,7 @@ func newLimiter(name string, rate float64) *limiter {
 	return l
 }
 
-// take takes one token of a client. Without any, wait is how long until there is one.
+// take takes a token of a client. If there is none, ok is false and wait is the time until there is one.
 func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,13 +75,13 @@ func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
 	return int(b.tokens), wait, ok
 }
 
-// check takes a token and tells the client in the answer's header how many are left.
+// check takes a token and sets the headers that tell the client how many are left. It returns an error if there is none.
 func (l *limiter) check(c echo.Context, client string) error {
 	if l.rate <= 0 {
 		return nil
 	}
 	left, wait, ok := l.take(client)
-	h := c.Response().Header() // the names are in canonical form
+	h := c.Response().Header() // set directly below: the names are in canonical form
 	h["Ratelimit-Policy"] = append(h["Ratelimit-Policy"], l.policy...)
 	h["Ratelimit"] = append(h["Ratelimit"], `"`+l.name+`";r=`+strconv.Itoa(left)+";t="+strconv.Itoa(int(math.Ceil((l.burst-float64(left))/l.rate))))
 	if !ok {
@@ -90,7 +90,7 @@ func (l *limiter) check(c echo.Context, client string) error {
 	return nil
 }
 
-// limitAddress is for every request but those that ask after our health.
+// limitAddress limits all requests except health checks.
 func (g *gateway) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		switch c.Request().URL.Path {
@@ -104,7 +104,7 @@ func (g *gateway) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitCaller is for requests whose token has been verified.
+// limitCaller limits requests whose token has been verified.
 func (g *gateway) limitCaller(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := g.callers.check(c, identity.From(c.Request().Context()).ID); err != nil {
@@ -114,8 +114,8 @@ func (g *gateway) limitCaller(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// network is what one client can be expected to have: of IPv6 that is a network of 64 bits. However an address is written,
-// it is the same client's.
+// network returns the network that belongs to one client: an IPv4 address, or an IPv6 network of 64 bits. All notations of an
+// address give the same result.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -127,7 +127,7 @@ func network(address string) string {
 	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 }
 
-// streams counts those that are open. They last for minutes, so a rate says nothing about them.
+// streams counts open streams. They last for minutes, so that a rate cannot limit them.
 type streams struct {
 	most, perAddress int
 
@@ -136,7 +136,7 @@ type streams struct {
 	from map[string]int
 }
 
-// enter counts one, until leave is called.
+// enter counts a stream until leave is called. It returns an error if there are too many.
 func (s *streams) enter(address string) (leave func(), err error) {
 	address = network(address)
 	s.mu.Lock()
@@ -159,13 +159,13 @@ func (s *streams) enter(address string) (leave func(), err error) {
 	}, nil
 }
 
-// bound is a handler's response to a stream: it counts for as long as it is open.
+// bound serves a stream, which counts while it is open.
 func (g *gateway) bound(c echo.Context, serve func() error) error {
 	leave, err := g.streams.enter(c.RealIP())
 	if err != nil {
 		return err
 	}
 	defer leave()
-	c.Response().Header().Set("X-Accel-Buffering", "no") // asks proxies in front of us to pass it on as it comes
+	c.Response().Header().Set("X-Accel-Buffering", "no") // asks proxies in front of us not to buffer it
 	return serve()
 }

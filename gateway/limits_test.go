@@ -126,7 +126,7 @@ func TestByDefaultTwoHundredRequestsASecondAreNothing(t *testing.T) {
 	f := newFixture(t)
 	token := f.bearer("alice", "orders")
 	var callers sync.WaitGroup
-	for range 10 { // not all at once: a machine that is busy with others would not even open a hundred connections in time
+	for range 10 { // not all at once: a busy machine could not open a hundred connections in time
 		callers.Go(func() {
 			for range 20 {
 				if a := f.call("GET", "/api/orders", "", "Authorization", token); a.StatusCode != 200 {
@@ -138,8 +138,8 @@ func TestByDefaultTwoHundredRequestsASecondAreNothing(t *testing.T) {
 	callers.Wait()
 }
 
-// An upstream that does one thing at a time: whatever is sent to it beyond that waits for longer and longer.
-func TestWhatAUpstreamCannotDoIsShedBeforeItCollapses(t *testing.T) {
+// An upstream that does one thing at a time: requests beyond that wait longer and longer.
+func TestLoadBeyondTheCapacityOfAnUpstreamIsShedBeforeItCollapses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *config) {
 		c.Upstream.Timeout, c.Upstream.Total = 30*time.Second, 30*time.Second
@@ -155,13 +155,13 @@ func TestWhatAUpstreamCannotDoIsShedBeforeItCollapses(t *testing.T) {
 		}
 		one.Lock()
 		defer one.Unlock()
-		time.Sleep(2 * time.Millisecond) // this is the work
+		time.Sleep(2 * time.Millisecond) // the work
 	})
 	token := f.bearer("alice", "orders")
 	var served, shed atomic.Int32
 	var callers sync.WaitGroup
 	begun := time.Now()
-	goOn := func() bool { // for a while, and until there is something to see
+	goOn := func() bool { // for 4 seconds, or longer until there are results
 		took := time.Since(begun)
 		return took < 4*time.Second || took < time.Minute && (served.Load() < 50 || shed.Load() == 0)
 	}
@@ -173,7 +173,7 @@ func TestWhatAUpstreamCannotDoIsShedBeforeItCollapses(t *testing.T) {
 					served.Add(1)
 				case a.StatusCode == 503 && a.Header.Get("Retry-After") != "":
 					shed.Add(1)
-					time.Sleep(10 * time.Millisecond) // an impatient client
+					time.Sleep(10 * time.Millisecond) // it retries much sooner than Retry-After says
 				default:
 					t.Errorf("%s %s", a.Status, a.body)
 				}
@@ -277,7 +277,7 @@ func TestAClientThatDoesNotReadItsStreamIsDropped(t *testing.T) {
 		}
 		close(dropped)
 	})
-	f.stream() // and nothing is read
+	f.stream() // and does not read it
 	select {
 	case <-dropped:
 	case <-time.After(time.Minute):

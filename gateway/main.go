@@ -1,4 +1,4 @@
-// Gateway is the only door to the system: it authenticates, routes and shields. It knows no business rules.
+// Gateway is the only entrance to the system: it authenticates, routes and protects. It has no business rules.
 package main
 
 import (
@@ -20,27 +20,27 @@ const name = "gateway"
 type config struct {
 	service.Settings
 	Addr      string `env:"HTTP_ADDR" envDefault:"localhost:8080"`  // the public port
-	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // metrics, for the operators' network only
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // for metrics; only for the operators' network
 
 	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
 	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
 	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
 	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
 	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`
-	Upstream     client.Config `envPrefix:"UPSTREAM_"` // how patient to be with each of them
+	Upstream     client.Config `envPrefix:"UPSTREAM_"` // timeouts and retries for each of them
 
 	Timeouts      web.Timeouts
-	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks, whose X-Forwarded-For, -Host and -Proto are believed
-	Origins       []string      `env:"CORS_ORIGINS"`                          // such as https://shop.example, whose scripts may use the API; empty: none
-	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // with a client that does not read its stream
+	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks of proxies whose X-Forwarded-For, -Host and -Proto are believed
+	Origins       []string      `env:"CORS_ORIGINS"`                          // origins whose scripts may use the API, such as https://shop.example; empty: none
+	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // for a client that does not read its stream
 	Limits        limits
 	Cache         cacheSettings `envPrefix:"CACHE_"`
 
-	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // give out tokens for the demo clients; else OIDC_ISSUER or JWKS_URL is needed
-	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs them; empty: a new key at each start
+	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // issues tokens for the demo clients; otherwise OIDC_ISSUER or JWKS_URL is needed
+	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs the demo tokens; empty: a new key at each start
 	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`
-	OIDCIssuer    string `env:"OIDC_ISSUER"` // URL of an OpenID Connect provider, when the demo identity is off
-	JWKSURL       string `env:"JWKS_URL"`    // or only where an issuer publishes its keys
+	OIDCIssuer    string `env:"OIDC_ISSUER"` // URL of an OpenID Connect provider, if the demo identity is off
+	JWKSURL       string `env:"JWKS_URL"`    // instead of OIDC_ISSUER: only the URL of an issuer's keys
 	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
 	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
 }
@@ -60,11 +60,11 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	)
 }
 
-// gateway is what the routes need.
+// gateway is the state that the routes share.
 type gateway struct {
 	log       *slog.Logger
 	verifier  web.Verifier
-	demo      *demoIdentity // nil when it is switched off
+	demo      *demoIdentity // nil if it is switched off
 	upstreams upstreams
 	table     []resource
 
@@ -80,11 +80,11 @@ type gateway struct {
 
 // upstreams are the programs behind the gateway.
 type upstreams struct {
-	services map[string]upstream // each has dead letters, and is asked for them
+	services map[string]upstream // each has dead letters of its own
 	bff      upstream
 }
 
-// services are the programs that have data and messages of their own.
+// services returns the programs that have data and messages of their own.
 func (c config) services() map[string]client.URLs {
 	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
 }
@@ -106,8 +106,8 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 	to := func(name string, urls client.URLs) upstream {
 		c := cfg.Upstream
 		c.Name, c.URLs, c.Log = name, urls, log
-		c.Timeout, c.Total = cmp.Or(c.Timeout, 5*time.Second), cmp.Or(c.Total, 12*time.Second) // longer than bff-web waits for others
-		c.RetryAmbiguous = true                                                                // where a key is honoured: see the table of routes
+		c.Timeout, c.Total = cmp.Or(c.Timeout, 5*time.Second), cmp.Or(c.Total, 12*time.Second) // longer than bff-web waits for other services
+		c.RetryAmbiguous = true                                                                // only where a key is honoured: see the table of routes
 		c.Composes, c.KeepHost = name == "bff-web", name == "bff-web"
 		return connect(c, cfg.Limits)
 	}
@@ -119,10 +119,10 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 	return g, nil
 }
 
-// seed is the seed of an Ed25519 key, as a setting in base64.
+// seed is the seed of an Ed25519 key; the setting is in base64.
 type seed []byte
 
-// UnmarshalText wants exactly the bytes that a key is made of.
+// UnmarshalText accepts exactly the number of bytes that a key needs.
 func (s *seed) UnmarshalText(text []byte) error {
 	raw, err := base64.StdEncoding.DecodeString(string(text))
 	if err != nil || len(raw) != ed25519.SeedSize {

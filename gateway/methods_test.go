@@ -13,7 +13,7 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// exchange writes a request as it is, and reads the answer with all that comes until the connection ends.
+// exchange sends a request as it is. It returns the answer, and all bytes until the connection ends.
 func (f *fixture) exchange(request string) (*http.Response, string) {
 	f.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
@@ -48,7 +48,7 @@ func TestHEADOnAStreamEndsAtOnce(t *testing.T) {
 	})
 	token := f.bearer("alice", "orders")
 	for _, path := range []string{"/orders/1/live", "/api/orders/1/tracking"} {
-		// A second request on the same connection shows that the first has ended.
+		// The answer to a second request on the same connection shows that the first has ended.
 		answer, _ := f.exchange("HEAD " + path + " HTTP/1.1\r\nHost: shop\r\nAccept: text/event-stream\r\nAuthorization: " + token + "\r\n\r\n" +
 			"GET /livez HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
 		if answer.StatusCode != 200 || answer.Header.Get("Content-Type") != "text/event-stream" || answer.ContentLength > 0 {
@@ -67,8 +67,8 @@ func TestHEADOnAStreamEndsAtOnce(t *testing.T) {
 	}
 }
 
-// A script asks for a page's stream by its name, a person with curl does not.
-func TestAPathThatIsAStreamIsOneWhateverIsAskedFor(t *testing.T) {
+// Scripts ask for a page's stream by its media type; a person with curl does not.
+func TestAStreamIsRefusedOnlyToClientsThatExcludeIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.behind["bff"].answers(says(200, web.StreamType, "data: 1\n\n"))
@@ -105,7 +105,7 @@ func TestOldAndCarefulClientsAreServed(t *testing.T) {
 	if answer, body := f.exchange("GET /orders/1/live HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"); answer.StatusCode != 200 || body != "data: 1\n\n" {
 		t.Errorf("a stream over HTTP/1.0: %s %q", answer.Status, body)
 	}
-	// Who expects to be told is told before he sends: no when there is no point.
+	// A client that waits for 100 Continue gets its answer before it sends the body: an error, if the body would be useless.
 	for request, want := range map[string]int{
 		"Authorization: " + token + "\r\nContent-Length: 2\r\n":       100,
 		"Content-Length: 2\r\n":                                       401,

@@ -23,7 +23,7 @@ var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
-// pagePolicy allows the page its own style, and nothing else: bff-web, which has more to offer, may be what is away.
+// pagePolicy allows only the page's own style: the page must not need bff-web, which may be down.
 var pagePolicy = func() string {
 	hash := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,20 +31,20 @@ var pagePolicy = func() string {
 
 const (
 	againLeast  = 10 // seconds before a page that could not be loaded is loaded again
-	againSpread = 10 // later at most: not all who wait come at once
+	againSpread = 10 // random seconds in addition, so that clients do not come back all at once
 )
 
-// page shows a person an error that we make ourselves. What can be had later is asked for again by itself, unless that could
-// do something twice.
+// page shows a person an error of the gateway. After a temporary error, the browser loads the page again by itself, unless that
+// could do something twice.
 func (g *gateway) page(c echo.Context, p web.Problem) error {
 	r, h := c.Request(), c.Response().Header()
 	view := struct {
 		web.Problem
 		Style template.CSS
 		Text  string
-		After string // seconds; "": nobody knows
-		Again int    // seconds; 0: not by itself
-		Here  string // what to load again; "": it was a form
+		After string // seconds; "": unknown
+		Again int    // seconds; 0: the browser does not try again by itself
+		Here  string // what to load again; "": nothing, since it was a form
 	}{Problem: p, Style: template.CSS(pageStyle), Text: sentence(p.Detail)} //nolint:gosec // G203: it is ours
 	inShop := !strings.HasPrefix(r.URL.Path, "/api")
 	page := inShop && (r.Method == http.MethodGet || r.Method == http.MethodHead)
@@ -52,7 +52,7 @@ func (g *gateway) page(c echo.Context, p web.Problem) error {
 		view.After = h.Get("Retry-After")
 		if page {
 			wait, _ := strconv.Atoi(view.After)
-			view.Here = "/" + strings.TrimLeft(r.URL.RequestURI(), "/") // never another host
+			view.Here = "/" + strings.TrimLeft(r.URL.RequestURI(), "/") // one leading slash: never another host
 			view.Again = max(againLeast, wait) + rand.N(againSpread)
 		}
 	}

@@ -96,7 +96,7 @@ func TestEveryErrorOfTheGatewayIsAPageForABrowser(t *testing.T) {
 	}
 }
 
-// keepsToItsPolicy wants that a browser shows the page as it was meant, with nothing from elsewhere.
+// keepsToItsPolicy checks that a browser shows the page completely, and that the page loads nothing from elsewhere.
 func (f *fixture) keepsToItsPolicy(a gotten) {
 	f.Helper()
 	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(a.body)
@@ -115,7 +115,7 @@ func (f *fixture) keepsToItsPolicy(a gotten) {
 	}
 }
 
-// A page that comes back by itself comes back politely, and only where that does nothing twice.
+// A page is loaded again only after the time that the server asks for, and only if that does nothing twice.
 func TestAPageIsLoadedAgainPolitely(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *config) { c.Limits.PerAddress = 0.01 })

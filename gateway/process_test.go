@@ -26,7 +26,7 @@ func startGateway(t *testing.T) process {
 		_, _ = io.WriteString(w, "shop")
 	}))
 	t.Cleanup(behind.Close)
-	// A program of its own, as it is run: the race detector would take many times the memory that is to be bounded.
+	// A real process: with the race detector, the memory that the test limits would be many times larger.
 	program := filepath.Join(t.TempDir(), "gateway")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -46,7 +46,7 @@ func startGateway(t *testing.T) process {
 	}
 	t.Cleanup(func() {
 		kill()
-		_ = command.Wait() // killed
+		_ = command.Wait() // always an error: it was killed
 		if t.Failed() {
 			t.Log(said.String())
 		}
@@ -72,7 +72,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// memory is the resident memory of the process.
+// memory returns the resident memory of the process.
 func (g process) memory(t *testing.T) int {
 	t.Helper()
 	a, err := http.Get("http://" + g.admin + "/metrics")
@@ -93,7 +93,7 @@ func (g process) memory(t *testing.T) int {
 	return 0
 }
 
-// bounded fails a test that has made the gateway grow.
+// bounded fails the test if the gateway's memory has grown too much.
 func (g process) bounded(t *testing.T) {
 	t.Helper()
 	now := g.memory(t)
@@ -103,7 +103,7 @@ func (g process) bounded(t *testing.T) {
 	}
 }
 
-// serveOthers asks for a page again and again, on connections of its own, until stop.
+// serveOthers requests a page again and again, on connections of its own, until stop is called.
 func (g process) serveOthers(t *testing.T) (stop func() (served int, slowest time.Duration)) {
 	t.Helper()
 	ended, leave := make(chan struct{}), make(chan struct{})
@@ -115,7 +115,7 @@ func (g process) serveOthers(t *testing.T) (stop func() (served int, slowest tim
 		for {
 			begun := time.Now()
 			a, err := client.Get("http://" + g.address + "/")
-			if err != nil { // as a browser would: on a busy machine a connection may be made and not used in time
+			if err != nil { // as a browser does: on a busy machine a connection may be opened and then not used in time
 				a, err = client.Get("http://" + g.address + "/")
 			}
 			if err != nil {

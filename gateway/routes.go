@@ -13,17 +13,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// resource is a path and what can be done with it. {x} stands for one part of a path, {x...} for all that is left.
+// resource is a path and its methods. {x} stands for one segment of a path, {x...} for all the rest.
 type resource struct {
 	pattern string
-	methods methods // none: there is nothing here
+	methods methods // none: not found
 }
 
-// methods are handlers by their methods. GET answers HEAD, too.
+// methods are handlers by method. GET also serves HEAD.
 type methods map[string]echo.HandlerFunc
 
-// routes is everything that can be reached from outside; the first pattern that fits counts. A path is the same in front of
-// the gateway and behind it.
+// routes returns all that can be reached from outside; the first pattern that fits counts. Paths are the same in front of the
+// gateway and behind it.
 func (g *gateway) routes() []resource {
 	shopper := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
 	operator := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
@@ -69,14 +69,14 @@ func (g *gateway) routes() []resource {
 
 		{"/api", nil},
 		{"/api/{unknown...}", nil},
-		{"/metrics", nil}, // the web pages' own are not for the public
+		{"/metrics", nil}, // those of bff-web are not public
 		{"/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/orders/{id}/live", methods{"GET": web.Stream(g.forward(pages))}},
-		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // a form's origin is for the pages to check
+		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // bff-web checks the Origin of forms
 	}
 }
 
-// deadLetter goes to the service that a dead letter's id begins with.
+// deadLetter forwards to the service that is named at the beginning of a dead letter's id.
 func (g *gateway) deadLetter(c echo.Context) error {
 	id := strings.TrimPrefix(c.Request().URL.Path, "/api/operations/dead-letters/")
 	owner, _, _ := strings.Cut(id, ".")
@@ -91,7 +91,7 @@ func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {
 	return web.Authenticate(g.verifier, scope)(g.limitCaller(next))
 }
 
-// live is for what can also be had as a stream.
+// live serves a path that also exists as a stream.
 func live(stream, once echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Add(echo.HeaderVary, echo.HeaderAccept)
@@ -102,8 +102,8 @@ func live(stream, once echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// server is the public port. The table is behind everything that the server answers itself. It is not echo's router that
-// reads the table: a catch-all would take from echo the knowledge of which methods the other patterns have.
+// server returns the server of the public port. The table of routes comes after all that the server answers itself. The table
+// does not use echo's router: with a catch-all, echo no longer knows which methods the other patterns have.
 func (g *gateway) server(cfg web.Config) *web.Server {
 	cfg.Proxies, cfg.Page = g.proxies, g.page
 	if len(g.origins) > 0 {
@@ -122,8 +122,8 @@ func (g *gateway) serve(c echo.Context) error {
 	if i < 0 || !plain(r.URL) || g.table[i].methods == nil {
 		return echo.ErrNotFound
 	}
-	// From here on there is one way to write this path. Echo, in the program behind, would match it as the client has written
-	// it: for that, and for the cache, MUG%2DBLUE would be another product.
+	// From here on the path is always escaped in the same way. Otherwise MUG%2DBLUE would be another product than MUG-BLUE,
+	// both for the cache and for echo in the upstream.
 	r.URL.RawPath = ""
 	found := g.table[i]
 	c.SetPath(found.pattern)
@@ -159,7 +159,7 @@ func fits(pattern, path string) bool {
 	}
 }
 
-// plain keeps out paths that a program behind the gateway might read as another path than the gateway does.
+// plain excludes paths that an upstream might interpret differently than the gateway.
 func plain(u *url.URL) bool {
 	escaped := strings.ToLower(u.EscapedPath())
 	return path.Clean(u.Path) == u.Path && !strings.Contains(escaped, "%2f") && !strings.Contains(escaped, "%5c") && !strings.Contains(escaped, `\`)

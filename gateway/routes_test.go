@@ -12,7 +12,7 @@ import (
 	"example.com/orderflow/pkg/client"
 )
 
-func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
+func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, test := range []struct{ method, path, scope, to string }{
@@ -84,7 +84,7 @@ func TestEveryRouteGoesWhereItBelongsAndAsksForWhatItMust(t *testing.T) {
 	}
 }
 
-// Somebody who adds a service gives its address, and might forget its dead letters.
+// A developer who adds a service gives its address, and might forget to route its dead letters.
 func TestTheDeadLettersOfEveryServiceThatHasAnAddressAreRouted(t *testing.T) {
 	t.Parallel()
 	services := config{}.services()
@@ -103,7 +103,7 @@ func TestTheDeadLettersOfEveryServiceThatHasAnAddressAreRouted(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereIsNotFoundAndWhatIsKnowsItsMethods(t *testing.T) {
+func TestUnknownPathsAreNotFoundAndKnownOnesHaveTheirMethods(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, test := range []struct {
@@ -156,7 +156,7 @@ func TestWhatIsNotThereIsNotFoundAndWhatIsKnowsItsMethods(t *testing.T) {
 	}
 }
 
-func TestAPathIsPassedOnInTheOneWayThatItIsWritten(t *testing.T) {
+func TestAPathIsPassedOnInOneNotation(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for path, want := range map[string]string{
@@ -177,11 +177,11 @@ func TestAPathIsPassedOnInTheOneWayThatItIsWritten(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNoGoodIsRefusedAtTheGateway(t *testing.T) {
+func TestAnInvalidTokenIsRefusedAtTheGateway(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	good := f.bearer("alice", "orders")
-	changed := []byte(good) // in the middle of its signature: some bits of the last character mean nothing
+	changed := []byte(good) // in the middle of the signature, because some bits of its last character mean nothing
 	changed[len(changed)-40] ^= 1
 	for name, authorization := range map[string]string{
 		"no scheme":       strings.TrimPrefix(good, "Bearer "),
@@ -201,7 +201,7 @@ func TestATokenThatIsNoGoodIsRefusedAtTheGateway(t *testing.T) {
 	}
 }
 
-// The programs behind the gateway are read as text: nothing can import them.
+// The source of the upstreams is read as text, because main packages cannot be imported.
 func TestEveryRouteLeadsToAHandler(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -222,7 +222,7 @@ func TestEveryRouteLeadsToAHandler(t *testing.T) {
 	for _, resource := range f.gateway.table {
 		for method := range resource.methods {
 			if strings.HasSuffix(resource.pattern, "...}") || strings.HasPrefix(resource.pattern, "/oauth/") || strings.HasPrefix(resource.pattern, "/.well-known/") {
-				continue // the gateway's own, and all that are left
+				continue // served by the gateway itself, or a catch-all
 			}
 			sample := wild.ReplaceAllString(resource.pattern, "payments.1")
 			for _, accept := range []string{"application/json", "text/event-stream"} {

@@ -11,14 +11,14 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-// stream is the body of an answer that lasts. The server's write timeout is lifted; instead, each piece of it has to be
-// taken in time, so that a client who no longer reads is dropped. When the gateway stops, the stream ends as if it were
-// over: clients then come back, to another replica.
+// stream is the body of an answer that lasts. There is no write timeout for the whole answer. Instead, the client must take
+// each piece in time, so that one that no longer reads is dropped. When the gateway stops, the stream ends as if it were
+// complete; clients then connect again, to another replica.
 type stream struct {
 	io.ReadCloser
 	ctx      context.Context //nolint:containedctx // of the request, as in http.Request
 	response *http.ResponseController
-	timeout  time.Duration // with the client
+	timeout  time.Duration // for each piece, with the client
 }
 
 func (s stream) Read(b []byte) (int, error) {
@@ -32,7 +32,8 @@ func (s stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Buffers are what ReverseProxy copies answers through. Those of streams are small, for there are many and they last.
+// buffers and streamBuffers are the buffers through which ReverseProxy copies answers. Those of streams are small, because
+// there are many of them for a long time.
 type (
 	buffers       struct{ free sync.Pool } // of *[32 << 10]byte
 	streamBuffers struct{}

@@ -14,10 +14,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// upstream is a program behind the gateway. How many requests may wait for it at the same time follows from how long it
-// takes to answer: when that grows with the load, the limit sinks, and what is over it is turned away at once instead of
-// waiting in a queue that only gets longer. Each upstream has a limit of its own, so that a slow one costs the others
-// nothing.
+// upstream is a program behind the gateway. The number of requests that may wait for it adapts to its response time: if that
+// grows with the load, the limit sinks. Requests beyond the limit are refused at once, instead of waiting in a growing queue.
+// Each upstream has its own limit, so that a slow one does not affect the others.
 type upstream struct {
 	*client.Client
 	limit adaptivelimiter.AdaptiveLimiter[any]
@@ -30,7 +29,7 @@ func connect(cfg client.Config, l limits) upstream {
 	meter, name := otel.Meter("orderflow/gateway"), metric.WithAttributes(attribute.String("upstream", cfg.Name))
 	limit, _ := meter.Int64ObservableGauge("gateway_concurrency_limit", metric.WithDescription("Requests that may wait for an upstream at the same time."))
 	waiting, _ := meter.Int64ObservableGauge("gateway_concurrency", metric.WithDescription("Requests that wait for an upstream."))
-	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error { // constant names: it cannot fail
+	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error { // cannot fail: the names are constant
 		o.ObserveInt64(limit, int64(n.limit.Limit()), name)
 		o.ObserveInt64(waiting, int64(n.limit.Inflight()), name)
 		return nil
@@ -38,8 +37,8 @@ func connect(cfg client.Config, l limits) upstream {
 	return n
 }
 
-// RoundTrip passes a request on, unless too many are waiting. What counts is the time until the answer begins: how fast a
-// client takes it says nothing about the upstream.
+// RoundTrip passes a request on, or returns an error if too many are waiting. It measures the time until the answer begins: how
+// fast the client reads the rest says nothing about the upstream.
 func (n upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	permit, ok := n.limit.TryAcquirePermit()
 	if !ok {
@@ -49,7 +48,7 @@ func (n upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err == nil, fault.KindOf(err) == fault.Timeout && !errors.Is(err, context.Canceled):
 		permit.Record()
-	default: // an open breaker or a client who has left: nothing was measured
+	default: // an open breaker, or a client that has left: nothing was measured
 		permit.Drop()
 	}
 	return answer, err
