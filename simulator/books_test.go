@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Whoever audits the system reads the books of the world from the first line to the last, also after a restart.
+// An auditor of the system reads the books of the world from the first line to the last, also after a restart.
 func TestTheJournalsListEverythingOnceAsItIsNow(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()

@@ -11,21 +11,21 @@ import (
 
 const (
 	carrierName   = "Swift Parcel"
-	undeliverable = "00000" // the postal code that no parcel reaches
-	trackedMost   = 100     // parcels in one question
+	undeliverable = "00000" // postal code to which no parcel can be delivered
+	trackedMost   = 100     // parcels in one request
 )
 
 var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 
-// carrier takes parcels and moves them. Nothing runs while it does: where a parcel is follows from when it was arranged,
-// the pace, and the time of the question, so it goes on through a restart.
+// carrier takes parcels and moves them. No goroutine does this: the stage of a parcel follows from when it was arranged, its
+// pace and the current time. So parcels also move during a restart.
 type carrier struct {
 	clock   func() time.Time
 	journal *journal
-	pace    duration // of new shipments; each keeps the one it was arranged with
+	pace    duration // for new shipments; each keeps the pace that it was arranged with
 
-	latest     time.Time // told so far
-	book       []string  // all keys, in the order in which the parcels were taken
+	latest     time.Time // latest time that was told
+	book       []string  // all keys, in the order of arrival
 	byKey      map[string]*shipment
 	byTracking map[string]*shipment
 }
@@ -34,7 +34,8 @@ func newCarrier(clock func() time.Time, journal *journal, pace duration) *carrie
 	return &carrier{clock: clock, journal: journal, pace: pace, byKey: map[string]*shipment{}, byTracking: map[string]*shipment{}}
 }
 
-// shipment is what the journal keeps of a parcel: all that the carrier decided, and nothing that follows from the clock.
+// shipment is the journal's record of a parcel: everything that the carrier has decided, and nothing that follows from the
+// clock.
 type shipment struct {
 	ID             string    `json:"id"`
 	Key            string    `json:"key"`
@@ -45,7 +46,7 @@ type shipment struct {
 	parcel
 }
 
-// parcel is what a caller asks to have moved.
+// parcel is a request to ship a parcel.
 type parcel struct {
 	Reference string     `json:"reference"`
 	Address   address    `json:"address"`
@@ -69,13 +70,13 @@ func (p parcel) equal(q parcel) bool {
 	return p.Reference == q.Reference && p.Address == q.Address && slices.Equal(p.Lines, q.Lines)
 }
 
-// tracked is a shipment as its callers see it at one moment.
+// tracked is a shipment as callers see it at one moment.
 type tracked struct {
 	shipment
 	Carrier           string    `json:"carrier"`
-	Status            string    `json:"status"` // that of the last stage
+	Status            string    `json:"status"` // name of the last stage
 	Stages            []stage   `json:"stages"`
-	EstimatedDelivery time.Time `json:"estimated_delivery,omitzero"` // none once cancelled
+	EstimatedDelivery time.Time `json:"estimated_delivery,omitzero"` // absent once it is cancelled
 }
 
 type stage struct {
@@ -83,7 +84,7 @@ type stage struct {
 	At    time.Time `json:"at"`
 }
 
-// arrange takes a parcel once for each key.
+// arrange takes a parcel, once for each key.
 func (c *carrier) arrange(key string, in parcel) answer {
 	if !countryCode.MatchString(in.Address.Country) {
 		return refuse(http.StatusUnprocessableEntity, "address_refused", "a country is two capital letters, not %q", in.Address.Country)
@@ -106,8 +107,8 @@ func (c *carrier) arrange(key string, in parcel) answer {
 	return created(s.at(s.ArrangedAt))
 }
 
-// cancel stops a parcel that is not dispatched. Whether it is gets decided by the same stages that callers are told,
-// under the same lock and by a clock that never goes back: nobody sees a shipment both dispatched and cancelled.
+// cancel cancels a shipment that is not dispatched. This is decided by the same stages that callers see, under the same lock
+// and by a clock that never goes back, so that no caller can see a shipment both dispatched and cancelled.
 func (c *carrier) cancel(r *http.Request) answer {
 	s, exists := c.byTracking[r.PathValue("tracking_number")]
 	if !exists {
@@ -137,7 +138,7 @@ func (c *carrier) track(r *http.Request) answer {
 	return ok(s.at(c.now()))
 }
 
-// setPace is how fast shipments are that are arranged from now on. They can be cancelled for as long as one stage takes.
+// setPace sets the pace of shipments that are arranged from now on. A shipment can be cancelled until its first stage ends.
 func (c *carrier) setPace(r *http.Request) answer {
 	var to struct {
 		Pace *duration `json:"pace"`
@@ -155,8 +156,8 @@ func noShipment(r *http.Request) answer {
 	return refuse(http.StatusNotFound, "no_shipment", "there is no shipment %s", r.PathValue("tracking_number"))
 }
 
-// find tells where the parcels with the tracking numbers of a question are, or, if it has none, the parcel with its key. What is
-// not known is left out.
+// find returns the parcels with the given tracking numbers or, if there are none in the request, the parcel with the given key.
+// Unknown parcels are left out.
 func (c *carrier) find(r *http.Request) answer {
 	numbers := r.URL.Query()["tracking_number"]
 	switch {
@@ -190,7 +191,7 @@ func (s *shipment) at(now time.Time) tracked {
 	return t
 }
 
-// stages are those that the shipment has reached by now.
+// stages returns the stages that the shipment has reached by now.
 func (s *shipment) stages(now time.Time) []stage {
 	reached := []stage{{"arranged", s.ArrangedAt}}
 	if !s.CancelledAt.IsZero() {
@@ -211,7 +212,7 @@ func (s *shipment) stages(now time.Time) []stage {
 	return reached
 }
 
-// page gives all parcels, the first that was taken first.
+// page lists all parcels in the order of arrival.
 func (c *carrier) page(r *http.Request) answer {
 	now := c.now()
 	return page(r, c.book, func(key string) tracked { return c.byKey[key].at(now) })
@@ -224,7 +225,8 @@ func (c *carrier) apply(s shipment) {
 	c.byKey[s.Key], c.byTracking[s.TrackingNumber] = &s, &s
 }
 
-// now is the clock, held still while it goes back: a stage that was told is not taken back.
+// now returns the time of the clock, or the latest time so far if the clock has gone back: a stage that was told is not taken
+// back.
 func (c *carrier) now() time.Time {
 	if t := c.clock(); t.After(c.latest) {
 		c.latest = t

@@ -52,7 +52,7 @@ func TestAParcelMovesOnAtItsPace(t *testing.T) {
 			if !slices.Equal(stagesOf(got), test.stages) || got.Status != test.stages[len(test.stages)-1] {
 				t.Errorf("status %s, stages %v, want %v", got.Status, stagesOf(got), test.stages)
 			}
-			for i, st := range got.Stages { // told by the pace, not by who asked when
+			for i, st := range got.Stages { // times follow from the pace, not from when a caller asked
 				if want := arrangedAt.Add(time.Duration(i) * pace); !st.At.Equal(want) {
 					t.Errorf("%s at %s, want %s", st.Stage, st.At, want)
 				}
@@ -124,7 +124,7 @@ func TestAHundredArrangementsWithOneKeyAtOnceAreOneShipment(t *testing.T) {
 	s.want(s.post("/carrier/shipments", "k", parcelTo("99999", "DE")), 422, "idempotency_key_reused")
 }
 
-func TestWhatTheCarrierDoesNotTake(t *testing.T) {
+func TestTheCarrierRefusesInvalidParcels(t *testing.T) {
 	t.Parallel()
 	s := start(t, now, config{})
 	for _, country := range []string{"", "D", "de", "DEU", "Germany", "D3", "DÄ"} {
@@ -160,7 +160,7 @@ func TestAParcelIsCancelledUntilItIsDispatched(t *testing.T) {
 	}
 }
 
-func TestADispatchThatWasToldIsNotTakenBackWhenTheClockGoesBack(t *testing.T) {
+func TestADispatchThatWasToldStaysWhenTheClockGoesBack(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
 	s := start(t, clock.now, config{CarrierPace: duration(pace)})
@@ -173,7 +173,7 @@ func TestADispatchThatWasToldIsNotTakenBackWhenTheClockGoesBack(t *testing.T) {
 	s.want(s.post("/carrier/shipments/"+number+"/cancellation", "", ""), 409, "already_dispatched")
 }
 
-func TestNobodySeesAParcelBothDispatchedAndCancelled(t *testing.T) {
+func TestNoCallerSeesAParcelBothDispatchedAndCancelled(t *testing.T) {
 	t.Parallel()
 	const workers, parcels = 4, 60
 	clock := newFakeClock()
@@ -181,9 +181,9 @@ func TestNobodySeesAParcelBothDispatchedAndCancelled(t *testing.T) {
 	numbers := together(parcels, func(i int) string {
 		return read[tracked](t, s.post("/carrier/shipments", fmt.Sprint(i), parcelTo("10115", "DE"))).TrackingNumber
 	})
-	clock.advance(pace - workers*parcels/2*time.Millisecond) // the dispatch comes half way through the cancellations
+	clock.advance(pace - workers*parcels/2*time.Millisecond) // the dispatch comes in the middle of the cancellations
 
-	// Every worker looks at every parcel, cancels it and looks again, all of them on the same few at a time.
+	// Each worker looks at each parcel, cancels it and looks again. All workers are at the same few parcels at the same time.
 	type sight struct {
 		stages    []string
 		cancelled bool
@@ -217,7 +217,7 @@ func TestNobodySeesAParcelBothDispatchedAndCancelled(t *testing.T) {
 	}
 }
 
-func TestAPaceIsOfParcelsFromNowOn(t *testing.T) {
+func TestANewPaceIsForLaterParcels(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
 	s := start(t, clock.now, config{CarrierPace: duration(pace)})

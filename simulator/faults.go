@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// faults is what is wrong with each party. The zero value is a world in which all goes well.
+// faults are the faults of each party. The zero value is a world without faults.
 type faults struct {
 	Provider fault `json:"provider" envPrefix:"PROVIDER_"`
 	Carrier  fault `json:"carrier" envPrefix:"CARRIER_"`
@@ -18,9 +18,9 @@ type faults struct {
 
 type fault struct {
 	Latency       duration `json:"latency" env:"LATENCY"`               // before each answer
-	Jitter        duration `json:"jitter" env:"JITTER"`                 // at most so much more, at random
-	ErrorRate     rate     `json:"error_rate" env:"ERROR_RATE"`         // of calls answered 503, with nothing done
-	AmbiguousRate rate     `json:"ambiguous_rate" env:"AMBIGUOUS_RATE"` // of calls that are recorded and then reset
+	Jitter        duration `json:"jitter" env:"JITTER"`                 // added at random, up to this
+	ErrorRate     rate     `json:"error_rate" env:"ERROR_RATE"`         // share of calls that are answered with 503, with nothing done
+	AmbiguousRate rate     `json:"ambiguous_rate" env:"AMBIGUOUS_RATE"` // share of calls that are recorded and then reset
 	Down          bool     `json:"down" env:"DOWN"`                     // every call is reset, with nothing done
 }
 
@@ -33,8 +33,8 @@ func (f fault) delay() time.Duration {
 
 func (w *world) showFaults(*http.Request) answer { return ok(w.faults.Load()) }
 
-// setFaults replaces all faults; what the body leaves out is well again. A name that it does not know is refused: an
-// experiment with a misspelt fault would prove nothing.
+// setFaults replaces all faults; those that the body leaves out end. Unknown names are refused, because an experiment with a
+// misspelt fault would prove nothing.
 func (w *world) setFaults(r *http.Request) answer {
 	var f faults
 	in := json.NewDecoder(r.Body)
@@ -64,15 +64,15 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rate is the share of calls that something happens to, from 0 to 1.
+// rate is the share of calls that have a fault, from 0 to 1.
 type rate float64
 
-// strikes says whether it happens to this call.
+// strikes decides at random whether this call has the fault.
 func (r rate) strikes() bool { return rand.Float64() < float64(r) }
 
 func (r *rate) UnmarshalText(text []byte) error {
 	parsed, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(parsed >= 0 && parsed <= 1) { // this way round NaN fails too
+	if err != nil || !(parsed >= 0 && parsed <= 1) { // written so that NaN is refused, too
 		return fmt.Errorf("%s is not a rate, a number from 0 to 1", text)
 	}
 	*r = rate(parsed)

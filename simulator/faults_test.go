@@ -33,7 +33,7 @@ func TestFaultsAreSetAndHealedWhileRunning(t *testing.T) {
 	s.want(s.get("/carrier/shipments?key=k"), 200, "")
 }
 
-func TestFaultsThatMakeNoSenseAreRefusedAndChangeNothing(t *testing.T) {
+func TestInvalidFaultsAreRefusedAndChangeNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, now, config{})
 	for _, body := range []string{
@@ -74,7 +74,7 @@ func TestAnAmbiguousCallIsRecordedAndThenReset(t *testing.T) {
 	s.want(s.post(cancellation, "", ""), 200, "")
 }
 
-func TestWhatFailsOrIsDownRecordsNothing(t *testing.T) {
+func TestACallThatFailsOrIsResetRecordsNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, now, config{Faults: faults{Provider: fault{Down: true}}})
 	if _, err := s.try(t.Context(), "POST", "/provider/charges", "k", chargeOf(100, "tok_visa")); !errors.Is(err, syscall.ECONNRESET) {

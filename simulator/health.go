@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// healthWithin is shorter than a container's health check has.
+// healthWithin is shorter than the timeout of a container's health check.
 const healthWithin = 4 * time.Second
 
-// health is what `simulator -health` does: it asks the simulator that listens at addr whether it is ready. An image without
-// a shell has nothing else that a container's health check could ask with. An address without a host, such as ":8080", is
-// dialled on this machine, and not through a proxy of the environment.
+// health asks the simulator that listens at addr whether it is ready. It is the command `simulator -health`, for the health
+// check of a container whose image has no shell. An address without a host, such as ":8080", means this machine. Proxies from
+// the environment are not used.
 func health(addr string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), healthWithin)
 	defer cancel()

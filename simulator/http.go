@@ -17,28 +17,28 @@ import (
 const (
 	maxBody     = 64 << 10
 	maxKey      = 255
-	pageMost    = 10_000           // things in one page of a book
+	pageMost    = 10_000           // items on one page of a book
 	sendTimeout = 10 * time.Second // for a caller that does not read
 )
 
-// handler answers one call. A refusal is an answer like any other.
+// handler answers one call. A refusal is a normal answer.
 type handler func(r *http.Request) answer
 
-// answer is what a call is told, or that it is told nothing.
+// answer is the answer to a call, or the decision to lose it.
 type answer struct {
 	status   int
 	body     any
-	recorded bool          // this very call, not an earlier one with its key, changed the books
-	lost     bool          // the connection is reset and the caller never knows
-	after    time.Duration // how long a lost answer lets the caller wait first
+	recorded bool          // this call itself, not an earlier one with its key, changed the books
+	lost     bool          // the connection is reset without an answer
+	after    time.Duration // how long the caller waits before the reset
 }
 
 func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
 
-// created is the answer to the call that made body; later calls with the same key get ok(body).
+// created is the answer to the call that created body; later calls with the same key get ok(body).
 func created(body any) answer { return answer{status: http.StatusCreated, body: body, recorded: true} }
 
-// problem is the body of every error (RFC 9457). Code tells a program what Detail tells a person.
+// problem is the body of every error (RFC 9457). Code is for programs, Detail for people.
 type problem struct {
 	Type     string `json:"type"`
 	Title    string `json:"title"`
@@ -58,12 +58,12 @@ func invalid(detail string, args ...any) answer {
 	return refuse(http.StatusUnprocessableEntity, "invalid", detail, args...)
 }
 
-// keyReused refuses a key that comes again with another body. It is always a mistake of the caller, and a costly one.
+// keyReused refuses a key that was used with another body. It is always a mistake of the caller, and a costly one.
 func keyReused(key string) answer {
 	return refuse(http.StatusUnprocessableEntity, "idempotency_key_reused", "key %q was used with another body", key)
 }
 
-// outcome is how the answer is counted and logged.
+// outcome returns the name of the answer in metrics and logs.
 func (a answer) outcome() string {
 	switch {
 	case a.lost && a.after > 0:
@@ -75,8 +75,8 @@ func (a answer) outcome() string {
 	}
 }
 
-// serve reads the whole bounded body before it asks h: only from then on does net/http notice a caller that leaves, and
-// does it no longer count the time against ReadTimeout. Slowness is part of the play.
+// serve reads the whole body, up to a limit, before it calls h: only then does net/http notice a caller that leaves, and stop
+// counting the time against ReadTimeout. Handlers may be slow on purpose.
 func serve(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -93,7 +93,7 @@ func serve(h handler) http.HandlerFunc {
 	}
 }
 
-// keyed is the handler of a POST that may be repeated: do runs with its idempotency key and its body.
+// keyed returns the handler of a POST that may be repeated: it calls do with the idempotency key and the body.
 func keyed[T any](do func(key string, in T) answer) handler {
 	return func(r *http.Request) answer {
 		key := r.Header.Get("Idempotency-Key")
@@ -108,7 +108,7 @@ func keyed[T any](do func(key string, in T) answer) handler {
 	}
 }
 
-// decode reads one value, with nothing after it.
+// decode reads exactly one value.
 func decode(in *json.Decoder, v any) error {
 	if err := in.Decode(v); err != nil {
 		return err
@@ -119,7 +119,7 @@ func decode(in *json.Decoder, v any) error {
 	return nil
 }
 
-// byKey is the handler that tells what became of a key: a list of one, or of none.
+// byKey returns the handler that answers with a list of what was recorded under a key: one item, or none.
 func byKey[T any](find func(key string) (T, bool)) handler {
 	return func(r *http.Request) answer {
 		key := r.URL.Query().Get("key")
@@ -139,8 +139,8 @@ func list[T any](items []T) answer {
 	}{items})
 }
 
-// page gives the things of a book that come after the first so many, as they are shown. A limit that is too high is
-// refused, not lowered: a reader takes a short page for the last one.
+// page returns the items of a book after the given number of items, converted by show. A limit that is too high is refused, not
+// lowered, because a reader takes a short page for the last one.
 func page[T, V any](r *http.Request, book []T, show func(T) V) answer {
 	query := r.URL.Query()
 	after, errAfter := strconv.Atoi(cmp.Or(query.Get("after"), "0"))
@@ -172,14 +172,14 @@ func send(w http.ResponseWriter, r *http.Request, a answer) {
 	w.Header().Set("Cache-Control", "no-store")
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout))
 	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(a.body) // the caller has gone if this fails
+	_ = json.NewEncoder(w).Encode(a.body) // it fails only if the caller has gone
 }
 
-// reset ends the connection so that the caller sees "connection reset by peer": with no linger, closing sends RST.
+// reset ends the connection so that the caller gets "connection reset by peer": without linger, closing sends RST.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // net/http closes what cannot be taken over
+		panic(http.ErrAbortHandler) // net/http then closes the connection
 	}
 	if tcp, isTCP := conn.(*net.TCPConn); isTCP {
 		_ = tcp.SetLinger(0)
@@ -187,7 +187,7 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// wait returns after d, or earlier when the caller has gone or the program stops.
+// wait returns after d, or earlier if the caller has gone or the program stops.
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -195,14 +195,14 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// withProblems turns the 404 and 405 of the mux itself, which are plain text, into problems.
+// withProblems turns the 404 and 405 of the mux, which are plain text, into problems.
 func withProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		unrouted := &headOnly{header: w.Header()} // so that Allow reaches the caller
+		unrouted := &headOnly{header: w.Header()} // shares the header, so that Allow reaches the caller
 		mux.ServeHTTP(unrouted, r)
 		send(w, r, refuse(unrouted.status, "no_route", "there is no %s %s", r.Method, r.URL.Path))
 	})

@@ -46,7 +46,7 @@ func TestMistakesOfTheCallerAreProblems(t *testing.T) {
 	}
 }
 
-func TestASlowWorldOutlastsTheReadTimeout(t *testing.T) {
+func TestASlowAnswerOutlastsTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	const readTimeout = 20 * time.Millisecond
 	s := start(t, now, config{Faults: faults{Provider: fault{Latency: duration(10 * readTimeout)}}}, func(server *httptest.Server) {

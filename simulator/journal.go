@@ -13,35 +13,35 @@ import (
 	"time"
 )
 
-// flushEvery is how long after the begin of one fsync the next one begins, at the earliest: what comes meanwhile goes with it. An fsync
-// of a file that grows costs the file system a commit of its own.
+// flushEvery is the minimum time between the beginnings of two fsyncs: lines that arrive in between share one. Each fsync of a
+// growing file costs the file system a commit of its own.
 const flushEvery = 5 * time.Millisecond
 
-// journal is an append-only file of JSON lines. They are appended while nothing else is decided, so they are in the order
-// of the decisions. Nobody is answered before sync, which waits outside of that lock: one fsync serves all who wait.
+// journal is an append-only file of JSON lines. Lines are appended under the lock of the decisions, so they are in the order of
+// the decisions. A caller is answered only after sync, which waits outside that lock: one fsync serves all that wait.
 //
-// An error stays: once memory is ahead of the disk, no later sync may say that all is well.
+// An error is permanent: once the memory is ahead of the disk, no later sync may succeed.
 type journal struct {
 	file *os.File // nil: nothing is kept
 	log  *slog.Logger
 
 	mu       sync.Mutex
 	synced   sync.Cond
-	written  int // lines handed to the system
-	durable  int // of them, lines on disk
+	written  int // lines written to the file
+	durable  int // lines that are on the disk
 	flushing bool
 	flushed  time.Time // when the last fsync began
 	failed   error
 }
 
-// line is what a party did: exactly one of them.
+// line is one thing that a party did. Exactly one field is set.
 type line struct {
 	Entry    *entry    `json:"entry,omitempty"`
-	Shipment *shipment `json:"shipment,omitempty"` // as it was from then on
+	Shipment *shipment `json:"shipment,omitempty"` // its state from then on
 	Supply   *supply   `json:"supply,omitempty"`
 }
 
-// openJournal opens the journal in folder, creating both as needed. Without a folder nothing is kept.
+// openJournal opens the journal in folder, and creates both if necessary. With an empty folder nothing is kept.
 func openJournal(folder string, log *slog.Logger) (*journal, error) {
 	j := &journal{log: log}
 	j.synced.L = &j.mu
@@ -55,7 +55,7 @@ func openJournal(folder string, log *slog.Logger) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	if err := syncFolder(folder); err != nil { // a new file is only as durable as its name
+	if err := syncFolder(folder); err != nil { // the name of a new file must be durable, too
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), file.Close())
 	}
 	j.file = file
@@ -70,8 +70,8 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// replay hands every line to apply. A last line without its end is what a kill left of a write that nobody was told
-// about; it is cut off.
+// replay passes each line to apply. An incomplete last line is from a write that was interrupted by a kill, before any caller
+// was answered; it is cut off.
 func (j *journal) replay(apply func(line) error) error {
 	if j.file == nil {
 		return nil
@@ -102,7 +102,7 @@ func (j *journal) replay(apply func(line) error) error {
 	}
 }
 
-// append writes the next line. It is on disk when a later sync returns nil; an error here comes back from there.
+// append writes the next line. It is on disk once a later sync returns nil; an error of append is returned by sync.
 func (j *journal) append(l line) {
 	if j.file == nil {
 		return
@@ -111,7 +111,7 @@ func (j *journal) append(l line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failed != nil {
-		return // the last line may be torn: nothing may follow it
+		return // the last line may be incomplete, so nothing may follow it
 	}
 	if err == nil {
 		_, err = j.file.Write(append(text, '\n'))
@@ -123,7 +123,7 @@ func (j *journal) append(l line) {
 	j.written++
 }
 
-// sync returns when everything appended so far is on disk.
+// sync returns when everything that was appended so far is on disk, or with the first error ever.
 func (j *journal) sync() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// restart ends the simulator's use of the journal and starts another one on it, with another pace.
+// restart closes a simulator's journal and starts another simulator with it.
 func restart(t *testing.T, s *sim, clock func() time.Time, cfg config) *sim {
 	t.Helper()
 	if err := s.world.journal.close(); err != nil {
@@ -86,7 +86,7 @@ func TestATornLastLineIsCutOff(t *testing.T) {
 	}
 }
 
-func TestAJournalThatIsSpoiltInTheMiddleIsNotBelieved(t *testing.T) {
+func TestAJournalThatIsDamagedInTheMiddleIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, spoilt := range []string{"{\n", "{}\n", "null\n", "\n"} {
 		data := t.TempDir()
@@ -113,7 +113,7 @@ func TestNothingIsAnsweredThatTheJournalDoesNotHold(t *testing.T) {
 	s.want(s.get("/provider/charges?key=b"), 500, "journal")
 	s.want(s.get("/readyz"), 503, "journal")
 
-	healed, err := os.Create(filepath.Join(t.TempDir(), "healed")) // too late: memory is ahead of the disk
+	healed, err := os.Create(filepath.Join(t.TempDir(), "healed")) // too late: the memory is ahead of the disk
 	if err != nil {
 		t.Fatal(err)
 	}

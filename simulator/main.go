@@ -1,6 +1,6 @@
-// Program simulator is the world outside Orderflow: a payment provider with a ledger of its own, a parcel carrier and a
-// supplier, each behind its own base path. It shares no code with the system on purpose, so that the two can only agree by
-// what is said over HTTP, and what it remembers can be held against what the system believes.
+// Program simulator is the world outside Orderflow: a payment provider with its own ledger, a parcel carrier and a supplier,
+// each under its own base path. It shares no code with the system on purpose. The two can agree only through HTTP, and the
+// simulator's books can be compared with what the system believes.
 package main
 
 import (
@@ -28,11 +28,11 @@ const (
 
 type config struct {
 	HTTPAddr     string     `env:"HTTP_ADDR" envDefault:"127.0.0.1:8090"`
-	Data         string     `env:"SIMULATOR_DATA"` // folder of the journal; empty: everything is forgotten at the end
+	Data         string     `env:"SIMULATOR_DATA"` // folder of the journal; empty: nothing is kept after the end
 	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"info"`
-	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between going unready and refusing connections
-	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long tok_timeout keeps its caller waiting
-	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // from each stage of a shipment to the next; 0: all at once
+	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between "not ready" and refusing connections
+	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long a caller with tok_timeout waits
+	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // between two stages of a shipment; 0: all stages at once
 	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
 	Faults       faults     // at the start; PUT /faults changes them
 }
@@ -40,7 +40,7 @@ type config struct {
 func main() {
 	cfg, err := env.ParseAs[config]()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "simulator: the settings are not right:", err) // all of them at once
+		fmt.Fprintln(os.Stderr, "simulator: the settings are not right:", err) // lists all wrong settings
 		os.Exit(2)
 	}
 	if slices.Equal(os.Args[1:], []string{"-health"}) {
@@ -50,7 +50,7 @@ func main() {
 		}
 		return
 	}
-	time.Local = time.UTC // of the log, whatever TZ says
+	time.Local = time.UTC // times in the log are in UTC, whatever TZ says
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", "simulator")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
@@ -61,7 +61,7 @@ func main() {
 	log.Info("stopped")
 }
 
-// run plays the outside world until ctx ends.
+// run runs the outside world until ctx ends.
 func run(ctx context.Context, cfg config, log *slog.Logger) error {
 	world, err := newWorld(cfg, now, log)
 	if err != nil {
@@ -70,11 +70,11 @@ func run(ctx context.Context, cfg config, log *slog.Logger) error {
 	return cmp.Or(serveWorld(ctx, cfg, world, log), world.journal.close())
 }
 
-// now is the clock of the real world, in the precision that it is told in.
+// now returns the real time, in the precision of the API.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// serveWorld serves until ctx ends, then answers "not ready" for the drain delay, and at last ends what still waits:
-// a caller of tok_timeout would hold up the stop for longer than anyone has.
+// serveWorld serves until ctx ends. Then it answers "not ready" for the drain delay, and at last ends requests that still wait:
+// those with tok_timeout would delay the stop for too long.
 func serveWorld(ctx context.Context, cfg config, world *world, log *slog.Logger) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.HTTPAddr)
 	if err != nil {
@@ -105,7 +105,7 @@ func serveWorld(ctx context.Context, cfg config, world *world, log *slog.Logger)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
 	if server.Shutdown(stopping) != nil {
-		return server.Close() // on those who have not finished in time
+		return server.Close() // requests that have not finished in time
 	}
 	return nil
 }

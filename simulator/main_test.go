@@ -21,7 +21,7 @@ import (
 type program struct {
 	sim
 	cmd *exec.Cmd
-	log chan string // what it logged, a message at a time, until it ended
+	log chan string // its log messages, until it ends
 }
 
 func launch(t *testing.T, settings ...string) *program {
@@ -58,7 +58,7 @@ func launch(t *testing.T, settings ...string) *program {
 	return p
 }
 
-// end waits for the end of the process and returns what it logged.
+// end waits for the end of the process. It returns the rest of the log and the exit code.
 func (p *program) end() (log string, code int) {
 	var all []string
 	for msg := range p.log {
@@ -101,7 +101,7 @@ func TestKillingItLosesNoAnsweredChargeAndMakesNoneTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := file.WriteString(`{"entry":{"seq":`); err != nil { // as if the kill had come a moment earlier
+		if _, err := file.WriteString(`{"entry":{"seq":`); err != nil { // as if it had been killed a moment earlier
 			t.Fatal(err)
 		}
 		_ = file.Close()
@@ -130,7 +130,7 @@ func TestKillingItLosesNoAnsweredChargeAndMakesNoneTwice(t *testing.T) {
 func TestASignalStopsItInOrderWhateverItsCallersDo(t *testing.T) {
 	t.Parallel()
 	p := launch(t, "PROVIDER_TIMEOUT_HOLD=1h")
-	silent, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://")) // and says nothing
+	silent, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://")) // it sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestASignalStopsItInOrderWhateverItsCallersDo(t *testing.T) {
 	if log, code := p.end(); code != 0 || !strings.HasSuffix(log, "stopped") {
 		t.Errorf("exit code %d, log:\n%s", code, log)
 	}
-	if took := time.Since(began); took > 20*time.Second { // the answer is withheld for an hour
+	if took := time.Since(began); took > 20*time.Second { // much less than the hour for which the answer is withheld
 		t.Errorf("stopping took %s", took)
 	}
 	if err := <-withheld; !errors.Is(err, syscall.ECONNRESET) {

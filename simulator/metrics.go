@@ -11,7 +11,7 @@ import (
 // tally counts answers. The zero value is ready for use.
 type tally struct {
 	mu     sync.Mutex
-	counts map[string]int // by the labels as Prometheus writes them
+	counts map[string]int // by labels in the Prometheus format
 }
 
 func (t *tally) add(party, route, outcome string) {
@@ -26,7 +26,7 @@ func (t *tally) add(party, route, outcome string) {
 // ServeHTTP writes the counts in the Prometheus text format.
 func (t *tally) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	t.mu.Lock()
-	counts := maps.Clone(t.counts) // a slow reader must not hold up those who count
+	counts := maps.Clone(t.counts) // a slow reader must not hold the lock
 	t.mu.Unlock()
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	fmt.Fprintln(w, "# HELP simulator_answers_total Calls answered; an outcome is a status, reset or withheld.")

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-const flakyFailures = 2 // POSTs of each key that tok_flaky fails
+const flakyFailures = 2 // failing POSTs for each key with tok_flaky
 
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
-// provider takes and gives back money. Its ledger is the truth; charges and refunds are the ledger by key.
+// provider charges and refunds. Its ledger is the truth; charges and refunds are the same data by key.
 type provider struct {
 	clock   func() time.Time
 	journal *journal
-	hold    time.Duration // of tok_timeout
+	hold    time.Duration // how long answers to tok_timeout are withheld
 
-	ledger  []entry // entry n is at n-1; entries never change, so pages of it are given out without a copy
+	ledger  []entry // entry n is at index n-1; entries never change, so pages share them without a copy
 	charges map[string]charge
 	refunds map[string]refund
 	flaky   map[string]int // failures so far by key; forgotten at a restart
@@ -37,9 +37,9 @@ type entry struct {
 	Kind      string    `json:"kind"` // charge, decline or refund
 	ID        string    `json:"id"`
 	Key       string    `json:"key"`
-	ChargeKey string    `json:"charge_key,omitempty"` // of a refund
+	ChargeKey string    `json:"charge_key,omitempty"` // only of a refund
 	Reference string    `json:"reference"`
-	Method    string    `json:"method,omitempty"` // of a charge or decline
+	Method    string    `json:"method,omitempty"` // only of a charge or decline
 	Code      string    `json:"code,omitempty"`   // why it was declined
 	Amount    int64     `json:"amount"`
 	Currency  string    `json:"currency"`
@@ -52,7 +52,7 @@ type charge struct {
 	Status    string    `json:"status"` // succeeded or declined
 	Code      string    `json:"code,omitempty"`
 	Refunded  int64     `json:"refunded"`
-	Refunds   []refund  `json:"refunds"` // that the sum is of
+	Refunds   []refund  `json:"refunds"` // refunds that Refunded sums up
 	CreatedAt time.Time `json:"created_at"`
 	chargeRequest
 }
@@ -67,7 +67,7 @@ type chargeRequest struct {
 type refund struct {
 	ID        string    `json:"id"`
 	Key       string    `json:"key"`
-	Status    string    `json:"status"` // succeeded
+	Status    string    `json:"status"` // always succeeded
 	CreatedAt time.Time `json:"created_at"`
 	refundRequest
 }
@@ -78,7 +78,7 @@ type refundRequest struct {
 	Currency  string `json:"currency"`
 }
 
-// charge takes money once for each key, or declines once.
+// charge charges or declines, once for each key.
 func (p *provider) charge(key string, in chargeRequest) answer {
 	if in.Amount < 1 || !currencyCode.MatchString(in.Currency) {
 		return invalid("a charge has an amount above 0 and a currency of three capital letters")
@@ -111,7 +111,7 @@ func (p *provider) charge(key string, in chargeRequest) answer {
 	return a
 }
 
-// verdict is what a method of payment leads to: the kind of ledger entry, and the code of a decline.
+// verdict returns the result for a payment method: the kind of ledger entry, and the code of a decline.
 func verdict(method string) (kind, code string) {
 	switch method {
 	case "tok_visa", "tok_flaky", "tok_timeout":
@@ -123,7 +123,7 @@ func verdict(method string) (kind, code string) {
 	}
 }
 
-// answer tells the outcome that is recorded.
+// answer returns the recorded result.
 func (c charge) answer() answer {
 	if c.Status == "declined" {
 		return refuse(http.StatusPaymentRequired, c.Code, "the charge was declined")
@@ -131,7 +131,7 @@ func (c charge) answer() answer {
 	return ok(c)
 }
 
-// refund gives back, once for each key, at most what is left of a charge.
+// refund refunds, once for each key, at most the rest of a charge.
 func (p *provider) refund(key string, in refundRequest) answer {
 	if in.Amount < 1 {
 		return invalid("a refund has an amount above 0")
@@ -166,7 +166,7 @@ func (p *provider) record(e entry) {
 	p.apply(e)
 }
 
-// apply is all that an entry changes, whether it is new or replayed.
+// apply makes all changes of an entry, new or replayed.
 func (p *provider) apply(e entry) {
 	p.ledger = append(p.ledger, e)
 	switch e.Kind {
@@ -178,7 +178,7 @@ func (p *provider) apply(e entry) {
 		p.refunds[e.Key] = refund{e.ID, e.Key, "succeeded", e.At, refundRequest{e.ChargeKey, e.Amount, e.Currency}}
 		c := p.charges[e.ChargeKey]
 		c.Refunded += e.Amount
-		c.Refunds = append(slices.Clip(c.Refunds), p.refunds[e.Key]) // what was given out stays as it was
+		c.Refunds = append(slices.Clip(c.Refunds), p.refunds[e.Key]) // copied, because earlier answers share the old slice
 		p.charges[e.ChargeKey] = c
 	}
 }
@@ -197,7 +197,7 @@ func (p *provider) refundByKey(key string) (refund, bool) {
 	return r, exists
 }
 
-// page gives the entries after a seq.
+// page lists the entries after the given seq.
 func (p *provider) page(r *http.Request) answer {
 	return page(r, p.ledger, func(e entry) entry { return e })
 }

@@ -43,7 +43,7 @@ func TestEachMethodOfPaymentHasItsOutcome(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		method   string
-		statuses []int // of POSTs with one key, one after another
+		statuses []int // of successive POSTs with one key
 		code     string
 		recorded string
 	}{
@@ -77,7 +77,7 @@ func TestEachMethodOfPaymentHasItsOutcome(t *testing.T) {
 
 func TestATimedOutChargeIsInTheLedgerAndAnsweredTheNextTime(t *testing.T) {
 	t.Parallel()
-	s := start(t, now, config{TimeoutHold: duration(time.Hour)}) // the server's Close waits for it, if it is not given up
+	s := start(t, now, config{TimeoutHold: duration(time.Hour)}) // an hour: Close of the server waits for it unless the caller gives up
 	ctx, giveUp := context.WithCancel(t.Context())
 	first := make(chan error)
 	go func() {
@@ -106,7 +106,7 @@ func TestAWithheldAnswerEndsInAReset(t *testing.T) {
 	t.Parallel()
 	const hold = 200 * time.Millisecond
 	s := start(t, now, config{TimeoutHold: duration(hold)}, func(server *httptest.Server) {
-		server.Config.ReadTimeout = hold / 10 // which must not cut it short
+		server.Config.ReadTimeout = hold / 10 // shorter than hold, and must not cut it short
 	})
 	began := time.Now()
 	_, err := s.try(t.Context(), "POST", "/provider/charges", "k", chargeOf(100, "tok_timeout"))
@@ -125,7 +125,7 @@ func TestAKeyBelongsToOneBody(t *testing.T) {
 	s.want(s.post("/provider/charges", "d", chargeOf(100, "tok_declined")), 402, "card_declined")
 	s.want(s.post("/provider/charges", "k", chargeOf(101, "tok_visa")), 422, "idempotency_key_reused")
 	s.want(s.post("/provider/charges", "d", chargeOf(100, "tok_visa")), 422, "idempotency_key_reused")
-	s.want(s.post("/provider/refunds", "k", refundOf(10, "k")), 201, "") // keys of refunds are apart from those of charges
+	s.want(s.post("/provider/refunds", "k", refundOf(10, "k")), 201, "") // refunds and charges have separate keys
 	s.want(s.post("/provider/refunds", "k", refundOf(11, "k")), 422, "idempotency_key_reused")
 }
 
@@ -137,7 +137,7 @@ func TestRefundsGiveBackAtMostWhatWasTaken(t *testing.T) {
 
 	s.want(s.post("/provider/refunds", "r1", refundOf(60, "c")), 201, "")
 	s.want(s.post("/provider/refunds", "r2", refundOf(41, "c")), 422, "over_refund")
-	s.want(s.post("/provider/refunds", "r2", refundOf(40, "c")), 201, "") // what was refused has used up nothing
+	s.want(s.post("/provider/refunds", "r2", refundOf(40, "c")), 201, "") // a refused refund uses up nothing
 	s.want(s.post("/provider/refunds", "r3", refundOf(1, "c")), 422, "over_refund")
 	s.want(s.post("/provider/refunds", "r4", refundOf(1, "declined")), 422, "over_refund")
 	s.want(s.post("/provider/refunds", "r5", refundOf(1, "nobody")), 404, "no_charge")
@@ -208,7 +208,7 @@ func TestTheLedgerIsReadInPages(t *testing.T) {
 	}
 }
 
-func TestAPageHasAThousandEntriesWhenNobodySays(t *testing.T) {
+func TestAPageHasAThousandEntriesByDefault(t *testing.T) {
 	t.Parallel()
 	s := start(t, now, config{})
 	for i := range 1001 {

@@ -25,14 +25,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// sim is a simulator behind a real listener, and a client of it.
+// sim is a simulator with a real listener, and a client of it.
 type sim struct {
 	t     *testing.T
 	world *world
 	url   string
 }
 
-// start serves a new world until the test ends. How cfg and the server differ from nothing is up to change.
+// start serves a new world until the test ends. change adapts the server before it starts.
 func start(t *testing.T, clock func() time.Time, cfg config, change ...func(*httptest.Server)) *sim {
 	t.Helper()
 	world, err := newWorld(cfg, clock, slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -53,14 +53,14 @@ func start(t *testing.T, clock func() time.Time, cfg config, change ...func(*htt
 	return &sim{t, world, server.URL}
 }
 
-// reply is an answer as it came over the wire.
+// reply is an answer as it was received.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// try sends one request on a connection of its own, so that nothing is repeated behind the test's back.
+// try sends one request on a new connection, so that net/http repeats nothing on its own.
 func (s *sim) try(ctx context.Context, method, path, key, body string) (reply, error) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
@@ -92,7 +92,7 @@ func (s *sim) do(method, path, key, body string) reply {
 func (s *sim) get(path string) reply             { s.t.Helper(); return s.do("GET", path, "", "") }
 func (s *sim) post(path, key, body string) reply { s.t.Helper(); return s.do("POST", path, key, body) }
 
-// want checks the status, and of a problem its form and code.
+// want checks the status and, for a problem, its form and code.
 func (s *sim) want(got reply, status int, code string) {
 	s.t.Helper()
 	if got.status != status {
@@ -128,7 +128,7 @@ func items[T any](t *testing.T, got reply) []T {
 	return read[struct{ Items []T }](t, got).Items
 }
 
-// together runs f n times at once and returns what it returned.
+// together calls f n times at the same time and returns the results.
 func together[T any](n int, f func(i int) T) []T {
 	results := make([]T, n)
 	var all sync.WaitGroup
@@ -139,7 +139,7 @@ func together[T any](n int, f func(i int) T) []T {
 	return results
 }
 
-// fakeClock stands still unless it is moved.
+// fakeClock stands still unless a test moves it.
 type fakeClock struct {
 	mu sync.Mutex
 	t  time.Time

@@ -8,13 +8,13 @@ import (
 
 const supplyMost = 1_000_000 // units in one order
 
-// supplier delivers what is ordered, a fixed time later. As with the carrier, nothing runs meanwhile.
+// supplier delivers orders a fixed time after they were placed. As with the carrier, no goroutine does this.
 type supplier struct {
 	clock   func() time.Time
 	journal *journal
-	lead    time.Duration // of new orders
+	lead    time.Duration // for new orders
 
-	book  []string // all keys, in the order in which they came
+	book  []string // all keys, in the order of arrival
 	byKey map[string]supply
 }
 
@@ -22,7 +22,7 @@ func newSupplier(clock func() time.Time, journal *journal, lead time.Duration) *
 	return &supplier{clock: clock, journal: journal, lead: lead, byKey: map[string]supply{}}
 }
 
-// supply is an order to the supplier. Its status follows from the clock and is not kept.
+// supply is an order to the supplier. Its status follows from the clock and is not stored.
 type supply struct {
 	ID        string    `json:"id"`
 	Key       string    `json:"key"`
@@ -37,7 +37,7 @@ type supplyRequest struct {
 	Quantity int    `json:"quantity"`
 }
 
-// order takes an order once for each key.
+// order takes an order, once for each key.
 func (s *supplier) order(key string, in supplyRequest) answer {
 	if in.SKU == "" || in.Quantity < 1 || in.Quantity > supplyMost {
 		return invalid("an order has a sku and a quantity from 1 to %d", supplyMost)
@@ -60,7 +60,7 @@ func (s *supplier) supplyByKey(key string) (supply, bool) {
 	return o.at(s.clock()), exists
 }
 
-// at is the order as it stands then.
+// at returns the order with its status at a time.
 func (o supply) at(now time.Time) supply {
 	o.Status = "ordered"
 	if !now.Before(o.ArrivesAt) {
@@ -69,13 +69,13 @@ func (o supply) at(now time.Time) supply {
 	return o
 }
 
-// page gives all orders, the first that came first.
+// page lists all orders in the order of arrival.
 func (s *supplier) page(r *http.Request) answer {
 	now := s.clock()
 	return page(r, s.book, func(key string) supply { return s.byKey[key].at(now) })
 }
 
 func (s *supplier) apply(o supply) {
-	s.book = append(s.book, o.Key) // an order never changes, so each comes here once
+	s.book = append(s.book, o.Key) // no duplicates: an order never changes
 	s.byKey[o.Key] = o
 }

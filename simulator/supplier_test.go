@@ -29,7 +29,7 @@ func TestAnOrderArrivesAfterTheLeadTime(t *testing.T) {
 	}
 }
 
-func TestWhatTheSupplierDoesNotTake(t *testing.T) {
+func TestTheSupplierRefusesInvalidOrders(t *testing.T) {
 	t.Parallel()
 	s := start(t, now, config{})
 	for _, quantity := range []int{-1, 0, 1_000_001} {

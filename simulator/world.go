@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// world is the three parties with what they have in common.
+// world is the three parties and what they share.
 type world struct {
 	log      *slog.Logger
 	journal  *journal
@@ -17,13 +17,13 @@ type world struct {
 	answered tally
 	draining atomic.Bool
 
-	deciding sync.Mutex // one call at a time: a decision takes microseconds, and it is the disk that takes long
+	deciding sync.Mutex // one call at a time: a decision takes microseconds, only the disk is slow
 	provider *provider
 	carrier  *carrier
 	supplier *supplier
 }
 
-// newWorld opens the journal and remembers what is in it. All time is told by clock.
+// newWorld opens and replays the journal. clock gives all times.
 func newWorld(cfg config, clock func() time.Time, log *slog.Logger) (*world, error) {
 	journal, err := openJournal(cfg.Data, log)
 	if err != nil {
@@ -43,7 +43,7 @@ func newWorld(cfg config, clock func() time.Time, log *slog.Logger) (*world, err
 	return w, nil
 }
 
-// apply repeats what the journal tells.
+// apply applies a line of the journal.
 func (w *world) apply(l line) error {
 	switch {
 	case l.Entry != nil:
@@ -89,8 +89,8 @@ func (w *world) routes() http.Handler {
 	return withProblems(mux)
 }
 
-// party serves the calls of one of the three under its faults of the moment. Nothing is told before all that it may rest
-// on is on disk, whether this call wrote it or another did: that is why reading waits for the journal as well.
+// party serves the calls of one party with its current faults. An answer is sent only once everything that it may depend on is
+// on disk, whichever call has written it: therefore reads wait for the journal, too.
 func (w *world) party(name string, faultOf func(*faults) fault) func(handler) http.HandlerFunc {
 	attend := func(r *http.Request, h handler) answer {
 		f := faultOf(w.faults.Load())
@@ -118,7 +118,7 @@ func (w *world) party(name string, faultOf func(*faults) fault) func(handler) ht
 	}
 }
 
-// decide asks h while nothing else is decided. The answer is a copy of what is in the books then.
+// decide calls h while no other decision is made. The answer is a copy of what is in the books then.
 func (w *world) decide(r *http.Request, h handler) answer {
 	w.deciding.Lock()
 	defer w.deciding.Unlock()
