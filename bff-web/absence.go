@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// absence is that something could not be had. It is shown as such: "none" and "not known" are not the same.
+// absence is a piece of data that a page could not get. Pages show it, because "none" and "not known" are not the same.
 type absence struct {
 	Cause string
-	Since time.Time // as this process has noticed
+	Since time.Time // when this process noticed it first
 }
 
-// forgetAbsence is how long after it was noticed last an absence counts as another one: nobody has looked meanwhile.
+// forgetAbsence is the time without a request after which an absence counts as a new one.
 const forgetAbsence = 5 * time.Minute
 
-// absences remembers since when things could not be had.
+// absences remembers since when data has been missing.
 type absences struct {
 	mu   sync.Mutex
 	seen map[string]noticed
@@ -22,7 +22,7 @@ type absences struct {
 
 type noticed struct{ first, last time.Time }
 
-// of is the absence that err stands for; nil for none, which ends it.
+// of returns the absence for err. A nil err ends the absence, and of returns nil.
 func (a *absences) of(what string, err error, now time.Time) *absence {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// reasons are why an order was compensated, as a sentence for its customer. What became of the money is for whatMoney.
+// reasons says why an order was compensated, as a sentence for its customer. whatMoney says what happened to the money.
 var reasons = map[string]string{
 	"out_of_stock":     "There was not enough in stock.",
 	"payment_declined": "The card was declined.",
@@ -20,8 +20,8 @@ var reasons = map[string]string{
 	"expired":          "It took too long.",
 }
 
-// account is why an order was compensated and what has become of its money. It says no more than is known: without the
-// tracking nothing is known of the money.
+// account says why an order was compensated, and what happened to its money. It says no more than is known: without the
+// tracking, nothing about the money.
 func account(o order, t *insight, who string) string {
 	why := reasons[o.Reason]
 	if o.Reason == "customer_request" && o.CustomerID != who {
@@ -33,7 +33,7 @@ func account(o order, t *insight, who string) string {
 	return strings.TrimSpace(why)
 }
 
-// whatMoney is what has become of the money of an order that was compensated.
+// whatMoney says what happened to the money of an order that was compensated.
 func whatMoney(t *insight) string {
 	paid := ""
 	if t.Payment != nil {
@@ -54,7 +54,7 @@ func whatMoney(t *insight) string {
 	return ""
 }
 
-// postSettlement sends an operator's word for what the provider or the carrier does not say to the service that asks them.
+// postSettlement sends an operator's settlement to payments or shipping, for when the provider or the carrier gives no answer.
 func (s *site) postSettlement(c echo.Context) error {
 	id, reason := url.PathEscape(c.Param("id")), c.FormValue("reason")
 	var err error
@@ -72,7 +72,7 @@ func (s *site) postSettlement(c echo.Context) error {
 	return seeOther(c, withNotice(c, "/orders/"+id, "settled"))
 }
 
-// postCancellation cancels an order: the visitor's own, or for an operator anybody's, with a reason.
+// postCancellation cancels an order: the visitor's own, or any order with a reason if the visitor is an operator.
 func (s *site) postCancellation(c echo.Context) error {
 	id := url.PathEscape(c.Param("id"))
 	var body any

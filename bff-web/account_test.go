@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// What a page says of the money is what is known of the money, whoever has turned the order back.
+// A page says about the money only what is known of it, regardless of who has cancelled the order.
 func TestAPageSaysNoMoreOfTheMoneyThanIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ status, reason, payment, says string }{

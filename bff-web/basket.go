@@ -17,14 +17,15 @@ const (
 	spread     = 60 // cookies of a cart, besides the first one of each product: browsers keep some 150 for a site
 )
 
-// addition is one time that something was put into the cart. Each is a cookie of its own, "orderflow_cart.MUG-BLUE.k3f9xa=2":
-// in one cookie for all, two tabs that add at the same time would each write a cart without what the other has added.
+// addition is units of a product that were added to the cart at one time. Each addition has its own cookie, such as
+// "orderflow_cart.MUG-BLUE.k3f9xa=2". With one cookie for the whole cart, two tabs that add at the same time would each write a
+// cart without the addition of the other.
 type addition struct {
 	cookie string
 	messages.Line
 }
 
-// additions are what is in the cart, in the order in which the browser tells it: the oldest first.
+// additions returns the additions in the cart, in the browser's order: the oldest first.
 func additions(c echo.Context) (all []addition) {
 	const prefix = cartCookie + "."
 	for name, value := range cookiesOf(c, prefix) {
@@ -34,7 +35,7 @@ func additions(c echo.Context) (all []addition) {
 			all = append(all, addition{prefix + name, messages.Line{SKU: product, Quantity: n}})
 		}
 	}
-	for _, l := range parseCart(cookieOf(c, cartCookie)) { // of a release that had one cookie for all
+	for _, l := range parseCart(cookieOf(c, cartCookie)) { // written by a release with one cookie for the whole cart
 		name := prefix + l.SKU + ".old"
 		if !slices.ContainsFunc(all, func(a addition) bool { return a.cookie == name }) {
 			all = append(all, addition{name, l})
@@ -52,8 +53,8 @@ func cartOf(c echo.Context) (k cart) {
 	return k
 }
 
-// basket changes the cart that a request has brought. It touches only cookies that it has seen, so that what another tab
-// does meanwhile stays done.
+// basket changes the cart of a request. It changes only cookies that the request has sent, so that changes of another tab are
+// kept.
 type basket struct {
 	c   echo.Context
 	all []addition
@@ -93,7 +94,7 @@ func freshCookie(product string) string {
 	return cartCookie + "." + product + "." + strings.ToLower(rand.Text()[:6])
 }
 
-// add puts n more units of a product in. Only a cart of very many additions gets no new cookie for it.
+// add puts n more units of a product into the cart, with a new cookie unless the cart has very many additions.
 func (b basket) add(product string, n int) {
 	if own := b.of(product); len(own) > 0 && len(b.all) >= spread {
 		last := own[len(own)-1]
@@ -103,7 +104,7 @@ func (b basket) add(product string, n int) {
 	b.write(freshCookie(product), n)
 }
 
-// set says how much of a product is in.
+// set sets the quantity of a product.
 func (b basket) set(product string, n int) {
 	own := b.of(product)
 	for i, a := range own {
@@ -119,7 +120,7 @@ func (b basket) set(product string, n int) {
 	}
 }
 
-// takeOut removes what has been ordered, and nothing else.
+// takeOut removes what was ordered, and nothing else.
 func (b basket) takeOut(ordered cart) {
 	k := cartOf(b.c)
 	for _, l := range ordered {

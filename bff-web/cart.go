@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	cartMost     = 30 // products: their cookies stay below 10 kB, of the 32 kB that a header may have
+	cartMost     = 30 // products: their cookies have less than 10 kB, of the 32 kB that a header may have
 	quantityMost = 99
 )
 
 var sku = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
 
-// cart is what somebody is about to order. A form has it as "MUG-BLUE:2/PEN:1": there is nothing secret in it, and changing it
-// by hand only changes what is ordered.
+// cart is what a customer is about to order. Forms have it as "MUG-BLUE:2/PEN:1". It is not secret, and changing it by hand
+// only changes what is ordered.
 type cart []messages.Line
 
-// parseCart reads a cart and leaves out whatever is not right.
+// parseCart reads a cart and leaves out what is invalid.
 func parseCart(text string) (lines cart) {
 	for part := range strings.SplitSeq(text, "/") {
 		name, count, _ := strings.Cut(part, ":")
@@ -68,7 +68,7 @@ func (k cart) of(name string) int {
 	return 0
 }
 
-// with is the cart with n units of a product; ok is false when the product does not fit in.
+// with returns the cart with n units of a product. ok is false if the product does not fit in.
 func (k cart) with(name string, n int) (changed cart, ok bool) {
 	changed = slices.Clone(k)
 	i := slices.IndexFunc(changed, func(l messages.Line) bool { return l.SKU == name })
@@ -84,13 +84,13 @@ func (k cart) with(name string, n int) (changed cart, ok bool) {
 	return append(changed, messages.Line{SKU: name, Quantity: n}), len(k) < cartMost
 }
 
-// plus is the cart with n more units of a product.
+// plus returns the cart with n more units of a product.
 func (k cart) plus(name string, n int) (changed cart, ok bool) {
-	return k.with(name, min(n, quantityMost)+k.of(name)) // the sum of what somebody types in could be negative
+	return k.with(name, min(n, quantityMost)+k.of(name)) // limited first: the sum of a very large number could overflow
 }
 
-// postCart adds to the cart, or with what=set says how much of a product is to be in it. It leads back to where the product
-// was seen, which the form says, as it says how the product is called.
+// postCart adds units to the cart, or sets the quantity of a product if the form has what=set. It then returns to the page that
+// the form names, with the product's name from the form in its notice.
 func (s *site) postCart(c echo.Context) error {
 	name := c.FormValue("sku")
 	n, err := strconv.Atoi(c.FormValue("quantity"))
@@ -123,7 +123,7 @@ func (s *site) postCart(c echo.Context) error {
 	return seeOther(c, withNotice(c, back, "added", told)+"#"+name)
 }
 
-// clip keeps the name of a product short enough for a cookie.
+// clip shortens the name of a product so that it fits into a cookie.
 func clip(name string) string {
 	const most = 120
 	if letters := []rune(name); len(letters) > most {
@@ -132,25 +132,25 @@ func clip(name string) string {
 	return name
 }
 
-// offer is a cart with what the catalogue says about it.
+// offer is a cart with the catalogue's data about its products.
 type offer struct {
 	Lines  []offered
-	Totals []messages.Money // one for each currency: an order has only one
-	Blind  bool             // the catalogue cannot be asked, and not all names and prices are known from before
+	Totals []messages.Money // one for each currency, since an order has only one currency
+	Blind  bool             // the catalogue does not answer, and not all names and prices are known from before
 }
 
 type offered struct {
 	messages.Line
 	Product product
-	Gone    bool // it is sold no longer
-	Short   bool // there are fewer than that
+	Gone    bool // it is no longer sold
+	Short   bool // fewer units are available
 	Sum     messages.Money
 }
 
-// Never reports whether waiting for more would be in vain: it is not reordered.
+// Never reports whether waiting is in vain, because the product is not reordered.
 func (o offered) Never() bool { return o.Short && !o.Product.Coming() }
 
-// Text is the cart as a form sends it back.
+// Text returns the cart as the form sends it back.
 func (o offer) Text() string {
 	var k cart
 	for _, l := range o.Lines {
@@ -159,7 +159,7 @@ func (o offer) Text() string {
 	return k.String()
 }
 
-// in is the part of the cart that has its price in a currency.
+// in returns the part of the cart with prices in a currency.
 func (o offer) in(currency string) offer {
 	other := func(m messages.Money) bool { return m.Currency != currency }
 	o.Lines = slices.DeleteFunc(o.Lines, func(l offered) bool { return other(l.Sum) })
@@ -167,12 +167,12 @@ func (o offer) in(currency string) offer {
 	return o
 }
 
-// Gone reports whether something in it is sold no longer: such an order is refused.
+// Gone reports whether a product in the cart is no longer sold: such an order is refused.
 func (o offer) Gone() bool {
 	return slices.ContainsFunc(o.Lines, func(l offered) bool { return l.Gone })
 }
 
-// price is what the whole costs, as far as the catalogue tells; without currency when it does not.
+// price returns the total price if the catalogue knows it; otherwise its currency is empty.
 func (o offer) price() (total messages.Money) {
 	if len(o.Totals) == 1 && !o.Gone() {
 		return o.Totals[0]
@@ -190,8 +190,8 @@ func (o *offer) add(sum messages.Money) {
 	o.Totals = append(o.Totals, sum)
 }
 
-// offer composes a cart with names, pictures and prices. Without inventory it is still a cart: the price is the one at
-// which orders accepts the order, here it is only shown.
+// offer adds names, pictures and prices to a cart. Without inventory it is still a cart. The price is only shown: orders
+// decides at which price it accepts the order.
 func (s *site) offer(c echo.Context, k cart) offer {
 	var o offer
 	all, err := s.productsOf(c, k.skus())
@@ -208,7 +208,7 @@ func (s *site) offer(c echo.Context, k cart) offer {
 		}
 		o.Lines = append(o.Lines, line)
 	}
-	if o.Blind { // what is known of a part is no total
+	if o.Blind { // the sum of a part is not the total
 		o.Totals = nil
 	}
 	return o

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-func TestACartHoldsWhatFitsAndNothingElse(t *testing.T) {
+func TestACartHoldsOnlyWhatFits(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"PEN:2/INK:1": "PEN:2/INK:1", "": "", "PEN": "", "PEN:0": "", "PEN:-1": "", "PEN:100": "", "pen:1": "", "PEN:1/PEN:2": "PEN:1", "<b>:1/INK:1": "INK:1", "PEN:1:2": "",
@@ -46,7 +46,7 @@ func TestTwoAdditionsAtOnceAreTwo(t *testing.T) {
 			b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "1")
 		}
 		before := b.copied()
-		one, other := b.copied(), b.copied() // each is answered before it hears of the other
+		one, other := b.copied(), b.copied() // each is answered before it sees the cookies of the other
 		one.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "2")
 		other.posts("/cart", "/#"+second, "sku", second, "quantity", "4")
 		b.hears(one, before)
@@ -84,7 +84,7 @@ func TestManyAdditionsStayFewCookies(t *testing.T) {
 	}
 }
 
-func TestWhatIsAddedDuringTheCheckoutStays(t *testing.T) {
+func TestUnitsAddedDuringTheCheckoutStay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
@@ -93,23 +93,23 @@ func TestWhatIsAddedDuringTheCheckoutStays(t *testing.T) {
 	b.posts("/cart", "/#INK", "sku", "INK", "quantity", "1")
 	b.posts("/cart", "/cart", "sku", "INK", "quantity", "0", "what", "set")
 	page := b.checkout("PEN")
-	b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "2") // in another tab, before
+	b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "2") // in another tab, before the order
 	before := b.copied()
 	tab := b.copied()
-	tab.posts("/cart", "/#MUG-BLUE", "sku", "MUG-BLUE", "quantity", "1") // and meanwhile
+	tab.posts("/cart", "/#MUG-BLUE", "sku", "MUG-BLUE", "quantity", "1") // in another tab, meanwhile
 	b.send(http.MethodPost, "/checkout", filled(page, "PEN:1"))
 	b.hears(tab, before)
 	if b.cart() != "MUG-BLUE:1/PEN:2" {
 		t.Errorf("the cart is %q", b.cart())
 	}
-	// An order that is seen again, from the back button's memory, takes nothing out of the cart that comes after it.
+	// An order that is sent again, from the cache of the back button, takes nothing out of the next cart.
 	b.send(http.MethodPost, "/checkout", filled(page, "PEN:1"))
 	if b.cart() != "MUG-BLUE:1/PEN:2" {
 		t.Errorf("after the same order again the cart is %q", b.cart())
 	}
 }
 
-func TestACartIsOfOnePerson(t *testing.T) {
+func TestACartBelongsToOnePerson(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
@@ -179,7 +179,7 @@ func TestACartOfTwoCurrenciesIsOrderedInParts(t *testing.T) {
 	}
 }
 
-func TestACartAdvisesWhatHelps(t *testing.T) {
+func TestACartGivesHelpfulAdvice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
@@ -214,7 +214,7 @@ func TestAddingLeadsBackToTheProductAndNamesIt(t *testing.T) {
 	}
 }
 
-// Whatever cookies a browser sends, the cart is one that can be ordered, and to take it out leaves nothing.
+// Whatever cookies a browser sends, the cart can be ordered, and taking it out leaves nothing.
 func FuzzBasket(f *testing.F) {
 	f.Add("orderflow_cart.PEN.a_80=2; orderflow_cart.PEN.b_80=99; orderflow_cart.INK_80=1; orderflow_cart.pen.c_80=1")
 	f.Add("orderflow_cart.PEN.a_80=+2; orderflow_cart.A.B.C_80=3; orderflow_cart_80=PEN:2/INK:7; orderflow_cart=CAP:1; orderflow_cart._80=1")
@@ -245,7 +245,7 @@ func FuzzBasket(f *testing.F) {
 	})
 }
 
-// A total is read as it was written, or not at all.
+// A total is read exactly as it was written, or not at all.
 func FuzzTotal(f *testing.F) {
 	for _, text := range []string{"1500 EUR", "", "0 XXX", "-1 EUR", "999999999999999999 EUR", "1500 EUR EUR"} {
 		f.Add(text)

@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// staleFor is how long an old answer may stand in: afterwards it is worse than none. The gateway's cache has the same.
+	// staleFor is how long an old answer of inventory may be shown. The gateway's cache has the same limit.
 	staleFor = time.Hour
 
-	skusMost      = 100     // that inventory is asked for at once
-	productsKept  = 2000    // the latest that were shown, for pages that show some by their SKUs
-	productsBytes = 8 << 20 // of them, about
+	skusMost      = 100     // in one request to inventory
+	productsKept  = 2000    // the most recently shown, for pages that need products by their SKUs
+	productsBytes = 8 << 20 // their approximate size
 )
 
-// catalogue is a page of the products that inventory has, or those that were asked for.
+// catalogue is a page of the products that inventory has, or the products that were asked for.
 type catalogue struct {
 	Items []product `json:"items"`
-	Next  string    `json:"next_cursor"` // empty: there is nothing after it
+	Next  string    `json:"next_cursor"` // empty: this is the last page
 	AsOf  time.Time `json:"-"`
-	Old   bool      `json:"-"` // inventory does not answer: this is what it said before
+	Old   bool      `json:"-"` // inventory does not answer; this is an earlier answer
 }
 
 func (all catalogue) bySKU() map[string]product {
@@ -37,15 +37,15 @@ func (all catalogue) bySKU() map[string]product {
 	return found
 }
 
-// shelf is what inventory has told, to stand in for it (cached fallback). It is the same for everybody. However large the
-// catalogue is, little of it is kept: the first page in each order, and the products that were shown last.
+// shelf keeps answers of inventory for times when it does not answer (cached fallback). They are the same for all visitors.
+// Only a small part of the catalogue is kept: the first page in each order, and the products that were shown last.
 type shelf struct {
 	mu       sync.Mutex
-	first    map[string]catalogue    // by how they are sorted
+	first    map[string]catalogue    // by sort
 	products *lru.Map[string, known] // by SKU
 }
 
-// known is a product as it was at a time.
+// known is a product, and the time when inventory answered with it.
 type known struct {
 	product
 	asOf time.Time
@@ -69,7 +69,7 @@ func (k *shelf) keepFirst(sort string, page catalogue) {
 	k.first[sort] = page
 }
 
-// standIn returns the first page as it was before, if that is not too long ago.
+// standIn returns an earlier first page, if it is not too old.
 func (k *shelf) standIn(sort string, now time.Time) (page catalogue, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -78,7 +78,7 @@ func (k *shelf) standIn(sort string, now time.Time) (page catalogue, ok bool) {
 	return page, ok && now.Sub(page.AsOf) <= staleFor
 }
 
-// recall returns those of skus that are known from before. They are as old as the oldest of them.
+// recall returns the products with the given SKUs that are known from earlier answers. AsOf is the time of the oldest.
 func (k *shelf) recall(skus []string, now time.Time) (all catalogue) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -106,8 +106,8 @@ func (s *site) ask(c echo.Context, query url.Values) (catalogue, error) {
 	return page, nil
 }
 
-// productsOf returns the products of skus that there are, or what is known of them while inventory does not answer. An order
-// is accepted at the price that orders knows, whatever is shown here.
+// productsOf returns the products with the given SKUs, as far as they exist. While inventory does not answer, it returns those
+// that are known from before. An order is accepted at the price that orders knows, whatever is shown here.
 func (s *site) productsOf(c echo.Context, skus []string) (all catalogue, err error) {
 	skus = slices.Compact(slices.Sorted(slices.Values(skus)))
 	all.AsOf = time.Now()
@@ -133,7 +133,7 @@ func (s *site) productsOf(c echo.Context, skus []string) (all catalogue, err err
 	return all, nil
 }
 
-// shopPage returns a page of the shop. While inventory does not answer, there is the first page as it was before.
+// shopPage returns a page of the shop. While inventory does not answer, it can return an earlier first page.
 func (s *site) shopPage(c echo.Context, q question) (catalogue, error) {
 	page, err := s.ask(c, q.values(pageOfShop))
 	first := q.Words == "" && q.Cursor == ""

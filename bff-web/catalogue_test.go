@@ -16,7 +16,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// age lets time pass for all that is known.
+// age lets time pass for everything that the shelf knows.
 func (k *shelf) age(by time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -27,8 +27,8 @@ func (k *shelf) age(by time.Duration) {
 	k.products = lru.New[string, known](productsKept, productsBytes)
 }
 
-// warehouse is inventory's list of n products as bff-web uses it: a page begins at the number that the cursor is. It refuses
-// what the real one refuses.
+// warehouse answers as inventory does, with n products, as far as bff-web uses it: a page begins at the number in the cursor.
+// It refuses what the real one refuses.
 type warehouse struct {
 	f    *fixture
 	n    int
@@ -58,7 +58,7 @@ func (w *warehouse) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		w.f.Errorf("inventory is asked for %d products at once", len(skus))
 	}
 	if skus != nil {
-		limit = 40 // as large ones end a page sooner
+		limit = 40 // shorter pages, as with large products
 	}
 	for i := from; i < w.n && len(page.Items) < limit; i++ {
 		p := product{SKU: fmt.Sprintf("P-%05d", i), Name: fmt.Sprintf("Product %05d", i), Price: messages.Money{Amount: 100, Currency: "EUR"}, Available: 9, Description: strings.Repeat("x", 2000)}
@@ -153,7 +153,7 @@ func TestPagesAskForTheProductsThatTheyShow(t *testing.T) {
 	b.loads(200, "/cart", "P-07777", "cannot be shown")
 }
 
-func TestWhatIsKeptOfTheCatalogueIsBounded(t *testing.T) {
+func TestTheKeptPartOfTheCatalogueIsBounded(t *testing.T) {
 	t.Parallel()
 	k := newShelf()
 	for n := range 100 {

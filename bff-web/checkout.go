@@ -23,7 +23,7 @@ var cards = []card{
 	{"tok_timeout", "A silent bank", "The provider charges and does not answer. You are charged once."},
 }
 
-// checkout is the form. Everything that makes the order is in it, so that sending it twice is sending the same.
+// checkout is the form. It contains everything that makes the order, so that sending it twice repeats the same order.
 type checkout struct {
 	Offer     offer
 	Cards     []card
@@ -32,16 +32,16 @@ type checkout struct {
 	Address   messages.Address
 	Backorder bool
 
-	Price messages.Money // what the order costs as far as the page knows; without currency: it does not
-	Was   messages.Money // what the page before said, if that is something else
+	Price messages.Money // total price that the page knows; empty currency: it knows none
+	Was   messages.Money // total price that the page showed before, if that was a different one
 
-	Made  string // the page of the order that was made of this form already; empty: none is known
-	Again bool   // the customer wants another one
-	Kept  bool   // what was typed is from before the session ended
+	Made  string // page of the order that this form has made already; empty: none is known
+	Again bool   // the customer confirms a second order
+	Kept  bool   // the input was kept from before the session ended
 
 	Problem string
-	Errors  map[string]string // by the names that orders gives its fields
-	Others  []string          // what is wrong with the order and with no field of the form
+	Errors  map[string]string // by orders' names of the fields
+	Others  []string          // errors of the order that belong to no field
 }
 
 func (s *site) getCheckout(c echo.Context) error {
@@ -49,7 +49,7 @@ func (s *site) getCheckout(c echo.Context) error {
 	if currency := c.QueryParam("currency"); currency != "" {
 		o = o.in(currency)
 	}
-	if len(o.Lines) == 0 || len(o.Totals) > 1 { // the cart tells how to order it in parts
+	if len(o.Lines) == 0 || len(o.Totals) > 1 { // the cart says how to order in parts
 		return seeOther(c, "/cart")
 	}
 	form := s.draft(c)
@@ -58,7 +58,7 @@ func (s *site) getCheckout(c echo.Context) error {
 	return s.show(c, http.StatusOK, form, o)
 }
 
-// typed is what a form of the checkout says.
+// typed reads the customer's input from a form of the checkout.
 func typed(value func(string) string) checkout {
 	return checkout{
 		Method: value("payment_method"), Backorder: value("allow_backorder") != "",
@@ -75,7 +75,7 @@ func (s *site) postCheckout(c echo.Context) error {
 		form.Made = local(made)
 	}
 	shown := readTotal(c.FormValue("total"))
-	k := parseCart(c.FormValue("cart")) // what the form showed, not what another tab has made of the cookies since
+	k := parseCart(c.FormValue("cart")) // the cart that the form showed, not the cookies, which another tab may have changed since
 	switch {
 	case len(k) == 0:
 		return seeOther(c, "/cart")
@@ -91,7 +91,7 @@ func (s *site) postCheckout(c echo.Context) error {
 	}
 	id, err := s.order(c, form, k, shown)
 	if err == nil {
-		if used(c, form.Key) { // seen again, it takes nothing out of the next cart
+		if used(c, form.Key) { // a repeated form takes nothing out of the next cart
 			basketOf(c).takeOut(k)
 			setCookie(c, draftCookie, "", time.Time{})
 		}
@@ -109,8 +109,8 @@ func (s *site) postCheckout(c echo.Context) error {
 	return s.show(c, status, form, o)
 }
 
-// order places the order, at the price that the form showed. One that showed none asks by a price that none can have: nobody is
-// charged what they have not seen.
+// order places the order at the price that the form showed. A form that showed no price sends a price that no order can have,
+// and is refused: nobody is charged a price that they have not seen.
 func (s *site) order(c echo.Context, form checkout, k cart, shown messages.Money) (id string, err error) {
 	h := asVisitor(c)
 	h.Set("Idempotency-Key", form.Key)
@@ -131,7 +131,7 @@ func (s *site) show(c echo.Context, status int, form checkout, o offer) error {
 	return s.pages.render(c, status, "checkout.html", form)
 }
 
-// Total is the price as the form sends it back.
+// Total returns the price as the form sends it back.
 func (f checkout) Total() string {
 	if f.Price.Currency == "" {
 		return ""
@@ -145,7 +145,7 @@ func readTotal(text string) (m messages.Money) {
 	if totalForm.MatchString(text) {
 		amount, currency, _ := strings.Cut(text, " ")
 		m.Currency = currency
-		m.Amount, _ = strconv.ParseInt(amount, 10, 64) // 18 digits fit
+		m.Amount, _ = strconv.ParseInt(amount, 10, 64) // cannot fail: 18 digits fit
 	}
 	return m
 }

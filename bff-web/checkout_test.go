@@ -21,7 +21,7 @@ func found(in *regexp.Regexp, page string) string {
 	return ""
 }
 
-// refuses answers with a problem.
+// refuses returns a handler that answers with a problem.
 func refuses(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
@@ -30,7 +30,7 @@ func refuses(status int, body string) http.HandlerFunc {
 	}
 }
 
-// filled is the form of a page as its customer has filled it in. fields are pairs: name, value.
+// filled returns the form of a page as its customer has filled it in. fields are pairs of name and value.
 func filled(page, cart string, fields ...string) url.Values {
 	form := url.Values{
 		"key": {found(keyOf, page)}, "total": {found(totalOf, page)}, "cart": {cart}, "payment_method": {"tok_visa"},
@@ -42,7 +42,7 @@ func filled(page, cart string, fields ...string) url.Values {
 	return form
 }
 
-// checkout fills a cart and goes to the checkout.
+// checkout fills a cart and opens the checkout.
 func (b *browser) checkout(product string) string {
 	b.Helper()
 	b.posts("/cart", "/#"+product, "sku", product, "quantity", "1")
@@ -61,7 +61,7 @@ func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
 		t.Error("another tab would order the same cart once more")
 	}
 	f.answer("orders", says(202, oneOrder))
-	for range 2 { // the cart is empty at the second
+	for range 2 { // the second time, the cart is empty
 		answer, _ := b.send(http.MethodPost, "/checkout", filled(page, "MUG-BLUE:1"))
 		if answer.Header.Get("Location") != "/orders/0190-abcdef12" {
 			t.Errorf("%s to %q", answer.Status, answer.Header.Get("Location"))
@@ -81,7 +81,8 @@ func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
 	}
 }
 
-// Nobody has to do anything wrong for it: the answer is lost, the customer comes back and takes another card.
+// An answer can be lost without any fault of the customer, who then comes back and takes another card. That must not make a
+// second order.
 func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -99,7 +100,7 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 		"an address is refused":          {refuses(400, `{"detail":"no"}`), nil, 422},
 	} {
 		f.answer("orders", change.orders)
-		page := b.loads(200, "/checkout") // back, and to the checkout again
+		page := b.loads(200, "/checkout") // the customer goes back, and opens the checkout again
 		if found(keyOf, page) != key {
 			t.Fatalf("%s: the form has another key before it", name)
 		}
@@ -121,12 +122,12 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 		}
 	}
 
-	// Nor is to press Back and to begin anew.
+	// The back button and a new start do not make a second order either.
 	if _, page := b.send(http.MethodPost, "/checkout", filled(b.loads(200, "/checkout"), "PEN:1", "payment_method", "tok_flaky")); found(keyOf, page) != second {
 		t.Errorf("after the back button the key is %q: %s", found(keyOf, page), page)
 	}
 
-	// One more press is not enough: the customer has to say that they want another.
+	// Pressing the button once more is not enough: the customer must confirm the second order.
 	f.answer("orders", func(http.ResponseWriter, *http.Request) { t.Error("it is ordered again") })
 	form := filled(page, "PEN:1", "made", "/orders/0190-abcdef12")
 	if answer, page = b.send(http.MethodPost, "/checkout", form); answer.StatusCode != 422 || found(keyOf, page) != second || !strings.Contains(page, `id="again-error"`) {
@@ -139,7 +140,7 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 	}
 }
 
-// The page knows the price at one time, and not at the other: the cart is the same.
+// The key stays the same whether the page knows the price or not, because the cart is the same.
 func TestACartKeepsItsKeyWhenTheCatalogueGoesAndComes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -157,7 +158,7 @@ func TestACartKeepsItsKeyWhenTheCatalogueGoesAndComes(t *testing.T) {
 	}
 }
 
-func TestOrdersOfTheReleaseBeforeSayOnlyInWordsThatAKeyWasUsed(t *testing.T) {
+func TestThePreviousReleaseOfOrdersReportsAUsedKeyOnlyInWords(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	b := f.as("alice")
@@ -212,7 +213,7 @@ func TestACustomerPaysWhatThePageHasShown(t *testing.T) {
 	}
 }
 
-// A price that changes between two looks at a form is not slipped in when the form comes back for another reason.
+// If the price changes and the form comes back because of another error, the page shows the old price beside the new one.
 func TestAFormThatComesBackShowsThePriceThatItHadBefore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -227,7 +228,7 @@ func TestAFormThatComesBackShowsThePriceThatItHadBefore(t *testing.T) {
 	}
 }
 
-// Without the catalogue the page knows no price. Orders does, and is asked by a price that nothing has.
+// Without the catalogue the page knows no price. It sends a price that no order has, and orders answers with the real one.
 func TestWithoutTheCatalogueAPriceIsShownBeforeItIsCharged(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -251,7 +252,7 @@ func TestWithoutTheCatalogueAPriceIsShownBeforeItIsCharged(t *testing.T) {
 	}
 }
 
-func TestACheckoutThatGoesWrongKeepsWhatWasTypedAndPointsAtIt(t *testing.T) {
+func TestACheckoutThatFailsKeepsTheInputAndPointsAtTheError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))
@@ -284,7 +285,7 @@ func TestACheckoutThatGoesWrongKeepsWhatWasTypedAndPointsAtIt(t *testing.T) {
 	}
 }
 
-func TestASessionThatEndsAtTheCheckoutTakesNothingWithIt(t *testing.T) {
+func TestASessionThatEndsAtTheCheckoutLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))

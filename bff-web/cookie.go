@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// calledAs is the scheme and the host by which the browser calls us. The gateway in front of us has another name than we
-// have, and tells by headers what its own is.
+// calledAs returns the scheme and the host by which the browser calls us. The gateway in front of us calls us by another host,
+// and tells the browser's in headers.
 func calledAs(c echo.Context) (scheme, host string) {
 	r := c.Request()
 	if host = r.Header.Get("X-Forwarded-Host"); host == "" {
@@ -23,12 +23,12 @@ func calledAs(c echo.Context) (scheme, host string) {
 	return "http", host
 }
 
-// cookieName is what the browser knows a cookie of ours by. Browsers send the cookies of one port to all ports of a host, so
-// that the name has to tell two copies on localhost apart. By https it begins with __Host-: then no sister host and no page
-// without TLS can have set it.
+// cookieName returns the name of one of our cookies in the browser. It contains the port, because browsers send the cookies of
+// a host to all of its ports, and two copies may run on localhost. With https it begins with __Host-, so that neither another
+// subdomain nor a page without TLS can set it.
 func cookieName(c echo.Context, name string) string {
 	scheme, text := calledAs(c)
-	host, _ := web.ParseHost(scheme, text) // what is no host has no port
+	host, _ := web.ParseHost(scheme, text) // an invalid host has no port
 	name += "_" + host.Port
 	if scheme == "https" {
 		name = "__Host-" + name
@@ -36,7 +36,7 @@ func cookieName(c echo.Context, name string) string {
 	return name
 }
 
-// cookieOf is the value of a cookie, or "". Until releases that knew no ports are forgotten, it may have its bare name.
+// cookieOf returns the value of a cookie, or "". It also accepts the name without a port, which earlier releases used.
 func cookieOf(c echo.Context, name string) string {
 	for _, known := range []string{cookieName(c, name), name} {
 		if cookie, err := c.Cookie(known); err == nil {
@@ -46,12 +46,12 @@ func cookieOf(c echo.Context, name string) string {
 	return ""
 }
 
-// setCookie sets a cookie that scripts cannot read and other sites cannot send along with a form. The empty value
-// removes it. One with its bare name goes away: it must not come back when the new one has gone.
+// setCookie sets a cookie that scripts cannot read, and that browsers do not send with the forms of other sites. An empty value
+// removes it. It also removes a cookie with the name of earlier releases, which must not come back later.
 func setCookie(c echo.Context, name, value string, expires time.Time) {
 	scheme, _ := calledAs(c)
 	set := func(name, value string) {
-		cookie := &http.Cookie{ //nolint:gosec // G124: without TLS in front of us, as on a laptop, a secure cookie would not come back
+		cookie := &http.Cookie{ // nolint:gosec // G124: without TLS in front of us, as on a laptop, browsers would not send a secure cookie back
 			Name: name, Value: value, Path: "/", Expires: expires,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: scheme == "https",
 		}
@@ -66,8 +66,8 @@ func setCookie(c echo.Context, name, value string, expires time.Time) {
 	}
 }
 
-// sameOrigin refuses forms that other sites send: no other site can make a browser send another Origin. Whether the port
-// that a scheme has by itself is written makes no difference.
+// sameOrigin refuses forms of other sites, by the header Origin, which no site can forge. A default port counts as the same
+// whether it is written or not.
 func (s *site) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {

@@ -28,7 +28,7 @@ func TestTwoCopiesAtTwoPortsOfAHostDoNotShareTheirCookies(t *testing.T) {
 	}
 }
 
-func TestACookieIsNamedForWhatTheBrowserCallsUs(t *testing.T) {
+func TestACookieIsNamedAfterTheHostThatTheBrowserUses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for name, test := range map[string]struct{ host, proto, suffix, prefix string }{
@@ -55,7 +55,7 @@ func TestACookieIsNamedForWhatTheBrowserCallsUs(t *testing.T) {
 	}
 }
 
-func TestCookiesOfReleasesThatKnewNoPortsAreReadAndThenGoAway(t *testing.T) {
+func TestCookiesOfReleasesThatKnewNoPortsAreReadAndThenRemoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	b := f.as("alice")

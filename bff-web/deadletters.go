@@ -25,10 +25,10 @@ const (
 	deadLettersMost    = 200
 )
 
-// deadLetterFilters are the parameters that choose among dead letters, and go on to the services as they are.
+// deadLetterFilters are the parameters that filter dead letters. They are passed on to the services unchanged.
 var deadLetterFilters = []string{"queue", "kind", "reason", "subject"}
 
-// deadLetter is an item of a service's list. The API passes it on as it came; the console shows these fields.
+// deadLetter is an item of a service's list. The API passes it on unchanged; the console shows these fields.
 type deadLetter struct {
 	raw         json.RawMessage
 	ID          string          `json:"id"`
@@ -52,10 +52,10 @@ func (d *deadLetter) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Payload is the message's body for people to read.
+// Payload returns the body of the message in a readable form.
 func (d deadLetter) Payload() string {
 	var text string
-	if json.Unmarshal(d.Body, &text) == nil { // it is no JSON, or only the beginning of some
+	if json.Unmarshal(d.Body, &text) == nil { // the body is not JSON, or only the beginning of some
 		return text
 	}
 	pretty, err := json.MarshalIndent(d.Body, "", "  ")
@@ -65,7 +65,7 @@ func (d deadLetter) Payload() string {
 	return string(pretty)
 }
 
-// About is the page of the order that a message is about, if it is about one.
+// About returns the page of the order that the message is about; empty: it is not about an order.
 func (d deadLetter) About() string {
 	if id := strings.ToLower(d.Subject); orderID.MatchString(id) {
 		return "/orders/" + id
@@ -79,7 +79,7 @@ func latestFirst(a, b deadLetter) int {
 	return cmp.Or(b.Failed.Compare(a.Failed), cmp.Compare(a.ID, b.ID))
 }
 
-// deadLetterPage is what a service answers, or all of them together.
+// deadLetterPage is the list of one service, or of all services together.
 type deadLetterPage struct {
 	Items    []deadLetter      `json:"items"`
 	Next     string            `json:"next_cursor"`
@@ -96,23 +96,23 @@ type deadLetterGroup struct {
 	Count  int    `json:"count"`
 }
 
-// Only is the page of this group alone.
+// Only returns the address of the page with only this group.
 func (g deadLetterGroup) Only() string {
 	return "/operations/dead-letters?" + url.Values{"queue": {g.Queue}, "kind": {g.Kind}, "reason": {g.Reason}}.Encode()
 }
 
-// deadLetters are those of all services, the latest first. Whoever did not answer is named as missing, with the cause: an
-// operator needs the list most when something is wrong.
+// deadLetters are those of all services, the latest first. A service that did not answer is listed as missing, with the cause:
+// an operator needs the list most when something is wrong.
 type deadLetters struct {
 	deadLetterPage
 	Missing []string
-	Away    map[string]*absence // by the name of who is missing
+	Away    map[string]*absence // by the name of the missing service
 }
 
 func (s *site) deadLetters(ctx context.Context, header http.Header, limit int, query url.Values) (deadLetters, error) {
 	asked := url.Values{"limit": {strconv.Itoa(limit)}}
 	for _, name := range append([]string{"cursor"}, deadLetterFilters...) {
-		if query.Has(name) { // a message may have no kind: empty is a wish, too
+		if query.Has(name) { // an empty filter counts, too: messages may have no kind
 			asked.Set(name, query.Get(name))
 		}
 	}
@@ -127,7 +127,7 @@ func (s *site) deadLetters(ctx context.Context, header http.Header, limit int, q
 
 	all := deadLetters{Missing: []string{}, Away: map[string]*absence{}}
 	for i, service := range s.services {
-		if statusOf(errs[i]) == http.StatusBadRequest { // as all of them say: it is the question
+		if statusOf(errs[i]) == http.StatusBadRequest { // all services answer this: the query is wrong
 			return all, fault.New(fault.Malformed, "%s", reasonOf(errs[i])).Because(errs[i])
 		}
 		away := s.absences.of("dead letters of "+service.name, errs[i], time.Now())
@@ -135,14 +135,14 @@ func (s *site) deadLetters(ctx context.Context, header http.Header, limit int, q
 			s.log.WarnContext(ctx, "list dead letters", "service", service.name, "error", errs[i])
 			all.Missing = append(all.Missing, service.name)
 			all.Away[service.name] = away
-			pages[i] = deadLetterPage{} // what could be read of it
+			pages[i] = deadLetterPage{} // drop what could be read of it
 		}
 	}
 	return all, all.merge(pages, limit)
 }
 
-// merge puts the pages of all services together. Where one service has more to show than it has sent, the page ends: what
-// the others have behind that comes with the next page.
+// merge combines the pages of all services. It ends the page where the first service has more dead letters than it has sent;
+// later ones of the other services are on the next page.
 func (d *deadLetters) merge(pages []deadLetterPage, limit int) error {
 	var end *deadLetter
 	for _, p := range pages {
@@ -169,10 +169,10 @@ func (d *deadLetters) merge(pages []deadLetterPage, limit int) error {
 	return nil
 }
 
-// cursor is the one that the services give out, too.
+// cursor returns the same cursor as the services do.
 func (d deadLetter) cursor() string { return web.Cursor(d.Failed.Format(time.RFC3339Nano), d.ID) }
 
-// getDeadLetters is the list as a part of the API.
+// getDeadLetters serves the list in the API.
 func (s *site) getDeadLetters(c echo.Context) error {
 	limit, err := web.Limit(c, deadLettersDefault, deadLettersMost)
 	if err != nil {
@@ -197,15 +197,15 @@ func (s *site) getDeadLetters(c echo.Context) error {
 	})
 }
 
-// deadLettersScreen is the list as a page.
+// deadLettersScreen is the page with the list.
 type deadLettersScreen struct {
 	deadLetters
-	Deaf     *absence // RabbitMQ is away, as far as this program hears: that may be why
-	Filters  []string // as people read them
+	Deaf     *absence // this program hears nothing of RabbitMQ, which may explain missing services
+	Filters  []string // in a readable form
 	NextPage string
 }
 
-// getDeadLettersPage does not refresh itself: to look is to ask the broker for each message.
+// getDeadLettersPage has no automatic refresh, because each request asks the broker for every message.
 func (s *site) getDeadLettersPage(c echo.Context) error {
 	query := c.QueryParams()
 	all, err := s.deadLetters(c.Request().Context(), asVisitor(c), deadLettersDefault, query)
@@ -232,7 +232,7 @@ func (s *site) postDiscard(c echo.Context) error {
 	return s.settle(c, "discard", map[string]string{"reason": strings.TrimSpace(c.FormValue("reason"))}, "discarded")
 }
 
-// settle asks the service that a dead letter's id begins with.
+// settle asks the service that is named at the beginning of the dead letter's id.
 func (s *site) settle(c echo.Context, action string, in any, done string) error {
 	const list = "/operations/dead-letters"
 	back := sameList(c, list)

@@ -85,13 +85,13 @@ func TestDeadLettersOfAllServicesAreOneList(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotAnswerIsMissingFromTheList(t *testing.T) {
+func TestAServiceThatDoesNotAnswerIsMissingFromTheList(t *testing.T) {
 	t.Parallel()
 	f := silentFixture(t)
 	f.services["shipping"].Close()
 	f.answer("payments", silent)
 	f.answer("inventory", says(200, `{"items":[{"id":7}]}`))
-	f.answer("orders", func(w http.ResponseWriter, r *http.Request) { // they are asked side by side: it waits for the others
+	f.answer("orders", func(w http.ResponseWriter, r *http.Request) { // orders waits for payments to be asked, which shows that all are asked at the same time
 		for f.asked("payments") == nil && r.Context().Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
@@ -103,7 +103,8 @@ func TestWhoDoesNotAnswerIsMissingFromTheList(t *testing.T) {
 	}
 }
 
-// Each service sends a page of its own. What one of them has not sent yet must not be left out behind what others have.
+// Each service sends its own page. Dead letters that one has not sent yet must not be skipped because others have sent later
+// ones.
 func TestDeadLettersOfAllServicesArePagedAsOneList(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -118,7 +119,7 @@ func TestDeadLettersOfAllServicesArePagedAsOneList(t *testing.T) {
 		for _, l := range of {
 			want = append(want, l.ID)
 		}
-		f.answer(service.name, pagesOf(of, 3+i)) // fewer than are asked for, as when they are long
+		f.answer(service.name, pagesOf(of, 3+i)) // fewer than asked for, as with long messages
 	}
 	var got []string
 	for cursor := ""; ; {
@@ -141,7 +142,7 @@ func TestDeadLettersOfAllServicesArePagedAsOneList(t *testing.T) {
 	}
 }
 
-// pagesOf answers like a service that has these dead letters and sends at most some of them.
+// pagesOf answers like a service that has these dead letters and sends at most the given number of them.
 func pagesOf(all []deadLetter, most int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		from := 0
@@ -190,7 +191,7 @@ func TestThePageOfDeadLettersSaysWhatItDoesNotKnow(t *testing.T) {
 		`href="/operations/dead-letters?kind=payments.take_payment&amp;queue=payments.commands&amp;reason=delivery_limit"`, "delivery limit", `>299<`, "Older ones", "kind=a%26b", "kind a&amp;b")
 }
 
-func TestWhoSettlesADeadLetterComesBackToTheSameList(t *testing.T) {
+func TestAfterSettlingADeadLetterTheSameListIsShown(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const list = "/operations/dead-letters?kind=a%26b&cursor=abc"

@@ -12,11 +12,11 @@ import (
 const (
 	draftCookie = "orderflow_draft"
 	draftKept   = time.Hour
-	draftMost   = 3500 // bytes: browsers take 4096 with the name and the rest
+	draftMost   = 3500 // bytes: browsers allow 4096 for a whole cookie
 )
 
-// keepDraft keeps what was typed at the checkout while its customer signs in again. It is an address, so it is sealed, and
-// neither somebody else who signs in nor a sign-out leaves it there.
+// keepDraft keeps the input of the checkout in a cookie while its customer signs in again. The cookie is sealed, because it
+// contains an address. It is removed when another person signs in, and at a sign-out.
 func (s *site) keepDraft(c echo.Context) bool {
 	form, err := c.FormParams()
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *site) keepDraft(c echo.Context) bool {
 	}
 	kept := url.Values{}
 	for _, name := range []string{"name", "street", "city", "postal_code", "country", "payment_method", "allow_backorder"} {
-		if value := form.Get(name); !text.Card(value) { // which is kept nowhere, sealed or not
+		if value := form.Get(name); !text.Card(value) { // card numbers are stored nowhere, not even sealed
 			kept.Set(name, value)
 		}
 	}
@@ -36,7 +36,7 @@ func (s *site) keepDraft(c echo.Context) bool {
 	return true
 }
 
-// draft is the form as it was kept, or a new one.
+// draft returns the form that was kept, or a new one.
 func (s *site) draft(c echo.Context) checkout {
 	var kept url.Values
 	if s.sealer.unwrap(draftCookie, cookieOf(c, draftCookie), &kept) {

@@ -14,16 +14,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// message is the page that says one thing.
+// message is a page with one message.
 type message struct {
 	Title, Text string
-	Again       int    // the page is loaded again after so many seconds; 0: it is not
-	Back        string // the page that led here, if it helps to return to it
+	Again       int    // seconds until the page is loaded again; 0: it is not
+	Back        string // the page that led here, if it helps to return to it; empty: none
 }
 
 const againAfter = 10 // seconds
 
-// friendly turns the error of a page into a page that says what to do about it.
+// friendly turns an error into a page that says what to do about it.
 func (s *site) friendly(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
@@ -34,7 +34,7 @@ func (s *site) friendly(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// statusOf is the status that an error stands for, be it an upstream's or our own.
+// statusOf returns the HTTP status for an error, of an upstream or our own.
 func statusOf(err error) int {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return p.Status
@@ -60,7 +60,7 @@ func statusOf(err error) int {
 func (s *site) errorPage(c echo.Context, err error) error {
 	ctx := c.Request().Context()
 	switch status := statusOf(err); status {
-	case http.StatusUnauthorized: // the token of the session is good no longer
+	case http.StatusUnauthorized: // the token of the session is no longer valid
 		return s.askToSignIn(c)
 	case http.StatusForbidden:
 		return s.pages.render(c, status, "message.html", message{Title: "This is not for you", Text: "Your account may not see or do this. Perhaps another one may."})
@@ -83,7 +83,7 @@ func (s *site) errorPage(c echo.Context, err error) error {
 	return s.pages.render(c, http.StatusInternalServerError, "message.html", message{Title: "Something went wrong", Text: "It is our fault and not yours, and we have noted it."})
 }
 
-// cameFrom is the page of ours that a form was on, as the browser says; empty: it does not.
+// cameFrom returns the page of ours that the form was on, as the browser says; empty: it does not say.
 func cameFrom(c echo.Context) string {
 	u, err := url.Parse(c.Request().Referer())
 	if err != nil || u.Path == "" {
@@ -92,7 +92,7 @@ func cameFrom(c echo.Context) string {
 	return local(u.RequestURI())
 }
 
-// notFound is a page for browsers and a problem for everybody else.
+// notFound answers browsers with a page, and all others with a problem.
 func (s *site) notFound(c echo.Context) error {
 	if !web.WantsPage(c.Request()) {
 		return echo.ErrNotFound
@@ -103,7 +103,7 @@ func (s *site) notFound(c echo.Context) error {
 	})
 }
 
-// reasonOf is what an error tells the person in front of the page.
+// reasonOf returns the part of an error that a person may see.
 func reasonOf(err error) string {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return p.Detail

@@ -10,46 +10,46 @@ import (
 	"example.com/orderflow/pkg/wire"
 )
 
-// notificationKinds are the events that live tracking is made of: all that orders announces.
+// notificationKinds are the events for live tracking: all that orders announces.
 var notificationKinds = []string{
 	messages.OrderPlaced{}.Kind(), messages.OrderStatusChanged{}.Kind(), messages.OrderCompleted{}.Kind(), messages.OrderCancelled{}.Kind(),
 }
 
-// feed hands what orders announces to the streams that wait for it. It keeps nothing: a stream that may have missed
-// something asks orders. While nobody looks, no notifications come (docs/adr/0041).
+// feed passes the events of orders on to the streams that wait for them. It keeps nothing: a stream that may have missed
+// something asks orders. While no page needs them, no notifications come (docs/adr/0041).
 type feed struct {
-	want func(bool)  // asks for notifications, or no longer; nil: none ever come
-	rest *time.Timer // until nobody has looked for so long that none are wanted
+	want func(bool)  // starts and stops the notifications; nil: there are none
+	rest *time.Timer // stops the notifications when they have not been needed for a long time
 
 	mu        sync.Mutex
-	wanted    bool // somebody has looked lately
+	wanted    bool // notifications were needed lately
 	connected bool
 	arriving  chan struct{}                    // closed while connected
-	changed   time.Time                        // when that was noticed
+	changed   time.Time                        // when connected changed, as far as this process has noticed
 	watchers  map[string]map[*watcher]struct{} // by order
 	flow      flow
 }
 
-// watcher waits for notifications about some orders. A closed channel means that it has not taken them: it is too slow.
+// watcher waits for notifications about some orders. If it is too slow to take them, its channel is closed.
 type watcher struct {
 	orders        []string
 	notifications chan notification
-	doubts        chan struct{} // something may have been missed, or may be from now on
+	doubts        chan struct{} // notifications may have been missed, or may be from now on
 }
 
-// notification is an entry of the timeline of an order.
+// notification is an entry of an order's timeline.
 type notification struct {
 	order string
 	entry
 }
 
-// notificationsMost is what may wait for a slow reader, of each order: more than the timeline of almost any.
+// notificationsMost is how many notifications may wait for a slow reader, for each order: more than almost any timeline has.
 const notificationsMost = 32
 
-// lookLasts is how long notifications go on to come after the last look: as long as they are counted.
+// lookLasts is how long notifications go on after they were last needed: as long as flow counts them.
 const lookLasts = flowMinutes * time.Minute
 
-// attendWithin is how long a look may wait until notifications arrive. Without RabbitMQ they do not come.
+// attendWithin is how long a request waits at most until notifications come. Without RabbitMQ they do not come.
 const attendWithin = 250 * time.Millisecond
 
 func newFeed() *feed {
@@ -58,14 +58,14 @@ func newFeed() *feed {
 	return f
 }
 
-// attend asks for notifications from now on, and waits until they do, attendWithin at most.
+// attend starts the notifications, and waits until they come, at most attendWithin.
 func (f *feed) attend(ctx context.Context) {
 	if f.want == nil {
 		return
 	}
 	f.mu.Lock()
 	if !f.wanted {
-		f.wanted, f.changed = true, time.Now() // until now nobody would have noticed that none come
+		f.wanted, f.changed = true, time.Now() // before, it would not have been noticed that none come
 	}
 	f.want(true)
 	f.rest.Reset(lookLasts)
@@ -79,7 +79,7 @@ func (f *feed) attend(ctx context.Context) {
 	}
 }
 
-// tire asks for no more notifications, unless somebody still waits for some.
+// tire stops the notifications, unless streams still wait for some.
 func (f *feed) tire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,13 +120,13 @@ func (f *feed) forget(w *watcher) {
 	}
 }
 
-// receive takes notifications from the bus. It waits for nobody.
+// receive takes notifications from the bus. It never blocks.
 func (f *feed) receive(batch []bus.Delivery) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range batch {
 		var m messages.OrderChange
-		if wire.Read(d.Body, &m) != nil || m.Seq == 0 { // not for us to judge; the timeline will tell
+		if wire.Read(d.Body, &m) != nil || m.Seq == 0 { // unreadable here; the streams will read the timeline
 			continue
 		}
 		for _, e := range append(m.Earlier, m.OrderEntry) {
@@ -149,12 +149,12 @@ func (f *feed) tell(order string, e messages.OrderEntry) {
 	}
 }
 
-// joined is told whether notifications arrive at all. Either way everybody has to look at what happened meanwhile.
+// joined is called when notifications begin or stop to arrive. In both cases all watchers must check what they may have missed.
 func (f *feed) joined(now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.connected != now {
-		f.connected, f.changed, f.flow = now, time.Now(), flow{} // what is counted has no hole in it
+		f.connected, f.changed, f.flow = now, time.Now(), flow{} // the counts start anew, so that they have no gap
 		if now {
 			close(f.arriving)
 		} else {
@@ -165,7 +165,7 @@ func (f *feed) joined(now bool) {
 		for w := range all {
 			select {
 			case w.doubts <- struct{}{}:
-			default: // it has some already
+			default: // it has been told already
 			}
 		}
 	}
@@ -177,7 +177,7 @@ func (f *feed) live() bool {
 	return f.connected
 }
 
-// flow counts how many orders came into each status lately, as this process has heard it.
+// flow counts how many orders have entered each status in the last minutes, as far as this process has been notified.
 type flow [flowMinutes]struct {
 	minute int64
 	counts map[string]int
@@ -194,8 +194,8 @@ func (f *flow) count(status string, at time.Time) {
 	slot.counts[status]++
 }
 
-// lately sums up the last minutes, by status. It is nil while nothing is heard. from is since when: what came before this
-// process began to listen, or began again, is not known to it.
+// lately returns the sums of the last minutes, by status; nil while no notifications come. from is the beginning of the time
+// that they cover: at the earliest, when this process began to receive notifications.
 func (f *feed) lately(now time.Time) (sums map[string]int, from time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,16 +1,16 @@
 package main
 
-// field is an input of the checkout, and what is wrong with it.
+// field is an input of the checkout, and its error.
 type field struct {
 	Name, Label, Complete string
 	Most                  int
-	Pattern, Hint         string // Hint is the id of what explains it
+	Pattern, Hint         string // Hint is the id of its explanation
 
 	Value, Error string
-	First        bool // the first one that is wrong: there the customer goes on
+	First        bool // the first field with an error, which gets the focus
 }
 
-// addressFields are in the order of the page. Orders' name of each is "shipping_address." and its own.
+// addressFields are in the order of the page. Orders' name of a field is "shipping_address." and its name.
 var addressFields = []field{
 	{Name: "name", Label: "Name", Complete: "name", Most: 100},
 	{Name: "street", Label: "Street", Complete: "street-address", Most: 200},
@@ -19,7 +19,7 @@ var addressFields = []field{
 	{Name: "country", Label: "Country, as two capital letters", Complete: "country", Most: 2, Pattern: "[A-Z]{2}"},
 }
 
-// inputs are the fields of the form by the names that orders gives them.
+// inputs returns the fields of the form by orders' names.
 func (f checkout) inputs() map[string]field {
 	a := f.Address
 	values := map[string]string{"name": a.Name, "street": a.Street, "postal_code": a.PostalCode, "city": a.City, "country": a.Country}
@@ -36,10 +36,10 @@ func (f checkout) inputs() map[string]field {
 	return all
 }
 
-// Field is an input of the address.
+// Field returns an input of the address.
 func (f checkout) Field(name string) field { return f.inputs()["shipping_address."+name] }
 
-// Wrong are the fields that something is wrong with, in the order of the page.
+// Wrong returns the fields with errors, in the order of the page.
 func (f checkout) Wrong() (wrong []field) {
 	all := f.inputs()
 	for _, in := range addressFields {

@@ -8,7 +8,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// labels are what people call the status of an order, the state of a payment, and the stages of a parcel.
+// labels are the words that people see for the status of an order, of a payment, and for the stages of a parcel.
 var labels = map[string]string{
 	"placed": "Placed", "backordered": "Waiting for stock", "reserved": "Reserved", "paid": "Paid", "shipped": "On its way", "delivered": "Delivered",
 	"withdrawing": "Calling the parcel back", "refunding": "Undoing the payment", "releasing": "Closing the order", "cancelled": "Cancelled",
@@ -23,14 +23,14 @@ func label(word string) string {
 	return strings.ReplaceAll(word, "_", " ")
 }
 
-// instant is a time on a page: in UTC, which the script makes the reader's zone. An exact one is for those who compare it
-// with a log.
+// instant is a time on a page. It is in UTC; the script converts it to the reader's time zone. An exact time has milliseconds,
+// for readers who compare it with a log.
 type instant struct {
 	at    time.Time
 	Exact bool
 }
 
-// Text is for people, Stamp the same for machines.
+// Text returns the time for people, Stamp for machines.
 func (i instant) Text() string {
 	if i.Exact {
 		return i.at.UTC().Format("2 Jan 2006, 15:04:05.000 UTC")
@@ -43,13 +43,13 @@ func (i instant) Stamp() string { return i.at.UTC().Format("2006-01-02T15:04:05.
 func usually(t time.Time) instant { return instant{t, false} }
 func exactly(t time.Time) instant { return instant{t, true} }
 
-// short is the end of an order's id: its beginning is a time, and all orders of a minute share it.
+// short returns the end of an order's id. The beginning is a timestamp that all orders of a minute share.
 func short(id string) string { return strings.ToUpper(id[max(0, len(id)-8):]) }
 
-// signs are those that everybody knows.
+// signs are the currency signs that everybody knows.
 var signs = map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
-// money is an amount as people write it: €1,234.50.
+// money returns an amount as people write it: €1,234.50.
 func money(m messages.Money) string {
 	places := messages.Decimals(m.Currency)
 	text, minus := strings.CutPrefix(strconv.FormatInt(m.Amount, 10), "-")

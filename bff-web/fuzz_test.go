@@ -16,12 +16,12 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// Whatever is in the cookie, a cart is one that can be ordered, and as a cookie again it is the same and not longer. More of
-// something in it is never less.
+// Whatever the cookie contains, the cart can be ordered, and writing and reading it does not change it. Adding units never
+// lowers a quantity.
 func FuzzCart(f *testing.F) {
 	f.Add("MUG-BLUE:2/PEN:1", "PEN", 3)
 	f.Add("MUG:+5/MUG:1/mug:1/:/A:-1/A:100//", "A", -1)
-	f.Add("A:99", "A", int(^uint(0)>>1)) // added to one in the cart it was less than none
+	f.Add("A:99", "A", int(^uint(0)>>1)) // once overflowed: the sum was negative
 	f.Fuzz(func(t *testing.T, cookie, name string, n int) {
 		k := parseCart(cookie)
 		if text := k.String(); len(k) > cartMost || len(text) > 2500 || !slices.Equal(parseCart(text), k) {
@@ -44,7 +44,7 @@ func FuzzCart(f *testing.F) {
 	})
 }
 
-// A session is opened when it was sealed with our key and nothing of it has changed, and not otherwise.
+// A session can be opened only if it was sealed with our key and is unchanged.
 func FuzzSession(f *testing.F) {
 	s, err := newSealer(make(sealKey, sealKeySize), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -74,7 +74,7 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// Nobody is led to another site from here, as a browser reads the address: it takes \ for / and skips tabs and line breaks.
+// No path leads to another site, as a browser reads it: browsers take \ for / and skip tabs and line breaks.
 func FuzzNext(f *testing.F) {
 	for _, path := range []string{"/orders/1?notice=late", "//evil.example", `/\evil.example`, "/\t/evil.example", "/.//evil.example", "/%2f/evil.example", "https:evil.example", " //evil.example"} {
 		f.Add(path)
@@ -89,7 +89,8 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-// What a reader who comes back says is the number of an entry, nothing, or unknown, and what we have told is read as it was.
+// Whatever a reader sends as Last-Event-ID is read as the number of an entry, as nothing, or as unknown. An id that we have
+// sent is read correctly.
 func FuzzLastEventID(f *testing.F) {
 	for _, id := range []string{"7", "", "-1", "9223372036854775807", "9223372036854775808", "0x7", " 7", "7\n8"} {
 		f.Add(id)
@@ -105,7 +106,7 @@ func FuzzLastEventID(f *testing.F) {
 	})
 }
 
-// A token that has been verified ends when it says, in any way that JSON has to write it, and nothing else in it does.
+// A verified token ends at its exp, however JSON writes the number, and no other claim matters.
 func FuzzExpiry(f *testing.F) {
 	for _, claims := range []string{`{"exp":1767323045}`, `{"exp":1767323045.5}`, `{"exp":1.767323045e9}`, `{"exp":1767323045,"EXP":9}`, `{"exp":"soon"}`, `null`, `{`} {
 		f.Add(claims)
@@ -113,7 +114,7 @@ func FuzzExpiry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, claims string) {
 		got := expiry("header." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".signature")
 		var said map[string]any
-		_ = json.Unmarshal([]byte(claims), &said) // then it says nothing
+		_ = json.Unmarshal([]byte(claims), &said) // if it fails, there is no exp
 		if exp, ok := said["exp"].(float64); ok && exp >= 0 && exp < 1<<40 {
 			if got.Unix() != int64(exp) {
 				t.Errorf("%s ends at %s", claims, got)

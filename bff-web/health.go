@@ -19,19 +19,19 @@ import (
 	"example.com/orderflow/pkg/outgoing"
 )
 
-// program is a process that the console asks how it is, at an address of its own: a client with breakers and retries
-// would be too kind.
+// program is a process that the console checks, at its own address. It is not called with a client with breakers and retries,
+// because these would hide its state.
 type program struct {
 	Name, Address string
-	Owns          bool // data and an outbox: it is a service
+	Owns          bool // it is a service, with data and an outbox
 }
 
-// programs lists the processes behind the settings, each replica by itself.
+// programs returns the processes behind the addresses in the settings, each replica separately.
 func (s *site) programs(ctx context.Context) (all []program) {
 	for _, n := range s.watched {
 		owns := slices.ContainsFunc(s.services, func(o upstream) bool { return o.name == n.name })
 		replicas := n.client.Replicas(ctx)
-		if len(replicas) == 0 { // its name stands for nothing: that is no reason to leave it out
+		if len(replicas) == 0 { // its name resolves to no address: it is shown all the same
 			all = append(all, program{n.name, "", owns})
 		}
 		for _, address := range replicas {
@@ -41,23 +41,23 @@ func (s *site) programs(ctx context.Context) (all []program) {
 	return all
 }
 
-// health is what a process tells of itself.
+// health is the state of a process, as it reports it.
 type health struct {
 	program
 	State    string   // ready, draining, not ready, away
-	Away     *absence // why it does not answer
-	RabbitMQ string   // connected, away, or empty when it needs none
-	Outbox   string   // what waits to be published; empty when it has none
-	Troubled bool     // the outbox holds something that the broker has refused
+	Away     *absence // set if it does not answer
+	RabbitMQ string   // connected, away, or empty: it needs none
+	Outbox   string   // messages to be published; empty: it has no outbox
+	Troubled bool     // the broker has refused a message of the outbox
 	Breakers []string
-	Metrics  bool // it has told them; else outbox and breakers are not known
+	Metrics  bool // its metrics could be read; otherwise outbox and breakers are not known
 	samples  []sample
 }
 
-// underWay is how many orders are in each status; nil when orders does not tell, as without its database.
+// underWay returns how many orders are in each status; nil if no replica of orders reports it, as without its database.
 func underWay(programs []health) (counts map[string]int) {
-	for _, p := range programs { // all replicas of orders count the same database
-		if !p.has("orders_need_attention") { // it is counted together with the others, and never left out
+	for _, p := range programs { // one replica is enough: they all count the same database
+		if !p.has("orders_need_attention") { // always reported together with the other counts
 			continue
 		}
 		counts = map[string]int{}
@@ -74,7 +74,7 @@ func (h health) has(name string) bool {
 	return slices.ContainsFunc(h.samples, func(m sample) bool { return m.name == name })
 }
 
-// ages is how old the messages are that wait in each queue: whichever consumer of it has the oldest in hand.
+// ages returns the age of the messages in each queue: the highest that any of its consumers reports.
 func ages(programs []health) map[string]time.Duration {
 	all := map[string]time.Duration{}
 	for _, p := range programs {
@@ -95,7 +95,7 @@ const (
 
 var prober = &http.Client{Timeout: probeTimeout, Transport: outgoing.Direct()}
 
-// checkUp asks all programs side by side.
+// checkUp checks all programs at the same time.
 func (s *site) checkUp(ctx context.Context) []health {
 	programs := s.programs(ctx)
 	all := make([]health, len(programs))
@@ -113,7 +113,7 @@ func (s *site) checkUp(ctx context.Context) []health {
 
 var errNoAddress = fault.New(fault.Unavailable, "its name has no address")
 
-// checkUp is how a program is. The error is that it does not say.
+// checkUp returns the state of a program. The error says why it does not report one.
 func (p program) checkUp(ctx context.Context) (health, error) {
 	h := health{program: p, State: "away"}
 	if p.Address == "" {
@@ -137,7 +137,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	}
 	text, err = fetch(ctx, p.Address+"/metrics")
 	if err != nil {
-		return h, nil //nolint:nilerr // how it is, it has said
+		return h, nil // nolint:nilerr // its state is known
 	}
 	var due, refused, oldest float64
 	for m := range samples(text) {
@@ -165,7 +165,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	return h, nil
 }
 
-// fetch returns a body whatever the status: a program that is not ready says why.
+// fetch returns a body whatever the status is, because a program that is not ready says why.
 func fetch(ctx context.Context, address string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -175,7 +175,7 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	defer func() { _ = answer.Body.Close() }() // no error matters any more: the body has been read
 	return io.ReadAll(io.LimitReader(answer.Body, probeMost))
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// routes are the pages, and the part of the API that no service can answer alone. The API believes bearer tokens, the
-// pages believe the session cookie, and neither believes the other's.
+// routes registers the pages, and the part of the API that needs several services. The API accepts only bearer tokens, the
+// pages accept only the session cookie.
 func (s *site) routes(e *web.Server) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
 	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
@@ -49,7 +49,8 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/stock", s.postStock, olgas...)
 }
 
-// headers are of the requests that we make for a caller: who he is, and what ties the log lines of all programs together.
+// headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines
+// of all programs.
 func headers(c echo.Context) http.Header {
 	h := http.Header{}
 	for _, name := range []string{echo.HeaderAuthorization, echo.HeaderXRequestID} {
@@ -60,7 +61,7 @@ func headers(c echo.Context) http.Header {
 	return h
 }
 
-// asVisitor is headers for a page: the caller is whose session it is.
+// asVisitor returns the headers for a page: the caller is the owner of the session.
 func asVisitor(c echo.Context) http.Header {
 	h := headers(c)
 	h.Del(echo.HeaderAuthorization)
@@ -70,13 +71,14 @@ func asVisitor(c echo.Context) http.Header {
 	return h
 }
 
-// read asks an upstream for something in the visitor's name.
+// read reads from an upstream on behalf of the visitor.
 func read[T any](c echo.Context, from *client.Client, path string) (answer T, err error) {
 	_, err = from.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &answer)
 	return answer, err
 }
 
-// tell asks an upstream to do something in the visitor's name. key makes it safe to repeat; empty: it is not repeated.
+// tell makes an upstream do something on behalf of the visitor. With a key the request may be repeated; with an empty key it is
+// not.
 func tell(c echo.Context, to *client.Client, path, key string, in, out any) error {
 	h := asVisitor(c)
 	if key != "" {
@@ -86,10 +88,10 @@ func tell(c echo.Context, to *client.Client, path, key string, in, out any) erro
 	return err
 }
 
-// seeOther ends every form: the browser loads a page that may be loaded again.
+// seeOther ends every form: the browser then loads a page that can be reloaded safely.
 func seeOther(c echo.Context, path string) error { return c.Redirect(http.StatusSeeOther, path) }
 
-// sameList is the list at path as the form was seen in it: the same filter, the same page.
+// sameList returns the address of the list at path with the filter and the page that the form was on.
 func sameList(c echo.Context, path string) string {
 	if _, query, more := strings.Cut(c.FormValue("back"), "?"); more && !strings.ContainsAny(query, "#\r\n") {
 		path += "?" + query

@@ -15,18 +15,19 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// keyCookie has the Idempotency-Key of the order that comes next, by the currency that it is in: a cart of two is two orders.
-// The key belongs to the cart and not to a page, and goes when its order is known to be made: whatever page the customer
-// comes by after an answer was lost, the cart is ordered once.
+// keyCookie is the prefix of the cookies with the Idempotency-Key of the next order in each currency: a cart with two
+// currencies is two orders. The key belongs to the cart, not to a page, and is removed when its order is known to be made. So
+// the cart is ordered only once, even if an answer was lost and the customer comes back by another page.
 const (
 	keyCookie  = "orderflow_key."
-	noCurrency = "XXX" // in ISO 4217, too; here the page knows no price
-	secondMost = 10    // orders that one customer may ask for, one after another, without hearing of the first
+	noCurrency = "XXX" // ISO 4217's code for no currency; here: the page knows no price
+	secondMost = 10    // how many orders a customer can confirm one after another before the answer to the first arrives
 )
 
-var keyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // as rand.Text makes it
+var keyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // the form of rand.Text
 
-// keyFor is the key of the cart's order in a currency; empty: it is not known now, and may have been before.
+// keyFor returns the key for the cart's order in a currency. An empty currency means that it is not known now, but may have
+// been before.
 func keyFor(c echo.Context, currency string) string {
 	keys := maps.Collect(keysOf(c))
 	if currency == "" && len(keys) > 0 {
@@ -50,14 +51,14 @@ func keysOf(c echo.Context) iter.Seq2[string, string] {
 	}
 }
 
-// keyAfter is the key of the order that is asked for once more. It follows from the key before, so that asking for a second
-// one twice is asking for one.
+// keyAfter returns the key of a further order of the same cart. It is computed from the key before it, so that asking twice for
+// a second order makes only one.
 func keyAfter(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return base32.StdEncoding.EncodeToString(sum[:])[:len(key)]
 }
 
-// used takes away a key whose order has been made. It reports false when that was known before.
+// used removes a key whose order was made. It returns false if the key had been removed before.
 func used(c echo.Context, key string) bool {
 	for currency, next := range keysOf(c) {
 		for range secondMost {
@@ -71,8 +72,8 @@ func used(c echo.Context, key string) bool {
 	return false
 }
 
-// cookiesOf are the cookies whose names begin with a prefix, by what comes behind it, in the order in which the browser tells
-// them: the oldest first.
+// cookiesOf returns the cookies whose names begin with prefix, by the rest of their names, in the browser's order: the oldest
+// first.
 func cookiesOf(c echo.Context, prefix string) iter.Seq2[string, string] {
 	before, after, _ := strings.Cut(cookieName(c, prefix), prefix)
 	return func(yield func(string, string) bool) {

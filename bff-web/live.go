@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	heartbeat    = 10 * time.Second // a reader who misses two of them connects again; proxies give up on silence, too
-	writeWithin  = 10 * time.Second // a reader that takes nothing for so long is let go
-	comeBack     = 1 * time.Second  // what a browser waits before it connects again
-	askWhileDeaf = 2 * time.Second  // between looks at orders without RabbitMQ
-	askAnyway    = time.Minute      // and with it, for whatever may go wrong
+	heartbeat    = 10 * time.Second // readers that miss two of them connect again; proxies, too, end silent connections
+	writeWithin  = 10 * time.Second // a reader that takes nothing for this long is disconnected
+	comeBack     = 1 * time.Second  // how long a browser waits before it connects again
+	askWhileDeaf = 2 * time.Second  // between two requests to orders, without RabbitMQ
+	askAnyway    = time.Minute      // the same with RabbitMQ, to be safe
 	followMost   = 50               // orders in one stream
 )
 
-// getLive is the stream of the API: the caller shows a token, and follows one order.
+// getLive serves the stream of the API: the caller sends a token, and follows one order.
 func (s *site) getLive(c echo.Context) error {
 	header := headers(c)
 	_, token, _ := strings.Cut(header.Get(echo.HeaderAuthorization), " ")
@@ -32,7 +32,7 @@ func (s *site) getLive(c echo.Context) error {
 	return s.follow(c, identity.From(c.Request().Context()).ID, expiry(token), st)
 }
 
-// getPageLive is the same for a visitor who has a session.
+// getPageLive is the same for a visitor with a session.
 func (s *site) getPageLive(c echo.Context) error {
 	who := visitor(c)
 	if who == nil {
@@ -42,8 +42,9 @@ func (s *site) getPageLive(c echo.Context) error {
 	return s.follow(c, who.Caller.ID, who.Expires, st)
 }
 
-// getPagesLive is the one stream of all pages that a visitor has open: browsers have six connections for us, and a page
-// that waits for one shows nothing. It follows each ?order=<id>.<seq of the entry that was seen last>.
+// getPagesLive serves one stream for all pages that a visitor has open. With a stream for each page, a browser would soon use
+// up its six connections, and further pages would wait for one. The stream follows each ?order=<id>.<seq of the last entry that
+// was seen>.
 func (s *site) getPagesLive(c echo.Context) error {
 	who := visitor(c)
 	if who == nil {
@@ -64,15 +65,15 @@ func (s *site) getPagesLive(c echo.Context) error {
 
 var errNoSession = fault.New(fault.Unauthorized, "the session is over")
 
-// follow sends the timeline of orders as server-sent events: at first what the reader has not seen, then each entry as it
-// comes. It ends with the orders, with the token, and with this process.
+// follow sends the timelines of orders as server-sent events: first the entries that the reader has not seen, then new ones as
+// they come. It ends when the orders are final, the token expires or this process stops.
 func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream) error {
 	leave, err := s.streams.enter(who)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	w := s.feed.watch(st.orders()...) // before orders is asked: what happens in between is heard twice and not missed
+	w := s.feed.watch(st.orders()...) // before orders is asked: an event in between comes twice rather than never
 	defer s.feed.leave(w)
 	s.feed.attend(c.Request().Context())
 	ctx, cancel := context.WithDeadline(c.Request().Context(), expires)
@@ -83,16 +84,16 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 		return asFault(err)
 	}
 	if !slices.ContainsFunc(found, answer.unseen) {
-		return c.NoContent(http.StatusNoContent) // tells a browser not to come back
+		return c.NoContent(http.StatusNoContent) // tells a browser not to connect again
 	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, web.StreamType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	if c.Request().Method == http.MethodHead { // that it is a stream is all that was asked for
+	if c.Request().Method == http.MethodHead { // HEAD: the client only wants the header
 		return c.NoContent(http.StatusOK)
 	}
-	// The server's time limits are for requests that end. One for reading would end the context of this one.
+	// The time limits of the server are for requests that end. The read limit would end the context of this request.
 	if err := errors.Join(st.control.SetReadDeadline(time.Time{}), st.control.SetWriteDeadline(time.Time{})); err != nil {
 		return fmt.Errorf("lift the time limits: %w", err)
 	}
@@ -109,10 +110,10 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 	if err != nil && ctx.Err() == nil {
 		s.log.DebugContext(ctx, "a stream was cut off", "error", err)
 	}
-	return nil // the answer has begun: there is nobody to tell an error
+	return nil // the answer has begun, so no error can be sent
 }
 
-// asFault passes an upstream's refusal on to a caller of the API.
+// asFault converts an upstream's refusal for a caller of the API.
 func asFault(err error) error {
 	switch status := statusOf(err); status {
 	case http.StatusNotFound:

@@ -13,7 +13,7 @@ import (
 	"example.com/orderflow/pkg/bus"
 )
 
-func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
+func TestAStreamBeginsWithTheTimelineAndGoesOnWithNotificationsAndEnds(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	h := f.ordersWith("placed", "reserved")
@@ -22,9 +22,9 @@ func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
 		t.Fatalf("%s with %v", r.answer.Status, r.answer.Header)
 	}
 	wantEvents(t, r, "1 placed", "2 reserved")
-	f.announce(2, "reserved") // heard twice
+	f.announce(2, "reserved") // comes twice
 	f.announce(3, "paid")
-	f.announce(1, "placed") // and late
+	f.announce(1, "placed") // comes late
 	f.announce(4, "delivered")
 	wantEvents(t, r, "3 paid", "4 delivered")
 	if rest := r.rest(); !strings.Contains(rest, "event: end") {
@@ -40,7 +40,7 @@ func TestAStreamBeginsWithTheTimelineAndGoesOnWithTheNewsAndEnds(t *testing.T) {
 	})
 }
 
-func TestWhoComesBackGetsWhatHasBeenMissed(t *testing.T) {
+func TestAReaderWhoReconnectsGetsTheMissedEntries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ordersWith("placed", "reserved", "paid")
@@ -52,8 +52,8 @@ func TestWhoComesBackGetsWhatHasBeenMissed(t *testing.T) {
 	}
 }
 
-// An id may be of another order, of before a restore, or made up. Silence until the order has come so far would be the
-// worst answer: the reader is told to forget what it has, and gets everything.
+// An id may belong to another order, be from before a restore, or be made up. Sending nothing until the order has that many
+// entries would be the worst answer: the reader is told to forget what it has, and gets all entries.
 func TestAnIDThatIsNoPlaceInTheTimelineIsAnsweredWithEverything(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -72,11 +72,11 @@ func TestAnIDThatIsNoPlaceInTheTimelineIsAnsweredWithEverything(t *testing.T) {
 		}
 	}
 	f.ordersWith("placed", "delivered")
-	r := f.follows("Last-Event-ID", "99") // not 204: it has not seen the end of this one
+	r := f.follows("Last-Event-ID", "99") // not 204, since it has not seen the end of this order
 	wantEvents(t, r, "1 placed", "2 delivered")
 }
 
-func TestATimelineThatHasBecomeShorterIsToldAnew(t *testing.T) {
+func TestATimelineThatHasBecomeShorterIsSentAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ordersWith("placed", "reserved", "paid")
@@ -98,7 +98,7 @@ func TestAHeartbeatIsAnEventThatAScriptSees(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out deadlined
 		st := &stream{site: &site{feed: newFeed(), streams: &streams{ending: t.Context()}}, places: []*place{{order: "o-1"}}, out: &out, control: http.NewResponseController(&out)}
-		st.site.feed.connected = true // it looks at orders after half a minute at the earliest
+		st.site.feed.connected = true // so that it asks orders after half a minute at the earliest
 		ctx, cancel := context.WithTimeout(t.Context(), 2*heartbeat+time.Second)
 		defer cancel()
 		if err := st.run(ctx, st.site.feed.watch("o-1")); err != nil || strings.Count(out.String(), "event: beat\ndata: 10\n\n") != 2 {
@@ -107,7 +107,7 @@ func TestAHeartbeatIsAnEventThatAScriptSees(t *testing.T) {
 	})
 }
 
-// deadlined is a response that can be flushed and has time limits.
+// deadlined is a response that can be flushed and has deadlines.
 type deadlined struct{ strings.Builder }
 
 func (*deadlined) Header() http.Header              { return nil }
@@ -115,7 +115,7 @@ func (*deadlined) WriteHeader(int)                  {}
 func (*deadlined) Flush()                           {}
 func (*deadlined) SetWriteDeadline(time.Time) error { return nil }
 
-func TestAGapInTheNewsIsFilledFromOrders(t *testing.T) {
+func TestAGapInTheNotificationsIsFilledFromOrders(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	h := f.ordersWith("placed")
@@ -138,7 +138,7 @@ func TestWithoutRabbitMQOrdersIsAsked(t *testing.T) {
 	f.site.feed.joined(false)
 	h.grow("reserved")
 	wantEvents(t, r, "2 reserved")
-	f.site.feed.joined(true) // what was announced in between was not heard
+	f.site.feed.joined(true) // announcements in between were lost
 	h.grow("delivered")
 	wantEvents(t, r, "3 delivered")
 }
@@ -157,7 +157,7 @@ func TestAStreamOutlivesOrders(t *testing.T) {
 	wantEvents(t, r, "2 reserved")
 }
 
-func TestNewsComeWhileSomebodyLooks(t *testing.T) {
+func TestNotificationsComeOnlyWhileTheyAreNeeded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var wanted atomic.Bool
@@ -168,7 +168,7 @@ func TestNewsComeWhileSomebodyLooks(t *testing.T) {
 			t.Error("they come, and nobody has looked")
 		}
 		begun := time.Now()
-		f.attend(t.Context()) // the console, without RabbitMQ
+		f.attend(t.Context()) // as for the console, without RabbitMQ
 		if took := time.Since(begun); !wanted.Load() || took != attendWithin || !f.changed.Equal(begun) {
 			t.Errorf("wanted: %t after %s; they are missed since %s", wanted.Load(), took, f.changed)
 		}
@@ -196,7 +196,7 @@ func TestNewsComeWhileSomebodyLooks(t *testing.T) {
 	})
 }
 
-func TestASlowReaderIsLetGoAndHarmsNobody(t *testing.T) {
+func TestASlowReaderIsDroppedAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	feed := newFeed()
 	slow, quick := feed.watch("o-1"), feed.watch("o-1")
@@ -238,7 +238,7 @@ func TestStreamsEndWhenTheProgramDoes(t *testing.T) {
 	}
 }
 
-func TestThereAreOnlySoManyStreams(t *testing.T) {
+func TestTheNumberOfStreamsIsLimited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ordersWith("placed")
@@ -254,7 +254,7 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ordersWith("placed")
-	for lives := 2 * time.Second; ; lives *= 2 { // on a slow machine it may be over before the stream has begun
+	for lives := 2 * time.Second; ; lives *= 2 { // on a slow machine the token may expire before the stream has begun
 		token, err := f.issuer.Token("alice", []string{"orders"}, lives)
 		if err != nil {
 			t.Fatal(err)
@@ -268,7 +268,7 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	}
 }
 
-func TestStreamsAreForThoseWhoMaySeeTheOrder(t *testing.T) {
+func TestAStreamNeedsTheRightToSeeTheOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ordersWith("placed")

@@ -1,5 +1,5 @@
-// Bff-web is the backend of the web front end: it composes what one screen needs from the services, serves the pages, and
-// pushes live tracking. It knows no business rules and has no database.
+// Bff-web is the backend of the web front end. It gets what a page needs from the services, serves the pages, and pushes live
+// tracking. It has no business rules and no database.
 package main
 
 import (
@@ -26,21 +26,22 @@ type config struct {
 	PaymentsURL     client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
 	InventoryURL    client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
 	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
-	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // gives tokens to those who sign in
-	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                              // for the operator console; empty: it does not show the gateway
-	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                // how patient to be with each of them
+	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // issues tokens at sign-in
+	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                              // for the operator console; empty: the console does not show the gateway
+	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                // timeouts and retries for each of them
 
-	RabbitMQURL string `env:"RABBITMQ_URL"`                    // tells of changes at once; empty: live tracking asks orders every 2 s
+	RabbitMQURL string `env:"RABBITMQ_URL"`                    // for notifications of changes; empty: live tracking asks orders every 2 s
 	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in this process
-	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // of one person
+	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person
 
-	SessionKey sealKey `env:"SESSION_KEY"` // 32 bytes in base64, the same for all replicas; empty: a new one at each start
-	DemoSecret string  `env:"DEMO_SECRET"` // of the gateway's demo clients; empty: nobody can sign in as one
+	SessionKey sealKey `env:"SESSION_KEY"` // 32 bytes in base64, the same for all replicas; empty: a new key at each start
+	DemoSecret string  `env:"DEMO_SECRET"` // secret of the gateway's demo clients; empty: demo sign-in is off
 
 	identity.Trust
 }
 
-// services are the programs that have data and messages of their own: the console shows each, with its queues and dead letters.
+// services returns the programs that have data and messages of their own. The console shows each of them, with its queues and
+// dead letters.
 func (c config) services() map[string]client.URLs {
 	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
 }
@@ -66,12 +67,12 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	}
 	server := web.New(serving)
 	s.routes(server)
-	// Streams go on while balancers are told to turn away, and end when requests in hand have to.
+	// Streams go on during the drain delay, and then end like other requests.
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(p.DrainDelay, s.streams.end) })()
 	return p.Run(ctx, append([]service.Part{{Name: "http", Run: server.Run}}, parts...)...)
 }
 
-// site is what the routes need: the templates, the services behind the pages, and the notifications about orders.
+// site is the state that the routes share: the templates, the services behind the pages, and the notifications about orders.
 type site struct {
 	log      *slog.Logger
 	pages    *pages
@@ -81,8 +82,8 @@ type site struct {
 
 	orders, payments, inventory, shipping, gateway *client.Client
 
-	services []upstream  // all, in the order of their names
-	watched  []upstream  // they and, if it can be asked, the gateway: for the operator console
+	services []upstream  // all services, sorted by name
+	watched  []upstream  // for the operator console: the services, and the gateway if it can be checked
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
 	streams  *streams
@@ -108,8 +109,8 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		c := cfg.Upstream
 		c.Name, c.URLs, c.Log = name, urls, log
 		c.Retries = cmp.Or(c.Retries, 1)
-		c.Total = cmp.Or(c.Total, 4*time.Second) // the gateway waits 5 s for us
-		c.RetryAmbiguous = true                  // orders and inventory honour the Idempotency-Key, which only they are sent
+		c.Total = cmp.Or(c.Total, 4*time.Second) // less than the 5 s that the gateway waits for us
+		c.RetryAmbiguous = true                  // a key is sent only to orders and inventory, which honour it
 		return client.New(c)
 	}
 	s := &site{

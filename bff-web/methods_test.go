@@ -11,7 +11,7 @@ func TestHEADOnAStreamEndsAtOnceAndEveryPageHasOne(t *testing.T) {
 	f.ordersWith("placed")
 	b := f.as("olga")
 	b.headers["Authorization"] = f.bearer("orders")
-	b.headers["Accept"] = "*/*" // not only those who name the type of a stream
+	b.headers["Accept"] = "*/*" // a client need not name the media type of a stream
 	for _, path := range []string{"/orders/o-1/live", "/api/orders/o-1/tracking"} {
 		answer, body := b.send(http.MethodHead, path, nil)
 		if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" || body != "" {

@@ -10,16 +10,16 @@ import (
 
 const (
 	noticeCookie = "orderflow_notice"
-	noticeKept   = time.Minute // the page that shows it is loaded at once
+	noticeKept   = time.Minute // the page with the notice is loaded at once
 )
 
 // notice is what a page says about the form that led to it.
 type notice struct {
 	Text       string
-	Link, Name string // where to go from here, if anywhere
+	Link, Name string // a page to go on to; empty: none
 }
 
-// notices are all that there are. %s is what a notice is about.
+// notices are all notices. %s stands for the subject of a notice.
 var notices = map[string]notice{
 	"added":      {"%s is in your cart.", "/cart", "To the cart"},
 	"changed":    {Text: "The quantity of %s is changed."},
@@ -38,8 +38,8 @@ var notices = map[string]notice{
 	"kept":       {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},
 }
 
-// withNotice makes the page at path say something when it is loaded next, and only then: a notice in its address would be
-// there again whenever the page is loaded again.
+// withNotice makes the page at path show a notice the next time that it is loaded, and only then. A notice in the address would
+// be shown again at each reload.
 func withNotice(c echo.Context, path, name string, about ...string) string {
 	at, _, _ := strings.Cut(path, "?")
 	at, _, _ = strings.Cut(at, "#")
@@ -48,7 +48,7 @@ func withNotice(c echo.Context, path, name string, about ...string) string {
 	return path
 }
 
-// noticeOf takes the notice that is for this page, if there is one. Other pages leave it alone: a page that is open in
+// noticeOf returns and removes the notice for this page; nil if there is none. It leaves notices for other pages: a page in
 // another tab may be loaded first.
 func noticeOf(c echo.Context) *notice {
 	value, err := url.ParseQuery(cookieOf(c, noticeCookie))

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// In an address it would come back with every reload, and with a bookmark.
-func TestANoticeIsToldOnceAndByThePageThatItIsFor(t *testing.T) {
+// If it were in the address, it would be shown again at each reload, and by a bookmark.
+func TestANoticeIsShownOnceAndByItsPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("inventory", says(200, shelves))

@@ -14,18 +14,18 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// console is the operators' overview. What is nil could not be had; the absence beside it says why.
+// console is the operators' overview. A nil value could not be read; the absence beside it says why.
 type console struct {
 	Flow      []bar
-	From      time.Time // what the flow has counted came after this
-	Deaf      *absence  // without RabbitMQ the flow is not known
-	Uncounted *absence  // without orders it is not known where the orders are
+	From      time.Time // beginning of the time that Flow counts
+	Deaf      *absence  // set if Flow is not known, without RabbitMQ
+	Uncounted *absence  // set if it is not known in which status the orders are, without orders
 	Attention told[attention]
 	Programs  []health
 	Queues    []queue
-	Unasked   *absence // without RabbitMQ neither queues nor dead letters are known
+	Unasked   *absence // set if queues and dead letters are not known, without RabbitMQ
 	Dead      int      // messages in all dead-letter queues
-	Lost      []string // dead-letter queues that are not there
+	Lost      []string // dead-letter queues that do not exist
 }
 
 type attention struct {
@@ -33,7 +33,7 @@ type attention struct {
 		OrderID  string    `json:"order_id"`
 		Customer string    `json:"customer_id"`
 		Status   string    `json:"status"`
-		Reason   string    `json:"reason"` // why it was compensated; empty when it was not
+		Reason   string    `json:"reason"` // why it was compensated; empty: it was not
 		Since    time.Time `json:"since"`
 		WaitsFor string    `json:"waits_for"`
 		Todo     string    `json:"todo"`
@@ -41,23 +41,23 @@ type attention struct {
 	} `json:"items"`
 }
 
-// queue is one that messages pass through.
+// queue is a queue that messages pass through, not one of dead letters.
 type queue struct {
 	bus.QueueState
-	Age string // of the oldest message that waits or is being handled; empty: nobody can tell
+	Age string // age of the oldest message that waits or is being handled; empty: not known
 }
 
-// bar is a row of the chart: how many orders came into a status lately, and how many are in it now. nil is not known.
+// bar is a row of the chart: how many orders have entered a status lately, and how many are in it now; nil: not known.
 type bar struct {
 	Status, Label string
 	Lately, Now   *int
-	Final         bool // nobody counts how many are in it
+	Final         bool // orders in it are not counted
 	Percent       int  // of the longest bar
 }
 
 var chart = []string{"placed", "backordered", "reserved", "paid", "shipped", "delivered", "withdrawing", "refunding", "releasing", "cancelled"}
 
-// bars puts what the feed has heard beside what orders counts. Statuses of a newer release come last.
+// bars combines the counts of the feed with those of orders. Statuses of a newer release come last.
 func bars(lately, now map[string]int) []bar {
 	statuses := slices.Clone(chart)
 	others := slices.Concat(slices.Collect(maps.Keys(lately)), slices.Collect(maps.Keys(now)))
@@ -117,7 +117,7 @@ func (s *site) getOperations(c echo.Context) error {
 	return s.pages.render(c, http.StatusOK, "operations.html", k)
 }
 
-// deaf is that nothing is heard of RabbitMQ; nil while something is.
+// deaf returns an absence if no notifications come from RabbitMQ, and nil otherwise.
 func (s *site) deaf(ctx context.Context) *absence {
 	s.feed.attend(ctx)
 	if heard, since := s.feed.lately(time.Now()); heard == nil {
@@ -131,7 +131,7 @@ var (
 	errUncounted = fault.New(fault.Unavailable, "no replica of orders tells it")
 )
 
-// itself is how this process is: well enough to show the page.
+// itself returns the health of this process, which works well enough to show the page.
 func (s *site) itself() health {
 	h := health{program: program{Name: name, Address: "this page's"}, State: "ready", Metrics: true}
 	if s.broker != nil {
@@ -142,7 +142,7 @@ func (s *site) itself() health {
 	return h
 }
 
-// queues are those of the services, each with its dead letters.
+// queues returns the names of the services' queues, each followed by its dead-letter queue.
 func (s *site) queues() (names []string) {
 	for _, service := range s.services {
 		for _, exchange := range []string{bus.Commands, bus.Events} {
@@ -153,12 +153,12 @@ func (s *site) queues() (names []string) {
 	return names
 }
 
-// withoutDead keeps the queues that messages pass through, and counts what lies in the others. A queue whose dead letters
-// have nowhere to go is lost. Without a consumer nobody knows how old the messages of a queue are.
+// withoutDead returns the queues that messages pass through, and counts the messages in the dead-letter queues. lost are
+// dead-letter queues that do not exist. The age of a queue's messages is known only if it has a consumer.
 func withoutDead(states []bus.QueueState, ages map[string]time.Duration) (kept []queue, dead int, lost []string) {
 	for i := 0; i+1 < len(states); i += 2 {
 		dead += states[i+1].Ready
-		if states[i].Missing { // not every service has both
+		if states[i].Missing { // some services do not have both queues
 			continue
 		}
 		if states[i+1].Missing {

@@ -68,7 +68,7 @@ func TestAProgramTellsHowItIs(t *testing.T) {
 	f.as("olga").loads(200, "/operations", "draining", "away", "1m2s", "orders at http://a", `width="0%"`, "gift wrapping")
 }
 
-// An operator looks at the console when something is wrong. What it does not know must not look as if all were well.
+// An operator opens the console when something is wrong. Missing data must not look as if all were well.
 func TestTheConsoleDoesNotTellWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -85,14 +85,14 @@ func TestTheConsoleDoesNotTellWhatItDoesNotKnow(t *testing.T) {
 			t.Errorf("it knows nothing, and says %q:\n%s", wrong, page)
 		}
 	}
-	// A bar and two numbers for each status, and of two programs the outbox, the breakers and, of one, RabbitMQ.
+	// Not known are a bar and two numbers for each status, the outbox and the breakers of two programs, and RabbitMQ for one.
 	if n := strings.Count(page, "?<span class=\"hidden\"> not known"); n < 2*len(chart)-2+5 {
 		t.Errorf("only %d things are not known", n)
 	}
 }
 
-// Orders runs and its database is away: it answers, and leaves out what it cannot count.
-func TestWithoutTheDatabaseOfOrdersNobodyKnowsWhereTheOrdersAre(t *testing.T) {
+// Orders runs without its database: it answers, but leaves out what it cannot count.
+func TestWithoutItsDatabaseOrdersReportsNoCounts(t *testing.T) {
 	t.Parallel()
 	if counts := underWay([]health{{program: program{Name: "orders"}, samples: []sample{{name: "process_cpu_seconds_total"}}}}); counts != nil {
 		t.Errorf("%v", counts)
@@ -102,7 +102,7 @@ func TestWithoutTheDatabaseOfOrdersNobodyKnowsWhereTheOrdersAre(t *testing.T) {
 	}
 }
 
-func TestAProgramWhoseNameStandsForNothingIsShownAsAway(t *testing.T) {
+func TestAProgramWithoutAnAddressIsShownAsAway(t *testing.T) {
 	t.Parallel()
 	h, err := program{Name: "orders"}.checkUp(t.Context())
 	if h.State != "away" || !errors.Is(err, errNoAddress) {
@@ -110,7 +110,7 @@ func TestAProgramWhoseNameStandsForNothingIsShownAsAway(t *testing.T) {
 	}
 }
 
-func TestAnAbsenceIsAsOldAsItWasNoticed(t *testing.T) {
+func TestAnAbsenceKeepsTheTimeWhenItWasFirstNoticed(t *testing.T) {
 	t.Parallel()
 	var a absences
 	away, begun := fault.New(fault.Unavailable, "orders cannot be reached"), time.Unix(1000, 0)
@@ -128,7 +128,7 @@ func TestAnAbsenceIsAsOldAsItWasNoticed(t *testing.T) {
 	}
 }
 
-func TestAQueueIsAsOldAsTheOldestThatAnyReplicaHasInHand(t *testing.T) {
+func TestAQueueIsAsOldAsTheOldestMessageOfAnyReplica(t *testing.T) {
 	t.Parallel()
 	replica := func(metrics string) health { return health{samples: slices.Collect(samples([]byte(metrics)))} }
 	old := ages([]health{replica(`bus_queue_age_seconds{queue="a.commands"} 2`), replica(`bus_queue_age_seconds{queue="a.commands"} 75.4` + "\n" + `bus_queue_age_seconds{queue="b.commands"} 9`)})
@@ -161,7 +161,7 @@ func TestTheFlowCountsAnOrderOnceInEachStatus(t *testing.T) {
 	}
 }
 
-func TestTheFlowForgetsWhatIsLongAgo(t *testing.T) {
+func TestTheFlowForgetsOldEntries(t *testing.T) {
 	t.Parallel()
 	f := newFeed()
 	f.joined(true)

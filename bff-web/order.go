@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// order is what the pages show of orders'.
+// order is the part of an order of the orders service that pages show.
 type order struct {
 	ID         string            `json:"id"`
 	CustomerID string            `json:"customer_id"`
@@ -37,7 +37,7 @@ const (
 	picturesMost = 5   // of an order in a list
 )
 
-// skus are of the first lines of an order.
+// skus returns the SKUs of the first lines of an order.
 func (o order) skus(most int) (skus []string) {
 	for _, l := range o.Lines[:min(len(o.Lines), most)] {
 		skus = append(skus, l.SKU)
@@ -45,7 +45,7 @@ func (o order) skus(most int) (skus []string) {
 	return skus
 }
 
-// tracking is how far an order has come.
+// tracking is the progress of an order.
 type tracking struct {
 	OrderID  string  `json:"order_id"`
 	Status   string  `json:"status"`
@@ -66,7 +66,7 @@ type tracking struct {
 	EstimatedDelivery *time.Time `json:"estimated_delivery"`
 }
 
-// entry is a line of the timeline, also as it goes through a stream.
+// entry is a line of the timeline, on pages and in streams.
 type entry struct {
 	Seq    int       `json:"seq"`
 	At     time.Time `json:"at"`
@@ -74,20 +74,20 @@ type entry struct {
 	What   string    `json:"what"`
 }
 
-// insight is tracking as a page shows it: operators are told which of them has caused an entry, and why. A stream does not tell it.
+// insight is tracking for a page: operators also see which operator has caused an entry, and why. Streams do not show it.
 type insight struct {
 	tracking
 	Timeline []authored `json:"timeline"`
 }
 
-// authored is an entry, and the operator who has caused it, if one has.
+// authored is an entry with the operator who has caused it; empty: none has.
 type authored struct {
 	entry
 	Operator string `json:"operator"`
 	Why      string `json:"why"`
 }
 
-// entries is the timeline without them.
+// entries returns the timeline without the operators.
 func (i *insight) entries() []entry {
 	all := make([]entry, len(i.Timeline))
 	for n, d := range i.Timeline {
@@ -96,7 +96,7 @@ func (i *insight) entries() []entry {
 	return all
 }
 
-// final reports whether nothing comes after a status.
+// final reports whether a status is the last one of an order.
 func final(status string) bool { return status == "delivered" || status == "cancelled" }
 
 // stage is a step of the progress line.
@@ -110,8 +110,8 @@ var (
 	back = []string{"withdrawing", "refunding", "releasing", "cancelled"}
 )
 
-// stages is how far an order has come on its way. One that was compensated shows how far it came, and its end. A status of
-// a newer release is a step between two that are known: it says where the order is, and nothing about good or bad.
+// stages returns the progress line of an order. The line of a compensated order shows how far it came, and its end. A status of
+// a newer release is shown as a step between two known ones: where the order is, without any judgement.
 func stages(status string, timeline []entry) []stage {
 	at := slices.Index(way, status)
 	backward := slices.Contains(back, status)
@@ -142,26 +142,26 @@ func stages(status string, timeline []entry) []stage {
 	return line
 }
 
-// orderScreen is an order's page. What is nil could not be had.
+// orderScreen is the page of an order. A nil value could not be read.
 type orderScreen struct {
 	Order    order
 	Tracking *insight
-	Seen     int // the seq of the last entry that is shown
+	Seen     int // seq of the last entry that is shown
 	Stages   []stage
 	Pictures map[string]product
-	Blind    bool            // inventory could not be asked for them
+	Blind    bool            // inventory does not answer, so pictures are missing
 	Payment  told[backstage] // for operators only
 	Shipment told[backstage]
-	Account  string // why it was compensated, and what has become of the money
+	Account  string // why it was compensated, and what happened to the money
 	Final    bool
-	Back     bool // it was compensated: what was not done by now never will be
+	Back     bool // it is being compensated, or was: steps that are not done yet never will be
 	exact    bool
 }
 
-// Time is a time as this reader wants it.
+// Time returns a time in the precision for this reader.
 func (o orderScreen) Time(t time.Time) instant { return instant{t, o.exact} }
 
-// backstage is what payments and shipping tell operators about an order.
+// backstage is what payments or shipping tells operators about an order.
 type backstage struct {
 	Tracking      string     `json:"tracking_number"`
 	Status        string     `json:"status"`
@@ -170,17 +170,18 @@ type backstage struct {
 	LastError     string     `json:"last_error"`
 }
 
-// Fails reports whether a payment that is to be given back is not: only then can an operator settle it.
+// Fails reports whether a refund or withdrawal of a payment has failed: only then can an operator settle it.
 func (b backstage) Fails() bool {
 	return b.LastError != "" && (b.Status == "refunding" || b.Status == "withdrawing")
 }
 
-// UnderWay reports whether an operator can say what has become of a parcel.
+// UnderWay reports whether an operator can settle the shipment.
 func (b backstage) UnderWay() bool {
 	return b.NextAttemptAt != nil && (b.Tracking != "" || b.LastError != "") && b.Status != "cancelled"
 }
 
-// getOrder asks everybody at once. Only the order itself is needed; what else does not come in time is a gap on the page.
+// getOrder asks all upstreams at the same time. Only the order itself is required; anything else that does not arrive in time
+// is a gap on the page.
 func (s *site) getOrder(c echo.Context) error {
 	at := "/api/orders/" + url.PathEscape(c.Param("id"))
 	var screen orderScreen
@@ -190,7 +191,7 @@ func (s *site) getOrder(c echo.Context) error {
 	screen.exact = visitor(c).Operator()
 	asking.Go(func() {
 		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
-			all, unasked = s.productsOf(c, screen.Order.skus(linesMost)) // names and pictures are not needed
+			all, unasked = s.productsOf(c, screen.Order.skus(linesMost)) // the page works without names and pictures
 		}
 	})
 	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
@@ -205,7 +206,7 @@ func (s *site) getOrder(c echo.Context) error {
 	}
 	screen.Pictures, screen.Blind = all.bySKU(), unasked != nil
 	status, timeline := screen.Order.Status, []entry(nil)
-	if screen.Tracking != nil { // it may have been read a moment later
+	if screen.Tracking != nil { // tracking may be newer than the order
 		status, timeline = screen.Tracking.Status, screen.Tracking.entries()
 		screen.Order.Status, screen.Order.Reason = status, screen.Tracking.Reason
 	}
@@ -218,13 +219,13 @@ func (s *site) getOrder(c echo.Context) error {
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }
 
-// told is what an upstream has told, for a page that can do without: nothing, or why that is not known.
+// told is optional data of an upstream: a value, nothing, or the reason why it is not known.
 type told[T any] struct {
 	Value *T
 	Away  *absence
 }
 
-// orGap is read for what a page can do without. Neither a value nor an absence means that there is none.
+// orGap is read for data that a page can do without. Neither a value nor an absence means that there is no data.
 func orGap[T any](s *site, c echo.Context, from *client.Client, what, path string) (answer told[T]) {
 	value, err := read[T](c, from, path)
 	if statusOf(err) == http.StatusNotFound {
@@ -244,7 +245,7 @@ func (s *site) getOrders(c echo.Context) error {
 		Items    []order `json:"items"`
 		Next     string  `json:"next_cursor"`
 		Pictures map[string]product
-		Blind    bool // inventory could not be asked for them
+		Blind    bool // inventory does not answer, so pictures are missing
 	}
 	path := "/api/orders?limit=20&cursor=" + url.QueryEscape(c.QueryParam("cursor"))
 	if _, err := s.orders.JSON(c.Request().Context(), http.MethodGet, path, asVisitor(c), nil, &list); err != nil {
@@ -254,7 +255,7 @@ func (s *site) getOrders(c echo.Context) error {
 	for _, o := range list.Items {
 		skus = append(skus, o.skus(picturesMost)...)
 	}
-	all, err := s.productsOf(c, skus) // pictures are not needed
+	all, err := s.productsOf(c, skus) // the page works without pictures
 	list.Pictures, list.Blind = all.bySKU(), err != nil
 	return s.pages.render(c, http.StatusOK, "orders.html", list)
 }

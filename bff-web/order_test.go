@@ -14,7 +14,7 @@ const itsTracking = `{"order_id":"0190-abcdef12","status":"paid","timeline":[{"s
 	{"seq":2,"at":"2026-01-01T10:00:01Z","status":"paid","what":"paid, arranging shipment"}],"payment":{"status":"taken","amount":{"amount":2598,"currency":"EUR"}},
 	"shipment":{"carrier":"Snail","tracking_number":"SN-1","stages":[{"stage":"in_transit","at":"2026-01-02T10:00:00Z"}]},"estimated_delivery":"2026-01-03T10:00:00Z"}`
 
-// has answers the paths that begin so.
+// has answers requests whose paths begin with one of the keys.
 func has(answers map[string]http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if answer := answers[r.URL.Path]; answer != nil {
@@ -51,7 +51,7 @@ func TestAnOrdersPageIsComposedOfAllThatIsKnownOfIt(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingFromAPageIsAGap(t *testing.T) {
+func TestAMissingPartOfAPageIsAGap(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.services["inventory"].Close()
@@ -79,7 +79,7 @@ func TestProductsWithoutPicturesAreNoGap(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeSeenIsAPage(t *testing.T) {
+func TestAnOrderThatCannotBeSeenIsAnErrorPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.answer("orders", says(404, `{}`))

@@ -17,29 +17,29 @@ import (
 //go:embed templates/*.html static/*
 var files embed.FS
 
-// contentPolicy allows a page what its own origin serves, and nothing inline.
+// contentPolicy allows a page only what its own origin serves, and nothing inline.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// pages are the templates, each of them within the layout, and the files that they refer to.
+// pages are the templates, each within the layout, and the static files.
 type pages struct {
 	templates map[string]*template.Template
-	version   string // of the static files: a part of their URLs, so that browsers may keep them for ever
+	version   string // of the static files; it is part of their URLs, so that browsers may keep them for ever
 }
 
-// screen is what a template gets: what all pages show, and its own data.
+// screen is the data of a template: what all pages show, and Data for this page.
 type screen struct {
-	Who    *session // nil for a stranger
-	Cart   int      // units in it
+	Who    *session // nil: not signed in
+	Cart   int      // units in the cart
 	Notice *notice
 	Here   string // path and query, to come back to
 	Path   string
 	Data   any
 }
 
-// confirm is a button that asks before it does what cannot be undone. It needs no script.
+// confirm is a button that asks before it does something that cannot be undone. It needs no script.
 type confirm struct {
 	Action, Label, Question, Yes string
-	Reason                       string // what to ask a reason for; empty: none is asked for
+	Reason                       string // label of the input for a reason; empty: there is none
 }
 
 func newConfirm(action, label, question, yes, reason string) confirm {
@@ -83,7 +83,8 @@ func hashOf(folder string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)[:6]), err
 }
 
-// render answers with a page. It is complete before the first byte goes out, so a mistake in a template is a clean error.
+// render answers with a page. The page is complete before its first byte is sent, so that an error in a template gives a proper
+// error page.
 func (p *pages) render(c echo.Context, status int, name string, data any) error {
 	r := c.Request()
 	who, told := visitor(c), noticeOf(c)
@@ -99,14 +100,14 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "private, no-cache")
-	if who != nil || told != nil { // the back button shows nothing of somebody who has signed out, and nothing that was told before
+	if who != nil || told != nil { // the back button must not show pages of a person who has signed out, nor old notices
 		h.Set("Cache-Control", "no-store")
 	}
 	return c.HTMLBlob(status, page.Bytes())
 }
 
-// getStatic serves a file. While replicas of two versions run, one may be asked for a file of the other: then its own is
-// better than none, but not for ever.
+// getStatic serves a static file. While replicas of two versions run, a browser may ask this one for a file of the other
+// version. It then gets the file of this version, which it must not keep.
 func (p *pages) getStatic(c echo.Context) error {
 	name := "static/" + c.Param("file")
 	if _, err := fs.Stat(files, name); err != nil {

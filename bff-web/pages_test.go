@@ -40,7 +40,7 @@ func TestTheFrontPageShowsTheProducts(t *testing.T) {
 	}
 }
 
-// A page may use what its own origin serves and nothing else, so the policy must allow all that the template uses.
+// Pages may use only what their own origin serves, so the policy must allow everything that the templates use.
 func TestPagesKeepToTheirContentPolicy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -143,7 +143,7 @@ func TestAnEmptyCatalogueIsAPage(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereIsAPageForBrowsersAndAProblemForOthers(t *testing.T) {
+func TestNotFoundIsAPageForBrowsersAndAProblemForOthers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	answer, page := f.get("/nothing", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")

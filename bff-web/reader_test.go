@@ -16,7 +16,7 @@ import (
 
 // history is an orders service with one order, whose timeline grows.
 type history struct {
-	of       string // the path of its tracking; empty: it is any
+	of       string // path of its tracking; empty: any path
 	mu       sync.Mutex
 	statuses []string
 	asked    int
@@ -50,7 +50,7 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(t)
 }
 
-// announce is what orders publishes when the timeline has grown.
+// announce lets orders publish an event, as when the timeline has grown.
 func (f *fixture) announce(seq int, status string) { f.hears("o-1", seq, status) }
 
 func (f *fixture) hears(order string, seq int, status string) {
@@ -66,7 +66,7 @@ type reader struct {
 	lines  chan string
 }
 
-// follows opens the stream of order o-1. headers are pairs.
+// follows opens the stream of order o-1. headers are pairs of name and value.
 func (f *fixture) follows(headers ...string) *reader {
 	f.Helper()
 	return f.stream("/api/orders/o-1/tracking", append([]string{"Authorization", f.bearer("orders")}, headers...)...)
@@ -149,7 +149,7 @@ func (r *reader) events(n int) (events []string) {
 	return events
 }
 
-// rest returns all that is left of a stream that ends.
+// rest returns everything until the stream ends.
 func (r *reader) rest() (all string) {
 	r.Helper()
 	for {

@@ -13,15 +13,15 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// The problems of orders that the checkout does something about.
+// These problems of orders get a special treatment at the checkout.
 const (
 	totalChanged = "urn:orderflow:problem:total-changed"
 	keyReused    = "urn:orderflow:problem:key-reused"
 )
 
-// explain puts an error beside the fields that it is about. The form keeps its key: what was refused has made nothing, and what
-// nobody knows the fate of makes no second order when it is sent again. Only a key that has made an order is of no use
-// any more, and then the customer has to say that they want another.
+// explain puts an error beside the fields that it is about. The form keeps its key: a refused order was not made, and an order
+// in doubt is not made twice if the form is sent again. Only a key that has made an order is replaced; the customer must then
+// confirm a second order.
 func (f *checkout) explain(err error, o offer) (int, error) {
 	refused, ok := errors.AsType[*client.Problem](err)
 	switch {
@@ -35,13 +35,13 @@ func (f *checkout) explain(err error, o offer) (int, error) {
 		Total messages.Money    `json:"total"`
 		Links map[string]string `json:"links"`
 	}
-	_ = json.Unmarshal(refused.Body, &more) // a problem of another type has none of it
+	_ = json.Unmarshal(refused.Body, &more) // other problems have none of these fields
 	switch {
 	case refused.Type == totalChanged:
 		f.Price = more.Total
 		f.Problem = "Nothing has been ordered yet: it costs something else than was shown. Please look at the price, and place the order if you agree."
 		return http.StatusConflict, nil
-	case refused.Type == keyReused, refused.Detail == "this Idempotency-Key was used for another order": // the latter of the release before
+	case refused.Type == keyReused, refused.Detail == "this Idempotency-Key was used for another order": // the latter is from the previous release
 		f.Key, f.Again, f.Made = keyAfter(f.Key), false, path.Join("/orders", path.Base(path.Join("/", more.Links["order"])))
 		f.Problem = "You have placed this order already. What you have changed since is not a part of it."
 		return http.StatusConflict, nil
@@ -62,7 +62,7 @@ func (f *checkout) explain(err error, o offer) (int, error) {
 
 var lineField = regexp.MustCompile(`^lines\[([0-9]{1,3})\]`)
 
-// named says what is wrong with a line by the name of its product.
+// named returns the error of a line with the name of its product.
 func named(e fault.Field, o offer) string {
 	if m := lineField.FindStringSubmatch(e.Field); m != nil {
 		if i, _ := strconv.Atoi(m[1]); i < len(o.Lines) {

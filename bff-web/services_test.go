@@ -9,7 +9,7 @@ import (
 	"example.com/orderflow/pkg/client"
 )
 
-// Somebody who adds a service gives its address, and might forget its queues and dead letters.
+// A developer who adds a service gives its address, and might forget its queues and dead letters.
 func TestTheConsoleShowsEveryServiceThatHasAnAddress(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

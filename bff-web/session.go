@@ -18,25 +18,26 @@ import (
 
 const sessionCookie = "orderflow_session" // see cookieName
 
-// session is who has signed in. It is kept by the browser, sealed, so that any replica can read it and no browser can.
+// session is the session of a person who has signed in. The browser keeps it, encrypted, so that every replica can read it and
+// the browser cannot.
 type session struct {
-	Token   string          `json:"token"` // what the services believe; they verify it themselves
+	Token   string          `json:"token"` // for the services, which verify it themselves
 	Caller  identity.Caller `json:"caller"`
-	Expires time.Time       `json:"expires"` // as the token does
+	Expires time.Time       `json:"expires"` // when the token expires
 }
 
-// Name is how a person is greeted.
+// Name is how the page greets the person.
 func (s *session) Name() string { return strings.ToUpper(s.Caller.ID[:1]) + s.Caller.ID[1:] }
 
-// Operator reports whether the console is for this person.
+// Operator reports whether the person may use the console.
 func (s *session) Operator() bool { return s.Caller.Has(identity.ScopeOperations) }
 
 const sealKeySize = 32
 
-// sealKey is a setting: what sessions are sealed with.
+// sealKey is the setting with the key that encrypts sessions.
 type sealKey []byte
 
-// UnmarshalText wants exactly the bytes of an AES-256 key.
+// UnmarshalText accepts exactly the number of bytes of an AES-256 key.
 func (k *sealKey) UnmarshalText(text []byte) error {
 	raw, err := base64.StdEncoding.DecodeString(string(text))
 	if err != nil || len(raw) != sealKeySize {
@@ -46,7 +47,7 @@ func (k *sealKey) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// sealer encrypts sessions, and opens only what was sealed with the same key and not changed since.
+// sealer encrypts sessions. It opens only values that were sealed with the same key and are unchanged.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key sealKey, log *slog.Logger) (sealer, error) {
@@ -63,7 +64,7 @@ func newSealer(key sealKey, log *slog.Logger) (sealer, error) {
 	return sealer{aead}, err
 }
 
-// wrap seals a value for a cookie. With another cookie's name it cannot be opened.
+// wrap seals a value for a cookie. It cannot be opened as another cookie.
 func (s sealer) wrap(cookie string, v any) (string, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -73,7 +74,8 @@ func (s sealer) wrap(cookie string, v any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// unwrap reads what was sealed for a cookie into v. ok is false when it was sealed with another key, or tampered with.
+// unwrap reads a sealed value of a cookie into v. ok is false if it was sealed with another key or for another cookie, or was
+// changed.
 func (s sealer) unwrap(cookie, value string, v any) (ok bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
@@ -85,7 +87,7 @@ func (s sealer) unwrap(cookie, value string, v any) (ok bool) {
 
 func (s sealer) seal(v session) (string, error) { return s.wrap(sessionCookie, v) }
 
-// open returns the session in a cookie, or nil: it is none of ours, or is over.
+// open returns the session in a cookie; nil if it is not one of ours, or has expired.
 func (s sealer) open(cookie string, now time.Time) *session {
 	var v session
 	if !s.unwrap(sessionCookie, cookie, &v) || v.Caller.ID == "" || !now.Before(v.Expires) {
@@ -96,7 +98,7 @@ func (s sealer) open(cookie string, now time.Time) *session {
 
 const visitorKey = "visitor"
 
-// session finds out who is asking for a page.
+// session reads the visitor's session.
 func (s *site) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set(visitorKey, s.sealer.open(cookieOf(c, sessionCookie), time.Now()))
@@ -104,13 +106,13 @@ func (s *site) session(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// visitor is who has signed in; nil for a stranger.
+// visitor returns the session of the visitor; nil if they have not signed in.
 func visitor(c echo.Context) *session {
 	who, _ := c.Get(visitorKey).(*session)
 	return who
 }
 
-// signedIn lets those pass who may do what a scope is for. Strangers are asked who they are.
+// signedIn lets visitors pass who have a scope. Others are sent to the sign-in page, or refused if they have signed in.
 func (s *site) signedIn(scope string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -57,7 +57,7 @@ func TestAKeyOfAnotherSizeIsAMistakeInTheSettings(t *testing.T) {
 	}
 }
 
-// gatewayKnows makes the gateway give tokens to those who know the secret.
+// gatewayKnows makes the gateway issue tokens for a client that sends the secret.
 func (f *fixture) gatewayKnows(who string, scopes ...string) {
 	f.answer("gateway", func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
@@ -73,7 +73,7 @@ func (f *fixture) gatewayKnows(who string, scopes ...string) {
 	})
 }
 
-func TestWhoSignsInGetsACookieThatOnlyWeCanReadAndGoesOn(t *testing.T) {
+func TestSigningInSetsACookieThatOnlyWeCanReadAndLeadsOn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.gatewayKnows("alice", "orders")
@@ -101,7 +101,7 @@ func TestWhoSignsInGetsACookieThatOnlyWeCanReadAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestSigningInGoesWrongGently(t *testing.T) {
+func TestAFailedSignInIsAFriendlyPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.gatewayKnows("bob", "orders")
@@ -116,7 +116,7 @@ func TestSigningInGoesWrongGently(t *testing.T) {
 	}
 }
 
-func TestOnlyPathsOfOursAreGoneOnTo(t *testing.T) {
+func TestSigningInLeadsOnlyToPathsOfOurs(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"/orders/1?cursor=2": "/orders/1?cursor=2", "": "/", "//evil.example": "/", "///evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/", "orders": "/", "/\t/evil": "/",
@@ -168,12 +168,12 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-func TestPagesOfOneselfAreForThoseWhoHaveSignedIn(t *testing.T) {
+func TestOwnPagesNeedASignIn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, path := range []string{"/checkout", "/orders", "/orders/1", "/operations", "/operations/stock", "/operations/dead-letters"} {
 		b := f.stranger()
-		b.headers["Authorization"] = f.bearer("orders") // pages do not believe tokens
+		b.headers["Authorization"] = f.bearer("orders") // pages do not accept tokens
 		answer, _ := b.send(http.MethodGet, path, nil)
 		if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/sign-in?next="+url.QueryEscape(path) {
 			t.Errorf("%s: %s to %s", path, answer.Status, answer.Header.Get("Location"))
@@ -182,7 +182,7 @@ func TestPagesOfOneselfAreForThoseWhoHaveSignedIn(t *testing.T) {
 	for _, path := range []string{"/operations", "/operations/stock", "/operations/dead-letters"} {
 		f.as("alice").loads(403, path, "This is not for you")
 	}
-	// The API does not believe cookies.
+	// The API does not accept cookies.
 	if answer, _ := f.as("olga").send(http.MethodGet, "/api/operations/dead-letters", nil); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the API with a cookie: %s", answer.Status)
 	}

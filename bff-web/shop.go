@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// product is what the pages show of inventory's.
+// product is the part of inventory's product that pages show.
 type product struct {
 	SKU             string         `json:"sku"`
 	Name            string         `json:"name"`
@@ -20,13 +20,13 @@ type product struct {
 	Image           string         `json:"image"`
 	Price           messages.Money `json:"price"`
 	Available       int            `json:"available"`
-	Backorderable   bool           `json:"backorderable"`    // an order may wait for it: more will come
-	ReorderQuantity int            `json:"reorder_quantity"` // all that the release before tells of it
+	Backorderable   bool           `json:"backorderable"`    // an order may wait for it, because more will come
+	ReorderQuantity int            `json:"reorder_quantity"` // the only such field of the previous release
 }
 
 const fewLeft = 5
 
-// Stock says in a word or two whether the product can be had; its style is named after State.
+// Stock says in a few words whether the product is available. Its style is named after State.
 func (p product) Stock() string {
 	switch p.State() {
 	case "plenty":
@@ -39,7 +39,7 @@ func (p product) Stock() string {
 	return "Sold out"
 }
 
-// State is plenty, few, coming or none.
+// State returns plenty, few, coming or none.
 func (p product) State() string {
 	switch {
 	case p.Available > fewLeft:
@@ -52,24 +52,24 @@ func (p product) State() string {
 	return "none"
 }
 
-// Coming reports whether more of it will come, so that an order may wait for it.
+// Coming reports whether more units will come, so that an order may wait for them.
 func (p product) Coming() bool { return p.Backorderable || p.ReorderQuantity > 0 }
 
-// Wanted reports whether it can be put into a cart: it is there, or will be again.
+// Wanted reports whether the product can be put into a cart: it is available, or will be again.
 func (p product) Wanted() bool { return p.State() != "none" }
 
 const (
-	pageOfShop  = 24 // products: full rows of two, three and four
+	pageOfShop  = 24 // products: this fills rows of two, three and four
 	pageOfStock = 50
 	wordsMost   = 100 // characters of a search, as in inventory
 )
 
-// sorting is a way to sort the shop.
+// sorting is an order of the shop's products.
 type sorting struct{ Name, Label string }
 
 var sortings = []sorting{{"name", "Name"}, {"price", "Price, lowest first"}, {"-price", "Price, highest first"}, {"newest", "Newest first"}}
 
-// question is what a page of products is asked for by its address. What is wrong there does not matter.
+// question is what the address of a page asks for. Invalid parts are ignored.
 type question struct{ Words, Sort, Cursor string }
 
 func questionOf(c echo.Context) question {
@@ -83,7 +83,7 @@ func questionOf(c echo.Context) question {
 	return q
 }
 
-// values is the question as inventory is asked it, for a page of so many products.
+// values returns the query for inventory, for a page with the given number of products.
 func (q question) values(limit int) url.Values {
 	v := q.address()
 	v.Set("limit", strconv.Itoa(limit))
@@ -91,7 +91,7 @@ func (q question) values(limit int) url.Values {
 	return v
 }
 
-// address is the question as it stands in the address of a page, without what goes without saying.
+// address returns the query of a page's address, without default values.
 func (q question) address() url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{"q": q.Words, "sort": q.Sort, "cursor": q.Cursor} {
@@ -102,7 +102,7 @@ func (q question) address() url.Values {
 	return v
 }
 
-// at is the address of another page of the same list; empty: the first.
+// at returns the address of another page of the same list; an empty cursor means the first page.
 func (q question) at(path, cursor string) string {
 	q.Cursor = cursor
 	if v := q.address(); len(v) > 0 {
@@ -119,7 +119,7 @@ type shopScreen struct {
 	First, More string // addresses; empty: there is no such page
 }
 
-// getShop is the front page.
+// getShop serves the front page.
 func (s *site) getShop(c echo.Context) error {
 	q := questionOf(c)
 	page, err := s.shopPage(c, q)

@@ -18,7 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// person is somebody whom the demo identity knows.
+// person is a person whom the demo identity knows.
 type person struct{ ID, Name, Role, About string }
 
 var people = []person{
@@ -33,8 +33,8 @@ func (s *site) getSignIn(c echo.Context) error {
 	})
 }
 
-// askToSignIn leads to the sign-in page and from there back to what was asked for, or to the page that a form was on. What was
-// typed at the checkout is kept.
+// askToSignIn leads to the sign-in page, and from there back to the requested page or to the page with the form. The input of
+// the checkout is kept.
 func (s *site) askToSignIn(c echo.Context) error {
 	setCookie(c, sessionCookie, "", time.Time{})
 	r := c.Request()
@@ -42,7 +42,7 @@ func (s *site) askToSignIn(c echo.Context) error {
 		return seeOther(c, signInFor(r.URL.RequestURI()))
 	}
 	say, next := "ended", "/"
-	if from, err := url.Parse(r.Referer()); err == nil { // of this site, or the form was refused
+	if from, err := url.Parse(r.Referer()); err == nil { // from this site: forms of other sites are refused
 		next = local(from.RequestURI())
 	}
 	if c.Path() == "/checkout" && s.keepDraft(c) {
@@ -82,10 +82,11 @@ func (s *site) postSignOut(c echo.Context) error {
 	return seeOther(c, withNotice(c, "/", "signed-out"))
 }
 
-// ownerCookie tells whose cart this browser has, also after the session has ended by itself.
+// ownerCookie says to whom the cart in this browser belongs, even after the session has expired.
 const ownerCookie = "orderflow_owner"
 
-// claim gives the cart to somebody who signs in. A stranger's cart comes along; what somebody else has left does not.
+// claim gives the cart to the person who signs in: a cart without an owner is kept, one that belongs to another person is
+// emptied.
 func claim(c echo.Context, id string) {
 	hash := sha256.Sum256([]byte(id))
 	me := base64.RawURLEncoding.EncodeToString(hash[:12])
@@ -95,7 +96,7 @@ func claim(c echo.Context, id string) {
 	setCookie(c, ownerCookie, me, time.Now().Add(cartKept))
 }
 
-// forget removes from a browser all that somebody has left there besides the session.
+// forget removes all data of a person from the browser, except the session.
 func forget(c echo.Context) {
 	basketOf(c).empty()
 	for currency := range keysOf(c) {
@@ -120,7 +121,7 @@ func (s *site) grant(c echo.Context, who string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = answer.Body.Close() }() // all that matters has been read
+	defer func() { _ = answer.Body.Close() }() // no error matters any more: the body has been read
 	switch {
 	case answer.StatusCode == http.StatusNotFound:
 		return "", fault.New(fault.Invalid, "the demo identity is switched off")
@@ -139,7 +140,7 @@ func (s *site) grant(c echo.Context, who string) (string, error) {
 	return granted.AccessToken, nil
 }
 
-// expiry is when a token ends that has been verified. Claims have exact names, and exp may have a fraction (RFC 7519, 2).
+// expiry returns when a verified token expires. Names of claims are case-sensitive, and exp may have a fraction (RFC 7519, 2).
 func expiry(token string) time.Time {
 	var claims map[string]any
 	if parts := strings.Split(token, "."); len(parts) == 3 {
@@ -152,7 +153,7 @@ func expiry(token string) time.Time {
 	return time.Unix(int64(seconds), 0)
 }
 
-// local is a path of ours to go on to; anything else leads to the front page.
+// local returns path if it is a path on this site, and the front page otherwise.
 func local(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {

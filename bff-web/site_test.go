@@ -17,7 +17,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// fixture is a bff-web before four services that answer what a test tells them.
+// fixture is a bff-web with services that answer as a test tells them.
 type fixture struct {
 	*testing.T
 	url      string
@@ -25,16 +25,16 @@ type fixture struct {
 	issuer   *identity.Issuer
 	mu       sync.Mutex
 	answers  map[string]http.HandlerFunc
-	seen     map[string]*http.Request // the latest
+	seen     map[string]*http.Request // latest requests, by service
 	services map[string]*httptest.Server
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newFixtureWith(t, time.Minute) // a machine can be slow for a second
+	return newFixtureWith(t, time.Minute) // long, since a machine can be slow for a second
 }
 
-// silentFixture is for tests of services that never answer: it does not wait for long.
+// silentFixture is for tests with services that never answer: its timeouts are short.
 func silentFixture(t *testing.T) *fixture {
 	t.Helper()
 	return newFixtureWith(t, time.Second)
@@ -103,7 +103,7 @@ func (f *fixture) asked(service string) *http.Request {
 	return f.seen[service]
 }
 
-// get returns an answer and its body. headers are pairs: name, value.
+// get returns an answer and its body. headers are pairs of name and value.
 func (f *fixture) get(path string, headers ...string) (*http.Response, string) {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), http.MethodGet, f.url+path, nil)

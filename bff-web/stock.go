@@ -19,12 +19,12 @@ type holding struct {
 	Reserved        int    `json:"reserved"`
 	Backordered     int    `json:"backordered"`
 	OnOrder         int    `json:"on_order"`
-	Kept            int    `json:"kept"` // of those available, for orders that wait
+	Kept            int    `json:"kept"` // part of available, kept for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
 }
 
-// Low reports whether it is time to order.
+// Low reports whether it is time to reorder.
 func (h holding) Low() bool { return h.Available <= h.ReorderPoint }
 
 // stockScreen is a page of the stock.
@@ -32,8 +32,8 @@ type stockScreen struct {
 	Items       []holding `json:"items"`
 	Next        string    `json:"next_cursor"`
 	Words       string
-	Key         string // Idempotency-Key of what is put on the shelf
-	Here        string // the address of this page, to come back to
+	Key         string // Idempotency-Key of the form that adds units
+	Here        string // address of this page, to come back to
 	First, More string // addresses; empty: there is no such page
 }
 
@@ -52,7 +52,7 @@ func (s *site) getStockPage(c echo.Context) error {
 	return s.pages.render(c, http.StatusOK, "stock.html", screen)
 }
 
-// postStock puts units on the shelf, once, however often the button is pressed.
+// postStock adds units to the stock, once, however often the button is pressed.
 func (s *site) postStock(c echo.Context) error {
 	add, err := strconv.Atoi(c.FormValue("add"))
 	name := c.FormValue("sku")

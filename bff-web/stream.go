@@ -16,27 +16,28 @@ import (
 	"example.com/orderflow/pkg/client"
 )
 
-// stream is one reader who follows one order, or several.
+// stream is a reader that follows one order, or several.
 type stream struct {
 	site    *site
-	header  http.Header // asks in the reader's name
+	header  http.Header // for requests on behalf of the reader
 	places  []*place
-	several bool // then each event says which order it is about, and has no id: where the reader is does not fit into one
+	several bool // each event names its order and has no id, because one id cannot hold several places
 	out     http.ResponseWriter
 	control *http.ResponseController
 }
 
-// place is how far the reader has come in the timeline of an order.
+// place is how far the reader has read the timeline of an order.
 type place struct {
 	order string
-	last  int  // the seq of the entry that was sent last; unknown: nobody knows
-	over  bool // a final status was sent, or the order may not be seen
+	last  int  // seq of the last entry that was sent, or unknown
+	over  bool // a final status was sent, or the reader may not see the order
 }
 
-// unknown is the place of a reader who has shown an id that is none. It is told everything from the beginning.
+// unknown is the place of a reader that has sent an invalid id. It gets all entries from the beginning.
 const unknown = -1
 
-// lastSeen is the seq that a reader who comes back has seen last. No timeline has as many entries as fill 32 bits.
+// lastSeen returns the seq of the last entry that a returning reader has seen. No timeline has so many entries that 32 bits are
+// too few.
 func lastSeen(id string) int {
 	n, err := strconv.ParseInt(id, 10, 32)
 	switch {
@@ -63,10 +64,10 @@ func (st *stream) run(ctx context.Context, w *watcher) error {
 	for !st.over() {
 		var err error
 		select {
-		case <-ctx.Done(): // the reader has gone, or their token is over
+		case <-ctx.Done(): // the reader has gone, or the token has expired
 			return nil
 		case <-st.site.streams.ending.Done():
-			// All readers of this process will look for another one: not all at once.
+			// All readers of this process will connect elsewhere, but not all at once.
 			return st.write("retry: %d\n\n", comeBack.Milliseconds()/2+rand.Int64N(comeBack.Milliseconds()))
 		case <-beat.C:
 			err = st.beat()
@@ -92,7 +93,7 @@ func (st *stream) over() bool {
 	return !slices.ContainsFunc(st.places, func(p *place) bool { return !p.over })
 }
 
-// pause is how long to wait before orders is asked again although nothing was heard.
+// pause returns the time until orders is asked again without a notification.
 func (st *stream) pause() time.Duration {
 	if st.site.feed.live() {
 		return askAnyway/2 + rand.N(askAnyway)
@@ -108,17 +109,17 @@ func (st *stream) receive(ctx context.Context, n notification) error {
 	case n.Seq == p.last+1:
 		return st.send(p, n.entry)
 	}
-	return st.look(ctx, p) // something is missing before it
+	return st.look(ctx, p) // an entry before it is missing
 }
 
-// answer is what orders says about one of the orders.
+// answer is the answer of orders about one order.
 type answer struct {
 	*place
 	tracking
 	err error
 }
 
-// unseen reports whether there is something to tell, now or later.
+// unseen reports whether the reader has not seen everything, or more may come.
 func (a answer) unseen() bool {
 	return a.err == nil && !(final(a.Status) && len(a.Timeline) > 0 && a.last == a.newest())
 }
@@ -130,7 +131,7 @@ func (a answer) newest() int {
 	return 0
 }
 
-// ask reads the timelines side by side.
+// ask reads the timelines at the same time.
 func (st *stream) ask(ctx context.Context, places ...*place) []answer {
 	answers := make([]answer, len(places))
 	var asking sync.WaitGroup
@@ -145,7 +146,8 @@ func (st *stream) ask(ctx context.Context, places ...*place) []answer {
 	return answers
 }
 
-// refused is the error that keeps a stream from beginning. Among several orders, one that may not be seen does not.
+// refused returns the error that prevents the stream. If the reader follows several orders, one that they may not see does not
+// prevent it.
 func (st *stream) refused(found []answer) error {
 	for _, a := range found {
 		if a.err != nil && (!st.several || statusOf(a.err) != http.StatusNotFound) {
@@ -155,7 +157,7 @@ func (st *stream) refused(found []answer) error {
 	return nil
 }
 
-// look sends what orders has and the reader has not. While orders is away the stream waits.
+// look sends what orders has and the reader has not seen. While orders does not answer, the stream waits.
 func (st *stream) look(ctx context.Context, places ...*place) error {
 	return st.tell(st.ask(ctx, slices.DeleteFunc(slices.Clone(places), func(p *place) bool { return p.over })...))
 }
@@ -168,7 +170,7 @@ func (st *stream) tell(found []answer) error {
 		} else if refused {
 			a.over = true
 			err = st.event("refused", a.place)
-		} else if a.err == nil { // else it is asked again before long
+		} else if a.err == nil { // on other errors it is asked again soon
 			err = st.catchUp(a)
 		}
 		if err != nil {
@@ -178,8 +180,9 @@ func (st *stream) tell(found []answer) error {
 	return nil
 }
 
-// catchUp sends what the reader has not seen of an order. One who has seen what is not there has seen another order, or
-// one that was restored from a backup: with what comes next, nothing would be told until it had as many entries again.
+// catchUp sends the entries of an order that the reader has not seen. A reader that has seen more entries than there are has
+// seen another order, or one that was restored from a backup. It is reset; otherwise it would get nothing until the order has
+// that many entries again.
 func (st *stream) catchUp(a answer) error {
 	if a.last < 0 || a.last > a.newest() {
 		a.last = 0
@@ -201,7 +204,7 @@ func (st *stream) catchUp(a answer) error {
 	return nil
 }
 
-// send writes an entry, and after the last one the end: a browser that were only cut off would come back.
+// send writes an entry, and an end event after the last one: if the connection only ended, browsers would connect again.
 func (st *stream) send(p *place, e entry) error {
 	p.last, p.over = e.Seq, final(e.Status)
 	var event any = e
@@ -222,7 +225,7 @@ func (st *stream) send(p *place, e entry) error {
 	return st.end()
 }
 
-// end says that nothing comes any more, once that is so.
+// end sends the end event if all orders are over.
 func (st *stream) end() error {
 	if !st.over() {
 		return nil
@@ -230,7 +233,7 @@ func (st *stream) end() error {
 	return st.write("event: end\ndata: {}\n\n")
 }
 
-// event writes what is not an entry of a timeline.
+// event writes an event that is not an entry of a timeline.
 func (st *stream) event(name string, about *place) error {
 	var data struct {
 		OrderID string `json:"order_id,omitempty"`
@@ -245,8 +248,8 @@ func (st *stream) event(name string, about *place) error {
 	return st.write("event: %s\ndata: %s\n\n", name, text)
 }
 
-// beat is an event and no comment, which a script would not see: only so it can tell silence from death. Its data is when
-// the next one comes, in seconds.
+// beat writes a heartbeat. It is an event and not a comment, which scripts do not see: so a script notices when the connection
+// is dead. Its data is the number of seconds until the next one.
 func (st *stream) beat() error {
 	return st.write("event: beat\ndata: %d\n\n", int(heartbeat.Seconds()))
 }

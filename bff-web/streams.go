@@ -13,19 +13,19 @@ import (
 // streams are the open streams of this process.
 type streams struct {
 	most   int
-	each   int // of one person: a browser needs one for all its pages
+	each   int // for one person; a browser needs only one for all its pages
 	ending context.Context
 	end    context.CancelFunc
 
 	mu   sync.Mutex
 	open int
-	of   map[string]int // by the person who reads them
+	of   map[string]int // by person
 }
 
 func newStreams(most, each int) *streams {
 	ending, end := context.WithCancel(context.Background())
 	s := &streams{most: most, each: each, ending: ending, end: end, of: map[string]int{}}
-	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // a constant name cannot be wrong
+	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // cannot fail: the name is constant
 		metric.WithDescription("Open streams of live tracking."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(s.count()))
@@ -40,7 +40,7 @@ func (s *streams) count() int {
 	return s.open
 }
 
-// enter counts a stream of somebody, until leave is called.
+// enter counts a stream of a person, until leave is called. It returns an error if there are too many.
 func (s *streams) enter(who string) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// A browser has six connections for us, so the pages that it shows share a stream.
+// A browser has six connections to a host, so its pages share one stream.
 func TestOneStreamFollowsSeveralOrders(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -56,7 +56,7 @@ func manyOrders(n int) (query string) {
 	return query
 }
 
-// HEAD asks for the headers of an answer. Those of a stream come, and nothing else is waited for.
+// HEAD on a stream answers with the header and ends at once.
 func TestHEADOnAStreamEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// colours are the variables of the style sheet, as light and as dark pages have them.
+// colours returns the variables of the style sheet, for light and for dark pages.
 func colours(t *testing.T) (light, dark map[string]string) {
 	t.Helper()
 	css, err := files.ReadFile("static/app.css")
@@ -30,8 +30,8 @@ func colours(t *testing.T) (light, dark map[string]string) {
 	return read(roots[0][1]), read(roots[1][1])
 }
 
-// What WCAG 2.2 AA asks for, in light and in dark: 4.5 for text, 3 for what has to be seen of a control or a drawing. The
-// browser's test looks at the texts that a page happens to have; here are all pairs that may meet.
+// WCAG 2.2 AA requires a contrast of 4.5 for text, and of 3 for controls and drawings, in light and in dark. The test in a
+// browser only checks the texts that are on its pages; this one checks all pairs that may occur.
 func TestColoursHaveContrast(t *testing.T) {
 	t.Parallel()
 	light, dark := colours(t)
@@ -54,8 +54,8 @@ func TestColoursHaveContrast(t *testing.T) {
 	}
 }
 
-// The steps of an order that are still to come are a drawing: the circle has to be seen. So have borders of what is typed in.
-func TestWhatIsDrawnCanBeSeen(t *testing.T) {
+// Steps of an order that are still to come are drawn as circles, which must be visible. So must the borders of inputs.
+func TestDrawingsCanBeSeen(t *testing.T) {
 	t.Parallel()
 	css, err := files.ReadFile("static/app.css")
 	if err != nil {
@@ -87,7 +87,7 @@ func luminance(colour string) float64 {
 	if len(hex) == 3 {
 		hex = fmt.Sprintf("%c%c%c%c%c%c", hex[0], hex[0], hex[1], hex[1], hex[2], hex[2])
 	}
-	n, _ := strconv.ParseUint(hex, 16, 32) // black when it is none, which no test likes
+	n, _ := strconv.ParseUint(hex, 16, 32) // black if it is invalid, which fails every test
 	part := func(shift int) float64 {
 		v := float64(n>>shift&0xff) / 255
 		if v <= 0.04045 {

@@ -15,14 +15,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// browser is one without a window.
+// browser is a browser without a window.
 type browser struct {
 	*fixture
 	cookies map[string]string
 	headers map[string]string
 }
 
-// cookie is what a browser knows a cookie of ours by.
+// cookie returns the browser's name of one of our cookies.
 func (f *fixture) cookie(name string) string {
 	_, port, _ := strings.Cut(strings.TrimPrefix(f.url, "http://"), ":")
 	return name + "_" + port
@@ -32,7 +32,7 @@ func (f *fixture) stranger() *browser {
 	return &browser{f, map[string]string{}, map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
 }
 
-// as is the browser of somebody who has signed in.
+// as returns the browser of a person who has signed in.
 func (f *fixture) as(who string) *browser {
 	f.Helper()
 	scopes := []string{identity.ScopeOrders}
@@ -52,7 +52,7 @@ func (f *fixture) as(who string) *browser {
 	return b
 }
 
-// send sends a request, keeps the cookies of its answer, and follows no redirect.
+// send sends a request, keeps the cookies of the answer, and follows no redirect.
 func (b *browser) send(method, path string, form url.Values) (*http.Response, string) {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(form.Encode()))
@@ -85,7 +85,7 @@ func (b *browser) send(method, path string, form url.Values) (*http.Response, st
 	return answer, string(body)
 }
 
-// loads is send for a page that has to hold these texts.
+// loads sends a GET request. The page must contain these texts.
 func (b *browser) loads(status int, path string, wants ...string) string {
 	b.Helper()
 	answer, page := b.send(http.MethodGet, path, nil)
@@ -100,7 +100,7 @@ func (b *browser) loads(status int, path string, wants ...string) string {
 	return page
 }
 
-// posts sends a form that has to lead to another page.
+// posts sends a form that must lead to another page.
 func (b *browser) posts(path, to string, fields ...string) {
 	b.Helper()
 	form := url.Values{}
@@ -113,7 +113,7 @@ func (b *browser) posts(path, to string, fields ...string) {
 	}
 }
 
-// cart is what is in the browser's cart, as a form has it, in the order of the SKUs.
+// cart returns the content of the browser's cart as a form has it, sorted by SKU.
 func (b *browser) cart() string {
 	b.Helper()
 	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, b.url, nil), nil)
@@ -125,10 +125,10 @@ func (b *browser) cart() string {
 	return k.String()
 }
 
-// copied is the same browser at another moment: what one of the two is told the other does not know.
+// copied returns a copy of the browser. Cookies that one of the two gets are unknown to the other.
 func (b *browser) copied() *browser { return &browser{b.fixture, maps.Clone(b.cookies), b.headers} }
 
-// hears takes over the cookies that another tab has been sent since a moment.
+// hears copies the cookies that another tab has got since a moment.
 func (b *browser) hears(tab, since *browser) {
 	for name, value := range tab.cookies {
 		if since.cookies[name] != value {

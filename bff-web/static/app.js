@@ -1,7 +1,6 @@
-// Pages that stay true by themselves. Everything works without this file, by loading the page again: all it does is that,
-// without a flicker. A page has a sign (.sign) that says with data-live which order it shows, or with data-every how many
-// seconds it stays fresh; its elements with data-part are what a fresh copy replaces. A part in which somebody is typing stays
-// as it is, and is replaced afterwards.
+// This file keeps pages up to date. Without it a visitor reloads the page; it does the same, without flicker. A page has a sign
+// (.sign): data-live is the order that the page shows, or data-every the number of seconds that it stays fresh. The elements
+// with data-part are replaced from a fresh copy. A part in which the visitor is typing is replaced afterwards.
 
 const reachable = "a, button, input, summary, [tabindex]";
 const sign = document.querySelector(".sign");
@@ -11,14 +10,14 @@ const changed = (e) => (e.options ? e.selectedIndex !== Math.max(0, [...e.option
 const typing = (part) => [...part.querySelectorAll(inputs)].some((e) => e === document.activeElement || changed(e));
 
 let loading = null;
-let late = false; // a part is older than the rest of the page: somebody was typing in it
+let late = false; // a part is older than the rest of the page, since the visitor was typing in it
 
 async function load() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (!answer.ok) throw new Error(`the page answers ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (answer.redirected) return fresh; // the session is over: what is shown stays, and ages
-  inTheReadersZone(fresh); // before it is compared
+  if (answer.redirected) return fresh; // the session is over: the page stays as it is
+  inTheReadersZone(fresh); // before the comparison
   late = false;
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = fresh.getElementById(part.id);
@@ -37,7 +36,7 @@ async function load() {
   return fresh;
 }
 
-// refresh loads once at a time, and once more when it is called meanwhile: the copy under way may be too old.
+// refresh loads the page, one request at a time. If it is called meanwhile, it loads once more: the first copy may be too old.
 let again = false;
 function refresh() {
   if (loading) {
@@ -54,7 +53,7 @@ function refresh() {
   return loading;
 }
 
-// What the sign says, in words: a colour alone says nothing to many. asOf is when the page was true.
+// words are the texts of the sign, because not everybody can see its colour. asOf is the time of the page's data.
 let asOf = new Date();
 const words = {
   live: () => "Live: what changes is shown at once",
@@ -72,12 +71,12 @@ function show(state) {
   sign.textContent = words[state]();
 }
 
-const seconds = Number(sign?.dataset.every) || 3; // between two looks, where no line tells when
-let line = sign?.dataset.every ? "none" : "connecting"; // how it is: only a live one makes looking superfluous
-let told = 0; // when the line said something
-let stale = false; // the last look did not succeed
+const seconds = Number(sign?.dataset.every) || 3; // between two requests when the line is not live
+let line = sign?.dataset.every ? "none" : "connecting"; // state of the line; only "live" makes requests unnecessary
+let told = 0; // time of the last message from the line
+let stale = false; // the last request has failed
 
-// look makes the page true again.
+// look brings the page up to date.
 async function look() {
   try {
     const now = (await refresh()).querySelector(".sign");
@@ -95,7 +94,8 @@ async function look() {
 
 const following = () => Boolean(sign.dataset.live || sign.dataset.every);
 
-// join asks the line for notifications about the order, and returns a way to talk to it. Where there is no line, the page is looked at.
+// join asks the line (line.js) for notifications about the order, and returns a function that sends it messages. Without a line,
+// the page is reloaded regularly.
 function join() {
   if (!sign.dataset.live || !window.SharedWorker) return () => {};
   const { port } = new SharedWorker(new URL("line.js" + new URL(import.meta.url).search, import.meta.url));
@@ -120,22 +120,22 @@ function stayTrue() {
   addEventListener("focus", awake);
   addEventListener("online", awake);
   document.addEventListener("visibilitychange", awake);
-  document.addEventListener("focusout", () => setTimeout(() => { // once the next element has the focus
+  document.addEventListener("focusout", () => setTimeout(() => { // after the next element has got the focus
     if (late && ![...document.querySelectorAll("[data-part]")].some(typing)) look();
   }));
   addEventListener("offline", () => following() && show("offline"));
   addEventListener("pagehide", () => say({}));
-  addEventListener("pageshow", (shown) => shown.persisted && location.reload()); // from the back button's memory
+  addEventListener("pageshow", (shown) => shown.persisted && location.reload()); // from the cache of the back button
   here();
   setInterval(() => {
     if (document.hidden) return;
     here();
-    if (line === "live" && Date.now() - told > 30_000) line = "lost"; // it answers each time, so it is gone
+    if (line === "live" && Date.now() - told > 30_000) line = "lost"; // it answers each message, so it has ended
     if (following() && (line !== "live" || stale)) look();
   }, seconds * 1000);
 }
 
-// Times come in UTC, and say so.
+// inTheReadersZone converts the times of a page from UTC to the reader's time zone. The title keeps the time in UTC.
 const zone = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
 const usual = new Intl.DateTimeFormat("en-GB", zone);
 const exact = new Intl.DateTimeFormat("en-GB", { ...zone, fractionalSecondDigits: 3 });

@@ -1,12 +1,12 @@
-// Forms. One that is on its way says so and is not sent a second time. The buttons come back when the page does: from the back
-// button's memory, or because the line was too slow for the reader, who has stopped it.
-const patience = 15_000; // the gateway gives up before
+// A form that is being sent shows it, and is not sent a second time. Its buttons work again when the page comes back from the
+// cache of the back button, and after a while, in case the visitor has stopped a slow request.
+const patience = 15_000; // ms; longer than the gateway waits
 
 function busy(form, button) {
   form.dataset.busy = "";
   const others = [...form.querySelectorAll("button")].filter((b) => !b.disabled);
   const text = button?.innerHTML;
-  setTimeout(() => { // once the form is made up: a button that is disabled does not tell its value
+  setTimeout(() => { // after the form data is complete: a disabled button does not send its value
     for (const b of others) b.disabled = true;
     button?.setAttribute("aria-busy", "true");
     if (button?.dataset.busy) button.textContent = button.dataset.busy;
@@ -27,5 +27,5 @@ addEventListener("submit", (sent) => {
   else if (!sent.defaultPrevented && sent.target.method === "post") busy(sent.target, sent.submitter);
 });
 
-// What was told of a form is not shown again when the page comes out of the back button's memory.
+// A notice is not shown again when the page comes from the cache of the back button.
 addEventListener("pageshow", (shown) => shown.persisted && document.querySelector(".told")?.remove());

@@ -1,19 +1,19 @@
-// The line: one stream for all pages of a browser. It is a SharedWorker, since a browser has six connections for a host,
-// and a page that has to wait for one shows nothing. A page says what it shows, again and again, and gets told how the
-// line is, and when to look.
+// The line is one stream for all pages of a browser. It is a SharedWorker, because a browser has only six connections to a host,
+// and a page that waits for one shows nothing. Each page regularly tells the line which order it shows. The line tells the page
+// its state, and when to load new data.
 
-const most = 50; // orders in one stream: the others are told that there is no line
-const forgotten = 60_000; // of a page that has said nothing: it is gone without a word, or asleep
-const seen = new Map(); // of each order the entry that was told last
-const pages = new Map(); // what is shown, by port: { order, seq, heard }
+const most = 50; // orders in one stream; pages with other orders get no line
+const forgotten = 60_000; // ms after which a page that sends nothing is forgotten: it was closed, or is asleep
+const seen = new Map(); // by order: seq of the last entry that was received
+const pages = new Map(); // by port: what the page shows, { order, seq, heard }
 
 let stream = null;
-let following = new Set(); // the orders in it
-let line = "connecting"; // or live, or lost
-let heard = 0; // when something came
+let following = new Set(); // the orders in the stream
+let line = "connecting"; // or "live", or "lost"
+let heard = 0; // time of the last event
 let every = 10; // seconds between two heartbeats
-let wait = 1; // seconds before the next try
-let next = 0; // the timer of it
+let wait = 1; // seconds until the next attempt to connect
+let next = 0; // timer of the next attempt; 0: none
 
 onconnect = ({ ports: [port] }) => {
   port.onmessage = ({ data }) => {
@@ -22,7 +22,7 @@ onconnect = ({ ports: [port] }) => {
     else pages.delete(port);
     if (awake && (line === "lost" || silent(1.5))) {
       wait = 1;
-      connect(); // who looks does not wait
+      connect(); // at once: a visitor is looking at the page
     } else arrange();
     if (!order) return;
     port.postMessage({ line: following.has(order) ? line : "connecting", look: seen.get(order) > seq });
@@ -32,18 +32,18 @@ onconnect = ({ ports: [port] }) => {
 setInterval(() => {
   for (const [port, page] of pages) if (Date.now() - page.heard > forgotten) pages.delete(port);
   arrange();
-  if (stream && silent(2.5)) lose(); // two heartbeats did not come: asleep, another network, or a proxy that has forgotten us
+  if (stream && silent(2.5)) lose(); // two heartbeats are missing: the computer was asleep, the network has changed, or a proxy has dropped the connection
 }, 2000);
 
 const silent = (beats) => Date.now() - heard > beats * every * 1000;
 
 const wanted = () => [...new Set([...pages.values()].map((p) => p.order))].slice(0, most);
 
-// arrange sees to it that what is shown is followed. An order that nobody looks at any more is left out the next time.
+// arrange connects if a shown order is not in the stream. An order that is no longer shown is left out at the next connection.
 function arrange() {
   const orders = wanted();
   if (orders.length === 0) hangUp("connecting");
-  else if (next === 0 && !(stream && orders.every((o) => following.has(o)))) next = setTimeout(connect, 50); // pages come together
+  else if (next === 0 && !(stream && orders.every((o) => following.has(o)))) next = setTimeout(connect, 50); // wait, since several pages often open together
 }
 
 function hangUp(why) {
@@ -79,7 +79,7 @@ function connect() {
   };
   stream.addEventListener("reset", anew);
   stream.addEventListener("refused", anew);
-  stream.addEventListener("end", () => hangUp("connecting")); // the pages look, and want nothing any more
+  stream.addEventListener("end", () => hangUp("connecting")); // all orders are final: the pages load them, and stop asking
   stream.onerror = lose;
 }
 
@@ -94,7 +94,7 @@ function alive() {
 function lose() {
   hangUp("lost");
   for (const port of pages.keys()) port.postMessage({ line });
-  next = setTimeout(connect, wait * (500 + Math.random() * 1000)); // not all browsers at once
+  next = setTimeout(connect, wait * (500 + Math.random() * 1000)); // not all browsers at the same time
   wait = Math.min(2 * wait, 15);
 }
 
