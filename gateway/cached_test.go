@@ -89,7 +89,7 @@ func TestProductsAreServedFromMemoryWhileTheyAreFreshAndThenRevalidated(t *testi
 	}
 }
 
-func TestAClientThatHasTheAnswerIsToldSo(t *testing.T) {
+func TestAClientThatHasTheAnswerGets304(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.expect("first", "/api/products", 200, `"v0"`, "orderflow; fwd=uri-miss", 1)

@@ -203,7 +203,7 @@ func TestTheCacheKeepsOneCopyForAllEncodings(t *testing.T) {
 	}
 }
 
-func TestACompressedAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+func TestACompressedAnswerThatBreaksOffIsIncompleteForTheClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.behind["bff"].answers(func(w http.ResponseWriter, _ *http.Request) {

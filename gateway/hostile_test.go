@@ -26,7 +26,7 @@ const (
 
 // Clients that are slow or endless, or that send too much or nonsense, are disconnected as the settings say. They cost the
 // gateway little, and other clients do not notice them.
-func TestHostileClientsHarmNobodyElse(t *testing.T) {
+func TestHostileClientsHarmNoOthers(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	before := g.memory(t)

@@ -155,7 +155,7 @@ func TestFreedStockServesTheQueueInOrder(t *testing.T) {
 		reserve(late, "A", 1),
 	)
 	f.receive(messages.ReleaseStock{OrderID: holds})
-	// The first order keeps its claim to 3 of the 4 units, though it still waits for B. The second needs 2 and cannot have
+	// The first order keeps its place for 3 of the 4 units, though it still waits for B. The second needs 2 and cannot have
 	// them, and the third must not overtake it.
 	for o, want := range map[string]status{first: backordered, second: backordered, third: backordered, late: rejected} {
 		if got := f.status(o); got != want {

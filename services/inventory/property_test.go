@@ -115,8 +115,8 @@ func (s *store) check() {
 	}
 }
 
-// TestNobodyIsOvertakenAndNothingIsLost runs random histories.
-func TestNobodyIsOvertakenAndNothingIsLost(t *testing.T) {
+// TestNoOrderIsOvertakenAndNoUnitIsLost runs random histories.
+func TestNoOrderIsOvertakenAndNoUnitIsLost(t *testing.T) {
 	t.Parallel()
 	history := func(t *rapid.T, saw func(what string)) {
 		s := &store{T: t, saw: saw, shelf: shelf{}, onHand: map[string]int{}}

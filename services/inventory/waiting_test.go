@@ -37,7 +37,7 @@ func TestUnitsOnTheShelfCanBeOrderedWhileAnotherOrderWaitsForMore(t *testing.T) 
 	if f.status(bob) != backordered || f.status(alice) != reserved {
 		t.Errorf("bob %s, alice %s", f.status(bob), f.status(alice))
 	}
-	// With 6 more there are 9 units. They are too few for Bob, and are kept for him.
+	// With 6 more there are 9 units. They are too few for Bob, but are kept for Bob's order.
 	if a := f.call(http.MethodPost, "/api/products/LAMP/stock", `{"add":6}`, f.as("olga")); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}

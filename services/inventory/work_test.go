@@ -327,7 +327,7 @@ func decide[M messages.Message](m M, how func(context.Context, *work, M) error) 
 	}
 }
 
-func TestAQueueThatGrowsWhileItsLockIsWaitedForIsServedAsAWhole(t *testing.T) {
+func TestAQueueThatGrowsDuringTheWaitForItsLockIsServedAsAWhole(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, goods("A", 2), goods("Z", 5))
 	f.coming("A", 100)

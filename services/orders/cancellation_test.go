@@ -24,7 +24,7 @@ func TestAnOrderIsCancelledAsItsCustomerSawIt(t *testing.T) {
 }
 
 // Whatever keeps an order waiting, the person who looks at it is told what they can do, and where.
-func TestWhatAPersonIsToldToDo(t *testing.T) {
+func TestAPersonIsToldWhatToDo(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.stock("MUG-BLUE")
@@ -109,7 +109,7 @@ func TestAnOperatorsCancellationIsTheirs(t *testing.T) {
 	}
 }
 
-func TestWhatAnOperatorHasSettledIsInTheTimeline(t *testing.T) {
+func TestASettlementByAnOperatorIsInTheTimeline(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.stock("MUG-BLUE")

@@ -11,7 +11,7 @@ import (
 )
 
 // Payments does not refund again what a person has refunded at the provider. It refunds the rest.
-func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
+func TestARefundByHandIsNotMadeAgain(t *testing.T) {
 	t.Parallel()
 	f, b := newBankFixture(t)
 	for _, row := range []struct {

@@ -50,7 +50,7 @@ func said(msgs []messages.Message) string {
 	return strings.Join(all, ", ")
 }
 
-func TestWhatACommandMakesOfAPayment(t *testing.T) {
+func TestTheOutcomeOfACommandForAPayment(t *testing.T) {
 	t.Parallel()
 	take := func(p payment) outcome {
 		next, ok := p.take(messages.TakePayment{OrderID: p.OrderID, Amount: amount, Method: "tok_visa"}, later)
@@ -122,7 +122,7 @@ func TestASecondCommandWithAnotherAmountContradicts(t *testing.T) {
 	}
 }
 
-func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
+func TestTheOutcomeOfTheProvidersAnswerForAPayment(t *testing.T) {
 	t.Parallel()
 	charge := operation{ID: "ch", Status: operationSucceeded, Amount: 2598}
 	rebate, spent := charge, charge
@@ -176,7 +176,7 @@ func TestWhatTheProvidersAnswerMakesOfAPayment(t *testing.T) {
 	}
 }
 
-func TestWhatNoAnswerMakesOfAPayment(t *testing.T) {
+func TestTheOutcomeOfAMissingAnswerForAPayment(t *testing.T) {
 	t.Parallel()
 	const noEffect, unknown = true, false
 	earlier, again := noon.Add(-time.Hour), later.Add(time.Second)
@@ -218,7 +218,7 @@ func TestWhatNoAnswerMakesOfAPayment(t *testing.T) {
 	}
 }
 
-func TestWhatAnOperatorsWordMakesOfAPayment(t *testing.T) {
+func TestTheOutcomeOfASettlementForAPayment(t *testing.T) {
 	t.Parallel()
 	word := settlement{"olga", "repaid", &later}
 	troubled := func(p payment) payment {

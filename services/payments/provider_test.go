@@ -23,7 +23,7 @@ func httpProviderAt(t *testing.T, url string) *httpProvider {
 }
 
 // The promises of a provider that payments relies on. The fake must keep them as the real client with a provider does.
-func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
+func TestAProviderCarriesOutTwoRequestsWithOneKeyOnce(t *testing.T) {
 	t.Parallel()
 	memory, b := newLedger(), newBank(t)
 	for what, p := range map[string]provider{"in memory": memory, "over HTTP": httpProviderAt(t, b.URL+"/provider")} {
@@ -70,7 +70,7 @@ func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 	}
 }
 
-func TestWhatTheProviderIsSent(t *testing.T) {
+func TestTheRequestsToTheProvider(t *testing.T) {
 	t.Parallel()
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +108,7 @@ func TestWhatTheProviderIsSent(t *testing.T) {
 }
 
 // The service looks for a charge unless the provider has certainly done nothing.
-func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
+func TestTheMeaningOfTheProvidersAnswers(t *testing.T) {
 	t.Parallel()
 	breaking := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	silent := func(_ http.ResponseWriter, r *http.Request) {

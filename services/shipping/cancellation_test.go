@@ -112,7 +112,7 @@ func TestACancellationDuringTheCall(t *testing.T) {
 }
 
 // A worker freezes before its call, for longer than its lease. It then ships an order that was cancelled meanwhile.
-func TestWhatAFrozenWorkerShippedIsCalledBack(t *testing.T) {
+func TestAParcelThatAFrozenWorkerHasShippedIsCalledBack(t *testing.T) {
 	t.Parallel()
 	for name, moved := range map[string][]status{"in time": nil, "too late": {dispatched}} {
 		t.Run(name, func(t *testing.T) {

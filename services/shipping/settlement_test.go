@@ -12,7 +12,7 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-func TestWhatAnOperatorsWordMakesOfAShipment(t *testing.T) {
+func TestTheOutcomeOfASettlementForAShipment(t *testing.T) {
 	t.Parallel()
 	at := func(stages ...status) shipment {
 		s := shipment{OrderID: "o", Status: requested, DueAt: &day, Stages: []stage{}}

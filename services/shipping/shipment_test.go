@@ -24,7 +24,7 @@ func on(stages ...status) parcel {
 	return p
 }
 
-func TestWhatTheCarrierSaysBecomesEventsOnce(t *testing.T) {
+func TestStagesFromTheCarrierAreAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

@@ -214,7 +214,7 @@ func parcelOf(c claim, stages []status) parcel {
 }
 
 // Each shipment that is due is claimed by the worker or by the tracker: by the worker if it needs a call of its own.
-func TestTheWorkerAndTheTrackerShareWhatIsDue(t *testing.T) {
+func TestTheWorkerAndTheTrackerShareTheDueShipments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ids := f.shipped(2)
@@ -235,7 +235,7 @@ func TestTheWorkerAndTheTrackerShareWhatIsDue(t *testing.T) {
 }
 
 // Without a pause, an arranged shipment is due at once. It is for the tracker, not for the worker that runs already.
-func TestWhatIsFollowedIsNotLentToTheWorker(t *testing.T) {
+func TestAFollowedShipmentIsNotLentToTheWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.dock.pace = pace{}

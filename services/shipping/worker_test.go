@@ -16,7 +16,7 @@ import (
 
 const retrying = 10 * time.Second // longer than testPace's longest wait
 
-func TestWhateverBecomesOfTheCallThereIsOneParcel(t *testing.T) {
+func TestThereIsOneParcelWhateverHappensToTheCall(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(string, func()) int{
 		"503": badMoment, "502 after the operation": proxyDown, "reset": reset, "timeout": timeout,
@@ -213,7 +213,7 @@ func TestAShipmentThatIsLockedHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestWhatIsUnderWayIsCounted(t *testing.T) {
+func TestShipmentsUnderWayAreCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.receive(arrangement(uuid.NewString()), cancellation(uuid.NewString()))
