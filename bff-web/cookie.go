@@ -51,7 +51,7 @@ func cookieOf(c echo.Context, name string) string {
 func setCookie(c echo.Context, name, value string, expires time.Time) {
 	scheme, _ := calledAs(c)
 	set := func(name, value string) {
-		cookie := &http.Cookie{ // nolint:gosec // G124: without TLS in front of us, as on a laptop, browsers would not send a secure cookie back
+		cookie := &http.Cookie{ //nolint:gosec // G124: without TLS in front of us, as on a laptop, browsers would not send a secure cookie back
 			Name: name, Value: value, Path: "/", Expires: expires,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: scheme == "https",
 		}

@@ -137,7 +137,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	}
 	text, err = fetch(ctx, p.Address+"/metrics")
 	if err != nil {
-		return h, nil // nolint:nilerr // its state is known
+		return h, nil //nolint:nilerr // its state is known
 	}
 	var due, refused, oldest float64
 	for m := range samples(text) {

@@ -196,7 +196,7 @@ func (e *explained) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if _, err := conn.Exec(ctx, "PREPARE list AS "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
-	defer conn.Exec(ctx, "DEALLOCATE list")           // nolint:errcheck // if it fails, so does the next PREPARE
+	defer conn.Exec(ctx, "DEALLOCATE list")           //nolint:errcheck // if it fails, so does the next PREPARE
 	values := strings.Repeat(", NULL", len(args))[2:] // a generic plan does not depend on the values
 	rows, err := conn.Query(ctx, "EXPLAIN EXECUTE list ("+values+")", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
