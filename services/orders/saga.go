@@ -125,8 +125,8 @@ type patience struct {
 	Backorder time.Duration `env:"BACKORDER_PATIENCE" envDefault:"24h"` // for new stock
 	Dispatch  time.Duration `env:"DISPATCH_PATIENCE" envDefault:"1h"`   // for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_PATIENCE" envDefault:"72h"`  // for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_PATIENCE" envDefault:"24h"`
-	Tries     int           `env:"PATIENCE_TRIES" envDefault:"5"` // deadlines in one status before it turns back or a person should look; in a step back 2, or fewer
+	Longest   time.Duration `env:"LONGEST_PATIENCE" envDefault:"24h"`   // the wait doubles each time, up to this
+	Tries     int           `env:"PATIENCE_TRIES" envDefault:"5"`       // deadlines in one status before it turns back or a person should look; in a step back 2, or fewer
 }
 
 // backTries is how many deadlines pass in a step back before a person should look. It takes a second when all is well, and
