@@ -16,10 +16,10 @@ import (
 
 // cacheSettings bound what is kept of public answers, and for how long it may stand in for them.
 type cacheSettings struct {
-	Entries  int           `env:"ENTRIES" envDefault:"1000"`
-	Bytes    int           `env:"BYTES" envDefault:"33554432"`
-	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // after which an old answer is worse than none
-	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`   // with an upstream that is slow, when there is an old answer
+	Entries  int           `env:"ENTRIES" envDefault:"1000"`   // public answers that are kept
+	Bytes    int           `env:"BYTES" envDefault:"33554432"` // bytes of these answers: 32 MiB
+	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"`   // how long an old answer may be sent when the upstream is down
+	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`     // how long a slow upstream may take when there is an old answer
 }
 
 const cachedMost = 1 << 20 // bytes of one answer

@@ -10,8 +10,8 @@ import (
 // status names a state of the saga. Forward an order goes placed (perhaps backordered), reserved, paid, shipped, delivered.
 // Compensation undoes in reverse order what was done: withdrawing, refunding, releasing, cancelled.
 //
-// The pivot is the dispatch of the parcel. What is done before it can be compensated; after it nothing is, and what is left to
-// do is asked for until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4).
+// The pivot is the dispatch of the parcel. What is done before it can be compensated; after it the order only goes on, and what is
+// left to do is asked for until it is done. A parcel that is lost on its way is the exception: the money goes back (Chris Richardson, Microservices Patterns, 2018, chapter 4).
 type status string
 
 const (
@@ -158,8 +158,8 @@ type timeouts struct {
 	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // for new stock
 	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`
-	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"` // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
+	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // the wait doubles each time, up to this
+	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"`       // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
 }
 
 // compensationTries is how many timeouts pass in a state of the compensation before the order needs attention. The state takes a

@@ -60,9 +60,9 @@ func (p parcels) of(trackingNumber string) (parcel, error) {
 
 // carrierSettings are how to reach the carrier and how patient to be with it.
 type carrierSettings struct {
-	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
-	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
-	Slots   uint          `env:"SLOTS" envDefault:"100"`  // shipments that this program has shipped or called back at the same time
+	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"` // the carrier
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"`                        // of one attempt; a call with all its attempts has 6 s
+	Slots   uint          `env:"SLOTS" envDefault:"100"`                         // shipments for which one replica calls the carrier at the same time, to have them shipped or called back
 	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
 	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
 	// than a claim is worked on (20 s).

@@ -20,8 +20,8 @@ const (
 // the carrier does not answer, and is short again after progress. A carrier of the real world would call a webhook of ours; then
 // this would only find what a lost call has left behind, and could be slow from the start.
 type pace struct {
-	Every time.Duration `env:"EVERY" envDefault:"2s"`
-	Most  time.Duration `env:"MOST" envDefault:"30s"`
+	Every time.Duration `env:"EVERY" envDefault:"2s"` // until the carrier is asked about a parcel again; the wait doubles while nothing changes
+	Most  time.Duration `env:"MOST" envDefault:"30s"` // the longest wait
 }
 
 // newWorker returns what sees to the shipments that need a call of their own: it has them shipped or called back. The tracker
