@@ -35,7 +35,7 @@ const searchMost = 10_000
 // NewDeadLetters returns the access to the dead letters of queue.
 func (b *Broker) NewDeadLetters(queue Queue) *DeadLetters { return &DeadLetters{b, queue} }
 
-// Queue is the name of the queue whose dead letters these are.
+// Queue returns the name of the queue whose dead letters these are.
 func (d *DeadLetters) Queue() string { return d.queue.Name() }
 
 // Walk calls see for each dead letter: up to searchMost of them, or fewer when the broker is slow. It removes none and

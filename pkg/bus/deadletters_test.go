@@ -192,7 +192,7 @@ func walk(t *testing.T, dead *bus.DeadLetters) (letters []bus.DeadLetter, total 
 	return letters, total, err
 }
 
-// stranger opens a channel of another client of the broker, until the test ends or leave is called.
+// stranger is another client of the broker, with a channel, until the test ends or leave is called.
 func stranger(t *testing.T, v *testkit.Vhost) (ch *amqp.Channel, leave func()) {
 	t.Helper()
 	conn, err := amqp.Dial(v.URL)

@@ -109,7 +109,7 @@ func (h *hand) postpone(wait time.Duration) {
 	h.wait, h.due = wait, time.Now().Add(wait)
 	select {
 	case h.missing <- struct{}{}:
-	default: // it is being told
+	default: // it was told already
 	}
 }
 

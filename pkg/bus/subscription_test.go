@@ -61,7 +61,7 @@ func TestEverySubscriptionGetsEveryEventOfItsKindsAndLeavesNothingBehind(t *test
 	testkit.Until(t, "both have heard it", func() bool { return one.count() == 2 && two.count() == 2 })
 }
 
-// The broker sends events that nobody wants nowhere: they cost nothing.
+// An event that no process wants costs nothing: the broker sends it nowhere.
 func TestEventsComeWhileTheyAreWanted(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)

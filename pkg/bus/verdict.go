@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A handler's error is its instruction, and the list of instructions is closed:
+// A handler's error is its instruction. These are all instructions:
 //
 //	nil             done
 //	any error       try again with exponential back-off, then dead-letter

@@ -31,6 +31,6 @@ func Start(name, version string) (metrics http.Handler, stop func(context.Contex
 	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res),
 		metric.WithExemplarFilter(exemplar.AlwaysOffFilter)) // the text format has none
 	otel.SetMeterProvider(meters)
-	stop = func(ctx context.Context) { _ = meters.Shutdown(ctx) } // at the end an error helps nobody
+	stop = func(ctx context.Context) { _ = meters.Shutdown(ctx) } // at the end there is no use for an error
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), stop, nil
 }

@@ -48,7 +48,7 @@ const (
 	duplicatesMost = 3                      // attempts of a decision when another transaction has just added the same row
 )
 
-// Office makes decisions.
+// Office makes the decisions of a service, many in one transaction.
 type Office[W Work] struct {
 	db   *postgres.DB
 	log  *slog.Logger

@@ -117,7 +117,7 @@ func (w *Worker[T]) Begin(rows ...T) {
 	}
 }
 
-// transaction is a postgres.Tx.
+// transaction is the part of postgres.Tx that Lend needs.
 type transaction interface {
 	OnCommit(f func())
 	OnRollback(f func())
