@@ -128,7 +128,7 @@ func TestADeadReplicaIsEjectedAndTriedAgainLater(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusOK)
 	}, "127.0.0.1", "127.0.0.2")
-	// Nobody listens at 127.0.0.3.
+	// Nothing listens at 127.0.0.3.
 	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{BreakerDelay: 300 * time.Millisecond})
 	for range 60 {
 		get(t, c)

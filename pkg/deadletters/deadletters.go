@@ -30,7 +30,7 @@ func Migrations() postgres.Migrations { return postgres.Sub("deadletters", files
 
 // From the inside out each limit is shorter than the next, so the caller gets an answer that says what is wrong.
 const (
-	turnWait   = time.Second             // for the calls before this one, in this program and in other replicas
+	turnWait   = time.Second             // how long a call waits for other calls, in this program and in other replicas
 	lookWithin = 1800 * time.Millisecond // all of a list; bff-web waits 2 s for each service's
 	deedWithin = 4500 * time.Millisecond // all that is done with one letter; the gateway waits 5 s
 

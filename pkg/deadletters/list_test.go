@@ -68,7 +68,7 @@ func TestPagesReachEveryDeadLetterOnceTheLatestFirst(t *testing.T) {
 }
 
 // A list ends in time although there are more dead letters than can be read. The next list sees all of them.
-func TestAListThatRunsOutOfTimeShowsWhatItHasRead(t *testing.T) {
+func TestAListThatRunsOutOfTimeShowsTheLettersThatItHasRead(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	broker, err := bus.NewBroker(v.URL, "payments", testkit.Log(t))

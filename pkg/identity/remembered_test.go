@@ -93,7 +93,7 @@ func TestARememberedTokenEndsWhenItSays(t *testing.T) {
 	})
 }
 
-func TestWhatARememberedTokenDependsOn(t *testing.T) {
+func TestARememberedTokenHoldsOnlyInItsTimeAndWithItsKey(t *testing.T) {
 	t.Parallel()
 	key, other := newIssuer(t).public.Key, newIssuer(t).public.Key
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -202,7 +202,7 @@ func TestADayWhoseIdsCameBeforeItsPartitionGetsNone(t *testing.T) {
 	}
 }
 
-func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNobody(t *testing.T) {
+func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNoWriter(t *testing.T) {
 	t.Parallel()
 	db, in, dayBefore := lastWeeks(t, 30)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -284,7 +284,7 @@ func TestWithoutTheRightToCreateTablesTheInboxWorksWithItsDefaultPartition(t *te
 
 // No partition could be made for weeks, and all ids are in the default one. Reading it takes longer than others should
 // wait.
-func TestADefaultPartitionThatHasBecomeLargeIsNotReadWhileEverybodyWaits(t *testing.T) {
+func TestADefaultPartitionThatHasBecomeLargeIsNotReadUnderALock(t *testing.T) {
 	t.Parallel()
 	db, in, _ := lastWeeks(t, 1)
 	exec(t, db, `CREATE FUNCTION public.pg_relation_size(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 2000000000'`)

@@ -162,7 +162,7 @@ func TestTheDocumentNamesEveryMessage(t *testing.T) {
 	}
 }
 
-func TestWhatAMessageMustHave(t *testing.T) {
+func TestAMessageThatBreaksItsRulesIsInvalid(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []Validator{
 		ReserveStock{id, nil, false},
