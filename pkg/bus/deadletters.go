@@ -236,10 +236,10 @@ func (s *looking) giveBack(ctx context.Context) error {
 
 const settledWithin = 4 * time.Second // less than the gateway waits for an answer
 
-// settled waits until no client has a dead letter in hand. A quorum queue counts a client that got a message and has not
-// settled it as a consumer. That ends when its acknowledgement is applied or, in the same step, all that it held is back in
-// its place. So settled also shows that an acknowledgement has been applied, and that a killed program's letters can be
-// seen again.
+// settled waits until no client has a dead letter in hand. A quorum queue counts as a consumer each client that got a
+// message and has not settled it. That ends when its acknowledgement is applied or, in the same step, all that it held is
+// back in its place. So settled also shows that an acknowledgement has been applied, and that a killed program's letters
+// can be seen again.
 func (s *looking) settled(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settledWithin)
 	defer cancel()

@@ -52,7 +52,7 @@ func (q Queue) retry(d time.Duration) string { return fmt.Sprintf("%s.retry.%s",
 // can reach every queue.
 func redelivery(service string) string { return service + ".redelivery" }
 
-// declare makes the queue and binds it to its kinds: a consumer cannot work without. Declaring what exists is a no-op.
+// declare makes the queue and binds it to its kinds: a consumer needs both. Declaring what exists is a no-op.
 // Declaring it differently is an error that closes the channel, so two releases that disagree are noticed.
 func (q Queue) declare(ch *amqp.Channel) error {
 	if err := declareExchanges(ch); err != nil {
