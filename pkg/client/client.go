@@ -26,13 +26,13 @@ type Config struct {
 	URLs URLs   // of its replicas
 	Log  *slog.Logger
 
-	Timeout time.Duration `env:"TIMEOUT"` // of an attempt, until its answer begins (JSON: until it ends); 2 s
-	Total   time.Duration `env:"TOTAL"`   // of all attempts together; 8 s
-	Retries int           `env:"RETRIES"` // after the first attempt; 2, negative: none
+	Timeout time.Duration `env:"TIMEOUT"` // of one attempt, until its answer begins (JSON: until it ends); default 2s
+	Total   time.Duration `env:"TOTAL"`   // of all attempts together; default 8s
+	Retries int           `env:"RETRIES"` // attempts after the first one, negative: none; default 2
 
-	RetryBudget float64       `env:"RETRY_BUDGET"` // share of the calls that may be repeated, beyond 5 a second; 0.2
-	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, or less if its records' TTL is shorter; 5 s
-	DNSServer   string        `env:"DNS_SERVER"`   // host:port; empty: the servers of /etc/resolv.conf
+	RetryBudget float64       `env:"RETRY_BUDGET"` // the share of calls that may be repeated, beyond 5 a second; default 0.2
+	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, unless its records have a shorter TTL; default 5s
+	DNSServer   string        `env:"DNS_SERVER"`   // `host:port` of a DNS server; empty: those of /etc/resolv.conf
 
 	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have been
 	// carried out: it was sent, and no answer came. Set it for upstreams that are known to honour the key.
@@ -45,8 +45,8 @@ type Config struct {
 	// KeepHost passes on the Host that the request names. A program that serves pages to browsers needs it.
 	KeepHost bool
 
-	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; 256
-	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; 5 s
+	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; default 256
+	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; default 5s
 }
 
 // Client calls one upstream. It is an http.RoundTripper for requests whose URL is only a path.

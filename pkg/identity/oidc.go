@@ -12,10 +12,10 @@ import (
 
 // Trust says which issuer's tokens are accepted. A program's config embeds it.
 type Trust struct {
-	OIDCIssuer    string `env:"OIDC_ISSUER"`                                                       // URL of an OpenID Connect provider; it replaces the next two
-	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // of the keys that verify tokens
-	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
-	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+	OIDCIssuer    string `env:"OIDC_ISSUER"`                                                       // URL of an OpenID Connect provider whose tokens are accepted; with it, JWKS_URL and TOKEN_ISSUER are not used
+	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the public keys are that verify tokens
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`                               // what a token's `iss` must be
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`                             // what a token's `aud` must contain
 }
 
 // Verifier returns the verifier of these tokens.

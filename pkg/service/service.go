@@ -29,8 +29,8 @@ const growth = 400
 
 // Settings are the settings that every program has. A program's config embeds them.
 type Settings struct {
-	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
-	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: the time that load balancers need to notice
+	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"` // `debug`, `info`, `warn` or `error`
+	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: as long as load balancers need to notice. It is a part of the 25 s for stopping
 }
 
 func (s Settings) common() Settings { return s }
@@ -156,8 +156,8 @@ func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.Wi
 
 // Dependencies are the further settings of a service with a database. Its config embeds them.
 type Dependencies struct {
-	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"`
-	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"`
+	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"` // `postgres://…`, with the service's own role and database
+	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"` // `amqp://…` or `amqps://…`, with the service's own account; the path is the vhost. For a cluster: a list, one URL for each node
 }
 
 func (d Dependencies) dependencies() Dependencies { return d }

@@ -48,10 +48,10 @@ type Config struct {
 // Timeouts are limits for clients that are slow, on purpose or not. A field that is zero has its default. The tags let a
 // program embed Timeouts in its settings.
 type Timeouts struct {
-	Header time.Duration `env:"HEADER_TIMEOUT"` // until a request's header has arrived; 5 s
-	Read   time.Duration `env:"READ_TIMEOUT"`   // until its body has arrived; 15 s
-	Write  time.Duration `env:"WRITE_TIMEOUT"`  // until its answer has been taken; 30 s; a stream lifts it with http.ResponseController
-	Idle   time.Duration `env:"IDLE_TIMEOUT"`   // between two requests; 2 min
+	Header time.Duration `env:"HEADER_TIMEOUT"` // until a request's header has arrived; default 5s
+	Read   time.Duration `env:"READ_TIMEOUT"`   // until a request's body has arrived; default 15s
+	Write  time.Duration `env:"WRITE_TIMEOUT"`  // until the client has taken the answer, which does not hold for streams; default 30s
+	Idle   time.Duration `env:"IDLE_TIMEOUT"`   // between two requests on one connection; default 2m
 }
 
 // Server is an echo instance on its own http.Server. Routes are added to Echo before Run.
