@@ -20,22 +20,22 @@ const name = "bff-web"
 
 type config struct {
 	service.Settings
-	Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8081"`
+	Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8081"` // where it listens
 
-	OrdersURL       client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
-	PaymentsURL     client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
-	InventoryURL    client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
-	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
-	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // issues tokens at sign-in
-	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                              // for the operator console; empty: the console does not show the gateway
-	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                // timeouts and retries for each of them
+	OrdersURL       client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`    // replicas of orders
+	PaymentsURL     client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`  // replicas of payments
+	InventoryURL    client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"` // replicas of inventory
+	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
+	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"`   // where tokens come from when somebody signs in
+	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                                // the gateway's admin port, for the operator console; empty: the console does not show the gateway
+	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all of them; 2 s for an attempt, 4 s in all, one retry
 
-	RabbitMQURL string `env:"RABBITMQ_URL"`                    // for notifications of changes; empty: live tracking asks orders every 2 s
-	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in this process
-	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person
+	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
+	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in one replica; more get 503 with `Retry-After`, and their pages ask every 3 s
+	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person; more get 429. A browser needs one for all its pages
 
-	SessionKey sealKey `env:"SESSION_KEY"` // 32 bytes in base64, the same for all replicas; empty: a new key at each start
-	DemoSecret string  `env:"DEMO_SECRET"` // secret of the gateway's demo clients; empty: demo sign-in is off
+	SessionKey sealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
+	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
 
 	identity.Trust
 }

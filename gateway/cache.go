@@ -16,10 +16,10 @@ import (
 
 // cacheSettings limit what the gateway keeps of public answers, and for how long.
 type cacheSettings struct {
-	Entries  int           `env:"ENTRIES" envDefault:"1000"`
-	Bytes    int           `env:"BYTES" envDefault:"33554432"`
-	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"` // how long after its expiry an answer may still be served if the upstream fails
-	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`   // how long a slow upstream is waited for when there is an old answer
+	Entries  int           `env:"ENTRIES" envDefault:"1000"`   // public answers that are kept
+	Bytes    int           `env:"BYTES" envDefault:"33554432"` // bytes of these answers: 32 MiB
+	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"`   // how long an old answer may be sent when the upstream is down
+	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`     // how long a slow upstream may take when there is an old answer
 }
 
 const cachedMost = 1 << 20 // bytes of the body of one answer

@@ -17,15 +17,15 @@ import (
 // limits are how much one client may ask for. They are far above what a person or a well-behaved program needs: they only
 // prevent that one client takes everything.
 type limits struct {
-	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from an IPv4 address or an IPv6 network of 64 bits; 0: no limit
-	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject; 0: no limit
+	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from an IPv4 address or an IPv6 network of 64 bits, and twice as many at once; 0: no limit
+	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject, and twice as many at once; 0: no limit
 
-	Streams           int `env:"STREAMS" envDefault:"5000"`             // open streams in all
-	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // open streams from one address
+	Streams           int `env:"STREAMS" envDefault:"5000"`             // streams of server-sent events that are open at the same time
+	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // of these streams, from one address
 
-	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // requests that wait for one upstream; the limit is never lower
-	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // and never higher
-	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // start value, until response times are known
+	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // the lowest value of the adaptive limit: requests that wait for one upstream at the same time
+	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // its highest value
+	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // its first value, before anything is known about the upstream
 }
 
 const (

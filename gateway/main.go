@@ -20,29 +20,29 @@ const name = "gateway"
 type config struct {
 	service.Settings
 	Addr      string `env:"HTTP_ADDR" envDefault:"localhost:8080"`  // the public port
-	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // for metrics; only for the operators' network
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // metrics and health, for the operators' network only
 
-	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`
-	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`
-	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"`
-	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`
-	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`
-	Upstream     client.Config `envPrefix:"UPSTREAM_"` // timeouts and retries for each of them
+	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`    // replicas of orders
+	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`  // replicas of payments
+	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"` // replicas of inventory
+	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
+	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`       // replicas of bff-web
+	Upstream     client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all of them; the time limits are 5 s for an attempt and 12 s in all
 
 	Timeouts      web.Timeouts
-	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // networks of proxies whose X-Forwarded-For, -Host and -Proto are believed
-	Origins       []string      `env:"CORS_ORIGINS"`                          // origins whose scripts may use the API, such as https://shop.example; empty: none
-	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // for a client that does not read its stream
+	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // CIDRs or addresses whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. Set it behind a load balancer, or all clients share one address
+	Origins       []string      `env:"CORS_ORIGINS"`                          // origins, such as https://shop.example, whose scripts may use the API, with tokens and never with cookies; empty: none
+	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // how long a write to a stream waits for a client that does not read
 	Limits        limits
 	Cache         cacheSettings `envPrefix:"CACHE_"`
 
-	DemoIdentity  bool   `env:"DEMO_IDENTITY"` // issues tokens for the demo clients; otherwise OIDC_ISSUER or JWKS_URL is needed
-	IdentityKey   seed   `env:"IDENTITY_KEY"`  // signs the demo tokens; empty: a new key at each start
-	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`
-	OIDCIssuer    string `env:"OIDC_ISSUER"` // URL of an OpenID Connect provider, if the demo identity is off
-	JWKSURL       string `env:"JWKS_URL"`    // instead of OIDC_ISSUER: only the URL of an issuer's keys
-	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
-	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+	DemoIdentity  bool   `env:"DEMO_IDENTITY"`                         // give out tokens for the demo clients `alice`, `bob` and `olga`; otherwise OIDC_ISSUER or JWKS_URL is needed
+	IdentityKey   seed   `env:"IDENTITY_KEY"`                          // signs these tokens: 32 bytes in base64, such as `openssl rand -base64 32` prints, the same for all replicas; empty: a new key at each start
+	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`         // the secret of all demo clients
+	OIDCIssuer    string `env:"OIDC_ISSUER"`                           // URL of an OpenID Connect provider, the same for all programs; only without DEMO_IDENTITY
+	JWKSURL       string `env:"JWKS_URL"`                              // or only the URL of an issuer's public keys; only without DEMO_IDENTITY
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`   // what a token's `iss` must be; with OIDC_ISSUER it is that provider
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"` // what a token's `aud` must contain
 }
 
 func main() { service.Main(name, run) }

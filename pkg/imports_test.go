@@ -13,8 +13,8 @@ import (
 
 const module = "example.com/orderflow/pkg/"
 
-// arrows says which packages of this module each one may import. What is not listed may import none: a new arrow is a
-// decision, made here.
+// arrows lists for each package which packages of this module it may import. A package that is not listed may import none:
+// a new arrow is a decision, and is made here.
 var arrows = map[string][]string{
 	"messages":    {},
 	"fault":       {},
@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"testkit":     {"postgres"},
 }
 
-// owned libraries are imported by one package (and by tests and the testkit) only, so that one place knows them.
+// owned libraries are imported by one package only (and by tests and the testkit), so that only one place depends on them.
 var owned = map[string]string{
 	"github.com/rabbitmq/amqp091-go":      "bus",
 	"github.com/pressly/goose/v3":         "postgres",
@@ -84,7 +84,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 					t.Errorf("%s: only %s imports %s", path, owner, library)
 				}
 			}
-			// failpoint does, too, in a build that nobody uses: it says why.
+			// failpoint does, too, in a build for tests only; its comment says why.
 			if imported == "os" && from != "service" && from != "failpoint" && !isTest {
 				t.Errorf("%s: only service reads the environment and ends the process", path)
 			}

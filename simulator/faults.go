@@ -11,16 +11,16 @@ import (
 
 // faults are the faults of each party. The zero value is a world without faults.
 type faults struct {
-	Provider fault `json:"provider" envPrefix:"PROVIDER_"`
-	Carrier  fault `json:"carrier" envPrefix:"CARRIER_"`
-	Supplier fault `json:"supplier" envPrefix:"SUPPLIER_"`
+	Provider fault `json:"provider" envPrefix:"PROVIDER_"` // faults of the payment provider
+	Carrier  fault `json:"carrier" envPrefix:"CARRIER_"`   // faults of the carrier
+	Supplier fault `json:"supplier" envPrefix:"SUPPLIER_"` // faults of the supplier
 }
 
 type fault struct {
-	Latency       duration `json:"latency" env:"LATENCY"`               // before each answer
-	Jitter        duration `json:"jitter" env:"JITTER"`                 // added at random, up to this
-	ErrorRate     rate     `json:"error_rate" env:"ERROR_RATE"`         // share of calls that are answered with 503, with nothing done
-	AmbiguousRate rate     `json:"ambiguous_rate" env:"AMBIGUOUS_RATE"` // share of calls that are recorded and then reset
+	Latency       duration `json:"latency" env:"LATENCY"`               // before each answer; default 0s
+	Jitter        duration `json:"jitter" env:"JITTER"`                 // at most this much more, at random; default 0s
+	ErrorRate     rate     `json:"error_rate" env:"ERROR_RATE"`         // the share of calls that are answered 503 with nothing done; default 0
+	AmbiguousRate rate     `json:"ambiguous_rate" env:"AMBIGUOUS_RATE"` // the share of calls that are carried out and then reset; default 0
 	Down          bool     `json:"down" env:"DOWN"`                     // every call is reset, with nothing done
 }
 

@@ -27,12 +27,12 @@ const (
 )
 
 type config struct {
-	HTTPAddr     string     `env:"HTTP_ADDR" envDefault:"127.0.0.1:8090"`
-	Data         string     `env:"SIMULATOR_DATA"` // folder of the journal; empty: nothing is kept after the end
-	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"info"`
-	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between "not ready" and refusing connections
-	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long a caller with tok_timeout waits
-	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // between two stages of a shipment; 0: all stages at once
+	HTTPAddr     string     `env:"HTTP_ADDR" envDefault:"127.0.0.1:8090"`  // where it listens
+	Data         string     `env:"SIMULATOR_DATA"`                         // folder of the journal; empty: everything is forgotten when the program ends
+	LogLevel     slog.Level `env:"LOG_LEVEL" envDefault:"info"`            // `debug`, `info`, `warn` or `error`
+	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between going unready and refusing requests
+	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long `tok_timeout` keeps its caller waiting
+	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // from each stage of a shipment to the next; 0: all at once. `PUT /carrier/pace` changes it
 	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
 	Faults       faults     // at the start; PUT /faults changes them
 }

@@ -2,18 +2,15 @@ package deploy
 
 import (
 	"fmt"
-	"go/types"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"example.com/orderflow/local/system"
-	"golang.org/x/tools/go/packages"
 )
 
 // repo is the root of the repository, as seen from here.
@@ -21,11 +18,14 @@ const repo = "../.."
 
 // setting is an environment variable that a program reads.
 type setting struct {
+	name     string
 	required bool
-	standard string // its default
+	standard string    // its default
+	meaning  string    // what the comment of its field says
+	of       structure // has the settings of which name is the prefix
 }
 
-// programs are the folders of all programs that run for long, by name. Whoever adds one has to deploy it as well.
+// programs are the folders of all programs that run for long, by name. Each of them has to be deployed.
 var programs = func() map[string]string {
 	found, err := system.Programs(repo)
 	if err != nil || len(found) == 0 {
@@ -34,7 +34,7 @@ var programs = func() map[string]string {
 	return found
 }()
 
-// settings reads what a program can be told, as the compiler sees its config: with what is embedded, and all prefixes.
+// settings reads what a program can be told from the source of its config: with embedded structs, and all prefixes.
 var settings = func() func(t testing.TB, program string) map[string]setting {
 	var mu sync.Mutex
 	all := map[string]map[string]setting{}
@@ -56,31 +56,12 @@ var settings = func() func(t testing.TB, program string) map[string]setting {
 
 func readConfig(t testing.TB, folder string, into map[string]setting) {
 	t.Helper()
-	loaded, err := packages.Load(&packages.Config{Mode: packages.LoadSyntax, Dir: folder}, ".")
-	if err != nil || len(loaded) != 1 || len(loaded[0].Errors) > 0 {
-		t.Fatalf("read %s: %v %v", folder, err, loaded)
+	within, err := filepath.Rel(repo, folder)
+	if err != nil {
+		t.Fatal(err)
 	}
-	config := loaded[0].Types.Scope().Lookup("config")
-	if config == nil {
-		t.Fatalf("%s has no config", folder)
-	}
-	walk(config.Type(), "", into)
-}
-
-// walk does what caarlos0/env does with a struct.
-func walk(typ types.Type, prefix string, into map[string]setting) {
-	fields, ok := typ.Underlying().(*types.Struct)
-	if !ok {
-		return
-	}
-	for i := range fields.NumFields() {
-		tag := reflect.StructTag(fields.Tag(i))
-		name, options, _ := strings.Cut(tag.Get("env"), ",")
-		if name != "" {
-			into[prefix+name] = setting{strings.Contains(options, "required"), tag.Get("envDefault")}
-			continue
-		}
-		walk(fields.Field(i).Type(), prefix+tag.Get("envPrefix"), into)
+	for _, s := range (structure{within, "config"}).read(t, "", func(structure) bool { return false }) {
+		into[s.name] = s
 	}
 }
 

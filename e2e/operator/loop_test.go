@@ -9,7 +9,7 @@ import (
 )
 
 // manual is a link into the tree: go test notes which files below the module a test has opened.
-const manual = "testdata/operations.md"
+const manual = "testdata/runbook.md"
 
 // replayAll runs the loop of the manual, as it is printed there, until no dead letter is left, and kills who is concerned.
 func (o office) replayAll(queue string) {

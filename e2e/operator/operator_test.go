@@ -94,7 +94,7 @@ func (o office) mend(service string) {
 	o.sql(service, `DROP FUNCTION trap CASCADE`)
 }
 
-// hurry brings the deadlines of an order forward, as docs/operations.md says.
+// hurry brings the deadlines of an order forward, as docs/runbook.md says.
 func (o office) hurry(order string) {
 	o.Helper()
 	o.sql("orders", `UPDATE orders SET due_at = now() WHERE id = $1`, order)

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-func TestTheAgeOfWhatWaitsIsAMetric(t *testing.T) { // not parallel: it sets what is global
+func TestTheAgeOfWaitingMessagesIsAMetric(t *testing.T) { // not parallel: it sets the global meter provider
 	reader := metric.NewManualReader()
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
 	ages := func() map[string]float64 {
@@ -45,7 +45,7 @@ func TestTheAgeOfWhatWaitsIsAMetric(t *testing.T) { // not parallel: it sets wha
 		t.Errorf("two queues with nothing to do have the ages %v", got)
 	}
 	late := message(`{}`)
-	late.Time = late.Time.Add(-1e12) // written long ago, as a deadline is: that is not how long it waits
+	late.Time = late.Time.Add(-1e12) // written long ago, as a deadline is: its age counts from when it was sent
 	publish(t, p, late)
 	testkit.Until(t, "the age grows while the message is in hand", func() bool { return age() > 0.3 })
 	if got := age(); got > 60 {

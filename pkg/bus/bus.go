@@ -1,13 +1,13 @@
-// Package bus carries messages through RabbitMQ. It is the only importer of amqp091-go and the only place that knows of
-// exchanges, queues and channels; the outbox publishes through it and the inbox is fed by it.
+// Package bus carries messages through RabbitMQ. It is the only importer of amqp091-go and the only place that knows
+// exchanges, queues and channels: the outbox publishes through it, and it feeds the inbox.
 //
-// What it promises: a message is published once the broker has confirmed it and a queue has taken it; a delivery is
-// acknowledged after its effects are safe, on the channel that it came from, or not at all. Both together make delivery
-// at least once, so receivers must be idempotent, which the inbox sees to.
+// It promises two things. A message counts as published when the broker has confirmed it and a queue has taken it. A
+// delivery is acknowledged after its effects are committed, on the channel that it came from, or not at all. Together this
+// is at-least-once delivery, so receivers must be idempotent: the inbox makes them so.
 //
-// One AMQP connection is one session. When anything about it closes, the session is discarded and a new one dialled,
-// declared and consumed from the start. The recovery of amqp091-go is not used: it reuses the channel object, on which
-// delivery tags start at 1 again, so that a late acknowledgement can hit another message (docs/adr/0002).
+// One AMQP connection is one session. When anything about it closes, the session is discarded, and a new one dials,
+// declares and consumes from the start. The recovery of amqp091-go is not used: it reuses the channel object, on which
+// delivery tags start at 1 again, so a late acknowledgement can hit another message (docs/adr/0002).
 package bus
 
 import (
@@ -49,8 +49,8 @@ type Broker struct {
 	parts   atomic.Int32
 }
 
-// NewBroker returns a broker for the named service. urls is its address, or those of the nodes of a cluster, separated by
-// commas. It does not dial: each part does when it runs, and goes on dialling for as long as it runs.
+// NewBroker returns a broker for the named service. urls is its address, or the addresses of a cluster's nodes, separated
+// by commas. It does not dial: each part dials when it runs, and again whenever it has lost its session.
 func NewBroker(urls, service string, log *slog.Logger) (*Broker, error) {
 	b := &Broker{urls: strings.Split(urls, ","), service: service, log: log}
 	for _, url := range b.urls {
@@ -65,22 +65,23 @@ func NewBroker(urls, service string, log *slog.Logger) (*Broker, error) {
 // Connected reports whether every running part has a session.
 func (b *Broker) Connected() bool { return b.parts.Load() > 0 && b.down.Load() == 0 }
 
-// Report is what /readyz tells of the broker. Being without it does not make a service unready: what it sends waits in
-// the outbox.
+// Report returns what /readyz says about the broker. A service without a broker is still ready: its messages wait in the
+// outbox.
 func (b *Broker) Report() map[string]any { return map[string]any{"rabbitmq_connected": b.Connected()} }
 
-// session is the life of one connection with one channel. Only the goroutine that was given it uses the channel.
+// session is one connection with one channel, from dialling to closing. Only the part that it was opened for uses the
+// channel.
 type session struct {
 	conn  *amqp.Connection
 	pipe  *corked // below conn
 	ch    *amqp.Channel
-	lost  context.Context // ends when the connection or the channel does; its cause says why
+	lost  context.Context // ends with the connection or the channel; its cause says why
 	stop  context.CancelCauseFunc
-	works func() // to be called once all is declared and the part can do its work
+	works func() // to be called when all is declared and the part can work
 }
 
-// keep runs use in one session after another until ctx ends. After an error it waits, with exponential back-off and full jitter;
-// without one, use wants another session, which is nothing to tell of.
+// keep runs use in one session after another until ctx ends. After an error it waits, with exponential back-off and full
+// jitter. When use returns nil it wants another session at once, which is logged at debug level only.
 func (b *Broker) keep(ctx context.Context, part string, use func(context.Context, *session) error) {
 	b.parts.Add(1)
 	b.down.Add(1)
@@ -128,8 +129,8 @@ func (b *Broker) once(ctx context.Context, part string, level slog.Level, use fu
 	return use(ctx, s)
 }
 
-// open opens a session with any node that lets it. Chance decides which is asked first: the sessions of all programs are
-// then spread over the nodes, and a node that takes connections and says nothing is not what everybody begins with.
+// open opens a session with the first node that accepts one. It tries the nodes in random order: so the sessions of all
+// programs spread over the nodes, and a node that takes connections but does not answer is not everybody's first choice.
 func (b *Broker) open(ctx context.Context, part string) (*session, error) {
 	var failed []error
 	for _, i := range rand.Perm(len(b.urls)) {
@@ -185,10 +186,10 @@ func (b *Broker) openAt(ctx context.Context, url, part string) (*session, error)
 	return s, nil
 }
 
-// mendEvery is how long a queue, an exchange or a binding may be missing that somebody has removed by hand.
+// mendEvery is the most time that a queue, an exchange or a binding stays missing after it was removed by hand.
 const mendEvery = 5 * time.Second
 
-// mend has everything declared again now and then, and whenever it is told to, until the session ends.
+// mend declares everything again every mendEvery, and at once when now says so, until the session ends.
 func (s *session) mend(log *slog.Logger, now <-chan struct{}, all ...declaration) {
 	every := time.NewTicker(mendEvery)
 	defer every.Stop()
@@ -203,8 +204,8 @@ func (s *session) mend(log *slog.Logger, now <-chan struct{}, all ...declaration
 	}
 }
 
-// declare makes what may be missing. It does so on channels of its own: the broker closes one over what it does not like, and
-// that is no reason to stop what still works.
+// declare declares everything that may be missing, on channels of its own: when the broker refuses a declaration it closes
+// the channel, and the session's own channel should go on.
 func (s *session) declare(log *slog.Logger, all ...declaration) {
 	var ch *amqp.Channel
 	for _, one := range all {
@@ -223,12 +224,12 @@ func (s *session) declare(log *slog.Logger, all ...declaration) {
 		}
 	}
 	if ch != nil {
-		_ = ch.Close() // closed already over what it did not like
+		_ = ch.Close() // the broker may have closed it already
 	}
 }
 
-// ended is why no more deliveries come: the session has ended, or else somebody has deleted the queue, which the next session
-// declares again.
+// ended returns why deliveries have stopped: the session has ended, or the queue was deleted. The next session declares the
+// queue again.
 func (s *session) ended() error {
 	if s.lost.Err() == nil {
 		return errors.New("the queue was deleted")
@@ -239,11 +240,11 @@ func (s *session) ended() error {
 // close ends the session whatever state it is in. Deliveries that were not acknowledged go back to their queue.
 func (s *session) close() {
 	s.stop(amqp.ErrClosed)
-	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout)) // closed already, or given up on
+	_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout)) // it may be closed already
 }
 
 func orClosed(e *amqp.Error) error {
-	if e == nil { // the library's word for "we closed it"
+	if e == nil { // the library's way to say that we closed it
 		return amqp.ErrClosed
 	}
 	return e

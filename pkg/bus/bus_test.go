@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// fast are retry delays for tests: the same shape as the real ones.
+// fast are short retry delays for tests, in the same shape as the real ones.
 var fast = []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}
 
 const kind = "payments.take_payment"
@@ -42,7 +42,7 @@ func queue(kinds ...string) bus.Queue {
 	return bus.Queue{Service: "payments", Exchange: bus.Commands, Kinds: kinds, Retries: fast}
 }
 
-// log of what a handler has seen.
+// seen keeps the deliveries that a handler was given.
 type seen struct {
 	mu   sync.Mutex
 	list []bus.Delivery
@@ -123,7 +123,7 @@ func TestAMessageArrivesAsItWasSent(t *testing.T) {
 	}
 }
 
-func TestAnUnroutableMessageIsAnErrorAndNewsIsNot(t *testing.T) {
+func TestAnUnroutableMessageIsAnErrorAndAnUnroutableNotificationIsNot(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	b := newBroker(t, v.URL)
@@ -239,7 +239,7 @@ func (s *seen) distinctAttempts(id string) (n int) {
 	return n
 }
 
-func TestWhatHasArrivedIsHandedOverAsABatch(t *testing.T) {
+func TestMessagesThatHaveArrivedAreHandedOverAsABatch(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	b := newBroker(t, v.URL)
@@ -309,8 +309,8 @@ func TestNothingIsLostWhenTheBrokerRestartsUnderLoad(t *testing.T) {
 	testkit.Until(t, "every message has arrived", func() bool { return got.distinct() == len(ids) })
 }
 
-// The bug that amqp091-go's own recovery has: the acknowledgement of a delivery from before a reconnect hits another
-// message after it, which is then lost.
+// amqp091-go's own recovery has this bug: after a reconnect, the acknowledgement of an earlier delivery hits another
+// message, which is then lost.
 func TestALateAcknowledgementDoesNotHitAnotherMessageAfterAReconnect(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -327,7 +327,7 @@ func TestALateAcknowledgementDoesNotHitAnotherMessageAfterAReconnect(t *testing.
 	publish(t, p, message(`1`))
 	<-inHand
 	publish(t, p, message(`2`), message(`3`))
-	v.CloseConnections("payments.commands") // the handler still works on the first
+	v.CloseConnections("payments.commands") // while the handler works on the first
 	testkit.Until(t, "all three are back in the queue", func() bool { return v.Depth("payments.commands") == 3 })
 	close(release)
 	testkit.Until(t, "all three are handled in the end", func() bool { return got.distinct() == 3 })
@@ -375,7 +375,7 @@ func TestAStoppedConsumerFinishesWhatItHasInHand(t *testing.T) {
 	testkit.Until(t, "the other one is back in the queue", func() bool { return v.Depth("payments.commands") == 1 })
 }
 
-// A broker with an alarm stops reading from those who publish. They must not pile up what they cannot get rid of.
+// A broker with an alarm stops reading from connections that publish. Publishers must not pile up what they cannot send.
 func TestABlockedBrokerIsNotPublishedTo(t *testing.T) {
 	t.Parallel()
 	r := testkit.PrivateRabbitMQ(t, map[string]string{"vm_memory_high_watermark.absolute": "30MiB"})
@@ -394,7 +394,7 @@ func TestABlockedBrokerIsNotPublishedTo(t *testing.T) {
 			t.Fatalf("published to a blocked broker: %v", err)
 		}
 	}
-	if took := time.Since(begun); took > time.Minute { // one that waits, waits for 10 s
+	if took := time.Since(begun); took > time.Minute { // a refusal that waits takes 10 s
 		t.Errorf("a thousand refusals took %s: they should not wait", took)
 	}
 	if !b.Connected() {

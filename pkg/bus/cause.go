@@ -4,7 +4,8 @@ import "context"
 
 type causeKey struct{}
 
-// WithCause notes the id of the message that is being handled: what the handler sends was caused by it.
+// WithCause returns ctx with the id of the message that is being handled. Messages that the handler sends name it as their
+// cause.
 func WithCause(ctx context.Context, messageID string) context.Context {
 	return context.WithValue(ctx, causeKey{}, messageID)
 }

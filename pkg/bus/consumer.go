@@ -11,20 +11,22 @@ import (
 )
 
 const (
-	prefetch  = 500 // deliveries held here unacknowledged: the bound of a consumer's memory
+	prefetch  = 500 // unacknowledged deliveries of a consumer, at most: this bounds its memory
 	batchMost = 100
 	holdFirst = 250 * time.Millisecond
 	holdMax   = 5 * time.Second
 
-	// A broker that has elected a new leader for a queue may count messages as given to a consumer that were never sent: they were
-	// lost with the last leader. Once they are as many as the prefetch, it waits for acknowledgements and the consumer for messages
-	// (seen with RabbitMQ 3.10; https://github.com/rabbitmq/rabbitmq-server/issues/15473 is about a later one). The end of a
-	// session gives them back. So one that brings nothing is not believed for longer than this.
+	// idleLong is how long a session may bring nothing before it is replaced. After electing a new leader for a queue, a
+	// broker may count messages as delivered that it never sent: they were lost with the old leader. When there are as many
+	// of them as the prefetch, the broker waits for acknowledgements and the consumer for messages (seen with RabbitMQ
+	// 3.10; https://github.com/rabbitmq/rabbitmq-server/issues/15473 is about a later version). The end of a session gives
+	// them back.
 	idleLong = 30 * time.Second
 )
 
-// Handler receives what has arrived, up to 100 deliveries, and returns one instruction for each of them (see verdict.go). When ctx
-// ends the program is stopping: the handler then finishes what it has begun, which may take some seconds, and holds the rest.
+// Handler handles a batch of up to 100 deliveries and returns one instruction for each of them (see verdict.go). When ctx
+// ends the program is stopping: the handler then finishes what it has begun, which may take some seconds, and returns Hold
+// for the rest.
 type Handler func(ctx context.Context, batch []Delivery) []error
 
 // Consumer hands one queue's messages to a handler, a batch at a time. Several replicas compete for the same queue.
@@ -43,8 +45,8 @@ func (b *Broker) NewConsumer(queue Queue, moves *Publisher, handler Handler) *Co
 	return c
 }
 
-// age is how long ago the oldest message in hand was sent. Messages come in the order of the queue, so as long as one is in
-// hand nothing in the queue is older, save what waits to be tried again.
+// age returns how long ago the oldest message in hand was sent, and 0 while there is none. A queue delivers in order, so no
+// message in the queue is older, except those that wait for a retry.
 func (c *Consumer) age() time.Duration {
 	sent := c.oldest.Load()
 	if sent == 0 {
@@ -53,8 +55,9 @@ func (c *Consumer) age() time.Duration {
 	return max(0, time.Since(time.UnixMilli(sent)))
 }
 
-// Run declares the queue and what belongs to it, and consumes it until ctx ends, in one session after another: also when one has brought nothing
-// for 30 s. It then finishes and acknowledges the batch in hand; what it holds beyond that goes back to the queue. It always returns nil.
+// Run declares the queue and all that belongs to it, and consumes until ctx ends, in one session after another. A session
+// that brings nothing for 30 s is replaced too. At the end Run finishes and acknowledges the batch in hand; the other
+// deliveries that it holds go back to the queue. It always returns nil.
 func (c *Consumer) Run(ctx context.Context) error {
 	c.broker.keep(ctx, c.queue.Name(), c.consume)
 	return nil
@@ -99,8 +102,7 @@ func (c *Consumer) consume(ctx context.Context, s *session) error {
 	}
 }
 
-// buffered lets deliveries pile up. The library's channel has no buffer: without one, "what has arrived" would always be one
-// message.
+// buffered lets deliveries pile up. The library's channel has no buffer: without one, every batch would be one message.
 func buffered(deliveries <-chan amqp.Delivery) <-chan amqp.Delivery {
 	arrived := make(chan amqp.Delivery, prefetch)
 	go func() {
@@ -112,7 +114,8 @@ func buffered(deliveries <-chan amqp.Delivery) <-chan amqp.Delivery {
 	return arrived
 }
 
-// next waits for a delivery and takes what else has arrived with it. It returns none when ctx or the deliveries end.
+// next waits for a delivery and returns it with the others that have arrived, up to batchMost. It returns none when ctx or
+// the deliveries end.
 func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 	if ctx.Err() != nil {
 		return nil
@@ -141,7 +144,7 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 	return batch
 }
 
-// process hands a batch over until it is no longer held, and settles it.
+// process gives a batch to the handler, again for as long as the handler holds it, and then settles it.
 func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error {
 	failpoint.At("bus.arrived")
 	c.oldest.Store(oldest(batch))
@@ -159,7 +162,8 @@ func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error
 	}
 }
 
-// oldest is when the oldest of some deliveries was sent, in ms since 1970. What was put there by hand may not tell.
+// oldest returns when the oldest of some deliveries was sent, in ms since 1970, or 0 when none of them says: a message that
+// was put into the queue by hand may have no such header.
 func oldest(batch []Delivery) int64 {
 	var sent int64
 	for _, d := range batch {

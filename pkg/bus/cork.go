@@ -8,8 +8,8 @@ import (
 // corkedMost is how many bytes a corked connection keeps.
 const corkedMost = 64 << 10
 
-// corked is a connection that can be told to keep what is written, and to send it as one. The library writes each message by
-// itself: a batch of two hundred would be two hundred system calls here, and as many times that the broker is woken.
+// corked is a connection that can hold back what is written, and send it together. The library writes each message by
+// itself: a batch of 200 messages would be 200 system calls here, and would wake the broker as many times.
 type corked struct {
 	net.Conn
 
@@ -18,7 +18,7 @@ type corked struct {
 	cork bool
 }
 
-// Write is of net.Conn.
+// Write implements net.Conn.
 func (c *corked) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

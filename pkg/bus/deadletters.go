@@ -10,37 +10,37 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// DeadLetter is a message that was given up, with its story.
+// DeadLetter is a message that was given up, with the history of its failure.
 type DeadLetter struct {
 	Delivery
-	Queue       string // where it was given up
+	Queue       string // in which it was given up
 	Reason      string // rejected, exhausted, expired or delivery_limit
-	Error       string // what the last attempt said
+	Error       string // of the last attempt
 	FirstFailed time.Time
 	LastFailed  time.Time
 }
 
-// DeadLetters is the operator's access to the dead-letter queue of one queue. Calls take a connection of their own, which
-// is closed after: whatever was looked at and not acknowledged goes back to its place, also when this program dies in the
-// middle. While one call looks, another sees an empty queue: callers take turns by a lock. A call whose program was killed
-// has lost the lock before the broker has its letters back, so the next one waits for them (settled, below).
+// DeadLetters is the operator's access to the dead-letter queue of one queue. Each call has a connection of its own. When
+// it closes, letters that were looked at and not acknowledged go back to their place, also when this program dies in the
+// middle. While one call looks, another one sees an empty queue, so callers must hold a lock (pkg/deadletters). When a
+// program is killed, its lock is free before the broker has its letters back; the next call waits for them (see settled).
 type DeadLetters struct {
 	broker *Broker
 	queue  Queue
 }
 
-// searchMost is how deep into the queue is looked, and bounds the time and the memory that this takes.
+// searchMost is how many letters are looked at, from the head of the queue. It bounds the time and the memory of a call.
 const searchMost = 10_000
 
 // NewDeadLetters returns the access to the dead letters of queue.
 func (b *Broker) NewDeadLetters(queue Queue) *DeadLetters { return &DeadLetters{b, queue} }
 
-// Queue is the name of the queue whose dead letters these are.
+// Queue returns the name of the queue whose dead letters these are.
 func (d *DeadLetters) Queue() string { return d.queue.Name() }
 
-// Walk shows dead letters to see: as many as there are, up to searchMost, or fewer when the broker is slow. It takes none
-// away and keeps none, and returns how many it has shown, and how many there are. Of thousands, RabbitMQ may give those that
-// it gets back another order.
+// Walk calls see for each dead letter: up to searchMost of them, or fewer when the broker is slow. It removes none and
+// keeps none. It returns how many it has shown and how many there are. RabbitMQ takes the letters back afterwards; when
+// there are thousands, their order may change.
 func (d *DeadLetters) Walk(ctx context.Context, see func(DeadLetter)) (seen, total int, err error) {
 	err = d.hold(ctx, func(s *looking) (err error) {
 		total, err = s.bring(ctx, searchMost, func(l DeadLetter) bool {
@@ -56,7 +56,7 @@ func (d *DeadLetters) Walk(ctx context.Context, see func(DeadLetter)) (seen, tot
 	return seen, total, err
 }
 
-// Find returns one dead letter. It takes none away. The error is NotFound when there is none with this id.
+// Find returns one dead letter and leaves it where it is. The error is NotFound when there is none with this id.
 func (d *DeadLetters) Find(ctx context.Context, id string) (found DeadLetter, err error) {
 	err = d.with(ctx, id, func(_ *looking, l DeadLetter) error {
 		found = l
@@ -65,7 +65,7 @@ func (d *DeadLetters) Find(ctx context.Context, id string) (found DeadLetter, er
 	return found, err
 }
 
-// Discard takes a dead letter away for good, after before has returned nil: there its story is written down. The error is
+// Discard removes a dead letter for good, after before has returned nil; before writes down what is removed. The error is
 // NotFound when there is none with this id.
 func (d *DeadLetters) Discard(ctx context.Context, id string, before func(DeadLetter) error) error {
 	return d.with(ctx, id, func(s *looking, l DeadLetter) error {
@@ -76,9 +76,9 @@ func (d *DeadLetters) Discard(ctx context.Context, id string, before func(DeadLe
 	})
 }
 
-// Replay puts a dead letter back into its queue as new, after before has returned nil: there its story is written down.
-// It is taken from the dead letters once the broker has confirmed the copy; if this is interrupted the message is in both
-// places, and the inbox handles it once. The error is NotFound when there is none with this id.
+// Replay puts a copy of a dead letter into its queue as a new message, after before has returned nil; before writes down
+// what is replayed. The dead letter is removed once the broker has confirmed the copy. If Replay is interrupted in between,
+// the message is in both places, and the inbox handles it once. The error is NotFound when there is none with this id.
 func (d *DeadLetters) Replay(ctx context.Context, id, by string, before func(DeadLetter) error) error {
 	return d.with(ctx, id, func(s *looking, l DeadLetter) error {
 		if err := before(l); err != nil {
@@ -117,10 +117,10 @@ func (d *DeadLetters) with(ctx context.Context, id string, use func(*looking, De
 type looking struct {
 	*session
 	queue Queue
-	holds bool // letters that the broker is still to have back
+	holds bool // it has letters that were not given back yet
 }
 
-// take removes a dead letter for good. It says so once the broker has done it, which does not answer an acknowledgement.
+// take removes a dead letter for good. RabbitMQ does not answer an acknowledgement, so take waits until it is applied.
 func (s *looking) take(ctx context.Context, l DeadLetter) error {
 	err := s.ch.Ack(l.raw.DeliveryTag, false)
 	if err == nil {
@@ -132,7 +132,7 @@ func (s *looking) take(ctx context.Context, l DeadLetter) error {
 	return nil
 }
 
-// nearby is how many dead letters find gets one by one before it has thousands brought to it.
+// nearby is how many dead letters find gets one by one, before it consumes thousands at once.
 const nearby = 50
 
 // find looks for the dead letter with this id.
@@ -154,11 +154,11 @@ func (s *looking) find(ctx context.Context, id string) (l DeadLetter, found bool
 	return l, found, err
 }
 
-// bringWithin is how long bring waits: below the time that callers have.
+// bringWithin is how long bring waits for letters: less than its callers' own limits.
 const bringWithin = 2 * time.Second
 
-// bring shows dead letters to see until it returns false, up to a number, and returns how many there are. They come at one
-// go, as to a consumer, where Get takes a round trip for each. The prefetch is how many.
+// bring calls see with dead letters, until see returns false or has had as many as asked for, and returns how many there
+// are. It consumes them with a prefetch of that number, because Get takes a round trip for each.
 func (s *looking) bring(ctx context.Context, most int, see func(DeadLetter) bool) (total int, err error) {
 	const name = "look"
 	q, err := s.ch.QueueDeclarePassive(s.queue.Dead(), true, false, false, false, nil)
@@ -191,7 +191,7 @@ func (s *looking) bring(ctx context.Context, most int, see func(DeadLetter) bool
 	return q.Messages, s.unreadable(s.ch.Cancel(name, false))
 }
 
-// unreadable is that the broker does not show its dead letters; nil when err is.
+// unreadable returns the fault for a broker that does not show its dead letters; nil when err is nil.
 func (s *looking) unreadable(err error) error {
 	if err == nil {
 		return nil
@@ -199,7 +199,8 @@ func (s *looking) unreadable(err error) error {
 	return fault.New(fault.Unavailable, "%s cannot be read now", s.queue.Dead()).Because(err)
 }
 
-// hold runs use in a session in which dead letters can be looked at: nobody has one in hand before, and nobody has after.
+// hold runs use in a session in which dead letters can be looked at. Before use begins, and after it has ended, no client
+// has one of them in hand.
 func (d *DeadLetters) hold(ctx context.Context, use func(*looking) error) error {
 	opened, err := d.broker.open(ctx, "operator")
 	if err != nil {
@@ -220,7 +221,8 @@ func (d *DeadLetters) hold(ctx context.Context, use func(*looking) error) error 
 	return use(s)
 }
 
-// giveBack returns what was looked at, and waits until the queue has it: whoever looks next should see all.
+// giveBack returns the letters that were looked at, and waits until the queue has them, so that the next call sees all of
+// them.
 func (s *looking) giveBack(ctx context.Context) error {
 	if !s.holds {
 		return nil
@@ -232,11 +234,12 @@ func (s *looking) giveBack(ctx context.Context) error {
 	return s.settled(ctx)
 }
 
-const settledWithin = 4 * time.Second // below the time that the gateway gives an answer
+const settledWithin = 4 * time.Second // less than the gateway waits for an answer
 
-// settled waits until nobody has a dead letter in hand. A quorum queue counts whoever got a message and has not settled it
-// as a consumer, until his acknowledgement is applied or, in the same step, all that he had is back in its place. So this
-// is also how to know of an acknowledgement that it has been, and of a killed program's letters that they can be seen.
+// settled waits until no client has a dead letter in hand. A quorum queue counts as a consumer each client that got a
+// message and has not settled it. That ends when its acknowledgement is applied or, in the same step, all that it held is
+// back in its place. So settled also shows that an acknowledgement has been applied, and that a killed program's letters
+// can be seen again.
 func (s *looking) settled(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settledWithin)
 	defer cancel()
@@ -254,7 +257,8 @@ func (s *looking) settled(ctx context.Context) error {
 	}
 }
 
-// deadLetter reads the story that move wrote, or the broker's own of a message that it gave up itself.
+// deadLetter reads the history that move wrote into the headers or, for a message that the broker gave up itself, the
+// broker's own.
 func (q Queue) deadLetter(raw amqp.Delivery) DeadLetter {
 	l := DeadLetter{
 		Delivery:    received(raw),
@@ -275,7 +279,8 @@ func (q Queue) deadLetter(raw amqp.Delivery) DeadLetter {
 	return l
 }
 
-// givenUp is when the broker itself has given a message up: it writes each of its own dead-letterings in front of the others.
+// givenUp returns when the broker itself gave a message up. The broker writes its latest dead-lettering in front of the
+// earlier ones.
 func givenUp(headers amqp.Table) (at time.Time) {
 	if deaths, ok := headers["x-death"].([]any); ok && len(deaths) > 0 {
 		if latest, ok := deaths[0].(amqp.Table); ok {

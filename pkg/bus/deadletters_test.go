@@ -37,7 +37,7 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	testkit.Until(t, "three are dead", func() bool { return v.Depth("payments.commands.dead") == 3 })
 
 	dead := b.NewDeadLetters(q)
-	for range 3 { // looking takes nothing away and changes no order
+	for range 3 { // looking removes nothing and changes no order
 		letters, total, err := walk(t, dead)
 		if err != nil || total != 3 || len(letters) != 3 || letters[0].ID != first.ID || letters[1].ID != second.ID {
 			t.Fatalf("list: %d of %d, %v: %+v", len(letters), total, err, letters)
@@ -75,7 +75,7 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	}
 }
 
-// After an outage there may be a hundred thousand. A look is bounded, and takes none of them away.
+// After an outage there may be a hundred thousand dead letters. A look is bounded and removes none of them.
 func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -112,7 +112,7 @@ func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
 		if len(seen) != len(letters) {
 			t.Errorf("%d letters, %d different ones", len(letters), len(seen))
 		}
-		// What a look has shown can be settled, also far behind.
+		// Each letter that a look has shown can be settled, also one far back.
 		if err := dead.Discard(t.Context(), letters[len(letters)-1].ID, func(bus.DeadLetter) error { return nil }); err != nil {
 			t.Errorf("discard of the last one: %v", err)
 		}
@@ -120,9 +120,9 @@ func TestALookAtVeryManyDeadLettersIsBounded(t *testing.T) {
 	}
 }
 
-// A program that is killed while it looks is gone before the broker has its letters back. Whoever looks meanwhile is not
-// told that there are none.
-func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
+// When a program is killed while it looks, it is gone before the broker has its letters back. A look in between does not
+// say that there are none.
+func TestDeadLettersThatAnotherProgramHoldsAreNotOverlooked(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	b, q := newBroker(t, v.URL), queue(kind)
@@ -153,7 +153,7 @@ func TestDeadLettersInSomebodysHandAreNotOverlooked(t *testing.T) {
 	}
 }
 
-// The broker itself gives up a message that no consumer survives, and tells when.
+// The broker itself gives up a message that kills its consumers, and says when.
 func TestAMessageThatKillsItsConsumersIsADeadLetterWithATime(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -185,21 +185,21 @@ func TestAMessageThatKillsItsConsumersIsADeadLetterWithATime(t *testing.T) {
 	}
 }
 
-// walk is all dead letters, and how many there are.
+// walk returns all dead letters, and how many there are.
 func walk(t *testing.T, dead *bus.DeadLetters) (letters []bus.DeadLetter, total int, err error) {
 	t.Helper()
 	_, total, err = dead.Walk(t.Context(), func(l bus.DeadLetter) { letters = append(letters, l) })
 	return letters, total, err
 }
 
-// stranger is somebody else on the broker, until the test ends or he leaves.
+// stranger is another client of the broker, with a channel, until the test ends or leave is called.
 func stranger(t *testing.T, v *testkit.Vhost) (ch *amqp.Channel, leave func()) {
 	t.Helper()
 	conn, err := amqp.Dial(v.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leave = func() { _ = conn.Close() } // closed already, when it is done twice
+	leave = func() { _ = conn.Close() } // it is closed already when leave is called twice
 	t.Cleanup(leave)
 	if ch, err = conn.Channel(); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ const contentType = "application/json"
 
 // Headers of a message. All that start with "x-" belong to the broker.
 const (
-	headerSent         = "sent-at" // when this copy was; ce-time is when the message came to be, which may be long before
+	headerSent         = "sent-at" // when this copy was sent; ce-time is when the message was created, which may be long before
 	headerAttempt      = "attempt"
 	headerFirstFailed  = "first-failed-at"
 	headerLastFailed   = "last-failed-at"
@@ -87,7 +87,7 @@ func (m Message) publishing() amqp.Publishing {
 	}
 }
 
-// received reads an envelope as it came, without judging it: that is for the inbox, which can also dead-letter it.
+// received reads an envelope without checking it. The inbox checks it, and can dead-letter it.
 func received(d amqp.Delivery) Delivery {
 	return Delivery{
 		Message: Message{

@@ -10,8 +10,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Whatever somebody has put into a queue by hand, with headers of any type: it is read, and when it is not handled a whole copy
-// goes somewhere that can be published, after at most MaxAttempts to the dead letters, where its story can be read.
+// A message was put into a queue by hand, with headers of any type. It can be read. When it is not handled, a whole copy of
+// it goes to a queue, and can be published; after at most MaxAttempts it is a dead letter, whose history can be read.
 func FuzzEnvelope(f *testing.F) {
 	f.Add("id", "kind", "attempt", byte(0), "", int64(3), uint8(0), []byte(`{}`))
 	f.Add("", "", "attempt", byte(1), "", int64(-1), uint8(1), []byte(nil))
@@ -38,7 +38,7 @@ func FuzzEnvelope(f *testing.F) {
 				t.Errorf("the error is %q", said)
 			}
 			if attempt, ok := e.Headers[headerAttempt].(int); ok {
-				e.Headers[headerAttempt] = int32(attempt) // as it comes back
+				e.Headers[headerAttempt] = int32(attempt) // as in a copy that comes back
 			}
 			raw = amqp.Delivery{MessageId: e.MessageId, Type: e.Type, Headers: e.Headers, Body: e.Body}
 			if outcome == "dead" {
@@ -53,7 +53,7 @@ func FuzzEnvelope(f *testing.F) {
 				t.Errorf("it waits for %q ms", e.Expiration)
 			}
 			if verdict%3 == 2 {
-				return // not yet is no attempt: it ends after a day
+				return // RetryIn is no attempt: it ends after a day
 			}
 			if tries > MaxAttempts {
 				t.Fatalf("after %d attempts it is tried again: %+v", tries, e)

@@ -13,8 +13,9 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// What a broker believes to have sent, and has not, is lost with the session and not with the message. The first deliveries
-// never arrive here; the broker waits for their acknowledgement, as it does when they were lost with the leader of a queue.
+// A broker may believe that it has sent messages when it has not; the end of the session gives them back. Here the first
+// deliveries never arrive, and the broker waits for their acknowledgement, as it does when they were lost with the leader
+// of a queue.
 func TestAMessageThatTheBrokerOnlyBelievesToHaveSentIsSentAgain(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -43,7 +44,8 @@ func TestAMessageThatTheBrokerOnlyBelievesToHaveSentIsSentAgain(t *testing.T) {
 	}
 }
 
-// forgetful stands before a broker and swallows all deliveries on those connections for which it is told to.
+// forgetful is a proxy in front of a broker. It swallows all deliveries on those connections for which forgets returns
+// true.
 func forgetful(t *testing.T, broker string, forgets func() bool, swallowed *atomic.Int32) (address string) {
 	t.Helper()
 	target, err := url.Parse(broker)

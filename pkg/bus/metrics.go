@@ -34,8 +34,8 @@ func newMeters(b *Broker) meters {
 	return out
 }
 
-// observeAge shows how old the messages of a queue are. A program has several queues: a callback that is given with the
-// instrument would be that of the first one only.
+// observeAge registers the age of a queue's messages as a metric. A program has several queues, and a callback that is
+// given when the instrument is made would be used for the first of them only.
 func observeAge(queue string, age func() time.Duration) {
 	m, name := otel.Meter("orderflow/bus"), metric.WithAttributes(attribute.String("queue", queue))
 	gauge, _ := m.Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
@@ -57,7 +57,8 @@ func (m meters) published(ctx context.Context, kind string, err error) {
 	m.publishedTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", kind), attribute.String("outcome", outcome)))
 }
 
-// handled counts a delivery. A kind that came from outside is a label only when it was handled: anybody can invent kinds.
+// handled counts a delivery. The kind is a label only when the message was handled: senders can invent kinds, and each
+// would be a new time series.
 func (m meters) handled(ctx context.Context, queue, kind, outcome string) {
 	if outcome != "done" {
 		kind = ""

@@ -14,8 +14,8 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// One node is not there and another one is frozen: it takes connections, as its kernel does, and says nothing.
-func TestOfTheNodesOfAClusterAnyThatAnswersWillDo(t *testing.T) {
+// One node does not exist. Another one is frozen: its kernel accepts connections, but it does not answer.
+func TestAnyNodeOfAClusterThatAnswersIsUsed(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	good, err := url.Parse(v.URL)
@@ -32,7 +32,7 @@ func TestOfTheNodesOfAClusterAnyThatAnswersWillDo(t *testing.T) {
 	}
 	b := newBroker(t, strings.Join(nodes, ","))
 	var all sync.WaitGroup
-	for range 5 { // chance decides whom each asks first
+	for range 5 { // each tries the nodes in random order
 		all.Go(func() {
 			if states, err := b.Queues(t.Context(), "no-such-queue"); err != nil || !states[0].Missing {
 				t.Errorf("%+v, %v", states, err)
@@ -67,7 +67,7 @@ func silent(t *testing.T) net.Listener {
 	return l
 }
 
-// A queue that is full is not to be told from a node that does not know who leads it by now. The latter knows for a new session.
+// A full queue looks the same as a node that does not know its new leader. In a new session the node does know it.
 func TestARefusalIsNotBelievedForEver(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -84,7 +84,7 @@ func TestARefusalIsNotBelievedForEver(t *testing.T) {
 		errs := p.Publish(t.Context(), []bus.Message{message("{}")})
 		return errs[0] != nil && sessions.count.Load() > 1
 	})
-	// Whatever a session has refused, the next one begins anew.
+	// With room in the queue, a new session publishes again: it knows nothing of the refusals.
 	for _, ok := v.Get("full"); ok; _, ok = v.Get("full") {
 	}
 	testkit.Until(t, "it is taken", func() bool { return p.Publish(t.Context(), []bus.Message{message("{}")})[0] == nil })

@@ -8,8 +8,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// What somebody puts into a queue by hand can be such that its copy cannot be published as it is, or not alone.
-func TestWhatIsPutThereByHandStopsNothing(t *testing.T) {
+// A message that was put into a queue by hand may be one whose copy cannot be published as it is, or not alone.
+func TestAMessageThatIsPutIntoAQueueByHandStopsNothing(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 130_900)
 	q := queue(kind)

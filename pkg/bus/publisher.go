@@ -20,8 +20,9 @@ const (
 	MaxBatch       = 200
 	returnBuffer   = 256
 	confirmTimeout = 10 * time.Second
-	// A node that has lost another one may go on refusing what a channel publishes although the queue has a new leader: it
-	// remembers for each channel where the leader is (seen with RabbitMQ 3.10). So a session is not believed for ever.
+	// refusedLong is how old a session may be when a message is refused in it; an older one is replaced. A node that has
+	// lost another node may go on refusing messages of a channel although their queue has a new leader: it remembers for
+	// each channel where the leader was (seen with RabbitMQ 3.10).
 	refusedLong = 5 * time.Second
 )
 
@@ -45,15 +46,16 @@ type publishing struct {
 var errRefused = errors.New("refused by the broker")
 
 // ErrSuspect is an ErrUnavailable: the broker has closed the channel over one message of a batch, because its exchange is
-// missing or may not be published to. It does not say over which. Published alone, that message is refused with the reason.
+// missing or may not be published to. The broker does not say which message it was. Publish each message alone: that one is
+// then refused, with the reason.
 var ErrSuspect = fmt.Errorf("%w: the channel was closed over one of the messages", ErrUnavailable)
 
 var errForbidden = errors.New("the broker does not allow it")
 
-// lostWithin is how long after a channel has closed its reason is known.
+// lostWithin is how long to wait for the reason after a channel has closed.
 const lostWithin = time.Second
 
-// overMessage returns why the broker has closed the channel, if it was over what was published.
+// overMessage returns why the broker has closed the channel, if the reason was a message, and nil otherwise.
 func (s *publishing) overMessage() error {
 	if !s.ch.IsClosed() {
 		return nil
@@ -108,7 +110,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 	for {
 		select {
 		case b, open := <-blocked:
-			if !open { // with the connection, which is about to be noticed below
+			if !open { // it closes with the connection, and then s.lost ends
 				blocked = nil
 				continue
 			}
@@ -116,7 +118,7 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 			p.broker.log.Log(ctx, levelOf(b.Active), "RabbitMQ flow", "blocked", b.Active, "reason", b.Reason)
 		case <-s.lost.Done():
 			if cause := context.Cause(s.lost); errors.Is(cause, errRefused) || overMessage(cause) != nil {
-				return nil // nothing is wrong with the broker, and what others have to publish should not wait
+				return nil // the broker is well: the next session is opened without a pause
 			}
 			return context.Cause(s.lost)
 		case <-ctx.Done():
@@ -127,9 +129,9 @@ func (p *Publisher) hold(ctx context.Context, s *session) error {
 	}
 }
 
-// Publish sends up to MaxBatch messages and waits for the broker's word on each, at most 10 seconds in all. The i-th
-// error belongs to the i-th message: nil means confirmed and taken by a queue (or a notification that nobody listens to),
-// ErrUnavailable means that the broker was not asked or gave no answer, anything else that it refused.
+// Publish sends up to MaxBatch messages and waits for the broker's answer to each, at most 10 seconds in all. The i-th
+// error belongs to the i-th message: nil means that the message is confirmed and a queue has taken it (a notification needs
+// no queue), ErrUnavailable that the broker was not asked or did not answer, any other error that it refused the message.
 func (p *Publisher) Publish(ctx context.Context, batch []Message) []error {
 	out := make([]envelope, len(batch))
 	for i, m := range batch {
@@ -152,8 +154,9 @@ func (p *Publisher) send(ctx context.Context, batch []envelope) []error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	// The library's write ignores its context. When the broker stops reading and time is up, only closing the connection
-	// sets the writer free; the session is then replaced. A blocked broker has said so and is waited for instead.
+	// The library's write ignores its context. When the broker stops reading and the time is up, only closing the
+	// connection ends the write; the session is then replaced. When the broker has said that it is blocked, the connection
+	// is kept.
 	unstick := context.AfterFunc(ctx, func() {
 		if !s.blocked.Load() {
 			s.stop(fmt.Errorf("publish: %w", context.Cause(ctx)))
@@ -172,7 +175,7 @@ func (p *Publisher) send(ctx context.Context, batch []envelope) []error {
 }
 
 func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
-	s.takeReturns() // what an earlier batch was no longer there for
+	s.takeReturns() // those of an earlier batch that had stopped waiting
 	errs := make([]error, len(batch))
 	confirms := make([]*amqp.DeferredConfirmation, len(batch))
 	s.pipe.hold()
@@ -189,7 +192,7 @@ func (s *publishing) publish(ctx context.Context, batch []envelope) []error {
 		}
 		confirms[i] = c
 	}
-	if err := s.pipe.release(); err != nil { // which ends the session, and with it the wait for confirms
+	if err := s.pipe.release(); err != nil { // then the session ends, and with it the wait for confirms
 		s.stop(fmt.Errorf("publish: %w", err))
 		_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
 	}

@@ -6,7 +6,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// QueueState is what waits in a queue, and how many consumers take from it.
+// QueueState is how many messages wait in a queue, and how many consumers it has.
 type QueueState struct {
 	Name      string
 	Ready     int // messages that no consumer has been given yet
@@ -14,7 +14,7 @@ type QueueState struct {
 	Missing   bool // there is no such queue
 }
 
-// Queues says how these queues are, over one connection. It needs no permission on them.
+// Queues returns the state of the named queues, over one connection. It needs no permission on them.
 func (b *Broker) Queues(ctx context.Context, names ...string) ([]QueueState, error) {
 	s, err := b.open(ctx, "operator")
 	if err != nil {
@@ -25,7 +25,7 @@ func (b *Broker) Queues(ctx context.Context, names ...string) ([]QueueState, err
 	states := make([]QueueState, len(names))
 	for i, name := range names {
 		states[i].Name = name
-		ch, err := s.conn.Channel() // one for each, as the broker closes it over a queue that is missing
+		ch, err := s.conn.Channel() // one for each: the broker closes it when the queue is missing
 		if err != nil {
 			return nil, fault.New(fault.Unavailable, "RabbitMQ cannot be asked now").Because(err)
 		}
@@ -35,9 +35,9 @@ func (b *Broker) Queues(ctx context.Context, names ...string) ([]QueueState, err
 			continue
 		}
 		states[i].Ready, states[i].Consumers = q.Messages, q.Consumers
-		_ = ch.Close() // the session goes in a moment
+		_ = ch.Close() // the session ends in a moment anyway
 	}
-	if s.conn.IsClosed() { // then it was not the queues that were missing
+	if s.conn.IsClosed() { // then the queues may not be missing at all
 		return nil, fault.New(fault.Unavailable, "RabbitMQ cannot be asked now")
 	}
 	return states, nil

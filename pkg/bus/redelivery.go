@@ -18,18 +18,18 @@ import (
 const (
 	deadRejected  = "rejected"  // the handler said that no attempt can succeed
 	deadExhausted = "exhausted" // MaxAttempts have failed
-	deadExpired   = "expired"   // it was told to come back later for too long
+	deadExpired   = "expired"   // RetryIn has postponed it for longer than maxWaiting
 	deadCrashing  = "delivery_limit"
 )
 
 const (
 	maxWaiting   = 24 * time.Hour // how long RetryIn may keep a message waiting
-	errorTextMax = 1000           // bytes of an error's text that travel with a message
-	headersMost  = 100 << 10      // bytes of a message's headers that do: a frame has 128 kB
+	errorTextMax = 1000           // bytes of an error's text that a copy carries
+	headersMost  = 100 << 10      // bytes of headers that a copy carries: a frame has 128 kB
 )
 
-// move decides where a delivery goes that was not handled: to a retry queue or to the dead-letter queue. It returns the
-// copy to publish and the outcome's name.
+// move decides where a delivery goes that failed: to a retry queue or to the dead-letter queue. It returns the copy to
+// publish and the outcome's name.
 func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
 	first := moment(d.raw.Headers, headerFirstFailed)
 	if first.IsZero() {
@@ -55,9 +55,9 @@ func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
 	}
 }
 
-// again sends a message through the retry queue of tier, to come back after wait. The queue's own TTL is the tier and is
-// the same for all; the message's, at most that, spreads messages that failed together. A queue expires messages at its
-// head only, so one may wait for another in front of it, but never longer than the tier.
+// again returns a copy for the retry queue of tier, from which it comes back after wait. The queue's own TTL is the tier.
+// The message's TTL, at most that, spreads messages that failed together. A queue expires messages at its head only, so a
+// message may wait for another one in front of it, but never longer than the tier.
 func (q Queue) again(d Delivery, tier, wait time.Duration, headers amqp.Table) (envelope, string) {
 	e := q.copyOf(d, q.retry(tier), headers)
 	e.Expiration = strconv.FormatInt(min(wait, tier).Milliseconds(), 10)
@@ -76,7 +76,7 @@ func (q Queue) copyOf(d Delivery, queue string, headers amqp.Table) envelope {
 	kept := portable(d.raw.Headers)
 	maps.Copy(kept, headers)
 	id := d.raw.MessageId
-	if id == "" { // put there by hand; a dead letter needs a name to be spoken of
+	if id == "" { // put into the queue by hand; a dead letter needs an id
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	return envelope{redelivery(q.Service), queue, true, amqp.Publishing{
@@ -93,9 +93,9 @@ func (q Queue) copyOf(d Delivery, queue string, headers amqp.Table) envelope {
 	}}
 }
 
-// portable are the headers that a copy can have. Not the broker's own, and not those that name more keys to route it by: the copy
-// would multiply. When they are too long for a frame together with the story of a failure, which costs the publisher its
-// connection, the shortest stay, among them all of ours.
+// portable returns the headers that a copy keeps. It leaves out the broker's own, and CC and BCC: they are more routing
+// keys, by which the copy would multiply. Headers that are too long for a frame, together with those that move adds, would
+// cost the publisher its connection: then the shortest are kept, and all of ours are among them.
 func portable(headers amqp.Table) amqp.Table {
 	kept, room := amqp.Table{}, headersMost
 	byLength := func(a, b string) int {
@@ -113,9 +113,9 @@ func portable(headers amqp.Table) amqp.Table {
 	return kept
 }
 
-// length is about how many bytes a header's value takes in a frame.
+// length returns about how many bytes a header's value takes in a frame.
 func length(value any) int {
-	n := 16 // the most that a number or a time takes, and what is around the others
+	n := 16 // the most that a number or a time takes, and the overhead of the others
 	switch v := value.(type) {
 	case string:
 		n += len(v)
@@ -133,7 +133,7 @@ func length(value any) int {
 	return n
 }
 
-// tier is the shortest delay that is at least d, or the longest one.
+// tier returns the shortest delay that is at least d, or the longest one.
 func (q Queue) tier(d time.Duration) time.Duration {
 	for _, t := range q.Retries {
 		if t >= d {

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// sorted handles messages by what their bodies say: "bad" is rejected, "flaky" fails once, all else is done.
+// sorted handles messages by their bodies: "bad" is rejected, "flaky" fails once, the others are done.
 func (s *seen) sorted(_ context.Context, batch []bus.Delivery) []error {
 	errs := make([]error, len(batch))
 	for i, d := range batch {
@@ -26,8 +26,8 @@ func (s *seen) sorted(_ context.Context, batch []bus.Delivery) []error {
 	return errs
 }
 
-// An operator removes something by mistake, or tidies up. It is made again while the programs run, and the queue goes on.
-func TestWhatIsRemovedByHandIsMadeAgainAndStopsNothing(t *testing.T) {
+// An operator removes a queue, an exchange or a binding. It is made again while the programs run, and the queue goes on.
+func TestAQueueOrExchangeThatIsRemovedByHandIsMadeAgainAndStopsNothing(t *testing.T) {
 	t.Parallel()
 	q := queue(kind)
 	const noWayBack = "the queue's binding to its name"
@@ -53,7 +53,7 @@ func TestWhatIsRemovedByHandIsMadeAgainAndStopsNothing(t *testing.T) {
 			}
 			publish(t, p, message(`"bad"`), message(`"good"`), message(`"flaky"`))
 			handled := 2
-			if name == noWayBack { // of which the broker, who holds the message, takes note after three minutes
+			if name == noWayBack { // the broker holds the message, and notices only after three minutes
 				handled = 1
 			}
 			testkit.Until(t, "what can be handled is", func() bool { return got.count() == handled })
@@ -64,15 +64,15 @@ func TestWhatIsRemovedByHandIsMadeAgainAndStopsNothing(t *testing.T) {
 	}
 }
 
-// An operator has made it again before the program did, and in another way. Sessions end by themselves now and then, so it has to
-// be so also for one that begins.
-func TestWhatIsMadeByHandInAnotherWayStopsOnlyWhatHasToGoThere(t *testing.T) {
+// An operator has made a queue again before the program did, with other arguments. Sessions end now and then, so this must
+// also work for a session that begins later.
+func TestAQueueThatIsMadeByHandWithOtherArgumentsStopsOnlyMessagesThatHaveToGoThere(t *testing.T) {
 	t.Parallel()
 	q := queue(kind)
 	retry := q.Name() + ".retry.100ms"
 	for name, c := range map[string]struct {
 		made          string
-		handled, dead int // of a good one and a flaky one, and of a bad one
+		handled, dead int // how many of a good and a flaky message, and of a bad one
 	}{
 		"the dead-letter queue": {q.Dead(), 2, 0},
 		"the retry queue":       {retry, 1, 1},
@@ -96,9 +96,9 @@ func TestWhatIsMadeByHandInAnotherWayStopsOnlyWhatHasToGoThere(t *testing.T) {
 	}
 }
 
-// The dead-letter queue takes no more. What should go there stays in the consumer's hand, more of it than one batch
-// has, and the others are handled all the same.
-func TestWhatCannotBeMovedIsInNobodysWay(t *testing.T) {
+// The dead-letter queue takes no more. Messages that should go there stay in the consumer's hand, more of them than one
+// batch has, and the others are handled all the same.
+func TestAMessageThatCannotBeMovedStopsNoOther(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	var got seen
@@ -127,9 +127,9 @@ func TestWhatCannotBeMovedIsInNobodysWay(t *testing.T) {
 	testkit.Until(t, "the queue goes on", func() bool { return got.distinct() == good+1 })
 }
 
-// Its queue is its connection's alone: nobody else can delete or unbind that. The exchange goes with all bindings, and comes
-// back without them.
-func TestASubscriptionHearsAgainAfterTheExchangeWasRemoved(t *testing.T) {
+// The queue belongs to one connection: no other client can delete or unbind it. But when the exchange is removed all
+// bindings go with it, and it comes back without them.
+func TestASubscriptionGetsEventsAgainAfterTheExchangeWasRemoved(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	p, _ := running(t, newBroker(t, v.URL), queue(kind), nil)
@@ -143,7 +143,7 @@ func TestASubscriptionHearsAgainAfterTheExchangeWasRemoved(t *testing.T) {
 	})
 }
 
-func TestDeadLettersOfAQueueThatIsGoneAreNone(t *testing.T) {
+func TestAQueueThatIsGoneHasNoDeadLetters(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	b, q := newBroker(t, v.URL), queue(kind)

@@ -9,10 +9,10 @@ import (
 	"example.com/orderflow/pkg/failpoint"
 )
 
-// hand is what a consumer has in hand in one session.
+// hand is what a consumer holds in one session.
 type hand struct {
 	*session
-	stuck   []transfer // not acknowledged, since the broker does not take their copies; in the order of their tags
+	stuck   []transfer // not acknowledged, because the broker does not take their copies; in the order of their tags
 	due     time.Time  // when they are tried again
 	wait    time.Duration
 	missing chan struct{} // told when a queue that they go to may be missing
@@ -24,9 +24,10 @@ type transfer struct {
 	tag    uint64
 }
 
-// settle publishes copies of what failed, to a retry queue or the dead-letter queue, and acknowledges what is done or moved.
-// Only what the broker has confirmed elsewhere may be: a message can be in two places for a moment, never in none. What
-// cannot be moved stays in hand and is in nobody's way, until as many are stuck as the broker gives to a consumer.
+// settle publishes copies of the deliveries that failed, to a retry queue or the dead-letter queue, and acknowledges those
+// that are done or moved. A delivery is acknowledged only after the broker has confirmed its copy: a message can be in two
+// places for a moment, never in none. A delivery that cannot be moved stays in hand and stops no other, until there are as
+// many of them as the prefetch.
 func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs []error) error {
 	var moves []transfer
 	tags := make([]uint64, len(batch))
@@ -94,7 +95,7 @@ func (c *Consumer) move(ctx context.Context, all []transfer) (left []transfer) {
 	return left
 }
 
-// nextTry is how long to wait for deliveries before something else has to be done.
+// nextTry returns how long to wait for deliveries before something else has to be done.
 func (h *hand) nextTry() time.Duration {
 	if len(h.stuck) > 0 {
 		return max(0, time.Until(h.due))
@@ -102,16 +103,17 @@ func (h *hand) nextTry() time.Duration {
 	return idleLong
 }
 
-// postpone lets what is stuck wait, and meanwhile has everything declared again that somebody may have removed.
+// postpone sets when the stuck deliveries are tried again. Meanwhile everything is declared again, as a queue may have been
+// removed.
 func (h *hand) postpone(wait time.Duration) {
 	h.wait, h.due = wait, time.Now().Add(wait)
 	select {
 	case h.missing <- struct{}{}:
-	default: // it is being told
+	default: // it was told already
 	}
 }
 
-// acknowledge acknowledges what was given to us under these tags, which rise, but not what is stuck.
+// acknowledge acknowledges the deliveries with these tags, which rise, except those that are stuck.
 func (h *hand) acknowledge(tags []uint64) error {
 	if len(h.stuck) == 0 {
 		return ack(h.session, tags[len(tags)-1], true)

@@ -10,10 +10,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Subscription gives every process a copy of each event of some kinds, while it wants them and is connected: what a service
-// must not miss goes through a Consumer. The queue belongs to one connection and goes with it, so whoever listens has to
-// ask for what happened meanwhile, each time that it is told that events arrive. While a process wants none, its queue is bound to
-// nothing: the broker sends it no event, and nobody has to decode one.
+// Subscription gives every process a copy of each event of some kinds, while it wants them and is connected. Events that a
+// service must not miss need a Consumer instead. The queue belongs to one connection and is deleted with it: each time that
+// a process is told that events arrive, it has to ask for what happened before. While a process wants no events, its queue
+// is bound to nothing: the broker sends it none, and none has to be decoded.
 type Subscription struct {
 	broker  *Broker
 	kinds   []string
@@ -23,23 +23,24 @@ type Subscription struct {
 	change  chan struct{} // wanted may have changed
 }
 
-// subscriptionMost is what the broker keeps for a process that does not keep up; then the oldest go.
+// subscriptionMost is how many events the broker keeps for a process that does not keep up; then it drops the oldest.
 const subscriptionMost = 10_000
 
-// NewSubscription returns a subscription to events of these kinds, none of which are wanted yet. While Run runs, joined is told when
-// events begin to arrive and when they have ceased to, and receive is given what has arrived. Neither may wait for anything.
+// NewSubscription returns a subscription to events of these kinds; none are wanted yet. While Run runs, joined is called
+// with true when events begin to arrive and with false when they stop, and receive is called with those that have arrived.
+// Neither may wait for anything.
 func (b *Broker) NewSubscription(kinds []string, receive func([]Delivery), joined func(bool)) *Subscription {
 	return &Subscription{broker: b, kinds: kinds, receive: receive, joined: joined, change: make(chan struct{}, 1)}
 }
 
-// Want says whether the events are wanted from now on. It does not wait: joined is told when that has come true.
+// Want says whether the events are wanted from now on. It returns at once; joined is called when the change is made.
 func (s *Subscription) Want(wanted bool) {
 	if s.wanted.Swap(wanted) == wanted {
 		return
 	}
 	select {
 	case s.change <- struct{}{}:
-	default: // it will look anyway
+	default: // a change is pending already
 	}
 }
 
@@ -50,7 +51,7 @@ func (s *Subscription) Run(ctx context.Context) error {
 }
 
 func (s *Subscription) listen(ctx context.Context, on *session) error {
-	name := s.broker.service + ".live." + rand.Text() // a name of the broker's making would be outside of what an account may use
+	name := s.broker.service + ".live." + rand.Text() // an account may not use a name that the broker makes
 	declare := func(ch *amqp.Channel) error { return s.declare(ch, name) }
 	if err := declare(on.ch); err != nil {
 		return err
@@ -96,7 +97,7 @@ func (s *Subscription) attend(ctx context.Context, ch *amqp.Channel, name string
 	for {
 		if wanted := s.wanted.Load(); wanted != bound {
 			if s.bind(ch, name, wanted) != nil {
-				return // the channel is closed over it, and the session ends
+				return // the broker has closed the channel, and the session ends
 			}
 			bound = wanted
 			s.joined(bound)

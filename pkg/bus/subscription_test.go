@@ -11,7 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// listener is a process that listens to the status of orders.
+// listener is a process that subscribes to the status of orders.
 type listener struct {
 	*bus.Subscription
 	seen
@@ -39,10 +39,10 @@ func listen(t *testing.T, url string) *listener {
 	return l
 }
 
-func TestEverySubscriptionHearsEveryEventOfItsKindsAndLeavesNothingBehind(t *testing.T) {
+func TestEverySubscriptionGetsEveryEventOfItsKindsAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
-	// The exchange is declared by whoever publishes.
+	// A publisher declares the exchange.
 	p, _ := running(t, newBroker(t, v.URL), queue(kind), nil)
 	one, two := listen(t, v.URL), listen(t, v.URL)
 	m := message(`{"seq":1}`)
@@ -61,7 +61,7 @@ func TestEverySubscriptionHearsEveryEventOfItsKindsAndLeavesNothingBehind(t *tes
 	testkit.Until(t, "both have heard it", func() bool { return one.count() == 2 && two.count() == 2 })
 }
 
-// What nobody wants costs nothing: the broker sends it nowhere.
+// An event that no process wants costs nothing: the broker sends it nowhere.
 func TestEventsComeWhileTheyAreWanted(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
@@ -92,7 +92,7 @@ func TestEventsComeWhileTheyAreWanted(t *testing.T) {
 	testkit.Until(t, "it is told that they come", func() bool { return l.joined.Load() == joined+1 })
 }
 
-func TestASubscriberMayListenAndLookButNotSpeak(t *testing.T) {
+func TestASubscriberMayListenAndLookButNotPublish(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	p, _ := running(t, newBroker(t, v.URL), queue(kind), nil)

@@ -10,8 +10,8 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// The broker closes the channel over a message that it does not allow, and does not say which it was. Published alone it is
-// refused with the reason; the others are published.
+// The broker closes the channel over a message that it does not allow, and does not say which one it was. Published alone,
+// that message is refused with the reason. The others are published.
 func TestAMessageThatTheBrokerDoesNotAllowIsSuspectedInABatchAndRefusedAlone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -49,7 +49,7 @@ func TestAMessageThatTheBrokerDoesNotAllowIsSuspectedInABatchAndRefusedAlone(t *
 			if !errors.Is(errs[1], bus.ErrSuspect) || !errors.Is(errs[1], bus.ErrUnavailable) || !strings.Contains(errs[1].Error(), c.why) {
 				t.Errorf("in a batch: %v, want a suspect with %s", errs[1], c.why)
 			}
-			for _, i := range []int{0, 2} { // confirmed before it, or as suspect as it is
+			for _, i := range []int{0, 2} { // confirmed before it, or suspect too
 				if errs[i] != nil && !errors.Is(errs[i], bus.ErrSuspect) {
 					t.Errorf("message %d: %v", i, errs[i])
 				}

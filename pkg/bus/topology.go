@@ -8,7 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Queue describes one of a service's two queues and what hangs on it: retry queues and a dead-letter queue.
+// Queue describes one of a service's two queues, with its retry queues and its dead-letter queue.
 type Queue struct {
 	Service  string          // its owner
 	Exchange string          // Commands or Events
@@ -25,15 +25,16 @@ const MaxAttempts = 8
 
 const (
 	maxLength = 1_000_000 // messages a queue takes before it refuses more, which then wait in the sender's outbox
-	// Deliveries that end with the consumer's connection, before the broker itself dead-letters a message that may be what
-	// kills its consumers. RabbitMQ 4 would take 20 if nothing were said; a message that is merely unlucky in a rough night
-	// deserves more.
+	// deliveryLimit is how many deliveries of a message may end with the consumer's connection before the broker itself
+	// dead-letters the message: it may be what kills its consumers. The default of RabbitMQ 4 is 20. It is higher here,
+	// because connections also end for other reasons.
 	deliveryLimit = 50
-	// A dead letter is looked at without being taken, which counts as a delivery. It must never be given up for that.
+	// deadDeliveryLimit is so high because each look at a dead letter counts as a delivery. It must never be given up for
+	// that.
 	deadDeliveryLimit = 1_000_000_000
 )
 
-// Name is "<service>.commands" or "<service>.events".
+// Name returns "<service>.commands" or "<service>.events".
 func (q Queue) Name() string {
 	if q.Exchange == Commands {
 		return q.Service + ".commands"
@@ -41,17 +42,18 @@ func (q Queue) Name() string {
 	return q.Service + ".events"
 }
 
-// Dead is the name of the queue's dead-letter queue.
+// Dead returns the name of the queue's dead-letter queue.
 func (q Queue) Dead() string { return q.Name() + ".dead" }
 
 func (q Queue) retry(d time.Duration) string { return fmt.Sprintf("%s.retry.%s", q.Name(), d) }
 
-// redelivery is the service's own direct exchange, on which each of its queues is bound under its own name. Retries and
-// dead letters travel through it and not through the default exchange, on which whoever may write can reach every queue.
+// redelivery returns the name of the service's own direct exchange, to which each of its queues is bound under its own
+// name. Retries and dead letters go through it and not through the default exchange: an account that may write to that one
+// can reach every queue.
 func redelivery(service string) string { return service + ".redelivery" }
 
-// declare makes what a consumer cannot work without: the queue, and its bindings to kinds. Declaring what exists is a no-op;
-// declaring it differently is an error that closes the channel, so that two releases never disagree in silence.
+// declare makes the queue and binds it to its kinds: a consumer needs both. Declaring what exists is a no-op.
+// Declaring it differently is an error that closes the channel, so two releases that disagree are noticed.
 func (q Queue) declare(ch *amqp.Channel) error {
 	if err := declareExchanges(ch); err != nil {
 		return err
@@ -70,9 +72,9 @@ func (q Queue) declare(ch *amqp.Channel) error {
 // declaration makes something in the broker. When it fails, the broker has closed the channel.
 type declaration func(*amqp.Channel) error
 
-// ways are those of messages that fail: the way back, the dead-letter queue, the retry queues. Each is declared for itself, and
-// one that cannot be, since somebody has made it by hand in another way, stops only the messages that have to go there. It is
-// not bound then: what they would find there is not known.
+// ways returns the declarations for messages that fail: the way back, the dead-letter queue, the retry queues. Each is
+// declared separately. If one cannot be, because a queue of that name was made by hand with other arguments, only messages
+// that have to go there are stopped. Such a queue is not bound: it is not known what it would do with them.
 func (q Queue) ways() []declaration {
 	own := redelivery(q.Service)
 	ways := []declaration{q.declareDead, q.bindBack}
@@ -130,7 +132,8 @@ func bindTo(ch *amqp.Channel, own, name string) error {
 	return nil
 }
 
-// deadLetteredTo lets the broker move what expires or exceeds its deliveries, and keep it until the move is confirmed.
+// deadLetteredTo adds the arguments by which the broker moves messages that expire or exceed their deliveries, and keeps
+// each one until the move is confirmed.
 func deadLetteredTo(exchange, queue string, args amqp.Table) amqp.Table {
 	args["x-dead-letter-exchange"] = exchange
 	args["x-dead-letter-routing-key"] = queue

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A handler's error is its instruction, and the list of instructions is closed:
+// A handler's error is its instruction. These are all instructions:
 //
 //	nil             done
 //	any error       try again with exponential back-off, then dead-letter
@@ -43,9 +43,9 @@ type holdError struct{ err error }
 func (e *holdError) Error() string { return e.err.Error() }
 func (e *holdError) Unwrap() error { return e.err }
 
-// Hold tells the consumer that the receiver itself cannot work now, its database being away for example. The message
-// keeps its place and its attempts, nothing else is taken from the queue, and the whole batch is handed over again after
-// a while.
+// Hold tells the consumer that the receiver itself cannot work now, for example because its database is away. The message
+// keeps its place and its attempts, nothing else is taken from the queue, and the whole batch is handed over again after a
+// while.
 func Hold(err error) error { return &holdError{err} }
 
 func held(errs []error) error {

@@ -74,8 +74,8 @@ func TestClosingAStreamEndsIt(t *testing.T) {
 	<-left
 }
 
-// The answers begin at about the time when the attempt's or the total timeout ends, so that either may win. None of those
-// that the caller is not given may stay open.
+// The answers begin at about the time when the attempt's or the total timeout ends, so either may win. No answer that the
+// caller is not given may stay open.
 func TestAnAnswerThatLosesTheRaceAgainstATimeoutIsClosed(t *testing.T) {
 	t.Parallel()
 	var streaming atomic.Int32
@@ -116,7 +116,7 @@ func TestAnAnswerThatLosesTheRaceAgainstATimeoutIsClosed(t *testing.T) {
 	until(t, "every stream ends", func() bool { return streaming.Load() == 0 })
 }
 
-// The same for certain: the policy takes the answer away after the attempt has had it.
+// The same, but without a race: the policy takes the answer away after the attempt has had it.
 func TestAnAnswerThatAPolicyTakesAwayIsClosed(t *testing.T) {
 	t.Parallel()
 	left := make(chan struct{})

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	budgetFloor  = 5                // retries a second that are always allowed: with few calls a share of them is nothing
+	budgetFloor  = 5                // retries a second that are always allowed: a share of few calls is nothing
 	budgetWindow = 10 * time.Second // of unused floor that may be saved up
 )
 
-// budget bounds how many attempts may follow failed ones: a share of the calls, so that an upstream in trouble gets little
-// more to do than one that is well. It is the client's, not the replica's, for a retry goes to another replica.
+// budget bounds retries to a share of the calls, so that a failing upstream gets little more to do than a healthy one. It
+// belongs to the client and not to a replica, as a retry goes to another replica.
 //
-// failsafe-go's budget bounds what is in flight at the same time instead. Attempts that fail at once never meet it: they
-// would double and treble the load of an upstream that refuses them.
+// failsafe-go's budget bounds the retries that are in flight at the same time. Attempts that fail at once would never reach
+// that bound: they would double or treble the load of an upstream that refuses them.
 type budget struct {
 	share float64 // of calls that may be repeated
 
@@ -27,10 +27,10 @@ func newBudget(share float64) *budget {
 	return &budget{share: share, tokens: budgetFloor * budgetWindow.Seconds(), at: time.Now()}
 }
 
-// earn is for each call.
+// earn is called for each call.
 func (b *budget) earn() { b.add(b.share) }
 
-// spend is for each retry, which may only be made when it returns true.
+// spend is called before each retry, which may only be made when it returns true.
 func (b *budget) spend() bool { return b.add(-1) }
 
 func (b *budget) add(tokens float64) bool {

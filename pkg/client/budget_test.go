@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// An upstream that refuses a little less than what opens a breaker is the worst: every refusal may be asked for again.
+// An upstream that fails a little less often than it takes to open a breaker is the worst case: each failed call may be
+// repeated.
 func TestADeadUpstreamCostsNoMoreThanItsBudget(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{"refuses": status(503), "breaks off": reset} {

@@ -18,10 +18,11 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 )
 
-// bodyMost is the most that is held in memory: of a request, so that it can be sent again, and of an answer that is read whole.
+// bodyMost is the most bytes that are held in memory: of a request, so that it can be sent again, and of an answer that is
+// read whole.
 const bodyMost = 1 << 20
 
-// call is a request and what its attempts have found out. failsafe-go runs them one after the other in the caller's
+// call is a request and what is known about its attempts. failsafe-go runs them one after the other in the caller's
 // goroutine, so it needs no lock.
 type call struct {
 	client  *Client
@@ -31,16 +32,17 @@ type call struct {
 	whole   bool // the caller wants all of the answer's body, within the time limits
 
 	repeatable bool // may be sent again after an answer such as 503
-	blindly    bool // may be sent again although nobody knows what became of the last attempt
+	blindly    bool // may be sent again although the last attempt may have been carried out
 
 	tried     []*replica
-	ambiguous bool           // any of the attempts may have been carried out
-	open      *http.Response // whose body the caller will close, unless a timeout takes it from him
+	ambiguous bool           // one of the attempts may have been carried out
+	open      *http.Response // whose body the caller will close, unless a timeout comes first
 }
 
 type onceKey struct{}
 
-// Once marks a request for an upstream that does not honour its Idempotency-Key: a POST will not be sent twice.
+// Once returns r marked as a request to an upstream that does not honour its Idempotency-Key: a POST will not be sent
+// twice.
 func Once(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), onceKey{}, true))
 }
@@ -101,7 +103,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 	var sent atomic.Bool
 	answer, err := r.pass(e.Context(), c.client.cfg, func(ctx context.Context) (*http.Response, error) { return c.send(ctx, r, &sent, leave) })
 	if c.open == nil {
-		leave() // else when its body is closed
+		leave() // otherwise it is called when the body is closed
 	}
 	switch {
 	case err == nil && !c.client.cfg.refused(answer.StatusCode):
@@ -114,8 +116,8 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 		c.ambiguous = true
 		return nil, &failure{err: err, ambiguous: true, retry: c.blindly && c.affords(e)}
 	}
-	// Nothing has left this program, so any request may be sent again. To ask another replica at once is free: it is the
-	// first that the upstream hears of the call. An open breaker is not waited for.
+	// Nothing has left this program, so any request may be sent again. Another replica is asked at once and outside the
+	// budget: for the upstream it is the first attempt of this call. An open breaker is not waited for.
 	left := replicas.left(c.tried)
 	return nil, &failure{err: err, retry: left || !isOpen(err) && c.affords(e), atOnce: left}
 }
@@ -125,8 +127,8 @@ func (c *call) affords(e failsafe.Execution[*http.Response]) bool {
 	return e.Retries() < c.client.cfg.Retries && c.client.budget.spend()
 }
 
-// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: ctx ends as soon
-// as send returns, and with it would end the body of the answer, which the caller still reads.
+// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: ctx always
+// ends when send returns, and would end the body of the answer, which the caller still reads.
 func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (*http.Response, error) {
 	own, cancel := context.WithCancelCause(c.request.Context())
 	detach := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
@@ -136,7 +138,7 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 	c.record(r, answer, err, time.Since(begun))
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {
-		err = readWhole(answer) // a bad answer too, for failsafe-go closes none of those that it repeats
+		err = readWhole(answer) // a bad answer too: failsafe-go closes none of the answers that it repeats
 	}
 	if !detach() && err == nil { // the answer came too late: its body has ended as well
 		_ = answer.Body.Close()
@@ -148,7 +150,7 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 		if errors.Is(c.request.Context().Err(), context.Canceled) {
 			return nil, fmt.Errorf("%w: %w", errGivenUp, err)
 		}
-		return nil, cmp.Or(ctx.Err(), err) // net/http has several words for the end of a context
+		return nil, cmp.Or(ctx.Err(), err) // net/http has several errors for the end of a context
 	case whole:
 		cancel(nil)
 	default:
@@ -158,11 +160,11 @@ func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave fu
 	return answer, nil
 }
 
-// outgoing makes the request of one attempt. Without GetBody, net/http does not send it again on its own: it would, with an
-// Idempotency-Key, when a kept connection breaks after the request was written.
+// outgoing makes the request of one attempt. It has no GetBody, as net/http would otherwise send it again on its own: it
+// does that, with an Idempotency-Key, when a kept connection breaks after the request was written.
 func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
 	out := c.request.WithContext(ctx)
-	out.Header = c.header // which nobody changes: what is left of an earlier attempt may still read it
+	out.Header = c.header // nothing changes it: an earlier attempt may still be reading it
 	out.URL, out.RequestURI = r.resolve(c.request.URL), ""
 	if !c.client.cfg.KeepHost {
 		out.Host = ""
@@ -174,7 +176,7 @@ func (c *call) outgoing(ctx context.Context, r *replica) *http.Request {
 	return out
 }
 
-// record counts an attempt: the time until its answer began.
+// record counts an attempt, with the time until its answer began.
 func (c *call) record(r *replica, answer *http.Response, err error, took time.Duration) {
 	about := telemetry.Request{Method: c.request.Method, Proto: c.request.Proto, TLS: r.base.Scheme == "https"}
 	if err != nil {
@@ -185,7 +187,7 @@ func (c *call) record(r *replica, answer *http.Response, err error, took time.Du
 	r.requests.Record(c.request.Context(), about, took, int64(len(c.body)), 0)
 }
 
-// discard closes an answer that arrived when a timeout had just decided otherwise.
+// discard closes an answer that arrived just after a timeout had ended its attempt.
 func (c *call) discard() {
 	if c.open != nil {
 		_ = c.open.Body.Close()
@@ -207,7 +209,7 @@ func readWhole(answer *http.Response) error {
 	return nil
 }
 
-// open is the body of an answer. Closing it also frees what its request has held.
+// open is the body of an answer. Closing it also frees what its request holds.
 type open struct {
 	io.ReadCloser
 	free func()

@@ -1,13 +1,13 @@
-// Package client calls an upstream over HTTP, with everything that takes: its replicas found by DNS and the load spread over
-// them, time limits, retries of what may be repeated within a budget, a circuit breaker and a bulkhead for each replica. A
-// program has one client for each upstream.
+// Package client calls an upstream over HTTP. It finds the upstream's replicas by DNS and spreads the load over them. Calls
+// have time limits, retries of requests that may be repeated, within a budget, and a circuit breaker and a bulkhead for
+// each replica. A program has one client for each upstream.
 //
-// The policies are nested so, from the outside in; retries, bulkheads and breakers are failsafe-go's:
+// The policies are nested like this, from the outside in; retries, bulkheads and breakers are failsafe-go's:
 //
 //	total timeout → retry, within a budget → a replica is picked → its bulkhead → its breaker → attempt timeout
 //
-// The breaker belongs to the replica: a shared one would refuse calls to healthy replicas because of a dead one. The
-// bulkhead is outside the breaker: a call that it refuses has told nothing about the replica.
+// Each replica has its own breaker: a shared one would refuse calls to healthy replicas because of a dead one. The bulkhead
+// is outside the breaker: a call that it refuses says nothing about the replica's health.
 package client
 
 import (
@@ -19,34 +19,34 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 )
 
-// Config says who the upstream is, and how patient to be with it. What is zero has its default. The tags let a program
-// embed it in its settings with a prefix.
+// Config says which upstream it is, and the limits of calls to it. A field that is zero has its default. The tags let a
+// program embed Config in its settings with a prefix.
 type Config struct {
 	Name string // of the upstream, for errors, logs and metrics
 	URLs URLs   // of its replicas
 	Log  *slog.Logger
 
-	Timeout time.Duration `env:"TIMEOUT"` // of an attempt, until its answer begins (JSON: until it ends); 2 s
-	Total   time.Duration `env:"TOTAL"`   // of all attempts together; 8 s
-	Retries int           `env:"RETRIES"` // after the first attempt; 2, negative: none
+	Timeout time.Duration `env:"TIMEOUT"` // of one attempt, until its answer begins (JSON: until it ends); default 2s
+	Total   time.Duration `env:"TOTAL"`   // of all attempts together; default 8s
+	Retries int           `env:"RETRIES"` // attempts after the first one, negative: none; default 2
 
-	RetryBudget float64       `env:"RETRY_BUDGET"` // of the calls that may be repeated, beyond 5 a second; 0.2
-	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, if its records do not live shorter; 5 s
-	DNSServer   string        `env:"DNS_SERVER"`   // host:port; those of /etc/resolv.conf
+	RetryBudget float64       `env:"RETRY_BUDGET"` // the share of calls that may be repeated, beyond 5 a second; default 0.2
+	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, unless its records have a shorter TTL; default 5s
+	DNSServer   string        `env:"DNS_SERVER"`   // `host:port` of a DNS server; empty: those of /etc/resolv.conf
 
-	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have
-	// been carried out: it was sent, and no answer came. For upstreams that are known to honour the key.
+	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have been
+	// carried out: it was sent, and no answer came. Set it for upstreams that are known to honour the key.
 	RetryAmbiguous bool
 
-	// Composes is for an upstream that answers 503 because of others that it needs: such an answer is neither asked for
-	// again, as it has tried, nor counted by the breaker, as it is well itself.
+	// Composes is for an upstream that answers 503 when another service that it needs is away. Such an answer is not asked
+	// for again, as the upstream has tried already, and its breaker does not count it, as the upstream itself is well.
 	Composes bool
 
-	// KeepHost tells the upstream the host that the request names, as a program needs that serves pages to browsers.
+	// KeepHost passes on the Host that the request names. A program that serves pages to browsers needs it.
 	KeepHost bool
 
-	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; 256
-	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; 5 s
+	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; default 256
+	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; default 5s
 }
 
 // Client calls one upstream. It is an http.RoundTripper for requests whose URL is only a path.
@@ -57,7 +57,7 @@ type Client struct {
 	retrying failsafe.Executor[*http.Response]
 }
 
-// New returns a client. It panics when an URL is none: settings of type URLs have been checked.
+// New returns a client. It panics when a URL is invalid: URLs that came as settings have been checked.
 func New(cfg Config) *Client {
 	cfg = cfg.withDefaults()
 	return &Client{cfg: cfg, replicas: newReplicas(cfg), budget: newBudget(cfg.RetryBudget), retrying: retrying(cfg)}
@@ -86,10 +86,10 @@ func orDefault[T comparable](value, otherwise T) T {
 }
 
 // Do sends a request, whose URL is a path with or without a query, to a replica. Its body is read before the first attempt
-// and may have 1 MB. An answer is an answer whatever its status: the last one, when all attempts ended with a bad one. No
-// time limit holds for the rest of its body, which may be a stream: the request's context ends it. Without an answer the
+// and may have 1 MB. Do returns an answer whatever its status: the last one, when all attempts ended with a bad one. No
+// time limit holds for the rest of its body, which may be a stream; the request's context ends it. Without an answer the
 // error is a fault.Error of kind Unavailable or Timeout, or context.Canceled; see also Ambiguous. A request that cannot be
-// written is Malformed, and no failure of the upstream.
+// written is Malformed, and does not count as a failure of the upstream.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	call, err := c.newCall(r)
 	if err != nil {
@@ -98,8 +98,8 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	return call.do()
 }
 
-// Replicas lists the base URLs of all processes of the upstream that are known, whether they answer or not: for those who
-// want to ask each of them, not any. Behind a name with TLS it is the name, as a certificate has no addresses.
+// Replicas returns the base URLs of all known processes of the upstream, whether they answer or not: for callers that want
+// to ask each of them. For a name with TLS it is the name, as certificates are for names.
 func (c *Client) Replicas(ctx context.Context) (urls []string) {
 	for _, r := range c.replicas.find(ctx) {
 		base := *r.base

@@ -16,9 +16,9 @@ import (
 // resolver is the address of a DNS server; empty: those of /etc/resolv.conf.
 type resolver string
 
-// lookup returns all addresses of a host and how long they may be believed. It is Go's own resolver that asks, so that
-// search domains, ndots, several servers, TCP and /etc/hosts work as everywhere; but it keeps the TTL to itself, which is
-// therefore read from the servers' messages as they pass (docs/adr/0023). What is in /etc/hosts has none and may be believed for ever.
+// lookup returns all addresses of a host, and how long they hold. Go's own resolver asks, so that search domains, ndots,
+// several servers, TCP and /etc/hosts work as usual. It does not tell the TTL, so lookup reads the TTL from the servers'
+// messages as they pass (docs/adr/0023). A name in /etc/hosts has none and holds for ever.
 func (s resolver) lookup(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	var least ttl
 	least.Store(math.MaxUint32)
@@ -45,10 +45,10 @@ func (s resolver) lookup(ctx context.Context, host string) ([]netip.Addr, time.D
 	return addresses, time.Duration(least.Load()) * time.Second, err
 }
 
-// ttl is the least, in seconds, of all records that DNS has answered with.
+// ttl is the lowest TTL, in seconds, of all records in DNS's answers.
 type ttl struct{ atomic.Uint32 }
 
-// read takes note of a message. One that it cannot read is the resolver's to complain about.
+// read notes the TTLs of a message. It leaves a message that it cannot read to the resolver, which returns an error.
 func (t *ttl) read(message []byte) {
 	var p dnsmessage.Parser
 	if _, err := p.Start(message); err != nil || p.SkipAllQuestions() != nil {
@@ -67,7 +67,7 @@ func (t *ttl) read(message []byte) {
 	}
 }
 
-// packets is a connection on which each read is a message. It stays a net.PacketConn, by which the resolver knows.
+// packets is a connection on which each read is one message. It stays a net.PacketConn, which the resolver looks for.
 type packets struct {
 	*net.UDPConn
 	ttl *ttl
@@ -79,7 +79,7 @@ func (c packets) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// stream is a connection on which each message comes after its length.
+// stream is a connection on which each message follows its length.
 type stream struct {
 	net.Conn
 	ttl *ttl

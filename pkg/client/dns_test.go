@@ -23,7 +23,7 @@ type nameserver struct {
 	ttl       uint32
 	silent    bool
 	code      dnsmessage.RCode
-	truncate  bool // over UDP, so that one has to come again by TCP
+	truncate  bool // answers over UDP, so that the resolver has to ask again over TCP
 	asked     int  // for A
 }
 
@@ -171,7 +171,7 @@ func TestOnlyNamesAreLookedUp(t *testing.T) {
 	}
 }
 
-func TestWhatTheResolverCannotReadHasNoTTL(t *testing.T) {
+func TestAMessageThatTheResolverCannotReadHasNoTTL(t *testing.T) {
 	t.Parallel()
 	var least ttl
 	least.Store(9)

@@ -16,20 +16,21 @@ import (
 // errGivenUp is the end of an attempt that its caller no longer waits for.
 var errGivenUp = errors.New("given up by the caller")
 
-// Ambiguous reports whether the upstream may have done what it was asked for although the call ended with err: an attempt
-// was sent and no answer, or none that says so, came back. After such an error of a POST, ask before asking again.
+// Ambiguous reports whether the upstream may have carried out the request although the call ended with err: an attempt was
+// sent, and no answer came, or none that says that nothing was done. After such an error of a POST, find out what was done
+// before sending it again.
 func Ambiguous(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.ambiguous
 }
 
-// failure is why an attempt failed, and, as the cause of the fault that a caller gets, why the call did.
+// failure is why an attempt failed. It is also the cause of the fault that the caller gets when the call fails.
 type failure struct {
 	err       error
 	status    int  // when there is an answer
-	ambiguous bool // the upstream may have done it
+	ambiguous bool // the upstream may have carried it out
 	retry     bool // another attempt is allowed
-	atOnce    bool // and there is no need to wait
+	atOnce    bool // another attempt needs no wait
 	after     time.Duration
 }
 
@@ -42,13 +43,14 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// isAnswer reports whether an attempt failed with an answer that the caller can be given.
+// isAnswer reports whether an attempt failed with an answer, which the caller can be given.
 func isAnswer(err error) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.status != 0
 }
 
-// fault says what the end of a call means to the caller. err is the last attempt's, or of the policies around it.
+// fault returns the error that the caller gets when a call has ended with err, of the last attempt or of the policies
+// around it.
 func (c *call) fault(err error) error {
 	name := c.client.cfg.Name
 	cause := &failure{err: err, ambiguous: c.ambiguous}
@@ -69,7 +71,7 @@ func isOpen(err error) bool {
 	return errors.Is(err, circuitbreaker.ErrOpen) || errors.Is(err, errAllOpen)
 }
 
-// refused reports whether an answer is a refusal that may be over in a moment.
+// refused reports whether an answer is a refusal that may soon be over.
 func (c Config) refused(status int) bool {
 	return status == http.StatusTooManyRequests || c.broken(status)
 }
@@ -79,7 +81,8 @@ func (c Config) broken(status int) bool {
 	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented && !(c.Composes && status == http.StatusServiceUnavailable)
 }
 
-// undone reports whether such an answer says that nothing was done. The others may come from a proxy, or after it was done.
+// undone reports whether such an answer says that nothing was done. Other answers may come from a proxy, or after it was
+// done.
 func undone(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }

@@ -14,8 +14,8 @@ import (
 	"example.com/orderflow/pkg/wire"
 )
 
-// Problem is the upstream's refusal of a request: an answer with a status from 400 to 499, except 429. To send the same
-// request again would not help. Its texts are the upstream's, and empty unless it speaks RFC 9457.
+// Problem is the upstream's refusal of a request: an answer with a status from 400 to 499, except 429. Sending the same
+// request again would not help. Its texts are the upstream's; they are empty unless it speaks RFC 9457.
 type Problem struct {
 	Upstream string        `json:"-"`
 	Status   int           `json:"-"`
@@ -31,14 +31,14 @@ func (p *Problem) Error() string {
 }
 
 // JSON sends in as JSON, unless it is nil, and decodes the body of a 2xx answer into out, unless it is nil. The path may
-// have a query. The answers are:
+// have a query. It returns:
 //
 //   - 2xx: the status, no error
 //   - another 4xx: the status, and a *Problem for errors.AsType
 //   - 429 and 5xx, after all attempts: the status and a fault.Error of kind Unavailable or BadGateway
 //   - none: 0 and a fault.Error of kind Unavailable or Timeout, or context.Canceled
 //
-// Where it matters whether something was done, ask Ambiguous about an error that is no Problem.
+// When it matters whether something was done, call Ambiguous with an error that is no Problem.
 func (c *Client) JSON(ctx context.Context, method, path string, header http.Header, in, out any) (int, error) {
 	r, err := newJSONRequest(ctx, method, path, header, in)
 	if err != nil {

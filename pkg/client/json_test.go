@@ -69,7 +69,7 @@ func TestARefusalIsAProblem(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAnswerIsAFault(t *testing.T) {
+func TestACallWithoutAUsableAnswerIsAFault(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		script    http.HandlerFunc

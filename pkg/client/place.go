@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	dnsWait    = time.Second      // of a caller that could do with an old answer
+	dnsWait    = time.Second      // of a call that could use an old answer
 	dnsLeast   = time.Second      // between two lookups, whatever the records' TTL says
-	dnsTimeout = 15 * time.Second // of a lookup: long enough to come to the second server when the first is silent
+	dnsTimeout = 15 * time.Second // of a lookup: long enough to ask the second server when the first does not answer
 )
 
 // place is one URL of an upstream, and the replicas that answer there. Behind a DNS name they come and go.
 //
-// Nothing runs in the background while nobody calls. A lookup is made when a call finds that it is time; the call itself
-// goes on with what is known, unless that is nothing, or so old that it had better wait a moment.
+// Nothing runs in the background. A call that finds that a lookup is due starts it, and goes on with the known replicas. It
+// waits for the lookup only when none are known, or, for a moment, when the last answer is very old.
 type place struct {
 	cfg    Config
 	base   *url.URL
@@ -74,8 +74,8 @@ func (p *place) find(ctx context.Context) []*replica {
 	return p.known()
 }
 
-// look asks DNS. Without an answer the last good one is kept: that DNS is away, or has lost the name, says nothing about
-// the replicas, and their breakers know best.
+// look asks DNS. When there is no answer the last good one is kept: that DNS is away, or has lost the name, says nothing
+// about the replicas, and their breakers know more.
 func (p *place) look(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
@@ -93,8 +93,8 @@ func (p *place) look(ctx context.Context, done chan struct{}) {
 	p.settle(ctx, addresses)
 }
 
-// settle makes replicas of new addresses. One that has gone gets no more attempts, finishes those that it has, and keeps no
-// connections; the others keep their breakers.
+// settle makes replicas of new addresses. A replica whose address is gone gets no more attempts, finishes those that it
+// has, and keeps no connections. The others keep their breakers.
 func (p *place) settle(ctx context.Context, addresses []netip.Addr) {
 	before, now := p.all, make([]*replica, 0, len(addresses))
 	for _, address := range addresses {

@@ -128,7 +128,7 @@ func TestADeadReplicaIsEjectedAndTriedAgainLater(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusOK)
 	}, "127.0.0.1", "127.0.0.2")
-	// Nobody listens at 127.0.0.3.
+	// Nothing listens at 127.0.0.3.
 	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{BreakerDelay: 300 * time.Millisecond})
 	for range 60 {
 		get(t, c)
@@ -154,7 +154,7 @@ func TestASlowReplicaGetsLessToDo(t *testing.T) {
 		if at := r.Context().Value(http.LocalAddrContextKey).(net.Addr); strings.HasPrefix(at.String(), "127.0.0.3:") {
 			wait = 200 * time.Millisecond
 		}
-		time.Sleep(wait) // this is the slowness
+		time.Sleep(wait) // the slow replica waits longer
 	}, "127.0.0.1", "127.0.0.2", "127.0.0.3")
 	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{})
 	var callers sync.WaitGroup
@@ -253,7 +253,7 @@ func TestTheLastGoodAnswerIsKeptWhenDNSIsAway(t *testing.T) {
 	}
 }
 
-func TestACallAfterALongRestWaitsForNews(t *testing.T) {
+func TestACallAfterALongRestWaitsForALookup(t *testing.T) {
 	t.Parallel()
 	port, hosts := serveAt(t, status(200), "127.0.0.1", "127.0.0.2")
 	n := serveDNS(t, 60, "127.0.0.1")

@@ -18,11 +18,11 @@ const (
 	minBackoff    = 50 * time.Millisecond
 	maxBackoff    = time.Second
 	backoffJitter = 0.5
-	retryAfterMax = time.Second // who waits longer for an upstream has been forgotten by his own caller
+	retryAfterMax = time.Second // a longer wait is of no use: our own caller has given up by then
 
-	// A breaker opens after so many failures in a row. A rate of failures in a time is what failsafe-go looks at after a success,
-	// too: what failed before a recovery would open the breaker on the good answers after it. As a count in a row, one good
-	// answer has everything before it forgotten.
+	// A breaker opens after this many failures in a row. With a rate of failures in a period, failsafe-go would also decide
+	// after a success: failures from before a recovery would open the breaker on the good answers after it. With a count in
+	// a row, one good answer clears all failures before it.
 	breakerFailures = 10
 	breakerSuccess  = 1 // trial that closes the breaker again
 	breakerJitter   = 0.1
@@ -30,8 +30,8 @@ const (
 	bulkheadWait = 50 * time.Millisecond // evens out bursts
 )
 
-// retrying is what surrounds all attempts of a call, within the total timeout. Which failures deserve another attempt is decided
-// where they are known best, in call.attempt.
+// retrying is the policy around all attempts of a call, within the total timeout. call.attempt decides which failures
+// deserve another attempt, as it knows most about them.
 func retrying(cfg Config) failsafe.Executor[*http.Response] {
 	retries, _ := otel.Meter("orderflow/client").Int64Counter("client_retries", metric.WithDescription("Repeated attempts, by upstream."))
 	upstream := metric.WithAttributes(attribute.String("upstream", cfg.Name))
@@ -73,11 +73,12 @@ func newBreaker(cfg Config, r *replica) circuitbreaker.CircuitBreaker[*http.Resp
 		Build()
 }
 
-// pass makes an attempt if the replica has room for it and its breaker lets it, and tells the breaker what came of it. The breaker
-// is asked here, and is not one of an executor's policies, for which all that is no failure is a success: a caller who has left
-// tells nothing about the replica, and must not have its failures forgotten.
+// pass makes an attempt if the replica's bulkhead has room and its breaker allows it, and tells the breaker the outcome.
+// The breaker is called here instead of being one of an executor's policies: there, each outcome that is no failure is a
+// success. But a caller that has left says nothing about the replica, and must not clear its failures.
 //
-// Both time limits are deadlines of contexts: failsafe-go's own policy would make two executions and as many contexts for each.
+// Both time limits are deadlines of contexts: failsafe-go's own policy would make two executions, with a context each, for
+// each attempt.
 func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Context) (*http.Response, error)) (*http.Response, error) {
 	if err := r.bulkhead.AcquirePermitWithMaxWait(ctx, bulkheadWait); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 	answer, err := attempt(ctx)
 	switch {
 	case errors.Is(err, errGivenUp):
-		if r.breaker.IsHalfOpen() { // it was the trial, and no success to close the breaker with
+		if r.breaker.IsHalfOpen() { // it was the trial: without a success the breaker stays open
 			r.breaker.RecordFailure()
 		}
 	case err != nil || cfg.broken(answer.StatusCode):
@@ -102,7 +103,7 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 	return answer, err
 }
 
-// watch shows the breakers as a metric. Names are constants, so making it cannot fail.
+// watch registers the breakers as a metric. Names are constants, so making it cannot fail.
 func watch(cfg Config, rs *replicas) {
 	meter := otel.Meter("orderflow/client")
 	gauge, _ := meter.Int64ObservableGauge("client_breaker_open",

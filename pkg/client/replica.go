@@ -19,11 +19,11 @@ import (
 
 const dialTimeout = time.Second
 
-// replica is one process of the upstream. It has connections of its own, so that they end with it, and so that TLS and
-// the Host header keep to the name in the URL while the connection goes to the address.
+// replica is one process of the upstream. It has connections of its own, which end with it. TLS and the Host header use the
+// name in the URL, while the connection goes to the address.
 type replica struct {
 	base     *url.URL
-	address  string // IP and port behind the URL's name; empty when the URL says it all
+	address  string // IP and port behind the URL's name; empty when the URL has an address itself
 	breaker  circuitbreaker.CircuitBreaker[*http.Response]
 	bulkhead bulkhead.Bulkhead[*http.Response]
 	busy     atomic.Int64 // attempts under way, and answers that are still being read
@@ -41,17 +41,17 @@ func newReplica(cfg Config, base *url.URL, address string) *replica {
 		return dialer.DialContext(ctx, network, cmp.Or(address, named))
 	}
 	r.connections.MaxIdleConnsPerHost = int(cfg.Bulkhead)
-	r.connections.DisableCompression = true // what a gateway passes on, it passes on as it is
+	r.connections.DisableCompression = true // a gateway passes answers on as they are
 	return r
 }
 
-// name is what logs and metrics call it.
+// name returns what logs and metrics call the replica.
 func (r *replica) name() string { return cmp.Or(r.address, r.base.Host) }
 
-// ready reports whether the breaker lets an attempt pass, be it the one that tries whether the replica is well again.
+// ready reports whether the breaker allows an attempt, be it a trial.
 func (r *replica) ready() bool { return r.breaker.RemainingDelay() == 0 }
 
-// enter counts an attempt until the function that it returns is called, which may be more than once.
+// enter counts an attempt until the returned function is called, which may be called more than once.
 func (r *replica) enter() (leave func()) {
 	r.busy.Add(1)
 	return sync.OnceFunc(func() { r.busy.Add(-1) })

@@ -37,9 +37,9 @@ var (
 	errNoAddress = errors.New("no address is known")
 )
 
-// pick returns a replica that is ready, if there is one that this call has not tried yet. Of two it takes the one with
-// less to do: that keeps the load off a slow replica without any knowledge of speeds, and two choices do nearly as well as
-// all. The first of the two goes round, so that idle replicas take turns.
+// pick returns a replica that is ready, one that this call has not tried yet if there is one. It compares two replicas and
+// takes the one with less to do: so a slow replica gets less load without any knowledge of speeds, and two choices do
+// nearly as well as all. The first of the two goes round, so idle replicas take turns.
 func (rs *replicas) pick(ctx context.Context, tried []*replica) (*replica, error) {
 	all := rs.find(ctx)
 	if len(all) == 0 {
@@ -64,7 +64,7 @@ func (rs *replicas) pick(ctx context.Context, tried []*replica) (*replica, error
 	return one, nil
 }
 
-// find returns the replicas, and asks DNS about them when it is time to.
+// find returns the replicas. When a lookup is due it asks DNS.
 func (rs *replicas) find(ctx context.Context) []*replica {
 	if len(rs.places) == 1 {
 		return rs.places[0].find(ctx)
@@ -76,7 +76,7 @@ func (rs *replicas) find(ctx context.Context) []*replica {
 	return all
 }
 
-// known returns the replicas without asking anybody.
+// known returns the replicas without asking DNS.
 func (rs *replicas) known() (all []*replica) {
 	for _, p := range rs.places {
 		all = append(all, p.known()...)
@@ -84,12 +84,12 @@ func (rs *replicas) known() (all []*replica) {
 	return all
 }
 
-// left reports whether a replica is ready that has not been tried.
+// left reports whether there is a ready replica that was not tried.
 func (rs *replicas) left(tried []*replica) bool {
 	return slices.ContainsFunc(rs.known(), func(r *replica) bool { return r.ready() && !slices.Contains(tried, r) })
 }
 
-// readyIn returns how long no replica will be tried.
+// readyIn returns the time until the first replica will be tried again.
 func (rs *replicas) readyIn() time.Duration {
 	var soonest time.Duration
 	for i, r := range rs.known() {

@@ -103,9 +103,9 @@ func TestABreakerOpensTriesAndCloses(t *testing.T) {
 	}
 }
 
-// An upstream is away for a moment, comes back, and nobody is turned away by a breaker: neither by what failed before nor
-// by one more failure that is not the first of many.
-func TestWhatFailedBeforeARecoveryOpensNoBreakerAfterIt(t *testing.T) {
+// An upstream is away for a moment and comes back. Then no breaker refuses a call: neither because of the failures before,
+// nor because of one more failure that is not the first of many.
+func TestFailuresBeforeARecoveryOpenNoBreakerAfterIt(t *testing.T) {
 	t.Parallel()
 	for _, failing := range []int{1, 2, 3} { // calls, of three attempts each: at most one attempt less than opens the breaker
 		n := serve(t, status(500))
@@ -124,8 +124,9 @@ func TestWhatFailedBeforeARecoveryOpensNoBreakerAfterIt(t *testing.T) {
 	}
 }
 
-// Callers who have no patience with an upstream that hangs say nothing about it, and do not make what others found out forgotten.
-func TestCallersWhoLeaveDoNotHaveFailuresForgotten(t *testing.T) {
+// Callers that give up on an upstream that hangs say nothing about it, and do not clear failures that other calls have
+// found.
+func TestCallersThatLeaveDoNotClearFailures(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(500))
 	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, Retries: -1, BreakerDelay: time.Hour})
@@ -171,7 +172,7 @@ func TestAnOpenBreakerIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestCallersWhoLeaveSayNothingAboutTheUpstream(t *testing.T) {
+func TestCallersThatLeaveSayNothingAboutTheUpstream(t *testing.T) {
 	t.Parallel()
 	n := serve(t, hang)
 	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, BreakerDelay: time.Millisecond})
@@ -277,7 +278,7 @@ func TestAPathIsPutBehindTheReplicasAddressAsItIs(t *testing.T) {
 	}
 }
 
-func TestURLsAndPatienceAreSettings(t *testing.T) {
+func TestURLsAndTimeoutsAreSettings(t *testing.T) {
 	t.Parallel()
 	type settings struct {
 		Orders URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`

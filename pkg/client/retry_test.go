@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-func TestOnlyWhatMayBeRepeatedIsRepeated(t *testing.T) {
+func TestOnlyRequestsThatMayBeRepeatedAreRepeated(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		method, key string
@@ -69,7 +69,7 @@ func TestAKeyThatTheUpstreamDoesNotHonourAllowsNothing(t *testing.T) {
 	}
 }
 
-func TestWhatWasNeverSentGoesToAnotherReplicaAtOnce(t *testing.T) {
+func TestARequestThatWasNeverSentGoesToAnotherReplicaAtOnce(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(201))
 	c := New(Config{Name: "upstream", URLs: URLs{gone(t), n.URL, gone(t)}})
@@ -132,8 +132,8 @@ func TestALongRetryAfterIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// net/http repeats a request with an Idempotency-Key by itself when a connection that it has kept breaks.
-func TestNothingElseRepeatsWhatMayHaveBeenDone(t *testing.T) {
+// net/http repeats a request with an Idempotency-Key by itself when a kept connection breaks.
+func TestNothingElseRepeatsARequestThatMayHaveBeenCarriedOut(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"with a body": "x", "without a body": ""} {
 		t.Run(name, func(t *testing.T) {

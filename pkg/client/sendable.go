@@ -7,9 +7,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// sendable refuses a request that net/http would not write. It says so only when it is tried, and by then the attempt is a
-// replica's failure: whoever may choose a header's value or the Host could open the breakers for everybody. The rules are
-// those of http.Transport.
+// sendable refuses a request that net/http would not write. net/http refuses it only in the attempt, which then counts as a
+// failure of the replica: a caller that chooses a header's value or the Host could open the breakers for all callers. The
+// rules are those of http.Transport.
 func (c *Client) sendable(r *http.Request) error {
 	for name, values := range r.Header {
 		good := httpguts.ValidHeaderFieldName(name)

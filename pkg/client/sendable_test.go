@@ -7,9 +7,9 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// Found by a stranger's `GET http://xn--%C3%A9/`: no Host can be made of that name, and each try was a failure of the
-// replica that never saw it.
-func TestARequestThatCannotBeWrittenIsNobodysFailure(t *testing.T) {
+// Found by a request `GET http://xn--%C3%A9/`: no Host can be made of that name, and each attempt was counted as a failure
+// of the replica, which never saw it.
+func TestARequestThatCannotBeWrittenIsNoFailureOfAReplica(t *testing.T) {
 	t.Parallel()
 	n := serve(t, status(http.StatusOK))
 	c := New(Config{Name: "upstream", URLs: URLs{n.URL}, KeepHost: true})
@@ -19,7 +19,7 @@ func TestARequestThatCannotBeWrittenIsNobodysFailure(t *testing.T) {
 		"a header with a line break":   func(r *http.Request) { r.Header.Set("Idempotency-Key", "a\nb") },
 		"a header that no name can be": func(r *http.Request) { r.Header["a b"] = []string{"c"} },
 	} {
-		for range 50 { // a breaker opens long before
+		for range 50 { // more than open a breaker
 			r := request(t, http.MethodPost, "", "")
 			spoil(r)
 			_, _, err := outcome(t, c, r)

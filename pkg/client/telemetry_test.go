@@ -37,7 +37,7 @@ func TestTheTraceGoesOn(t *testing.T) {
 	}
 }
 
-func TestEveryAttemptIsAMetric(t *testing.T) { // not parallel: it sets what is global
+func TestEveryAttemptIsAMetric(t *testing.T) { // not parallel: it sets the global meter provider
 	metrics, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestEveryAttemptIsAMetric(t *testing.T) { // not parallel: it sets what is 
 	}
 }
 
-func TestEveryBreakerIsAMetric(t *testing.T) { // not parallel: it sets what is global
+func TestEveryBreakerIsAMetric(t *testing.T) { // not parallel: it sets the global meter provider
 	reader := metric.NewManualReader()
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
 	New(Config{Name: "one", URLs: URLs{"http://localhost", "http://127.0.0.1:2"}}).replicas.known()[1].breaker.Open()

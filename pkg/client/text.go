@@ -21,7 +21,8 @@ func (p *Problem) Code() string {
 	return body.Code
 }
 
-// Clean makes a text of an upstream's fit for a column, a log and a page: nothing that no text may hold, valid UTF-8, at most 500 bytes read.
+// Clean makes an upstream's text fit for a column, a log and a page: it cuts it to 500 bytes and leaves valid UTF-8 without
+// characters that no text may hold.
 func Clean(s string) string {
 	s = strings.ToValidUTF8(s[:min(len(s), cleanMost)], "\uFFFD")
 	return strings.Map(func(r rune) rune {

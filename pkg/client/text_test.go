@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestATextOfAUpstreamsIsMadeFit(t *testing.T) {
+func TestAnUpstreamsTextIsMadeFit(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"fine":                     "fine",

@@ -15,7 +15,8 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// upstream is a server that keeps count. Its answers are a script: the last one is given again and again.
+// upstream is a server that counts its requests and connections. Its answers are a script; the last one is given again and
+// again.
 type upstream struct {
 	*httptest.Server
 	mu          sync.Mutex
@@ -79,7 +80,7 @@ func reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 // hang does not answer before the client goes.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// gone returns the URL of a server that no longer is.
+// gone returns the URL of a server that no longer exists.
 func gone(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.NotFoundHandler())
@@ -107,7 +108,7 @@ func requestIn(ctx context.Context, method, body, key string) *http.Request {
 	return r
 }
 
-// outcome does a request and returns the answer's status and body, or the kind of the error.
+// outcome sends a request and returns the answer's status and body, or the kind of the error.
 func outcome(t *testing.T, c *Client, r *http.Request) (int, string, error) {
 	t.Helper()
 	answer, err := c.Do(r)

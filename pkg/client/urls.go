@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// URLs are where an upstream answers. As a setting they are separated by commas. A host that is an IP address or localhost
-// is one replica; any other name stands for all addresses that DNS has for it.
+// URLs are the addresses of an upstream. As a setting they are separated by commas. A host that is an IP address or
+// localhost is one replica; any other name stands for all addresses that DNS has for it.
 type URLs []string
 
 // UnmarshalText checks each URL.
@@ -35,7 +35,7 @@ func parseBase(s string) (*url.URL, error) {
 	return base, nil
 }
 
-// isName reports whether DNS has to be asked about a host.
+// isName reports whether DNS has to be asked for a host.
 func isName(host string) bool {
 	_, err := netip.ParseAddr(host)
 	return err != nil && host != "localhost" && !strings.HasSuffix(host, ".localhost")

@@ -1,5 +1,5 @@
-// Package deadletters lets an operator see the messages that a service has given up, put them back into their queue or
-// throw them away, over HTTP. Looking takes nothing away; both are written down before they are done.
+// Package deadletters lets an operator see the messages that a service has given up, and replay or discard them, over HTTP.
+// Looking changes nothing. Replays and discards are written to an audit before they are done.
 package deadletters
 
 import (
@@ -25,12 +25,12 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations makes the table of the audit.
+// Migrations creates the audit's table.
 func Migrations() postgres.Migrations { return postgres.Sub("deadletters", files, "migrations") }
 
-// From the inside out, each time is shorter than the next, so that whoever asks gets an answer that says what is the matter.
+// From the inside out each limit is shorter than the next, so the caller gets an answer that says what is wrong.
 const (
-	turnWait   = time.Second             // for those who look before, in this program and in other replicas
+	turnWait   = time.Second             // how long a call waits for other calls, in this program and in other replicas
 	lookWithin = 1800 * time.Millisecond // all of a list; bff-web waits 2 s for each service's
 	deedWithin = 4500 * time.Millisecond // all that is done with one letter; the gateway waits 5 s
 
@@ -43,7 +43,7 @@ type Operations struct {
 	service string
 	db      *postgres.DB
 	queues  []*bus.DeadLetters
-	turn    chan struct{} // holds one: of the pool's connections, one keeps the lock, and one writes the audit
+	turn    chan struct{} // holds one: a call takes two of the pool's connections, for the lock and for the audit
 }
 
 // New returns the operations on the dead letters of queues, with the audit in db.
@@ -51,8 +51,8 @@ func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operation
 	return &Operations{service, db, queues, make(chan struct{}, 1)}
 }
 
-// Register adds the routes behind the middleware operator, which lets operators pass only. (It is given to each route and
-// not to a group: a group of echo with middleware answers 404 where 405 is right.)
+// Register adds the routes behind the middleware operator, which lets only operators pass. (Each route is given the
+// middleware, and not a group: a group of echo with middleware answers 404 instead of 405.)
 func (o *Operations) Register(e *web.Server, operator echo.MiddlewareFunc) {
 	e.Takes("/api/operations/dead-letters", "limit", "cursor", "queue", "kind", "reason", "subject")
 	e.GET("/api/operations/dead-letters", o.list, operator)
@@ -63,7 +63,7 @@ func (o *Operations) Register(e *web.Server, operator echo.MiddlewareFunc) {
 
 // item is a dead letter as the API shows it.
 type item struct {
-	ID          string    `json:"id"` // "<service>.<message id>": tells the gateway whose it is
+	ID          string    `json:"id"` // "<service>.<message id>": tells the gateway which service has it
 	Service     string    `json:"service"`
 	Queue       string    `json:"queue"`
 	Kind        string    `json:"kind"`
@@ -75,7 +75,7 @@ type item struct {
 	FirstFailed time.Time `json:"first_failed_at,omitzero"`
 	LastFailed  time.Time `json:"last_failed_at,omitzero"`
 	TraceParent string    `json:"traceparent,omitempty"`
-	Body        any       `json:"body"` // JSON when it is, with each name once, else text; in a list, the beginning of a long one
+	Body        any       `json:"body"` // JSON if it is valid JSON with unique names, else text; in a list, the beginning of a long one
 	BodyBytes   int       `json:"body_bytes"`
 }
 
@@ -138,7 +138,7 @@ func (o *Operations) discard(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// find tries use on each queue until one has the dead letter of the request's path.
+// find calls use with each queue until one has the dead letter of the request's path.
 func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.DeadLetters, id string) error) error {
 	id, ours := strings.CutPrefix(c.Param("id"), o.service+".")
 	err := error(fault.New(fault.NotFound, "no dead letter %s", c.Param("id")))
@@ -156,11 +156,11 @@ func (o *Operations) find(c echo.Context, use func(ctx context.Context, q *bus.D
 	return err
 }
 
-// alone runs f while nobody else looks at the same dead letters, for while one looks, another sees none. What f has seen
-// counts if the lock was held until the end, which the commit shows.
+// alone runs f while no other call looks at the same dead letters: while one looks, another one sees none. The result of f
+// counts only if the lock was held until the end, which the commit shows.
 //
-// In this program it is one at a time, whatever the queue: those who wait hold no connection, so that any number of requests
-// leaves the pool to the others. Then it is the turn among replicas. Who waits for longer than turnWait gets Unavailable.
+// Within this program one call runs at a time, whatever the queue. Those that wait hold no connection, so any number of
+// requests leaves the pool to others. Then the call waits for other replicas. After turnWait in all it returns Unavailable.
 func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(context.Context) error) error {
 	waiting, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
@@ -173,7 +173,7 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 	}
 	conn, err := o.db.Acquire(waiting)
 	switch {
-	case err != nil && waiting.Err() != nil: // it was its turn in the last moment
+	case err != nil && waiting.Err() != nil: // the time was up while it got a connection
 		return busy.Because(err)
 	case err != nil:
 		return fmt.Errorf("dead letters: %w", err)
@@ -182,7 +182,7 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 	var done error
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		until, _ := waiting.Deadline()
-		left := max(1, time.Until(until).Milliseconds()) // 0 would be for ever
+		left := max(1, time.Until(until).Milliseconds()) // 0 would mean no limit
 		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', $1, true)`, fmt.Sprintf("%dms", left)); err != nil {
 			return fmt.Errorf("dead letters: %w", err)
 		}
@@ -197,9 +197,9 @@ func (o *Operations) alone(ctx context.Context, q *bus.DeadLetters, f func(conte
 	return cmp.Or(err, done)
 }
 
-// audit writes down an operation before it is done, in a transaction of its own on a connection of its own: in the one that holds the
-// lock it would be written down after, when that commits. An operator who does it again because it was
-// interrupted, or got no answer, has decided once.
+// audit writes down an operation before it is done, in a transaction and on a connection of its own: the transaction that
+// holds the lock commits only afterwards. When an operator repeats an operation that was interrupted or got no answer, the
+// audit has it once.
 func (o *Operations) audit(ctx context.Context, operator, action, why string, l bus.DeadLetter) error {
 	var died *time.Time
 	if !l.LastFailed.IsZero() {
@@ -218,7 +218,7 @@ func (o *Operations) audit(ctx context.Context, operator, action, why string, l 
 	return nil
 }
 
-// storable is s without what PostgreSQL's text cannot hold.
+// storable returns s without characters that PostgreSQL's text cannot hold.
 func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -75,7 +75,7 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 	}
 	put("m1", `{"n":1}`)
 	put("m2", "not \xff JSON")
-	put("", `{"n":1,"n":2}`) // the list has to be JSON for the most exact of its readers
+	put("", `{"n":1,"n":2}`) // the list must be JSON also for strict readers
 	testkit.Until(t, "three are dead", func() bool { return v.Depth("payments.commands.dead") == 3 })
 
 	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
@@ -113,7 +113,7 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 
 	var got list
 	var looking sync.WaitGroup
-	for range 8 { // operators who look at once all see everything, when they come again if they are told to
+	for range 8 { // operators who look at the same time all see everything, if they try again when told to
 		looking.Go(func() {
 			var got list
 			var status int
@@ -201,7 +201,7 @@ func TestAnOperatorListsReplaysAndDiscardsOverHTTP(t *testing.T) {
 		}
 		audit = append(audit, row)
 	}
-	if len(audit) != 3 || // m1 was replayed twice, and decided about once
+	if len(audit) != 3 || // m1 was replayed twice, and is in the audit once
 		!strings.HasPrefix(audit[0], "olga discard garbage \\x6e6f7420ff") || !strings.HasPrefix(audit[1], "olga replay ") {
 		t.Errorf("audit %q", audit)
 	}

@@ -20,7 +20,8 @@ const (
 	groupsMost  = 100     // of the most frequent ones; there are not so many kinds and reasons
 )
 
-// group is how many dead letters are alike, whichever order they are about: what an operator mends at one go.
+// group is how many dead letters have queue, kind and reason in common, whatever orders they are about: an operator can
+// mend them together.
 type group struct {
 	Queue  string `json:"queue"`
 	Kind   string `json:"kind"`
@@ -28,7 +29,7 @@ type group struct {
 	Count  int    `json:"count"`
 }
 
-// listing picks a page out of dead letters that come by in any number, the latest first, and counts all of them.
+// listing picks one page out of any number of dead letters, the latest first, and counts all of them.
 type listing struct {
 	of       *Operations
 	limit    int
@@ -48,7 +49,7 @@ func (l *listing) see(d bus.DeadLetter) {
 		return
 	}
 	l.matching++
-	// Its body is read only when it is shown: of thousands, few are.
+	// The body is read only for letters that are shown: few of thousands.
 	key := item{ID: l.of.service + "." + d.ID, LastFailed: d.LastFailed}
 	if l.after != nil && latestFirst(key, *l.after) <= 0 {
 		return
@@ -65,7 +66,7 @@ func latestFirst(a, b item) int {
 	return cmp.Or(b.LastFailed.Compare(a.LastFailed), cmp.Compare(a.ID, b.ID))
 }
 
-// cursor names an item. It stays good when the item has been replayed.
+// cursor names an item. It stays valid when the item has been replayed.
 func (it item) cursor() string { return web.Cursor(it.LastFailed.Format(time.RFC3339Nano), it.ID) }
 
 func (o *Operations) list(c echo.Context) error {
@@ -106,14 +107,14 @@ func (o *Operations) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, struct {
 		web.Page
 		Total    int     `json:"total"`     // in all queues
-		LookedAt int     `json:"looked_at"` // fewer than there are, when there are very many
+		LookedAt int     `json:"looked_at"` // at most total: very many are not all looked at
 		Matching int     `json:"matching"`  // of those that were looked at
 		Groups   []group `json:"groups"`    // of those that were looked at, the largest first
 	}{page, total, lookedAt, l.matching, l.largest()})
 }
 
-// walk is q.Walk with its share of the time that is left for this many queues, and some left over for the answer. What was seen
-// until then is shown: a part tells an operator more than nothing.
+// walk is q.Walk within this queue's share of the time that is left; some time remains for the answer. When the time is up
+// it returns the letters that were seen until then: a part is more useful to an operator than nothing.
 func walk(ctx context.Context, queues int, q *bus.DeadLetters, see func(bus.DeadLetter)) (seen, total int, err error) {
 	if end, ok := ctx.Deadline(); ok {
 		own, cancel := context.WithTimeout(ctx, time.Until(end)*4/5/time.Duration(queues))
@@ -127,7 +128,7 @@ func walk(ctx context.Context, queues int, q *bus.DeadLetters, see func(bus.Dead
 	return seen, total, err
 }
 
-// wanted is the filter of a request. A parameter that is empty is one, too: a message may have no kind.
+// wanted returns the filter that a request asks for. An empty parameter counts, too: a message may have no kind.
 func wanted(c echo.Context) func(bus.DeadLetter) bool {
 	query := c.QueryParams()
 	fits := func(name, value string) bool { return !query.Has(name) || query.Get(name) == value }

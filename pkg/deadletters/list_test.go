@@ -34,8 +34,8 @@ func page(all []bus.DeadLetter, limit int, after *item, query string) *listing {
 	return l
 }
 
-// An operator can reach each of them, also when some are settled meanwhile, and what is kept for a page does not grow with
-// how many there are.
+// An operator can reach each dead letter, also when some are settled meanwhile. The memory for a page does not grow with
+// their number.
 func TestPagesReachEveryDeadLetterOnceTheLatestFirst(t *testing.T) {
 	t.Parallel()
 	const n = 5000
@@ -58,7 +58,7 @@ func TestPagesReachEveryDeadLetterOnceTheLatestFirst(t *testing.T) {
 		if !more {
 			break
 		}
-		if pages == 3 { // the one that the cursor names is settled meanwhile
+		if pages == 3 { // the letter that the cursor names is settled meanwhile
 			all = slices.DeleteFunc(all, func(d bus.DeadLetter) bool { return "payments."+d.ID == after.ID })
 		}
 	}
@@ -67,8 +67,8 @@ func TestPagesReachEveryDeadLetterOnceTheLatestFirst(t *testing.T) {
 	}
 }
 
-// A list has an end although there are more dead letters than can be read in its time. The next one sees all of them.
-func TestAListThatRunsOutOfTimeShowsWhatItHasRead(t *testing.T) {
+// A list ends in time although there are more dead letters than can be read. The next list sees all of them.
+func TestAListThatRunsOutOfTimeShowsTheLettersThatItHasRead(t *testing.T) {
 	t.Parallel()
 	v := testkit.NewVhost(t)
 	broker, err := bus.NewBroker(v.URL, "payments", testkit.Log(t))

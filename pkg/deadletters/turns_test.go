@@ -18,7 +18,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// desk is a service whose pool has few connections, with its operations for everybody.
+// desk is a service whose pool has few connections, with its operations open to all callers.
 func desk(t *testing.T) (url string, db *postgres.DB, v *testkit.Vhost, ask func(method, path, body string) *http.Response) {
 	t.Helper()
 	url, v = testkit.DatabaseURL(t), testkit.NewVhost(t)
@@ -60,8 +60,8 @@ func desk(t *testing.T) (url string, db *postgres.DB, v *testkit.Vhost, ask func
 	}
 }
 
-// Whoever waits for another replica's operator must not keep the service from its database.
-func TestManyWhoWaitForTheDeadLettersLeaveThePoolToOthers(t *testing.T) {
+// Calls that wait for another replica's operator must not keep the service from its database.
+func TestManyCallsThatWaitForTheDeadLettersLeaveThePoolToOthers(t *testing.T) {
 	t.Parallel()
 	url, db, _, ask := desk(t)
 	replica, err := pgx.Connect(t.Context(), url)
@@ -105,8 +105,8 @@ func TestManyWhoWaitForTheDeadLettersLeaveThePoolToOthers(t *testing.T) {
 	testkit.Until(t, "it is our turn", func() bool { return ask(http.MethodGet, "", "").StatusCode == http.StatusOK })
 }
 
-// The story of a dead letter is what somebody has written into headers. It can be settled whatever they hold.
-func TestADeadLetterWhoseStoryCannotBeStoredCanBeSettled(t *testing.T) {
+// The history of a dead letter is in headers that anybody may have written. It can be settled whatever they hold.
+func TestADeadLetterWhoseHistoryCannotBeStoredCanBeSettled(t *testing.T) {
 	t.Parallel()
 	_, db, v, ask := desk(t)
 	testkit.Until(t, "the queue is there", func() bool { return ask(http.MethodGet, "", "").StatusCode == http.StatusOK })

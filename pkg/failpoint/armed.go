@@ -1,6 +1,6 @@
 //go:build failpoint
 
-// Package failpoint makes a program die that was built for it.
+// Package failpoint lets a program die that was built for it.
 package failpoint
 
 import (
@@ -11,13 +11,13 @@ import (
 
 var mu sync.Mutex // one goroutine passes a point at a time
 
-// At ends the process as kill -9 would if that is what the file wants that FAILPOINT names: no deferred function runs, no
-// buffer is flushed, nobody is told. The file has the points that are to be passed, separated by spaces. Each is taken out
-// when it is passed and the process dies at the last, having removed the file: it has died there and nowhere else, and
-// lives when it is started again. The file is read at each pass, so that a program that runs can be told to die.
+// At ends the process like kill -9 when the file that FAILPOINT names asks for it: no deferred function runs, no buffer is
+// flushed. The file lists the points that are to be passed, separated by spaces. A point is removed from the file when it
+// is passed. At the last one the process removes the file and dies: it dies there and nowhere else, and lives when it is
+// started again. The file is read at each pass, so a running program can be told to die.
 //
-// No other package but service reads the environment. This one does because it is no part of what users run: a field of
-// the settings would be, and would have to be carried to each point.
+// No other package but service reads the environment. This one does because it is no part of the programs that users run:
+// as a field of the settings it would be, and it would have to be carried to each point.
 func At(name string) {
 	file := os.Getenv("FAILPOINT")
 	if file == "" {
@@ -27,7 +27,7 @@ func At(name string) {
 	defer mu.Unlock()
 	wanted, err := os.ReadFile(file)
 	if err != nil {
-		return // nobody wants anything
+		return // no point is wanted
 	}
 	next, rest, more := strings.Cut(string(wanted), " ")
 	if next != name {
@@ -41,10 +41,10 @@ func At(name string) {
 	self, err := os.FindProcess(os.Getpid())
 	must(err)
 	must(self.Kill())
-	select {} // a signal takes a moment, in which nothing must happen
+	select {} // until the signal arrives, nothing must happen
 }
 
-// must ends the program in a way that whoever waits for its death can tell from it.
+// must panics on an error, so that the test that waits for the program's death sees the difference.
 func must(err error) {
 	if err != nil {
 		panic(err)

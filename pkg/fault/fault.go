@@ -1,5 +1,5 @@
-// Package fault names the kinds of errors that callers act upon. Everything else is internal: its text stays in our logs
-// and the caller learns only that it was not his doing. web maps a kind to an HTTP status, in one place.
+// Package fault names the kinds of errors that callers act upon. Any other error is internal: its text stays in our logs,
+// and the caller learns only that the request was not at fault. web maps a kind to an HTTP status, in one place.
 package fault
 
 import (
@@ -19,16 +19,16 @@ const (
 	Forbidden     Kind = "forbidden"      // 403: a good token without the scope
 	NotFound      Kind = "not-found"      // 404: unknown, or another caller's
 	NotAllowed    Kind = "not-allowed"    // 405: the path has other methods
-	NotAcceptable Kind = "not-acceptable" // 406: the client takes nothing of what there is
-	Conflict      Kind = "conflict"       // 409: the state of the thing forbids it
+	NotAcceptable Kind = "not-acceptable" // 406: the client accepts none of the media types that there are
+	Conflict      Kind = "conflict"       // 409: the state of the resource forbids it
 	Stale         Kind = "stale"          // 412: it has changed since the caller looked
 	TooLarge      Kind = "too-large"      // 413
 	Unsupported   Kind = "unsupported"    // 415: another media type is wanted
 	Invalid       Kind = "invalid"        // 422: readable, but its fields are not right
 	HeaderTooBig  Kind = "header-too-big" // 431
-	TooMany       Kind = "too-many"       // 429: later
+	TooMany       Kind = "too-many"       // 429: the caller may try again later
 	BadGateway    Kind = "bad-gateway"    // 502: an upstream answered with nonsense
-	Unavailable   Kind = "unavailable"    // 503: later
+	Unavailable   Kind = "unavailable"    // 503: the caller may try again later
 	Timeout       Kind = "timeout"        // 504: an upstream did not answer in time
 	NotSupported  Kind = "not-supported"  // 501
 )
@@ -42,15 +42,15 @@ type Field struct {
 // Error is an error whose text is meant for the caller.
 type Error struct {
 	Kind       Kind
-	Name       string // tells programs this problem from others of its kind; empty: the kind does
+	Name       string // the problem's own name, for programs; empty: the kind is its name
 	Detail     string
 	Fields     []Field
-	More       map[string]any // what else programs need to know, by the names of its members
-	RetryAfter time.Duration  // zero when there is nothing to say about it
+	More       map[string]any // further members for programs, by their names
+	RetryAfter time.Duration  // zero: unknown
 	cause      error
 }
 
-// New returns an error of a kind with a text that the caller reads.
+// New returns an error of a kind, with a text for the caller.
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...)}
 }
@@ -70,13 +70,13 @@ func (e *Error) With(member string, value any) *Error {
 	return e
 }
 
-// Because keeps err as the cause: it is for errors.Is and our logs, the caller does not see it.
+// Because keeps err as the cause, for errors.Is and our logs. The caller does not see it.
 func (e *Error) Because(err error) *Error {
 	e.cause = err
 	return e
 }
 
-// After tells the caller when to come back.
+// After tells the caller when to try again.
 func (e *Error) After(d time.Duration) *Error {
 	e.RetryAfter = d
 	return e

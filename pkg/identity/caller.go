@@ -1,5 +1,5 @@
-// Package identity verifies bearer tokens and says who the caller is. Every program that acts for a caller verifies the
-// token itself: nothing else that a request carries is believed.
+// Package identity verifies bearer tokens and tells who the caller is. Every program that acts for a caller verifies the
+// token itself and trusts nothing else in the request.
 package identity
 
 import (
@@ -13,7 +13,7 @@ const (
 	ScopeOperations = "operations" // see every order, mend what is stuck, keep the catalogue and the stock
 )
 
-// Caller is who a request comes from.
+// Caller is the person or program that a request comes from.
 type Caller struct {
 	ID     string // the token's subject
 	Scopes []string
@@ -24,12 +24,12 @@ func (c Caller) Has(scope string) bool { return slices.Contains(c.Scopes, scope)
 
 type callerKey struct{}
 
-// With notes the caller of a request.
+// With returns ctx with the caller of a request.
 func With(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// From returns the caller of a request: the zero Caller when nobody has been authenticated.
+// From returns the caller of a request: the zero Caller when the request was not authenticated.
 func From(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c

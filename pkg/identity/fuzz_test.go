@@ -18,7 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Whatever a token says, it is believed only if its issuer has signed just that, and says so by claims of exactly these names.
+// A token is believed only if its issuer has signed exactly what it says, in claims of exactly these names.
 func FuzzToken(f *testing.F) {
 	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
 	private := ed25519.NewKeyFromSeed(seed)
@@ -78,7 +78,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// Of whatever an issuer publishes only keys are taken that are fit to verify tokens, and they are told apart by their ids.
+// An issuer may publish anything. Only keys that are fit to verify tokens are taken, and their ids tell them apart.
 func FuzzJWKS(f *testing.F) {
 	issuer, err := NewIssuer(bytes.Repeat([]byte{7}, ed25519.SeedSize), "orderflow", "orderflow")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Issuer makes tokens with an Ed25519 key. It stands in for an identity provider: in the gateway's demo identity and in
-// tests. It keeps no accounts; whoever calls Token has decided who the caller is.
+// Issuer makes tokens with an Ed25519 key. It stands in for an identity provider, in the gateway's demo identity and in
+// tests. It keeps no accounts: the code that calls Token decides who the caller is.
 type Issuer struct {
 	name     string
 	audience string
@@ -28,15 +28,15 @@ type claims struct {
 	Scope string `json:"scope,omitempty"`
 }
 
-// NewIssuer returns the issuer with this name, whose tokens are for audience. The same seed gives the same key; who knows
-// it can be anybody.
+// NewIssuer returns the issuer with this name, whose tokens are for audience. The same seed gives the same key. The seed is
+// a secret: with it one can make tokens for anybody.
 func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {
 	if len(seed) != ed25519.SeedSize {
 		return nil, fmt.Errorf("the seed of a key has %d bytes, not %d", ed25519.SeedSize, len(seed))
 	}
 	private := ed25519.NewKeyFromSeed(seed)
 	public := jose.JSONWebKey{Key: private.Public(), Use: "sig", Algorithm: string(jose.EdDSA)}
-	// The id follows from the key (RFC 7638), so replicas with the same key agree on it and another key cannot have it.
+	// The id is made from the key (RFC 7638): replicas with the same key have the same id, and another key has another one.
 	print, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("id of a key: %w", err)
@@ -45,7 +45,7 @@ func NewIssuer(seed []byte, name, audience string) (*Issuer, error) {
 	return &Issuer{name, audience, private, public}, nil
 }
 
-// Token says that its bearer is sub and may do what scopes name, for as long as ttl.
+// Token returns a token which says, for as long as ttl, that its bearer is sub and has these scopes.
 func (i *Issuer) Token(sub string, scopes []string, ttl time.Duration) (string, error) {
 	now := time.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
@@ -63,12 +63,12 @@ func (i *Issuer) Token(sub string, scopes []string, ttl time.Duration) (string, 
 	return token.SignedString(i.private)
 }
 
-// JWKS is what others verify the tokens with.
+// JWKS returns the public key that tokens are verified with.
 func (i *Issuer) JWKS() jose.JSONWebKeySet {
 	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{i.public}}
 }
 
-// Verifier returns a verifier of this issuer's tokens that asks nobody for the key.
+// Verifier returns a verifier of this issuer's tokens, which has the key and fetches none.
 func (i *Issuer) Verifier() *Verifier {
 	return newVerifier(localKeys{i.public.KeyID: i.public.Key}, i.name, i.audience)
 }

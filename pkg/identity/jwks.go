@@ -14,11 +14,12 @@ import (
 
 const (
 	rsaBitsMin  = 2048
-	rsaBitsMost = 8192 // to verify by a larger one takes so long that it is no use to anybody but an attacker
+	rsaBitsMost = 8192 // verifying with a larger key takes so long that only an attacker would use one
 )
 
-// readKeys reads a set of public keys (RFC 7517) and returns those that tokens can be verified with, by their ids. An issuer
-// may publish others as well, for purposes or algorithms that are not ours or that nobody here knows; they are passed over.
+// readKeys reads a set of public keys (RFC 7517) and returns those that tokens can be verified with, by their ids. An
+// issuer may also publish keys for other purposes, or for algorithms that are not accepted or not known here: they are left
+// out.
 func readKeys(document []byte) (map[string]any, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -36,7 +37,7 @@ func readKeys(document []byte) (map[string]any, error) {
 	return keys, nil
 }
 
-// usable reports whether a key is one to verify tokens with, and not a weak one.
+// usable reports whether a key may verify tokens and is not weak.
 func usable(k jose.JSONWebKey) bool {
 	if k.KeyID == "" || k.Use == "enc" || k.Algorithm != "" && !slices.Contains(algorithms, k.Algorithm) || !k.Valid() {
 		return false

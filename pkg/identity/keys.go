@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	refreshEvery  = 5 * time.Minute  // a key that is no longer published is believed this long
-	unknownEvery  = 10 * time.Second // invented key ids cost the issuer one request in this time
+	refreshEvery  = 5 * time.Minute  // a key that is no longer published is accepted for this long
+	unknownEvery  = 10 * time.Second // unknown key ids, which can be invented, cost the issuer one request in this time
 	startingEvery = time.Second      // while there are no keys at all
 	fetchTimeout  = 5 * time.Second
 	documentMax   = 1 << 20
@@ -31,7 +31,7 @@ type remoteKeys struct {
 
 	mu     sync.Mutex
 	set    map[string]any // public keys by their ids; nil before the first good answer
-	tried  time.Time      // the begin of the latest fetch
+	tried  time.Time      // when the latest fetch began
 	failed error          // of the latest fetch
 	fetch  chan struct{}  // of the fetch under way, closed at its end; nil when there is none
 }
@@ -40,13 +40,13 @@ func newRemoteKeys(where func(context.Context) (string, error), log *slog.Logger
 	return &remoteKeys{where: where, log: log, http: issuerClient(), now: time.Now}
 }
 
-// issuerClient asks an issuer, the only one outside of Orderflow whom a proxy may lead to.
+// issuerClient returns the client that asks an issuer, the only server outside of Orderflow that may be behind a proxy.
 func issuerClient() *http.Client {
 	return &http.Client{Timeout: fetchTimeout, Transport: outgoing.Proxied()}
 }
 
-// find returns a key that it knows at once, and looks in the background whether it has changed from time to time. Only for an
-// unknown key does it wait for the issuer, together with everybody else who waits.
+// find returns a known key at once; from time to time it starts a fetch in the background. For an unknown key it waits for
+// the issuer, in one fetch for all that wait.
 func (k *remoteKeys) find(ctx context.Context, kid string) (any, error) {
 	k.mu.Lock()
 	key, known := k.set[kid]
@@ -127,7 +127,7 @@ func (k *remoteKeys) get(ctx context.Context) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	if len(set) == 0 { // never take a broken issuer's word that there are no keys
+	if len(set) == 0 { // an issuer without keys is broken: keep the last good set
 		return nil, errors.New("no key that can be used")
 	}
 	return set, nil

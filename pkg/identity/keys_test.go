@@ -15,7 +15,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// publisher is an issuer's server, whose keys and health can be changed, and a verifier that asks it on a clock of ours.
+// publisher is an issuer's server, whose keys and health can be changed, and a verifier that asks it and has a clock of the
+// test's own.
 type publisher struct {
 	*httptest.Server
 	fetches  atomic.Int32
@@ -54,7 +55,7 @@ func (p *publisher) rotate(issuer *Issuer) {
 	p.document.Store(&document)
 }
 
-// verify returns the kind of error for a fresh token of issuer, "" for none, after background work has ended.
+// verify returns the kind of error for a new token of issuer, "" for none, after background work has ended.
 func (p *publisher) verify(t *testing.T, issuer *Issuer) fault.Kind {
 	t.Helper()
 	signed, err := issuer.Token("alice", nil, time.Hour)

@@ -10,15 +10,15 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// Trust says whose tokens are good. A program's config embeds it.
+// Trust says which issuer's tokens are accepted. A program's config embeds it.
 type Trust struct {
-	OIDCIssuer    string `env:"OIDC_ISSUER"`                                                       // URL of an OpenID Connect provider; takes the place of the next two
-	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the keys are that tokens are verified with
-	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`
-	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`
+	OIDCIssuer    string `env:"OIDC_ISSUER"`                                                       // URL of an OpenID Connect provider whose tokens are accepted; with it, JWKS_URL and TOKEN_ISSUER are not used
+	JWKSURL       string `env:"JWKS_URL" envDefault:"http://localhost:8080/.well-known/jwks.json"` // where the public keys are that verify tokens
+	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`                               // what a token's `iss` must be
+	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"`                             // what a token's `aud` must contain
 }
 
-// Verifier returns the verifier of the tokens that are good.
+// Verifier returns the verifier of these tokens.
 func (t Trust) Verifier(log *slog.Logger) *Verifier {
 	if t.OIDCIssuer != "" {
 		return NewOIDCVerifier(t.OIDCIssuer, t.TokenAudience, log)
@@ -27,16 +27,16 @@ func (t Trust) Verifier(log *slog.Logger) *Verifier {
 }
 
 // NewOIDCVerifier returns a verifier of the access tokens that an OpenID Connect provider has made for audience. They must
-// be JWTs. The provider says by discovery where its keys are; it is asked when the first token comes, and from time to
-// time, so it may be away when the program starts.
+// be JWTs. Discovery tells where the provider's keys are. The provider is asked when the first token comes, and from time
+// to time, so it may be away when the program starts.
 //
-// The tokens are not verified by go-oidc but like all others (docs/adr/0024).
+// The tokens are verified like all others, not by go-oidc (docs/adr/0024).
 func NewOIDCVerifier(issuer, audience string, log *slog.Logger) *Verifier {
 	asker := issuerClient()
 	discover := func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
-		provider, err := oidc.NewProvider(oidc.ClientContext(ctx, asker), issuer) // which must call itself by the same name
+		provider, err := oidc.NewProvider(oidc.ClientContext(ctx, asker), issuer) // it must name itself by the same URL
 		if err != nil {
 			return "", fmt.Errorf("discover: %w", err)
 		}

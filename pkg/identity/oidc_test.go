@@ -14,8 +14,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A real provider is in e2e. This one misbehaves.
-func TestDiscoveryIsToBeTrustedOrNot(t *testing.T) {
+// The tests in e2e have a real provider. This one misbehaves.
+func TestOnlyAGoodDiscoveryIsTrusted(t *testing.T) {
 	t.Parallel()
 	var issuer *Issuer
 	var away atomic.Bool

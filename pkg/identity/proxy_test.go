@@ -14,8 +14,8 @@ import (
 	"example.com/orderflow/pkg/fault"
 )
 
-// net/http reads the environment once in the life of a process, and knows no proxy for this machine's own names: so it is
-// another process that asks, and for names that nobody has.
+// net/http reads the environment once in the life of a process, and uses no proxy for this machine's own names. So another
+// process asks, for names that do not exist.
 func TestAnIssuerOutsideIsAskedThroughTheProxyAndOneInsideIsNot(t *testing.T) {
 	t.Parallel()
 	const (

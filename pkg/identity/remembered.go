@@ -9,19 +9,19 @@ import (
 	"example.com/orderflow/pkg/lru"
 )
 
-// rememberedMost is how many good tokens a program remembers, each with some 500 bytes. With more callers than that at the
-// same time, those who have not been heard of for longest are verified again.
+// rememberedMost is how many good tokens a program remembers, each in about 500 bytes. With more callers at the same time,
+// the tokens that were not used for longest are verified again.
 const rememberedMost = 10_000
 
-// remembered are the tokens that were verified, by their SHA-256: neither can a token be read from here, nor does a long one
-// need much room. Bad tokens are not remembered: whoever invents them drives out nobody.
+// remembered are the tokens that were verified, by their SHA-256: so no token can be read from here, and a long one takes
+// little room. Bad tokens are not remembered: invented ones displace no good token.
 type remembered struct {
 	mu     sync.Mutex
 	tokens *lru.Map[[sha256.Size]byte, goodToken]
 }
 
-// goodToken is what a token's signature and claims have shown. All of it stays true except for the time and the key, which
-// have to be looked at each time that the token comes.
+// goodToken is what was verified of a token. Only the time and the key can change: both are checked each time that the
+// token comes.
 type goodToken struct {
 	caller Caller
 	from   time.Time // nbf, less the leeway; zero: no such claim
@@ -30,12 +30,12 @@ type goodToken struct {
 	key    publicKey // that the signature was verified with
 }
 
-// publicKey is what all public keys of the standard library have in common (see crypto.PublicKey).
+// publicKey has the method that all public keys of the standard library have (see crypto.PublicKey).
 type publicKey interface {
 	Equal(other crypto.PublicKey) bool
 }
 
-// holds reports whether a token is good at a time, and was verified with the key that its issuer publishes now.
+// holds reports whether a token is valid at a time, and was verified with the key that its issuer publishes now.
 func (g goodToken) holds(now time.Time, key any) bool {
 	return now.Before(g.until) && !now.Before(g.from) && g.key.Equal(key)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// unable is what a verifier parses with that cannot verify a token any more, but still remembers some.
+// unable is a parser that cannot verify a token. A verifier with it accepts only tokens that it remembers.
 var unable = jwt.NewParser(jwt.WithValidMethods([]string{"no method at all"}))
 
 func TestAGoodTokenIsVerifiedOnce(t *testing.T) {
@@ -85,7 +85,7 @@ func TestARememberedTokenEndsWhenItSays(t *testing.T) {
 			if _, err := verifier.Verify(t.Context(), signed); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Minute + leeway - time.Second) // one second before its end, at the second time
+			time.Sleep(time.Minute + leeway - time.Second) // the second time it is one second before its end
 		}
 		if _, err := verifier.Verify(t.Context(), signed); err == nil || !strings.Contains(err.Error(), "the token has expired") {
 			t.Errorf("after its end: %v", err)
@@ -93,7 +93,7 @@ func TestARememberedTokenEndsWhenItSays(t *testing.T) {
 	})
 }
 
-func TestWhatARememberedTokenDependsOn(t *testing.T) {
+func TestARememberedTokenHoldsOnlyInItsTimeAndWithItsKey(t *testing.T) {
 	t.Parallel()
 	key, other := newIssuer(t).public.Key, newIssuer(t).public.Key
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -154,7 +154,7 @@ func TestARememberedTokenEndsWithItsKey(t *testing.T) {
 		t.Errorf("before the keys are fetched anew: %q, %d fetches", kind, p.fetches.Load())
 	}
 	p.clock.Add(1)
-	if kind := verify(); kind != "" || p.fetches.Load() != 2 { // this one has them fetched
+	if kind := verify(); kind != "" || p.fetches.Load() != 2 { // this one starts a fetch
 		t.Errorf("when the keys are fetched anew: %q, %d fetches", kind, p.fetches.Load())
 	}
 	for range 2 {
@@ -164,7 +164,7 @@ func TestARememberedTokenEndsWithItsKey(t *testing.T) {
 	}
 }
 
-func TestTheTokensThatAreRememberedAreBounded(t *testing.T) {
+func TestTheNumberOfRememberedTokensIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRemembered()
 	for i := range uint32(rememberedMost + 100) {
@@ -198,7 +198,7 @@ func TestManyVerifyAtTheSameTime(t *testing.T) {
 	all.Wait()
 }
 
-// BenchmarkVerify is what a token costs, the first time and later.
+// BenchmarkVerify measures what a token costs, the first time and later.
 func BenchmarkVerify(b *testing.B) {
 	issuer, err := NewIssuer(make([]byte, 32), "orderflow", "orderflow")
 	if err != nil {

@@ -21,24 +21,24 @@ const (
 	subjectMax = 128
 )
 
-// algorithms that a token may be signed with. All have a private and a public half: with an HMAC every service that can
+// algorithms that a token may be signed with. All have a private and a public key: with an HMAC, every service that can
 // verify tokens could also make them.
 var algorithms = []string{"EdDSA", "ES256", "RS256"}
 
-// Verifier tells good tokens from bad ones. It asks nobody about a token: it needs the issuer's public keys only, and
-// keeps them, so a service goes on verifying while the issuer is away.
+// Verifier tells good tokens from bad ones. It needs the issuer's public keys only and keeps them, so a service goes on
+// verifying while the issuer is away.
 //
-// A token that was found good is remembered, and costs a hash from then on instead of a signature. It is not believed for
-// longer by that: each time its end is looked at, and whether its issuer still publishes the key that it was verified with.
-// So a withdrawn key is good for as long as one is kept, five minutes (docs/adr/0024), and no longer.
+// A token that was found good is remembered: from then on it costs a hash instead of a signature. Each time its end is
+// checked, and whether its issuer still publishes the key that it was verified with. So a withdrawn key is accepted for as
+// long as keys are kept, five minutes (docs/adr/0024), and no longer.
 type Verifier struct {
 	parser     *jwt.Parser
 	keys       keySource
 	remembered *remembered
 }
 
-// keySource finds a public key by the id that a token's header names. Its errors are Unauthorized for a key that does not
-// exist and Unavailable when it cannot tell.
+// keySource finds a public key by the id in a token's header. Its errors are Unauthorized for a key that does not exist,
+// and Unavailable when it cannot tell.
 type keySource interface {
 	find(ctx context.Context, kid string) (any, error)
 }
@@ -64,8 +64,8 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 	}
 }
 
-// Verify returns whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may read, and
-// Unavailable when there are no keys to verify it with. The caller's scopes are not to be changed: others share them.
+// Verify returns the caller whose token it is. The error is Unauthorized for a bad token, with a reason that the caller may
+// read, and Unavailable when there are no keys to verify it with. The caller's scopes are shared and must not be changed.
 func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 	hash := sha256.Sum256([]byte(token))
 	if known, ok := v.remembered.get(hash); ok {
@@ -85,17 +85,17 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 	return good.caller, nil
 }
 
-// verify looks at everything that a token says, and at its signature.
+// verify checks everything in a token, and its signature.
 //
-// The claims are read into a map because their names are exact. Into a struct encoding/json would read a claim Sub as well,
-// after sub and over it, and some providers let their users choose claims of their own.
+// The claims are read into a map because their names are exact. Into a struct, encoding/json would also read a claim Sub,
+// in place of sub, and some providers let their users choose claims of their own.
 func (v *Verifier) verify(ctx context.Context, token string) (good goodToken, err error) {
 	if !exact(token) {
 		return goodToken{}, fault.New(fault.Unauthorized, "the token cannot be read")
 	}
 	c := jwt.MapClaims{}
 	_, err = v.parser.ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
-		if t.Header["crit"] != nil { // the parser knows no extension, and does not look (RFC 7515, 4.1.11)
+		if t.Header["crit"] != nil { // the parser knows no extension and does not check (RFC 7515, 4.1.11)
 			return nil, fault.New(fault.Unauthorized, "the token needs an extension that is not known here")
 		}
 		good.kid, _ = t.Header["kid"].(string)
@@ -130,8 +130,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (good goodToken, er
 	return good, nil
 }
 
-// exact reports whether a token's header and claims say one thing to everybody: of a claim that is there twice another reader
-// may take the first.
+// exact reports whether a token's header and claims can be read in one way only: when a claim is there twice, another
+// reader may take the first.
 func exact(token string) bool {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -170,8 +170,8 @@ func scopesOf(c jwt.MapClaims) ([]string, error) {
 	return scopes, nil
 }
 
-// refusal says what is wrong with a token. The parser looks at the claims only after the signature, so what is said here
-// about claims tells nobody anything about a token that is not his.
+// refusal returns the error for a bad token. The parser checks the claims only after the signature, so an error about
+// claims tells a caller nothing about a token that was not issued to them.
 func refusal(err error) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok { // from the keySource
 		return f
@@ -194,7 +194,7 @@ func refusal(err error) error {
 	return fault.New(fault.Unauthorized, "%s", why).Because(err)
 }
 
-// goodSubject keeps out what could not be stored, would forge a line of a log, or looks like nobody.
+// goodSubject reports whether a subject can be stored, forges no line of a log, and can be seen.
 func goodSubject(sub string) bool {
 	return utf8.ValidString(sub) && utf8.RuneCountInString(sub) <= subjectMax && text.Wrong(sub) == "" && text.Visible(sub)
 }

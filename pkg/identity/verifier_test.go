@@ -31,7 +31,7 @@ func newIssuer(t *testing.T) *Issuer {
 	return issuer
 }
 
-// token is what an issuer would sign, with some claims replaced; nil takes a claim away.
+// token returns what an issuer would sign, with some claims replaced; nil removes a claim.
 func token(t *testing.T, kid string, method jwt.SigningMethod, key any, replace map[string]any) string {
 	t.Helper()
 	c := jwt.MapClaims{"iss": "orderflow", "aud": "orderflow", "sub": "alice", "scope": "orders", "exp": time.Now().Add(time.Hour).Unix()}
@@ -65,7 +65,7 @@ func TestATokenOfTheIssuerTellsWhoTheCallerIs(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithATokenIsSaid(t *testing.T) {
+func TestTheReasonForRefusingATokenIsGiven(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t)
 	verifier, ours := issuer.Verifier(), issuer.public.KeyID
@@ -216,8 +216,8 @@ func TestKeysThatAreNotGoodForTokensArePassedOver(t *testing.T) {
 	}
 }
 
-// Of a set that says two things nobody knows which its issuer meant.
-func TestASetOfKeysSaysOneThing(t *testing.T) {
+// A set of keys that can be read in two ways is refused: it is not known which way its issuer meant.
+func TestASetOfKeysThatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, set := range []string{`{"keys":[],"keys":[]}`, `{"keys":[],"Keys":[{}]}`, `{"keys":[{"kid":"a","kid":"b"}]}`} {
 		if keys, err := readKeys([]byte(set)); err == nil {

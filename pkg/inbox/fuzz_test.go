@@ -13,8 +13,8 @@ import (
 	"example.com/orderflow/pkg/postgres"
 )
 
-// A delivery that is let in is what its sender would have written: it has an id, is about something, keeps the rules of its
-// kind, and sent on it would say the same. Everything else is refused, and thereby a dead letter.
+// A delivery that is let in is one that its sender would have written: it has an id and a subject, keeps the rules of its
+// kind, and would say the same if it were sent on. Any other delivery is refused, and becomes a dead letter.
 func FuzzOpen(f *testing.F) {
 	in := New(nil, nil, idle,
 		ear[messages.CheckProgress](), ear[messages.OrderPlaced](), ear[messages.OrderStatusChanged](), ear[messages.OrderCancelled](), ear[messages.OrderCompleted](),
@@ -58,7 +58,7 @@ func ear[M messages.Message]() Handler[nothing] {
 	return On(func(context.Context, nothing, M) error { return nil })
 }
 
-// nothing is a unit of work that has no rows.
+// nothing is a unit of work without rows.
 type nothing struct{}
 
 func idle() nothing { return nothing{} }

@@ -1,8 +1,8 @@
 // Package inbox makes handlers idempotent (the idempotent consumer pattern): the id of a message and its effects are
-// committed in one transaction, so that a message delivered twice has its effects once.
+// committed in one transaction, so a message that is delivered twice has its effects once.
 //
-// What has arrived is one unit of work (pkg/unit): the ids, and everything that the messages are about, are loaded together,
-// each message is decided in memory, and what has changed is saved together.
+// A batch of messages is one unit of work (pkg/unit): the ids and the rows that the messages are about are loaded together,
+// each message is decided in memory, and the changes are saved together.
 package inbox
 
 import (
@@ -29,7 +29,7 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations makes the inbox's table.
+// Migrations creates the inbox's table.
 func Migrations() postgres.Migrations { return postgres.Sub("inbox", files, "migrations") }
 
 // Work is a service's unit of work.
@@ -39,7 +39,7 @@ type Work interface {
 	About(m messages.Message)
 }
 
-// Handler is what On makes of a function that decides about one kind of message.
+// Handler decides about one kind of message. On makes one.
 type Handler[W Work] struct {
 	kind    string
 	command bool
@@ -47,9 +47,9 @@ type Handler[W Work] struct {
 	decide  func(ctx context.Context, w W, m messages.Message) error
 }
 
-// On registers a function for the kind of message that it takes. It changes rows of the unit of work that its message is
-// about, in memory. Its error is the instruction what to do with the message (bus/verdict.go), and then it has changed
-// nothing. It may be called again for a message whose transaction did not commit, so it must do nothing else.
+// On returns a handler for the kind of message that decide takes. decide changes, in memory, rows of the unit of work that
+// the message is about. When it returns an error it has changed nothing; the error says what to do with the message
+// (bus/verdict.go). decide may be called again when the transaction did not commit, so it must do nothing else.
 func On[W Work, M messages.Message](decide func(ctx context.Context, w W, m M) error) Handler[W] {
 	var zero M
 	_, command := any(zero).(messages.Command)
@@ -64,7 +64,7 @@ func On[W Work, M messages.Message](decide func(ctx context.Context, w W, m M) e
 			return m, nil
 		},
 		decide: func(ctx context.Context, w W, m messages.Message) error {
-			return decide(ctx, w, m.(M)) //nolint:forcetypeassert // decode, above, has made it
+			return decide(ctx, w, m.(M)) //nolint:forcetypeassert // decode, above, returns an M
 		},
 	}
 }
@@ -77,7 +77,7 @@ type Inbox[W Work] struct {
 	handlers map[string]Handler[W]
 }
 
-// New returns an inbox with its handlers, one for each kind, and what makes their units of work.
+// New returns an inbox with its handlers, one for each kind. open makes a unit of work.
 func New[W Work](db *postgres.DB, log *slog.Logger, open func() W, handlers ...Handler[W]) *Inbox[W] {
 	in := &Inbox[W]{db: db, log: log, handlers: map[string]Handler[W]{}}
 	in.office = unit.NewOffice(db, log, func() *once[W] { return &once[W]{work: open(), fresh: map[string]bool{}} })
@@ -104,10 +104,11 @@ func (in *Inbox[W]) kinds(command bool) []string {
 	return kinds
 }
 
-// lockedFor is after about how long a message comes again that is about a row that somebody else has locked.
+// lockedFor is after how long, about, a message is delivered again whose row is locked by another transaction.
 const lockedFor = 5 * time.Second
 
-// Handle is a bus.Handler: up to unit.Most messages are one transaction. What is in hand when ctx ends is held.
+// Handle is a bus.Handler. Up to unit.Most messages are one transaction. When ctx ends it finishes the transaction that has
+// begun and returns Hold for the rest.
 func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 	errs := make([]error, len(batch))
 	var letters []letter[W]
@@ -120,7 +121,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		l.index = i
 		letters = append(letters, l)
 	}
-	// Messages about the same row are next to each other then, whatever came between them; they keep their order.
+	// After sorting, messages about the same row are next to each other, whatever came between them. They keep their order.
 	slices.SortStableFunc(letters, func(a, b letter[W]) int { return cmp.Compare(a.Subject, b.Subject) })
 	decisions := make([]unit.Decision[*once[W]], len(letters))
 	for i, l := range letters {
@@ -132,7 +133,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		switch {
 		case err == nil:
 		case postgres.Unavailable(err), ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
-			err = bus.Hold(err) // the whole batch comes again; what is done by now is known by its id
+			err = bus.Hold(err) // the whole batch comes again; messages that are done are known by their ids
 		case postgres.Waited(err):
 			waited++
 			err = bus.RetryIn(lockedFor, err)
@@ -141,7 +142,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		}
 		errs[l.index] = err
 	}
-	if waited > 1 { // not one row: the database is slow, or a table is locked
+	if waited > 1 { // it is not one row: the database is slow, or a table is locked
 		for i, err := range errs {
 			if err != nil && postgres.Waited(err) {
 				errs[i] = bus.Hold(err)
@@ -159,7 +160,7 @@ type letter[W Work] struct {
 	handler Handler[W]
 }
 
-// open reads a delivery. Every error is final: a message that cannot be read never will be.
+// open reads a delivery. Every error is final: a message that cannot be read now cannot be read later.
 func (in *Inbox[W]) open(d bus.Delivery) (letter[W], error) {
 	h, ok := in.handlers[d.Kind]
 	if !ok {
@@ -185,7 +186,7 @@ func (in *Inbox[W]) open(d bus.Delivery) (letter[W], error) {
 	return letter[W]{Delivery: d, content: content, handler: h}, nil
 }
 
-// decision has the message handled, unless it was before.
+// decision returns the decision to handle the message, unless it was handled before.
 func (l letter[W]) decision(ctx context.Context) unit.Decision[*once[W]] {
 	return unit.Decision[*once[W]]{
 		Name: func(o *once[W]) {
@@ -196,7 +197,7 @@ func (l letter[W]) decision(ctx context.Context) unit.Decision[*once[W]] {
 			if !o.fresh[l.ID] {
 				return nil
 			}
-			delete(o.fresh, l.ID) // the same id twice in one batch: only the first
+			delete(o.fresh, l.ID) // when an id is twice in one batch, only the first is handled
 			ctx, end := telemetry.Consume(bus.WithCause(ctx, l.ID), l.Kind, l.TraceParent, l.TraceState)
 			err := l.handler.decide(ctx, o.work, l.content)
 			end(err)
@@ -217,8 +218,8 @@ type once[W Work] struct {
 	refused []string
 }
 
-// Load records the ids and finds out which of them were not there before. A second transaction with the same id waits here
-// until the first has ended.
+// Load records the ids and finds out which are new. A second transaction with the same id waits here until the first has
+// ended.
 func (o *once[W]) Load(ctx context.Context, tx *postgres.Tx) error {
 	slices.Sort(o.ids) // the order of locks, here too
 	recorded := false
@@ -237,7 +238,7 @@ func (o *once[W]) Load(ctx context.Context, tx *postgres.Tx) error {
 	if err := o.work.Load(ctx, tx); err != nil {
 		return err
 	}
-	if !recorded { // there was nothing to load; otherwise what Load has left in the queue goes with the save
+	if !recorded { // work.Load had nothing to send; otherwise statements that it has left in the queue go with the save
 		if err := tx.Flush(ctx); err != nil {
 			return err
 		}
@@ -246,7 +247,7 @@ func (o *once[W]) Load(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// Save takes back the ids of messages that were refused: they are not done.
+// Save removes the ids of messages that were refused: they are not done.
 func (o *once[W]) Save(ctx context.Context, tx *postgres.Tx) error {
 	if len(o.refused) > 0 {
 		tx.Queue(`

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var errBroken = errors.New("broken")
 
-// booking is a unit of work with effects that show how often they were had: it appends to a table. What it is about has a row
-// to lock, if there is one.
+// booking is a unit of work that appends to a table, so each of its effects can be counted. A row that a message is about
+// is locked, if there is one.
 type booking struct {
 	subjects []string
 	effects  []string
@@ -60,7 +60,7 @@ func book(_ context.Context, w *booking, m messages.StockReleased) error {
 	return nil
 }
 
-// desk is an inbox that books, and how many transactions it has begun.
+// desk is an inbox that books, and counts the transactions that it has begun.
 type desk struct {
 	*inbox.Inbox[*booking]
 	units atomic.Int32
@@ -82,7 +82,7 @@ func setUp(t *testing.T, db *postgres.DB) *desk {
 	return newDesk(t, db)
 }
 
-// known is how many ids of messages are kept.
+// known returns how many ids of messages are kept.
 func known(t *testing.T, db *postgres.DB) (n int) {
 	t.Helper()
 	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM inbox`).Scan(&n); err != nil {
@@ -132,7 +132,7 @@ func TestAMessageThatArrivesTwiceHasItsEffectOnce(t *testing.T) {
 	}
 }
 
-func TestAPoisonedMessageHarmsNoOtherInItsBatch(t *testing.T) {
+func TestAMessageThatCannotBeHandledHarmsNoOtherInItsBatch(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	in := setUp(t, db)
@@ -158,7 +158,7 @@ func TestAPoisonedMessageHarmsNoOtherInItsBatch(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
+func TestAMessageThatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	in := inbox.New(db, testkit.Log(t), func() *booking { t.Error("a unit of work was opened"); return &booking{} },
@@ -192,7 +192,7 @@ func TestWhatCannotBeReadIsRejectedBeforeAHandlerSeesIt(t *testing.T) {
 	}
 }
 
-func TestWhenTheDatabaseIsAwayMessagesAreHeldAndNotBlamed(t *testing.T) {
+func TestWhileTheDatabaseIsAwayMessagesAreHeldAndLoseNoAttempt(t *testing.T) {
 	t.Parallel()
 	p := testkit.PrivatePostgres(t)
 	db, err := postgres.Open(t.Context(), p.URL, "test", testkit.Log(t))
@@ -222,8 +222,8 @@ func TestWhenTheDatabaseIsAwayMessagesAreHeldAndNotBlamed(t *testing.T) {
 	}
 }
 
-// The way to the database is shut, or to one of its tables, and the server is well.
-func TestWhenTheDatabaseRefusesTheServiceMessagesAreHeldAndNotBlamed(t *testing.T) {
+// The server is well, but refuses the service access to the database or to one of its tables.
+func TestWhileTheDatabaseRefusesTheServiceMessagesAreHeldAndLoseNoAttempt(t *testing.T) {
 	t.Parallel()
 	for do, undo := range map[string]string{
 		`ALTER ROLE %[1]s PASSWORD 'new'`:                           `ALTER ROLE %[1]s PASSWORD 'secret'`,
@@ -259,7 +259,7 @@ func TestWhenTheDatabaseRefusesTheServiceMessagesAreHeldAndNotBlamed(t *testing.
 	}
 }
 
-func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testing.T) {
+func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOneOrder(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	setUp(t, db)
@@ -267,7 +267,7 @@ func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testi
 		t.Fatal(err)
 	}
 	var stops []chan error
-	for range 2 { // two replicas, the same subjects in other orders
+	for range 2 { // two replicas, with the same subjects in different orders
 		replica, done := newDesk(t, db), make(chan error, 1)
 		stops = append(stops, done)
 		go func() {
@@ -300,7 +300,7 @@ func TestMessagesAboutOneSubjectKeepTheirOrderAndSubjectsAreLockedInOne(t *testi
 	}
 }
 
-// The whole way through a real broker: what is sent twice and arrives in any order, at two replicas, has its effect once.
+// With a real broker: messages are sent twice and arrive in any order at two replicas. Each has its effect once.
 func TestDuplicatesInAnyOrderAtTwoReplicasHaveTheirEffectsOnce(t *testing.T) {
 	t.Parallel()
 	db, v := testkit.DB(t, inbox.Migrations()), testkit.NewVhost(t)

@@ -54,7 +54,7 @@ func TestTheSameMessageAtTwoReplicasAtTheSameTimeHasItsEffectOnce(t *testing.T) 
 	for range 10 {
 		var batch []bus.Delivery
 		for range 20 {
-			batch = append(batch, delivery("one subject")) // so that each replica has them in the order in which they came to it
+			batch = append(batch, delivery("one subject")) // so that each replica has them in the order in which they arrived there
 		}
 		var all sync.WaitGroup
 		for i, in := range replicas {
@@ -81,7 +81,7 @@ func TestTheSameMessageAtTwoReplicasAtTheSameTimeHasItsEffectOnce(t *testing.T) 
 	}
 }
 
-// impatient is a database whose sessions wait for locks for a moment only.
+// impatient returns a database whose sessions wait for locks only for a moment.
 func impatient(t *testing.T) *postgres.DB {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&lock_timeout=200ms", "test", testkit.Log(t))
@@ -108,8 +108,8 @@ func held(t *testing.T, db *postgres.DB, statement string) (release func()) {
 	return func() { _ = tx.Rollback(context.Background()) }
 }
 
-// Somebody holds a row for longer than all attempts together take. The message waits, is not blamed, and is in nobody's way.
-func TestAMessageAboutALockedRowWaitsAndIsNotBlamed(t *testing.T) {
+// A row is locked for longer than all attempts together take. The message waits, loses no attempt, and stops no other.
+func TestAMessageAboutALockedRowWaitsAndLosesNoAttempt(t *testing.T) {
 	t.Parallel()
 	db, v := impatient(t), testkit.NewVhost(t)
 	in := setUp(t, db)
@@ -165,7 +165,7 @@ func TestAMessageAboutALockedRowWaitsAndIsNotBlamed(t *testing.T) {
 	}
 }
 
-func TestWhileATableIsLockedMessagesAreHeldAndNotBlamed(t *testing.T) {
+func TestWhileATableIsLockedMessagesAreHeldAndLoseNoAttempt(t *testing.T) {
 	t.Parallel()
 	for _, lock := range []string{`LOCK locks`, `LOCK effects`, `LOCK inbox`} {
 		t.Run(lock, func(t *testing.T) {
@@ -195,15 +195,15 @@ func TestWhileATableIsLockedMessagesAreHeldAndNotBlamed(t *testing.T) {
 	}
 }
 
-// A program that is told to stop finishes the transaction that it has begun, and holds what is left.
-func TestWhatIsInHandWhenAProgramStopsIsHeldAndNotBlamed(t *testing.T) {
+// A program that is told to stop finishes the transaction that has begun, and holds the other messages.
+func TestMessagesInHandWhenAProgramStopsAreHeldAndLoseNoAttempt(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, inbox.Migrations())
 	setUp(t, db)
 	ctx, stop := context.WithCancel(t.Context())
 	units := 0
 	in := inbox.New(db, testkit.Log(t), func() *booking {
-		if units++; units == 2 { // the first message of the batch, which is divided
+		if units++; units == 2 { // the batch has been divided; this is its first message
 			stop()
 		}
 		return &booking{}

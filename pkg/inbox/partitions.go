@@ -14,24 +14,26 @@ import (
 )
 
 const (
-	// keep is how long ids are remembered, from when they were received: longer than a message can be on its way. What is
-	// replayed after that is met by the handlers' business keys. The migrations have the same number in a trigger.
+	// keep is how long ids are remembered, from when they were received: longer than a message can be on its way. When a
+	// message is replayed after that, the handlers' business keys notice it. A trigger in the migrations has the same
+	// number.
 	keep = 7 * 24 * time.Hour
 
 	day        = 24 * time.Hour
-	ahead      = 7         // days to come that have a partition: for so long nobody has to look, if they cannot be made any more
-	margin     = time.Hour // a day that begins sooner gets none: clocks differ, and ids of it may be on their way
+	ahead      = 7         // days to come that have a partition: so much time there is to notice that none can be made any more
+	margin     = time.Hour // a day that begins sooner gets none: clocks differ, and ids of that day may be on their way
 	roundEvery = 10 * time.Minute
-	lockWait   = "500ms" // for so long a step makes others wait for its lock, at most; below deadlock_timeout (1 s)
+	lockWait   = "500ms" // how long a step may wait for its lock, and others behind it; below deadlock_timeout (1 s)
 
-	// To attach a partition the default one is read under a lock: 0.1 s for a million rows, or 66 MB.
+	// Attaching a partition reads the default one under a lock: 0.1 s for a million rows, or 66 MB.
 	defaultMost = 1 << 30 // bytes
 )
 
-// Expire forgets ids that are old enough, now and then until ctx ends. It is a part of a program.
+// Expire deletes ids that are old enough, now and then until ctx ends. It is a part of a program.
 //
-// Days of ids are forgotten by dropping their partitions (docs/adr/0035). The default partition has what belongs to no day:
-// ids that are no UUIDv7, and those of a day whose partition was dropped or never made. Its rows are deleted one by one.
+// Whole days of ids are deleted by dropping their partitions (docs/adr/0035). The default partition has the ids that belong
+// to no such day: ids that are no UUIDv7, and those of a day whose partition was dropped or never made. Its rows are
+// deleted one by one.
 func (in *Inbox[W]) Expire(ctx context.Context) error {
 	var days sync.WaitGroup
 	defer days.Wait()
@@ -39,7 +41,7 @@ func (in *Inbox[W]) Expire(ctx context.Context) error {
 	return in.db.Expire(in.log, "inbox_default", "received_at", keep)(ctx)
 }
 
-// keepPartitions makes the partitions of days to come and drops those of days that are over, now and then until ctx ends.
+// keepPartitions makes the partitions of the days to come and drops those of past days, now and then until ctx ends.
 func (in *Inbox[W]) keepPartitions(ctx context.Context) {
 	for {
 		in.round(ctx)
@@ -51,8 +53,8 @@ func (in *Inbox[W]) keepPartitions(ctx context.Context) {
 	}
 }
 
-// round does what is to be done now, each step in a transaction of its own. A step that fails is logged and left to the next
-// round: there are days until a partition is missed, and then the default one takes its ids.
+// round makes and drops partitions that are due, each in a transaction of its own. A step that fails is logged and left to
+// the next round: it takes days until a partition is missing, and then the default partition takes its ids.
 func (in *Inbox[W]) round(ctx context.Context) {
 	all, now, err := partitions(ctx, in.db)
 	if err != nil {
@@ -75,7 +77,7 @@ func (in *Inbox[W]) round(ctx context.Context) {
 	}
 }
 
-// step does one thing to a partition, unless it is the turn of another replica, or that has done it meanwhile.
+// step does one thing to a partition, unless another replica is doing it or has done it meanwhile.
 func (in *Inbox[W]) step(ctx context.Context, what string, p partition, do func(ctx context.Context, tx pgx.Tx, all []partition) (done bool, err error)) {
 	var done bool
 	err := pgx.BeginFunc(ctx, in.db.Pool, func(tx pgx.Tx) error {
@@ -100,10 +102,10 @@ func (in *Inbox[W]) step(ctx context.Context, what string, p partition, do func(
 	}
 }
 
-// partition is a range of ids. The default partition is none.
+// partition is a range of ids. The default partition is not one of them.
 type partition struct {
 	name        string
-	from, until string // ids as PostgreSQL writes them, whose order is that of their texts; until is not in it
+	from, until string // ids as PostgreSQL writes them, which sort as texts; until is exclusive
 }
 
 var errTooLarge = errors.New("the default partition is too large to be read while everybody waits")
@@ -112,7 +114,7 @@ func (p partition) overlaps(other partition) bool {
 	return p.from < other.until && other.from < p.until
 }
 
-// partitions lists the inbox's partitions, and the server's time: the clock by which all replicas go.
+// partitions returns the inbox's partitions, and the server's time: the clock that all replicas use.
 func partitions(ctx context.Context, db interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 },
@@ -143,14 +145,15 @@ func partitions(ctx context.Context, db interface {
 	return all, now.UTC(), nil
 }
 
-// create makes the partition. A table that is made first and attached then stops nobody who writes to other partitions, as
-// CREATE TABLE … PARTITION OF would: it takes SHARE UPDATE EXCLUSIVE on the inbox, beside which everybody reads and writes.
-// The default partition is locked and read once, to see that it has no id of the day. It has few rows; when it has many, since
-// for weeks no partition could be made, and would stop everybody for seconds, it is left to an operator. If it has an id of the day,
-// of a clock that is days ahead, attaching fails (23514), and all ids of that day will be in the default partition.
+// create makes the partition. The table is made first and attached then, because that stops no transaction on the other
+// partitions: attaching takes SHARE UPDATE EXCLUSIVE on the inbox, beside which others read and write. CREATE TABLE …
+// PARTITION OF would stop them. The default partition is locked and read once, to see that it has no id of the day. It has
+// few rows. When it has many, because no partition could be made for weeks, reading it would stop all writers for seconds;
+// then the partition is left to an operator. When it has an id of the day, from a clock that is days ahead, attaching fails
+// (23514), and all ids of that day will be in the default partition.
 //
-// A transaction that has begun before would write an id of the day to the default partition, and be refused (23514, too).
-// That is why a day that begins within the margin gets no partition any more.
+// A transaction that has begun before would write an id of the day to the default partition, and would be refused (23514,
+// too). So a day that begins within the margin gets no partition any more.
 func (p partition) create(ctx context.Context, tx pgx.Tx, all []partition) (bool, error) {
 	if slices.ContainsFunc(all, p.overlaps) {
 		return false, nil
@@ -175,10 +178,10 @@ func (p partition) create(ctx context.Context, tx pgx.Tx, all []partition) (bool
 
 // drop drops the partition unless it has an id that was received lately: a message can be replayed days after it was sent.
 //
-// The answer stays true because nobody writes to the partition until the end; others are not stopped by that. DROP then takes
-// ACCESS EXCLUSIVE on the inbox, for which it waits until all transactions that have written to it have ended, and everybody
-// else waits behind it: that, and no longer, is what lockWait is for. (DETACH … CONCURRENTLY would wait for nobody, but is
-// not for tables that have a default partition.)
+// The answer stays true because the partition is locked for writing until the end; the others are not. DROP then takes
+// ACCESS EXCLUSIVE on the inbox: it waits for all transactions that have written to the inbox, and everything else waits
+// behind it. lockWait limits that. (DETACH … CONCURRENTLY would make nothing wait, but does not work on a table that has a
+// default partition.)
 func (p partition) drop(ctx context.Context, tx pgx.Tx, all []partition) (bool, error) {
 	if !slices.Contains(all, p) {
 		return false, nil
@@ -204,15 +207,15 @@ func (p partition) drop(ctx context.Context, tx pgx.Tx, all []partition) (bool, 
 	return true, nil
 }
 
-// firstID is the lowest UUIDv7 of a time, or rather lower: such an id begins with 48 bits of milliseconds since 1970.
+// firstID returns an id that is not above any UUIDv7 of a time: a UUIDv7 begins with 48 bits of milliseconds since 1970.
 func firstID(t time.Time) string {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:], uint64(t.UnixMilli())<<16)
 	return id.String()
 }
 
-// timeOf is the time of which an id of firstID is the lowest one.
+// timeOf is the inverse of firstID.
 func timeOf(id string) time.Time {
-	u := uuid.MustParse(id) // PostgreSQL has written it
+	u := uuid.MustParse(id) // PostgreSQL has written it, so it is valid
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(u[:]) >> 16))
 }

@@ -22,7 +22,7 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// The statements of the release before this one, which runs on the same tables during a roll-out.
+// These are the statements of the previous release, which runs on the same tables during a roll-out.
 const (
 	insertBefore = `
 		INSERT INTO inbox (id)
@@ -39,7 +39,7 @@ const (
 			FOR UPDATE SKIP LOCKED)`
 )
 
-// idOf is a UUIDv7 of some time.
+// idOf returns a UUIDv7 of a time.
 func idOf(at time.Time) string {
 	id := uuid.Must(uuid.NewV7())
 	var ms [8]byte
@@ -57,7 +57,7 @@ func exec(t *testing.T, db *postgres.DB, sql string, args ...any) int64 {
 	return done.RowsAffected()
 }
 
-// value is what a query says, as text.
+// value returns the result of a query, as text.
 func value(t *testing.T, db *postgres.DB, sql string, args ...any) string {
 	t.Helper()
 	var got string
@@ -77,8 +77,8 @@ func names(t *testing.T, db *postgres.DB) []string {
 	return strings.Fields(value(t, db, `SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'inbox'::regclass`))
 }
 
-// lastWeeks is an inbox that has run for weeks: a partition for each of the last days, for tomorrow, as its hour may be too
-// late to make one, and none that was there before.
+// lastWeeks returns an inbox that has run for weeks. It has a partition for each of the last days and for tomorrow (it may
+// be too late in the day to make that one), and not the first partition.
 func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox[nothing], func(ago int) partition) {
 	t.Helper()
 	db := testkit.DB(t, Migrations())
@@ -100,7 +100,7 @@ func lastWeeks(t *testing.T, days int) (*postgres.DB, *Inbox[nothing], func(ago 
 	return db, New(db, testkit.Log(t), idle, On(func(context.Context, nothing, messages.StockReleased) error { return nil })), dayBefore
 }
 
-func TestDaysToComeHaveAPartitionAndAnIdIsKnownWhereverItIs(t *testing.T) {
+func TestDaysToComeHaveAPartitionAndAnIdIsFoundInAnyPartition(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, Migrations())
 	handled := 0
@@ -139,7 +139,7 @@ func TestDaysToComeHaveAPartitionAndAnIdIsKnownWhereverItIs(t *testing.T) {
 	}
 }
 
-func TestADayIsForgottenAsAWholeWhenNothingOfItWasReceivedLately(t *testing.T) {
+func TestADayIsDroppedAsAWholeWhenNoneOfItsIdsWasReceivedLately(t *testing.T) {
 	t.Parallel()
 	db, in, dayBefore := lastWeeks(t, 12)
 	at := func(ago int) time.Time { return time.Now().Add(time.Duration(-ago) * day) }
@@ -148,7 +148,7 @@ func TestADayIsForgottenAsAWholeWhenNothingOfItWasReceivedLately(t *testing.T) {
 		ids[ago] = idOf(at(ago))
 		exec(t, db, `INSERT INTO inbox VALUES ($1, $2)`, ids[ago], at(ago))
 	}
-	replayed := idOf(at(10)) // it was a dead letter for ten days
+	replayed := idOf(at(10)) // the message was a dead letter for ten days
 	exec(t, db, `INSERT INTO inbox VALUES ($1)`, replayed)
 	in.round(t.Context())
 	got := names(t, db)
@@ -162,7 +162,7 @@ func TestADayIsForgottenAsAWholeWhenNothingOfItWasReceivedLately(t *testing.T) {
 			t.Errorf("%s is not known any more", id)
 		}
 	}
-	// What comes now with an id of a day that was dropped is remembered all the same.
+	// A new message with an id of a day that was dropped is remembered all the same.
 	for _, want := range []int64{1, 0} {
 		if got := exec(t, db, insertBefore, []string{ids[9]}); got != want {
 			t.Errorf("%d rows, want %d", got, want)
@@ -173,7 +173,7 @@ func TestADayIsForgottenAsAWholeWhenNothingOfItWasReceivedLately(t *testing.T) {
 	}
 }
 
-func TestWhatIsInNoDayIsForgottenRowByRow(t *testing.T) {
+func TestIdsOfNoDayAreDeletedRowByRow(t *testing.T) {
 	t.Parallel()
 	db, in, _ := lastWeeks(t, 1)
 	strange, replayed, old := uuid.NewString(), idOf(time.Now().Add(-20*day)), uuid.NewString()
@@ -186,8 +186,8 @@ func TestWhatIsInNoDayIsForgottenRowByRow(t *testing.T) {
 	}
 }
 
-// A clock that is days ahead costs its days their partition, and no message.
-func TestADayWhoseIdsWereThereBeforeItHasNoPartition(t *testing.T) {
+// When a clock is days ahead, those days get no partition, but no message is lost.
+func TestADayWhoseIdsCameBeforeItsPartitionGetsNone(t *testing.T) {
 	t.Parallel()
 	db, in, dayBefore := lastWeeks(t, 1)
 	early := idOf(time.Now().Add(3 * day))
@@ -202,7 +202,7 @@ func TestADayWhoseIdsWereThereBeforeItHasNoPartition(t *testing.T) {
 	}
 }
 
-func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNobody(t *testing.T) {
+func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNoWriter(t *testing.T) {
 	t.Parallel()
 	db, in, dayBefore := lastWeeks(t, 30)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -241,8 +241,9 @@ func TestReplicasThatKeepThePartitionsAtOnceTakeTurnsAndStopNobody(t *testing.T)
 	}
 }
 
-// A transaction that has written to the inbox and does not end keeps a partition from being dropped. Nobody waits for long.
-func TestALongTransactionIsWaitedForShortly(t *testing.T) {
+// A transaction that has written to the inbox and does not end keeps a partition from being dropped. Others do not wait for
+// long.
+func TestALongTransactionIsWaitedForOnlyForAMoment(t *testing.T) {
 	t.Parallel()
 	db, in, dayBefore := lastWeeks(t, 12)
 	tx, err := db.Begin(t.Context())
@@ -272,7 +273,7 @@ func TestWithoutTheRightToCreateTablesTheInboxWorksWithItsDefaultPartition(t *te
 	db, in, _ := lastWeeks(t, 12)
 	exec(t, db, `REVOKE CREATE ON SCHEMA public FROM pg_database_owner, PUBLIC`)
 	in.round(t.Context())
-	if got := names(t, db); len(got) != 1+8+1 { // old ones can still be dropped: they are its own
+	if got := names(t, db); len(got) != 1+8+1 { // it can still drop old ones: it owns them
 		t.Errorf("partitions %q", got)
 	}
 	later := idOf(time.Now().Add(2 * day))
@@ -281,8 +282,9 @@ func TestWithoutTheRightToCreateTablesTheInboxWorksWithItsDefaultPartition(t *te
 	}
 }
 
-// After weeks in which no partition could be made all ids are in the default one. To read it takes longer than anybody should wait.
-func TestADefaultPartitionThatHasBecomeLargeIsNotReadWhileEverybodyWaits(t *testing.T) {
+// No partition could be made for weeks, and all ids are in the default one. Reading it takes longer than others should
+// wait.
+func TestADefaultPartitionThatHasBecomeLargeIsNotReadUnderALock(t *testing.T) {
 	t.Parallel()
 	db, in, _ := lastWeeks(t, 1)
 	exec(t, db, `CREATE FUNCTION public.pg_relation_size(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 2000000000'`)
@@ -300,7 +302,7 @@ func TestADefaultPartitionThatHasBecomeLargeIsNotReadWhileEverybodyWaits(t *test
 	}
 }
 
-// The release before deletes by ctid, which is unique in a partition only.
+// The previous release deletes by ctid, which is unique only within a partition.
 func TestTheReleaseBeforeDeletesNothingThatIsRemembered(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, Migrations())
@@ -318,7 +320,7 @@ func TestTheReleaseBeforeDeletesNothingThatIsRemembered(t *testing.T) {
 	}
 }
 
-// The release before inserts while the table becomes a partition, and finds all ids that were there.
+// The previous release inserts while the table becomes a partition, and finds all ids that were there.
 func TestATableWithRowsBecomesTheFirstPartitionWhileTheReleaseBeforeWritesToIt(t *testing.T) {
 	t.Parallel()
 	whole := Migrations()
@@ -372,7 +374,7 @@ func TestATableWithRowsBecomesTheFirstPartitionWhileTheReleaseBeforeWritesToIt(t
 	}
 }
 
-// What was there before the upgrade goes as a whole, too.
+// The rows from before the upgrade are dropped as a whole, too.
 func TestTheFirstPartitionIsDroppedLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, Migrations())

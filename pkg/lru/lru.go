@@ -1,12 +1,12 @@
-// Package lru is a map that strangers cannot make grow.
+// Package lru has a map of bounded size, for entries that come from outside.
 package lru
 
 import "container/list"
 
-// Map forgets what was not used for longest. It needs its owner's lock.
+// Map is a map that forgets the entries that were not used for longest. It has no lock: its owner must have one.
 type Map[K comparable, V any] struct {
 	entries int // at most
-	weight  int // of all together, at most; 0: it does not matter
+	weight  int // of all together, at most; 0: no limit
 
 	used  *list.List // of *kept[K, V], the latest first
 	all   map[K]*list.Element
@@ -19,12 +19,12 @@ type kept[K comparable, V any] struct {
 	weight int
 }
 
-// New returns an empty map of at most so many entries, and of at most so much weight in all.
+// New returns an empty map of at most so many entries, and of at most so much weight in all; weight 0 is no limit.
 func New[K comparable, V any](entries, weight int) *Map[K, V] {
 	return &Map[K, V]{entries: entries, weight: weight, used: list.New(), all: map[K]*list.Element{}}
 }
 
-// Get returns what is kept under a key.
+// Get returns the value of a key.
 func (l *Map[K, V]) Get(key K) (value V, ok bool) {
 	e, ok := l.all[key]
 	if !ok {
@@ -34,7 +34,7 @@ func (l *Map[K, V]) Get(key K) (value V, ok bool) {
 	return e.Value.(*kept[K, V]).value, true //nolint:forcetypeassert // Put has put it there
 }
 
-// Put keeps something under a key, and forgets others until it fits in.
+// Put sets the value of a key, and forgets others until it fits in.
 func (l *Map[K, V]) Put(key K, value V, weight int) {
 	if e, ok := l.all[key]; ok {
 		l.forget(e)
@@ -46,7 +46,7 @@ func (l *Map[K, V]) Put(key K, value V, weight int) {
 	}
 }
 
-// Len is how many are kept.
+// Len returns the number of entries.
 func (l *Map[K, V]) Len() int { return l.used.Len() }
 
 func (l *Map[K, V]) forget(e *list.Element) {

@@ -7,7 +7,7 @@ import (
 	"example.com/orderflow/pkg/lru"
 )
 
-func TestWhatWasNotUsedForLongestIsForgotten(t *testing.T) {
+func TestEntriesThatWereNotUsedForLongestAreForgotten(t *testing.T) {
 	t.Parallel()
 	m := lru.New[string, int](3, 100)
 	for i := range 1000 {
@@ -24,7 +24,7 @@ func TestWhatWasNotUsedForLongestIsForgotten(t *testing.T) {
 	}
 }
 
-func TestAllTogetherAreNotTooHeavy(t *testing.T) {
+func TestTheTotalWeightIsBounded(t *testing.T) {
 	t.Parallel()
 	m := lru.New[string, int](1000, 100)
 	for i := range 20 {

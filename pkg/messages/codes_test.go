@@ -7,13 +7,13 @@ import (
 	"golang.org/x/text/language"
 )
 
-// What CLDR knows as a country and ISO 3166-1 has not assigned: reserved, withdrawn or somebody's own.
+// Codes that CLDR has as countries and that ISO 3166-1 has not assigned: reserved, withdrawn or for private use.
 var noCountries = map[string]bool{
 	"AC": true, "CP": true, "CQ": true, "DG": true, "EA": true, "EZ": true, "IC": true, "TA": true, "UN": true, "XK": true,
 	"AN": true, "CS": true, "FQ": true, "NT": true, "PC": true, "SU": true, "YU": true,
 }
 
-// The list is held against another, which somebody else has made.
+// Our list is compared with one from another source.
 func TestCountriesAreThoseOfISO3166(t *testing.T) {
 	t.Parallel()
 	n := 0

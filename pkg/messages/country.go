@@ -3,7 +3,7 @@ package messages
 import "strings"
 
 // assigned are the codes that ISO 3166-1 has assigned officially (https://www.iso.org/obp/ui/#search/code), 249 since 2011.
-// Those that are only reserved (EU, UK), of somebody's own (XK, ZZ), or withdrawn (AN, CS) are not among them.
+// Codes that are only reserved (EU, UK), for private use (XK, ZZ) or withdrawn (AN, CS) are not among them.
 const assigned = `
 	AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
 	CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR
@@ -21,5 +21,5 @@ var countries = func() map[string]bool {
 	return all
 }()
 
-// IsCountry reports whether there is a country of this code.
+// IsCountry reports whether a country has this code.
 func IsCountry(code string) bool { return countries[code] }

@@ -9,7 +9,7 @@ type ReserveStock struct {
 	AllowBackorder bool   `json:"allow_backorder"` // wait for new stock instead of giving up
 }
 
-// ReleaseStock tells inventory to put back whatever it holds for an order, and to hold nothing for it in the future.
+// ReleaseStock tells inventory to put back whatever it holds for an order, and never to hold anything for it again.
 type ReleaseStock struct {
 	OrderID string `json:"order_id"`
 }
@@ -22,7 +22,7 @@ type StockReserved struct {
 // StockBackordered reports that an order waits for new stock.
 type StockBackordered struct {
 	OrderID string `json:"order_id"`
-	Missing []Line `json:"missing"` // what there is too little of, and by how much
+	Missing []Line `json:"missing"` // the products of which there is too little, and how many units are missing
 }
 
 // StockRejected reports that there is too little stock and that the order may not wait.
@@ -31,7 +31,7 @@ type StockRejected struct {
 	Missing []Line `json:"missing"`
 }
 
-// StockReleased reports that nothing is held for an order, and nothing will be.
+// StockReleased reports that nothing is held for an order, and nothing ever will be.
 type StockReleased struct {
 	OrderID string `json:"order_id"`
 }
@@ -76,10 +76,10 @@ func (ReleaseStock) command() {}
 
 func (StockReplenished) notification() {}
 
-// Validate wants at least one line, each with a SKU and a positive quantity.
+// Validate checks that there is at least one line, each with a SKU and a positive quantity.
 func (m ReserveStock) Validate() error { return validLines(m.Lines) }
 
-// Validate wants a price in a currency.
+// Validate checks that there is a price in a currency.
 func (m ProductChanged) Validate() error {
 	if m.Price.Amount < 0 || m.Price.Currency == "" {
 		return fmt.Errorf("price %d %q", m.Price.Amount, m.Price.Currency)

@@ -1,10 +1,10 @@
 // Package messages is the contract between the services: every command and event that travels through RabbitMQ, one file
 // for each service that owns them.
 //
-// A command tells its owner to do something and has exactly one receiver. An event reports what has happened in its owner
-// to whoever cares. Wire names and JSON fields are written by hand and held in place by golden files: they are read by
-// releases that are older and newer than this one, so a field may be added but never renamed, retyped or removed, and a
-// reader ignores fields that it does not know.
+// A command tells its owner to do something and has exactly one receiver. An event reports what has happened in its owner,
+// to any service that wants to know. Wire names and JSON fields are written by hand and guarded by golden files. Older and
+// newer releases read them, so a field may be added but never renamed, retyped or removed, and a reader ignores fields that
+// it does not know.
 package messages
 
 import (
@@ -16,7 +16,7 @@ import (
 type Message interface {
 	// Kind is the name on the wire, such as "inventory.reserve_stock". Its prefix is the owner.
 	Kind() string
-	// Subject is the identifier of what the message is about: an order's id, or a product's SKU. It is never empty.
+	// Subject is the id of the order, or the SKU of the product, that the message is about. It is never empty.
 	Subject() string
 }
 
@@ -26,8 +26,8 @@ type Command interface {
 	command()
 }
 
-// Notification is an event that may have no listener at all, such as each change of an order's status. Any other message that
-// finds no queue is an error: it stays in the outbox until somebody has declared one.
+// Notification is an event that may have no listener, such as each change of an order's status. For any other message it is
+// an error when no queue takes it: it stays in the outbox until a queue is bound.
 type Notification interface {
 	Message
 	notification()
@@ -38,7 +38,7 @@ type Validator interface {
 	Validate() error
 }
 
-// Settlement says that what an event reports is the word of an operator, because the world outside has given none.
+// Settlement says that an event reports an operator's decision, because the world outside has given no answer.
 type Settlement struct {
 	Operator string `json:"operator"`
 	Reason   string `json:"reason"`

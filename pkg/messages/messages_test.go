@@ -63,7 +63,7 @@ var examples = []Message{
 	CancellationRefused{id},
 }
 
-// The golden files are the contract: one that has to change breaks a service that is running now.
+// The golden files are the contract: a change of one breaks a service that is running now.
 func TestEveryMessageLooksOnTheWireAsItAlwaysHas(t *testing.T) {
 	t.Parallel()
 	for _, m := range examples {
@@ -97,8 +97,8 @@ func TestEveryMessageLooksOnTheWireAsItAlwaysHas(t *testing.T) {
 	}
 }
 
-// What only some events have is in no golden file: there it is left out.
-func TestWhatAnOperatorHasSettledNamesThem(t *testing.T) {
+// Fields that only some events have are in no golden file: they are left out there.
+func TestAnEventThatAnOperatorHasSettledNamesTheOperator(t *testing.T) {
 	t.Parallel()
 	by := Settlement{"olga", "repaid by bank transfer"}
 	const told = `,"settled":{"operator":"olga","reason":"repaid by bank transfer"}}`
@@ -122,7 +122,7 @@ func TestEveryMessageHasItsNameItsSubjectAndAnExample(t *testing.T) {
 			t.Errorf("%s: %v", m.Kind(), v.Validate())
 		}
 	}
-	// Whatever has a Kind method in this package must be among them, and be filed under its owner.
+	// Each type with a Kind method in this package must be among them, and be in its owner's file.
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestTheDocumentNamesEveryMessage(t *testing.T) {
 	}
 }
 
-func TestWhatAMessageMustHave(t *testing.T) {
+func TestAMessageThatBreaksItsRulesIsInvalid(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []Validator{
 		ReserveStock{id, nil, false},

@@ -8,15 +8,16 @@ type Money struct {
 	Currency string `json:"currency"` // ISO 4217
 }
 
-// IsCurrency reports whether there is a currency of this code today: in the list that SIX keeps for ISO 4217, with a minor unit.
-// Gold, codes for tests and what has been withdrawn are none.
+// IsCurrency reports whether a currency has this code today: in the list that SIX keeps for ISO 4217, with a minor unit.
+// Gold, codes for tests and withdrawn currencies do not count.
 func IsCurrency(code string) bool { return code != "" && currency.IsValid(code) }
 
-// Decimals returns how many digits an amount has behind the point: 2, unless ISO 4217 says otherwise. CLDR does for some, such
-// as the Iraqi dinar, because nobody has seen its coins for long; what is meant here is what banks exchange.
+// Decimals returns how many digits an amount has after the decimal point, as ISO 4217 says; 2 for a code that it does not
+// have. CLDR has other numbers for some currencies, such as the Iraqi dinar, whose coins are out of use; here it is what
+// banks exchange.
 func Decimals(code string) int {
 	digits, known := currency.GetDigits(code)
-	if !known { // has been withdrawn since
+	if !known { // the currency was withdrawn
 		return 2
 	}
 	return int(digits)

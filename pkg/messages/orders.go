@@ -2,15 +2,15 @@ package messages
 
 import "time"
 
-// CheckProgress is a deadline: orders sends it to itself with a delay and finds out whether the order has moved on since.
+// CheckProgress is a deadline: orders sends it to itself with a delay, to find out whether the order has moved on since.
 type CheckProgress struct {
 	OrderID string `json:"order_id"`
 	Step    int    `json:"step"`    // the order's step when the deadline was set; another step by now means that it moved on
 	Attempt int    `json:"attempt"` // how many deadlines have passed in this step
 }
 
-// OrderChange is what all events of orders have in common: what was added to an order's timeline in one transaction. Usually that
-// is one entry, and the event is named by what it means.
+// OrderChange is the part that all events of orders have in common: the entries that were added to an order's timeline in
+// one transaction. Usually that is one entry, after whose meaning the event is named.
 type OrderChange struct {
 	OrderID    string `json:"order_id"`
 	CustomerID string `json:"customer_id"`
@@ -23,7 +23,7 @@ type OrderChange struct {
 type OrderEntry struct {
 	Seq     int       `json:"seq"` // 1, 2, 3 … within the order
 	Status  string    `json:"status"`
-	Entered bool      `json:"entered"` // the order came into the status with this entry; else it was in it already
+	Entered bool      `json:"entered"` // the order entered the status with this entry; false: it was in the status before
 	What    string    `json:"what"`
 	At      time.Time `json:"at"`
 }
@@ -35,10 +35,10 @@ type OrderPlaced struct {
 	Total Money  `json:"total"`
 }
 
-// OrderStatusChanged reports progress of an order for which there is no event of its own.
+// OrderStatusChanged reports progress of an order that has no event of its own.
 type OrderStatusChanged struct{ OrderChange }
 
-// OrderCancelled reports that an order has ended with nothing charged and nothing held.
+// OrderCancelled reports that an order has ended, with nothing charged and nothing held.
 type OrderCancelled struct{ OrderChange }
 
 // OrderCompleted reports that an order has been delivered. Inventory takes its stock off the books.

@@ -9,7 +9,7 @@ type TakePayment struct {
 	Method  string `json:"method"` // the provider's token for a card
 }
 
-// RefundPayment tells payments to see to it that an order costs nothing: to give back what was charged, and to charge
+// RefundPayment tells payments to make sure that an order costs nothing: to give back what was charged, and to charge
 // nothing in the future.
 type RefundPayment struct {
 	OrderID string `json:"order_id"`
@@ -24,11 +24,11 @@ type PaymentTaken struct {
 // PaymentDeclined reports that the provider will not charge this order; nothing was charged.
 type PaymentDeclined struct {
 	OrderID string `json:"order_id"`
-	Code    string `json:"code"` // the provider's word for why
+	Code    string `json:"code"` // the provider's reason
 }
 
-// PaymentRefunded reports that nothing is charged for an order, net. The amount is what was given back: zero when there
-// had been no charge.
+// PaymentRefunded reports that nothing is charged for an order, net. The amount is what was given back: zero when nothing
+// had been charged.
 type PaymentRefunded struct {
 	OrderID string      `json:"order_id"`
 	Amount  Money       `json:"amount"`
@@ -50,7 +50,7 @@ func (m PaymentRefunded) Subject() string { return m.OrderID }
 func (TakePayment) command()   {}
 func (RefundPayment) command() {}
 
-// Validate wants a positive amount in a currency, and a method.
+// Validate checks that there is a positive amount in a currency, and a method.
 func (m TakePayment) Validate() error {
 	if m.Amount.Amount <= 0 || m.Amount.Currency == "" || m.Method == "" {
 		return fmt.Errorf("charge %d %q by %q", m.Amount.Amount, m.Amount.Currency, m.Method)

@@ -17,8 +17,8 @@ type CancelShipment struct {
 	OrderID string `json:"order_id"`
 }
 
-// ShipmentChange is what all events about a parcel's way have in common. The event is named by the stage that the parcel has reached.
-// Stages that became known together are one event, the last one's.
+// ShipmentChange is the part that all events about a parcel have in common. The event is named after the stage that the
+// parcel has reached. When several stages became known together there is one event, of the last stage.
 type ShipmentChange struct {
 	OrderID           string          `json:"order_id"`
 	Carrier           string          `json:"carrier,omitempty"`
@@ -51,7 +51,7 @@ type ShipmentDelivered struct{ ShipmentChange }
 // ShipmentFailed reports that the parcel will not arrive: the carrier refused it, or it is back with the sender.
 type ShipmentFailed struct{ ShipmentChange }
 
-// ShipmentCancelled reports that nothing is or will be sent for an order.
+// ShipmentCancelled reports that nothing was or will be sent for an order.
 type ShipmentCancelled struct{ ShipmentChange }
 
 // CancellationRefused reports that the parcel had left before it could be called back.
@@ -77,10 +77,10 @@ func (m CancellationRefused) Subject() string { return m.OrderID }
 func (ArrangeShipment) command() {}
 func (CancelShipment) command()  {}
 
-// Validate wants at least one line, each with a SKU and a positive quantity.
+// Validate checks that there is at least one line, each with a SKU and a positive quantity.
 func (m ArrangeShipment) Validate() error { return validLines(m.Lines) }
 
-// ShipmentReached returns the event about a stage of a parcel's way; nil for a stage that this release does not know.
+// ShipmentReached returns the event for a stage of a parcel; nil for a stage that this release does not know.
 func ShipmentReached(stage string, c ShipmentChange) Message {
 	switch stage {
 	case "arranged":
@@ -100,8 +100,8 @@ func ShipmentReached(stage string, c ShipmentChange) Message {
 	}
 }
 
-// Unfold returns what m tells as one event a stage, in the order in which they were reached. A message that is not about several
-// stages is returned alone.
+// Unfold returns the events of m, one for each stage, in the order in which the stages were reached. A message without
+// several stages is returned alone.
 func Unfold(m Message) (events []Message) {
 	told, ok := m.(interface{ change() ShipmentChange })
 	if !ok {
@@ -122,4 +122,4 @@ func Unfold(m Message) (events []Message) {
 
 func (c ShipmentChange) change() ShipmentChange { return c }
 
-const shipmentKind = "shipping.shipment_" // and a stage
+const shipmentKind = "shipping.shipment_" // followed by a stage

@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// statements keeps what becomes of the statements of a pool that are about an outbox: "INSERT 0 3".
+// statements keeps the results of a pool's statements on the outbox: "INSERT 0 3".
 type statements struct {
 	mu  sync.Mutex
 	did []string
@@ -63,7 +63,7 @@ func (s *statements) String() string {
 	return strings.Join(s.did, ", ")
 }
 
-// traced is db through a pool of its own whose statements are kept.
+// traced returns db through a pool of its own whose statements are kept.
 func traced(t *testing.T, db *postgres.DB) (*postgres.DB, *statements) {
 	t.Helper()
 	s := &statements{}
@@ -77,7 +77,7 @@ func traced(t *testing.T, db *postgres.DB) (*postgres.DB, *statements) {
 	return &postgres.DB{Pool: pool}, s
 }
 
-func TestWhatAReplicaCommitsItPublishesFromMemory(t *testing.T) {
+func TestAReplicaPublishesItsOwnMessagesFromMemory(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	db, did := traced(t, db)
@@ -95,10 +95,10 @@ func TestWhatAReplicaCommitsItPublishesFromMemory(t *testing.T) {
 	}
 }
 
-func TestNothingWaitsForTheRemovalOfWhatIsPublishedAndManyBatchesAreOneRemoval(t *testing.T) {
+func TestPublishingDoesNotWaitForRemovalsAndManyBatchesAreOneRemoval(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
-	for _, statement := range []string{ // a removal waits as long as somebody holds the lock
+	for _, statement := range []string{ // a removal waits while the test holds the lock
 		`CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN old; END'`,
 		`CREATE TRIGGER held BEFORE DELETE ON outbox EXECUTE FUNCTION held()`,
 	} {
@@ -142,7 +142,7 @@ func TestNothingWaitsForTheRemovalOfWhatIsPublishedAndManyBatchesAreOneRemoval(t
 	testkit.Until(t, "the others with one statement", func() bool { return did.String() == "DELETE 1, DELETE 3" })
 }
 
-// leased counts the rows that were born with a lease, and those that were not.
+// leased counts the rows that were written with a lease, and those without.
 func leased(t *testing.T, db *postgres.DB) (with, without int) {
 	t.Helper()
 	err := db.QueryRow(t.Context(), `
@@ -162,11 +162,11 @@ func many(from, n int) []messages.Message {
 	return msgs
 }
 
-func TestMemoryIsBoundedAndTheRestGoesByTheTable(t *testing.T) {
+func TestMemoryIsBoundedAndTheOtherMessagesGoByTheTable(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	changedMyMind := errors.New("changed my mind")
-	for range 3 { // what is rolled back gives its room back
+	for range 3 { // a rolled-back transaction gives its room back
 		err := db.Tx(t.Context(), func(tx *postgres.Tx) error {
 			return errors.Join(o.Deliver(t.Context(), tx, many(0, 1500)...), changedMyMind)
 		})
@@ -197,7 +197,7 @@ func TestMemoryIsBoundedAndTheRestGoesByTheTable(t *testing.T) {
 	}
 }
 
-func TestWhatAReplicaLeavesBehindAnotherPublishesWhenItsLeaseHasEnded(t *testing.T) {
+func TestMessagesOfADeadReplicaArePublishedByAnotherWhenTheirLeaseHasEnded(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	var c collector
@@ -210,7 +210,7 @@ func TestWhatAReplicaLeavesBehindAnotherPublishesWhenItsLeaseHasEnded(t *testing
 	testkit.Go(t, other.Run)
 	testkit.Until(t, "it has published what was left behind", func() bool { return c.count() == 2 && rows(t, db) == 0 })
 
-	// And the first one, if it was only slow, does not publish what is no longer leased to it.
+	// If the first replica was only slow, it does not publish messages that are no longer leased to it.
 	var late collector
 	stop := testkit.Go(t, outbox.NewRelay(db, o, &late, testkit.Log(t)).Run)
 	send(t, db, o, reserve(3))
@@ -221,7 +221,7 @@ func TestWhatAReplicaLeavesBehindAnotherPublishesWhenItsLeaseHasEnded(t *testing
 	}
 }
 
-func TestARelayThatStopsPublishesWhatWasCommittedLast(t *testing.T) {
+func TestARelayThatStopsPublishesTheLastMessages(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	send(t, db, o, many(0, 450)...)
@@ -233,7 +233,7 @@ func TestARelayThatStopsPublishesWhatWasCommittedLast(t *testing.T) {
 	}
 }
 
-func TestARefusedMessageWaitsAloneAndSaysWhy(t *testing.T) {
+func TestARefusedMessageWaitsAloneAndItsErrorIsKept(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	c := collector{fate: func(m bus.Message) error {
@@ -256,7 +256,7 @@ func TestARefusedMessageWaitsAloneAndSaysWhy(t *testing.T) {
 }
 
 // The broker closes the channel over one message, and does not say over which.
-func TestAMessageThatTheBrokerDoesNotAllowIsFoundAndInNobodysWay(t *testing.T) {
+func TestAMessageThatTheBrokerDoesNotAllowIsFoundAndStopsNoOther(t *testing.T) {
 	t.Parallel()
 	db, v, o := testkit.DB(t, outbox.Migrations()), testkit.NewVhost(t), outbox.New("orders")
 	url, err := v.CreateUser(t.Context(), v.Name, servers.BrokerUser{
@@ -273,13 +273,13 @@ func TestAMessageThatTheBrokerDoesNotAllowIsFoundAndInNobodysWay(t *testing.T) {
 	testkit.Go(t, p.Run)
 	testkit.Until(t, "there is a session", b.Connected)
 	v.Tap("tap", bus.Events, "#")
-	// Of a replica that has died, and to an exchange that is not there any more.
+	// Messages of a replica that has died, one of them to an exchange that no longer exists.
 	send(t, db, outbox.New("orders"), changed("before"), changed("lost"), changed("after"))
 	if _, err := db.Exec(t.Context(), `UPDATE outbox SET due_at = now(), exchange = CASE subject WHEN 'lost' THEN 'nowhere' ELSE exchange END`); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Go(t, outbox.NewRelay(db, o, p, testkit.Log(t)).Run)
-	// From memory, and to an exchange that it may not publish to.
+	// Messages from memory, one of them to an exchange that the service may not publish to.
 	send(t, db, o, changed("before"), reserve(1), changed("after"))
 	why := func(subject string) (text string) {
 		if err := db.QueryRow(t.Context(), `SELECT coalesce((SELECT last_error FROM outbox WHERE subject = $1), '')`, subject).Scan(&text); err != nil {

@@ -14,7 +14,8 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// severed returns a way to a database that breaks, while cut is set, after the server has committed and before it can say so.
+// severed returns the address of a proxy to a database. While cut is set, the connection breaks after the server has
+// committed and before it can say so.
 func severed(t *testing.T, address string, cut *atomic.Bool) string {
 	t.Helper()
 	way, err := url.Parse(address)
@@ -46,7 +47,7 @@ func severed(t *testing.T, address string, cut *atomic.Bool) string {
 	return way.String()
 }
 
-// untilCommitted hands over what a server says, up to the word that it has committed if cut is set then.
+// untilCommitted passes on what a server says; if cut is set, it stops before the answer to a commit.
 func untilCommitted(to io.Writer, from io.Reader, cut *atomic.Bool) error {
 	for {
 		var head [5]byte // the type, and the length without it
@@ -66,8 +67,9 @@ func untilCommitted(to io.Writer, from io.Reader, cut *atomic.Bool) error {
 	}
 }
 
-// The connection breaks during the commit: nobody knows what has become of it, and so the messages are not kept in memory.
-func TestWhenTheAnswerToACommitIsLostItsMessagesAreNot(t *testing.T) {
+// The connection breaks during the commit. It is not known whether it has committed, so the messages are not kept in
+// memory.
+func TestMessagesAreNotLostWhenTheAnswerToTheirCommitIs(t *testing.T) {
 	t.Parallel()
 	address := testkit.DatabaseURL(t)
 	var cut atomic.Bool

@@ -10,10 +10,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// countedMost is how many messages are counted: more tell nothing new, and take time.
+// countedMost is how many messages are counted: more would tell nothing new, and take time.
 const countedMost = 10_000
 
-// Backlog is what an outbox holds: countedMost of each kind.
+// Backlog is what an outbox holds. Due and Refused are at most countedMost.
 type Backlog struct {
 	Due     int64         // messages that could be published now
 	Refused int64         // of all messages, those that the broker has refused at least once

@@ -1,6 +1,6 @@
-// Package outbox makes a change of state and the messages about it one thing (the transactional outbox pattern: Chris
-// Richardson, Microservices Patterns, 2018): messages are rows in the transaction that changes the state, and a relay
-// publishes the rows that were committed. Nothing else in the system publishes.
+// Package outbox commits a change of state together with the messages about it (the transactional outbox pattern: Chris
+// Richardson, Microservices Patterns, 2018). Messages are rows that are written in the transaction that changes the state.
+// A relay publishes the rows that were committed. Nothing else in the system publishes.
 package outbox
 
 import (
@@ -20,50 +20,51 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Migrations makes the outbox's table.
+// Migrations creates the outbox's table.
 func Migrations() postgres.Migrations { return postgres.Sub("outbox", files, "migrations") }
 
 const (
-	// lease is how long a row belongs to the replica that has written it, or has claimed it. Then any relay may claim it. If two
-	// publish the same message, its receiver handles it once.
+	// lease is how long a row belongs to the replica that has written or claimed it. After that any relay may claim it. If
+	// two relays publish the same message, its receiver handles it once.
 	lease = 5 * time.Second
-	// freshMost is how many messages a replica keeps in memory until it has published them. What is committed beyond that has no
-	// lease: any relay finds it in the table.
+	// freshMost is how many messages a replica keeps in memory until it has published them. Messages that are committed
+	// beyond that have no lease: any relay finds them in the table.
 	freshMost = 2000
 )
 
-// Outbox is the outbox of a service, as one of its replicas sees it. A message that this replica commits is a row that is
-// leased to it from birth: it is published from memory, and only its removal costs the database a statement.
+// Outbox is the outbox of a service, as one of its replicas sees it. The row of a message that this replica commits is
+// leased to it from the start: the message is published from memory, and only the row's removal costs the database a
+// statement.
 type Outbox struct {
 	source string
 	wake   chan struct{} // there are messages in memory
-	look   chan struct{} // there are some in the table that nobody has a lease of
+	look   chan struct{} // there are messages in the table without a lease
 
 	mu    sync.Mutex
 	fresh []leased
-	room  int  // how many more may be kept in memory, those that are about to be committed left out
+	room  int  // how many more may be kept in memory, less those that are about to be committed
 	shut  bool // the broker does not take messages: they wait in the table
 }
 
-// leased is a message that this replica has committed, and how long it is the only one to publish it.
+// leased is a message that this replica has committed, with the end of its lease.
 type leased struct {
 	bus.Message
 	until time.Time
 }
 
-// New returns the outbox of a service, which is named as the source of its messages. A Relay has to publish them.
+// New returns the outbox of a service. source is the source that its messages name. A Relay has to publish them.
 func New(source string) *Outbox {
 	return &Outbox{source: source, wake: make(chan struct{}, 1), look: make(chan struct{}, 1), room: freshMost}
 }
 
-// Letter is a message with its origin: what has caused it.
+// Letter is a message with its origin.
 type Letter struct {
 	messages.Message
 	Origin Origin
 }
 
-// Send queues messages in tx. They are published once it has committed, and never if it has not: one statement for all. What
-// is sent twice is two messages.
+// Send queues messages in tx, in one statement for all. They are published once tx has committed, and never if it has not.
+// A message that is sent twice is two messages.
 func (o *Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 	if len(letters) == 0 {
 		return nil
@@ -108,7 +109,7 @@ func (o *Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 	return nil
 }
 
-// Deliver sends messages that are caused by what is being done in ctx.
+// Deliver sends messages whose origin is that of ctx.
 func (o *Outbox) Deliver(ctx context.Context, tx *postgres.Tx, msgs ...messages.Message) error {
 	return o.Send(tx, Letters(OriginOf(ctx), msgs...)...)
 }
@@ -125,11 +126,11 @@ func Letters(origin Origin, msgs ...messages.Message) []Letter {
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // the relay is about to look anyway
+	default: // the relay is woken already
 	}
 }
 
-// reserve keeps room in memory for messages that are about to be committed, if there is any.
+// reserve reserves room in memory for messages that are about to be committed, and reports whether there is enough.
 func (o *Outbox) reserve(n int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -153,7 +154,8 @@ func (o *Outbox) add(batch []leased) {
 	signal(o.wake)
 }
 
-// take returns messages to publish that are still leased to this replica. The others are in the table, for any relay.
+// take returns messages to publish that are still leased to this replica. It drops the others: any relay finds them in the
+// table.
 func (o *Outbox) take(most int) (batch []bus.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -177,7 +179,7 @@ func (o *Outbox) take(most int) (batch []bus.Message) {
 	return batch
 }
 
-// shutter tells whether messages may be kept in memory: not while the broker does not take them.
+// shutter says whether messages may be kept in memory: not while the broker does not take them.
 func (o *Outbox) shutter(shut bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

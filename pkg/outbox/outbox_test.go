@@ -44,7 +44,7 @@ func rows(t *testing.T, db *postgres.DB) (n int) {
 	return n
 }
 
-// collector is a publisher that keeps what it is given, and can be told to refuse.
+// collector is a publisher that keeps the messages that it is given, and can be told to refuse.
 type collector struct {
 	mu   sync.Mutex
 	fate func(bus.Message) error
@@ -68,14 +68,14 @@ func (c *collector) Publish(_ context.Context, batch []bus.Message) []error {
 
 func (c *collector) count() int { return len(c.all()) }
 
-// all is what was published so far.
+// all returns the messages that were published so far.
 func (c *collector) all() []bus.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.got)
 }
 
-func TestWhatIsCommittedIsPublishedAndWhatIsRolledBackIsNot(t *testing.T) {
+func TestCommittedMessagesArePublishedAndRolledBackOnesAreNot(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	var c collector
@@ -126,7 +126,7 @@ func TestThreeRelaysShareOneOutboxAndPublishEachMessageOnce(t *testing.T) {
 	for i := range total {
 		msgs = append(msgs, reserve(i))
 	}
-	send(t, db, o, msgs...) // more than is kept in memory
+	send(t, db, o, msgs...) // more than are kept in memory
 	collectors := make([]*collector, 3)
 	for i := range collectors {
 		collectors[i] = &collector{}
@@ -149,7 +149,7 @@ func TestThreeRelaysShareOneOutboxAndPublishEachMessageOnce(t *testing.T) {
 	}
 }
 
-func TestAMessageThatTheBrokerRefusesStaysAndIsInNobodysWay(t *testing.T) {
+func TestAMessageThatTheBrokerRefusesStaysAndStopsNoOther(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
 	var fixed sync.Map
@@ -188,7 +188,7 @@ func TestWhileTheBrokerIsAwayMessagesAreGivenBackAndNotLost(t *testing.T) {
 		return fmt.Errorf("%w: gone", bus.ErrUnavailable)
 	}}
 	relay := outbox.NewRelay(db, o, &c, testkit.Log(t))
-	send(t, db, outbox.New("orders"), reserve(1)) // of a replica that has died
+	send(t, db, outbox.New("orders"), reserve(1)) // from a replica that has died
 	if _, err := db.Exec(t.Context(), `UPDATE outbox SET due_at = now()`); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestWhileTheBrokerIsAwayMessagesAreGivenBackAndNotLost(t *testing.T) {
 		}
 		return n
 	}
-	if due() != 2 { // while the broker is away nothing is kept in memory
+	if due() != 2 { // while the broker is away no message is kept in memory
 		t.Errorf("%d are due, want both: an absent broker is not a message's fault", due())
 	}
 	stop := testkit.Go(t, relay.Run)
@@ -218,7 +218,7 @@ func TestWhileTheBrokerIsAwayMessagesAreGivenBackAndNotLost(t *testing.T) {
 	testkit.Until(t, "all are published", func() bool { return c.count() == 3 && rows(t, db) == 0 })
 }
 
-// The whole way with a real broker: no binding at first, and then there is one.
+// With a real broker: there is no binding at first, and then there is one.
 func TestAnUnroutableMessageIsDeliveredOnceTheBindingExists(t *testing.T) {
 	t.Parallel()
 	db, o := testkit.DB(t, outbox.Migrations()), outbox.New("orders")
@@ -239,7 +239,7 @@ func TestAnUnroutableMessageIsDeliveredOnceTheBindingExists(t *testing.T) {
 	testkit.Until(t, "it has arrived", func() bool { return v.Depth("inventory") == 1 && rows(t, db) == 0 })
 }
 
-func TestAnOriginOutlivesTheContextThatItIsOf(t *testing.T) {
+func TestAnOriginOutlivesItsContext(t *testing.T) {
 	t.Parallel()
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	ctx := telemetry.Extract(bus.WithCause(t.Context(), "the-cause"), parent, "a=b")

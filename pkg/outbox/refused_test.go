@@ -9,9 +9,9 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// What the broker says is kept with the message that it refuses. If it could not be stored as it is, that message would
-// be published again and again.
-func TestARefusalThatNoDatabaseTakesHoldsUpNothing(t *testing.T) {
+// The broker's error is kept with the message that it refuses. If it could not be stored, that message would be published
+// again and again.
+func TestARefusalWhoseTextCannotBeStoredHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, outbox.Migrations())
 	c := collector{fate: func(m bus.Message) error {

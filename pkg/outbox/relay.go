@@ -19,30 +19,30 @@ import (
 )
 
 const (
-	pollEvery   = time.Second // finds what has lost its lease: a replica that has died, or a broker that was away
+	pollEvery   = time.Second // finds rows whose lease has ended: their replica has died, or the broker was away
 	retryFirst  = 250 * time.Millisecond
 	retryMax    = 30 * time.Second // for one message that the broker refuses
 	delayMax    = 2 * time.Second  // between tries while the broker or the database is away
 	flushWithin = 20 * time.Second // for one batch: confirms have 10
 
-	removeEvery = 50 * time.Millisecond // the rows of what was published meanwhile are removed together
-	removeMost  = 50                    // batches that wait for it; then publishing waits too
+	removeEvery = 50 * time.Millisecond // the rows of all that was published in this time are removed together
+	removeMost  = 50                    // batches whose rows may wait for removal; then publishing waits too
 )
 
-// Publisher publishes a batch and reports the fate of each message, as bus.Publisher does.
+// Publisher publishes a batch and returns an error for each message, as bus.Publisher does.
 type Publisher interface {
 	Publish(ctx context.Context, batch []bus.Message) []error
 }
 
-// Relay publishes the rows of an outbox: from memory what this replica has just committed, and from the table what is leased
-// to nobody. Any number of relays, in any number of replicas, share one outbox. No transaction is open while a relay waits for
-// the broker: a row belongs to who has its lease (docs/adr/0036).
+// Relay publishes the rows of an outbox: those that this replica has just committed from memory, and those without a lease
+// from the table. Any number of relays, in any number of replicas, share one outbox. No transaction is open while a relay
+// waits for the broker: a row belongs to the replica that has its lease (docs/adr/0036).
 type Relay struct {
 	db        *postgres.DB
 	outbox    *Outbox
 	publisher Publisher
 	log       *slog.Logger
-	careful   atomic.Int64 // how many messages of the table are to be published one by one
+	careful   atomic.Int64 // how many sweeps of the table still take one message each
 }
 
 // NewRelay returns a relay of an outbox whose table is in db.
@@ -51,7 +51,7 @@ func NewRelay(db *postgres.DB, outbox *Outbox, publisher Publisher, log *slog.Lo
 	return &Relay{db: db, outbox: outbox, publisher: publisher, log: log}
 }
 
-// Run publishes until ctx ends, and then once more what the last handlers have left. No error ends it; it returns nil.
+// Run publishes until ctx ends, and then once more what the last handlers have left. No error ends it. It returns nil.
 func (r *Relay) Run(ctx context.Context) error {
 	published := make(chan []string, removeMost)
 	var publish, remove sync.WaitGroup
@@ -61,15 +61,15 @@ func (r *Relay) Run(ctx context.Context) error {
 	publish.Wait()
 	for { // the handlers have stopped before us; what they sent should not wait for another replica
 		if n, err := r.flush(context.WithoutCancel(ctx), published); err != nil || n == 0 {
-			break // what is left stays in the outbox
+			break
 		}
 	}
 	close(published)
 	remove.Wait()
-	return nil
+	return nil //nolint:nilerr // what is left stays in the outbox
 }
 
-// runFresh publishes what this replica commits.
+// runFresh publishes the messages that this replica commits.
 func (r *Relay) runFresh(ctx context.Context, published chan<- []string) {
 	for ctx.Err() == nil {
 		n, err := r.flush(ctx, published)
@@ -94,21 +94,21 @@ func (r *Relay) flush(ctx context.Context, published chan<- []string) (n int, er
 	return len(batch), err
 }
 
-// runRemoval removes the rows of what is published, until published is closed. Nobody waits for that, so it is put off a little
-// to be one statement for many batches.
+// runRemoval removes the rows of published messages, until published is closed. Nothing waits for a removal, so it is put
+// off a little: then one statement removes the rows of many batches.
 func (r *Relay) runRemoval(ctx context.Context, published <-chan []string) {
 	for sent := range published {
 		sleep(ctx, removeEvery, nil)
 		for range len(published) {
 			sent = append(sent, <-published...)
 		}
-		if err := r.remove(ctx, sent); err != nil { // they are published again, and handled once
+		if err := r.remove(ctx, sent); err != nil { // the messages are published again, and handled once
 			r.log.WarnContext(ctx, "messages that are published stay in the outbox", "messages", len(sent), "error", err)
 		}
 	}
 }
 
-// runTable publishes what is leased to nobody.
+// runTable publishes messages without a lease.
 func (r *Relay) runTable(ctx context.Context) {
 	delay := time.Duration(0)
 	for ctx.Err() == nil {
@@ -126,9 +126,9 @@ func (r *Relay) runTable(ctx context.Context) {
 	}
 }
 
-// Sweep claims a batch of what is due, publishes it, and returns its size. The error is about the broker or the database as a
-// whole; a message that the broker refuses stays with a later due time, and is no error here. What was claimed is seen to
-// although ctx has ended.
+// Sweep claims a batch of messages that are due, publishes it, and returns its size. The error is about the broker or the
+// database as a whole. A message that the broker refuses stays with a later due time, and is no error here. A batch that
+// was claimed is finished although ctx has ended.
 func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
 	limit := bus.MaxBatch
 	careful := r.careful.Load() > 0
@@ -141,14 +141,14 @@ func (r *Relay) Sweep(ctx context.Context) (n int, err error) {
 	}
 	failpoint.At("outbox.claimed")
 	sent, err := r.publish(ctx, batch)
-	if careful && !errors.Is(err, bus.ErrUnavailable) { // else it was not tried: there is no session yet after the last suspect
+	if careful && !errors.Is(err, bus.ErrUnavailable) { // otherwise it was not tried: there is no new session yet after the last suspect
 		r.careful.Add(-1)
 	}
 	return len(batch), errors.Join(r.remove(context.WithoutCancel(ctx), sent), err)
 }
 
-// publish publishes messages that are leased to this replica, and returns the ids of those whose rows are to be removed. The rows of
-// the others are postponed or given back.
+// publish publishes messages that are leased to this replica, and returns the ids of those whose rows are to be removed. It
+// postpones or gives back the rows of the others.
 func (r *Relay) publish(ctx context.Context, batch []bus.Message) (sent []string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
@@ -167,11 +167,11 @@ func (r *Relay) publish(ctx context.Context, batch []bus.Message) (sent []string
 			refused = append(refused, refusal{batch[i].ID, err})
 		}
 	}
-	if errors.Is(away, bus.ErrSuspect) { // over one of these messages, and nobody can tell over which
+	if errors.Is(away, bus.ErrSuspect) { // one of these messages caused it, and it is not known which one
 		r.careful.Store(int64(len(left)))
 	}
 	r.outbox.shutter(away != nil)
-	if len(refused) > 0 { // usual for a moment when everything starts for the first time
+	if len(refused) > 0 { // usual for a moment when the system starts for the first time
 		r.log.WarnContext(ctx, "messages were refused and stay in the outbox", "messages", len(refused), "message_id", refused[0].id, "error", refused[0].cause)
 	}
 	return sent, errors.Join(r.postpone(ctx, left, refused), away)
@@ -203,12 +203,12 @@ func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
-	slices.SortFunc(batch, func(a, b bus.Message) int { return strings.Compare(a.ID, b.ID) }) // as they came to be
+	slices.SortFunc(batch, func(a, b bus.Message) int { return strings.Compare(a.ID, b.ID) }) // in the order in which they were made
 	return batch, nil
 }
 
-// remove removes the rows of messages that are published. It does not wait until that is on disk: what comes back after a crash of
-// the server is published again, and handled once.
+// remove removes the rows of published messages. It does not wait until that is on disk: if rows come back after a crash of
+// the server, their messages are published again, and handled once.
 func (r *Relay) remove(ctx context.Context, sent []string) error {
 	if len(sent) == 0 {
 		return nil
@@ -227,8 +227,8 @@ func (r *Relay) remove(ctx context.Context, sent []string) error {
 	return nil
 }
 
-// postpone gives back what was not tried, and lets a message that was refused wait twice as long as before, so that one that
-// nobody takes is not in the way of the others.
+// postpone gives back rows that were not tried. A message that was refused waits twice as long as before, so that it is not
+// in the way of others if no queue ever takes it.
 func (r *Relay) postpone(ctx context.Context, left []string, refused []refusal) error {
 	if len(left) == 0 && len(refused) == 0 {
 		return nil

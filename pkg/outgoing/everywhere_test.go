@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// Transports are made here, and for the tools, which have nothing to do with our packages, in their own. The health check of the
-// simulator, which has none of ours, makes one that knows no proxy either.
+// Transports are made here and, for the tools, which import none of our packages, in a package of their own. The health
+// check of the simulator, which imports none either, makes one without a proxy.
 var makers = []string{"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go"}
 
-// Whoever uses what net/http has ready asks a proxy of the environment, and no test on localhost would notice.
-func TestNobodyUsesATransportThatAsksForAProxyByItself(t *testing.T) {
+// net/http's ready-made clients and transports ask a proxy of the environment, and no test on localhost would notice.
+func TestNoProgramUsesATransportThatAsksForAProxyByItself(t *testing.T) {
 	t.Parallel()
 	const root = "../.."
 	files := 0
@@ -58,7 +58,7 @@ func TestNobodyUsesATransportThatAsksForAProxyByItself(t *testing.T) {
 	}
 }
 
-// member is what an expression names of net/http, or "".
+// member returns the name that an expression uses of net/http, or "".
 func member(e ast.Expr) string {
 	if selected, ok := e.(*ast.SelectorExpr); ok {
 		if of, ok := selected.X.(*ast.Ident); ok && of.Name == "http" {

@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/pkg/outgoing"
 )
 
-// net/http reads the environment once in the life of a process, so it is set before anybody asks.
+// net/http reads the environment once in the life of a process, so it is set before the first request.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"HTTP_PROXY": "http://proxy.example:3128", "HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "login.example.org"} {
 		if err := os.Setenv(name, value); err != nil {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// asked is where a transport goes for a URL.
+// asked returns the address that a transport dials for a URL.
 func asked(t *testing.T, transport *http.Transport, url string) (where string) {
 	t.Helper()
 	transport.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
@@ -39,7 +39,7 @@ func asked(t *testing.T, transport *http.Transport, url string) (where string) {
 	return where
 }
 
-func TestOnlyWhatIsOutsideGoesThroughTheProxyOfTheEnvironment(t *testing.T) {
+func TestOnlyRequestsToTheOutsideGoThroughTheProxyOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	const proxy = "proxy.example:3128"
 	for url, byProxy := range map[string]string{

@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// What an operator can do to a database while a program uses it. None of it is the fault of a message or a request, and all of
-// it can be over in a moment. The program's connections end, as they do in the course of time by themselves.
-func TestWhatAnOperatorDoesToADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) {
+// Things that an operator can do to a database while a program uses it. None is the fault of a message or a request, and
+// all can be over in a moment. The program's connections end, as they do by themselves from time to time.
+func TestWhenAnOperatorShutsADatabaseStatementsAreNotBlamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, do, undo string // %[1]s is the name of the role and of its database
@@ -56,8 +56,8 @@ func TestWhatAnOperatorDoesToADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) 
 	}
 }
 
-// What an operator does inside of a database does not end its connections.
-func TestWhatIsMissingInADatabaseIsNotTheFaultOfWhatWasAsked(t *testing.T) {
+// Changes inside of a database do not end its connections.
+func TestWhenTablesOrRightsAreMissingStatementsAreNotBlamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, do, undo string }{
 		{"a right to a table", `REVOKE ALL ON kept FROM CURRENT_USER`, `GRANT ALL ON kept TO CURRENT_USER`},

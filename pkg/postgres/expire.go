@@ -14,8 +14,8 @@ const (
 	expireChunk = 5000 // rows a statement: short locks, small transactions
 )
 
-// Expire returns a part that deletes the rows of table whose column is older than keep, now and then until ctx ends.
-// Replicas may do it side by side. The column needs a B-tree index, and the table must not be partitioned.
+// Expire returns a part of a program that deletes the rows of table whose column is older than keep, now and then until ctx
+// ends. Replicas may run it at the same time. The column needs a B-tree index, and the table must not be partitioned.
 func (db *DB) Expire(log *slog.Logger, table, column string, keep time.Duration) func(context.Context) error {
 	statement := expireStatement(table, column)
 	return func(ctx context.Context) error {
@@ -41,13 +41,13 @@ func (db *DB) Expire(log *slog.Logger, table, column string, keep time.Duration)
 	}
 }
 
-// expireStatement deletes the oldest rows, by where they are in the table (ctid, which is unique in one partition only).
+// expireStatement deletes the oldest rows by their place in the table (ctid, which is unique only within a partition).
 //
-// It costs as much as there is to delete, whatever is in the table and whatever the planner believes of it: the oldest first
-// means the index from its beginning, and an array of places is read by no other plan than one place after another. Without
-// the order, the planner reads the whole table when it takes many rows to be old. And a BRIN index is of no use here, small as
-// it is: it never forgets how old the oldest row in a part of the table was, so when each place has been filled a second time
-// all parts look old, and the whole table is read every time to delete nothing.
+// Its cost depends only on how many rows it deletes, not on the table or on what the planner believes of it. The oldest
+// come first, so the index is read from its beginning; and rows by an array of places are always read one place after
+// another. Without the order the planner reads the whole table when it takes many rows to be old. A BRIN index would be
+// small but is of no use: it keeps the age of the oldest row that a part of the table ever had. Once each place has been
+// used a second time all parts look old, and the whole table is read every time to delete nothing.
 func expireStatement(table, column string) string {
 	return fmt.Sprintf(`
 		DELETE FROM %[1]s

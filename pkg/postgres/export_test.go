@@ -1,4 +1,4 @@
 package postgres
 
-// ExpireStatement is for tests, which look at its plan.
+// ExpireStatement is for tests that look at its plan.
 var ExpireStatement = expireStatement

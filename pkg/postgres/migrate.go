@@ -18,32 +18,33 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrations is one owner's part of the schema: numbered SQL files that only ever go forward. The release before must
-// still run on the schema after, so that a rolling upgrade needs no downtime: add, backfill, switch, drop, each in a
-// release of its own.
+// Migrations is one owner's part of the schema: numbered SQL files that only go forward. The previous release must still
+// run on the new schema, so that a rolling upgrade needs no downtime: add, backfill, switch, drop, each in a release of its
+// own.
 type Migrations struct {
 	Name  string // the versions are kept in the table "schema_<name>"
 	Files fs.FS  // *.sql at its root
 }
 
 const (
-	// A statement that waits for a lock has everybody wait behind it who comes after, also those who could go on beside what it
-	// waits for. So it gives up before requests do, lets them pass, and comes again.
+	// migrationLockWait is how long a migration waits for a lock. All later statements on that table wait behind it, also
+	// those that could run beside the one that holds the lock. So it gives up before requests do, lets them pass, and tries
+	// again.
 	migrationLockWait = "2s"
 	migrationPause    = 2 * time.Second // after the first attempt; doubled after each
 	migrationPauseMax = 30 * time.Second
 
-	// Replicas that start together: one migrates, the others look again each second, for five minutes.
+	// When replicas start together, one migrates and the others look again each second, for five minutes.
 	turnEvery    = 1 // seconds
 	turnAttempts = 300
 )
 
-// Migrate brings every part of the schema up to date, in order. Replicas that start together take turns by an advisory
-// lock: one applies, the others wait and find it done.
+// Migrate brings every part of the schema up to date, in order. Replicas that start together do so one after the other, by
+// an advisory lock: the first applies the migrations, the others wait and find them done.
 //
-// A migration that needs a lock which somebody holds waits for two seconds and is rolled back, and is tried again after a pause,
-// until ctx ends; the log says who is in its way. A migration without a transaction waits as long as it takes: CREATE INDEX
-// CONCURRENTLY has nobody wait behind it, and would have to begin anew.
+// A migration waits two seconds for a lock; then it is rolled back and tried again after a pause, until ctx ends. The log
+// says what is in its way. A migration without a transaction waits as long as it takes: nothing waits behind CREATE INDEX
+// CONCURRENTLY, and a second attempt would have to begin anew.
 func Migrate(ctx context.Context, db *DB, log *slog.Logger, parts ...Migrations) error {
 	pool := stdlib.OpenDBFromPool(db.Pool)
 	defer pool.Close() //nolint:errcheck // closes the wrapper only
@@ -85,8 +86,8 @@ func Migrate(ctx context.Context, db *DB, log *slog.Logger, parts ...Migrations)
 	return nil
 }
 
-// oldestTransaction tells about the oldest one in this database, which most probably is the one that is waited for. What the role
-// may not see of others is empty.
+// oldestTransaction describes the oldest transaction in this database, most probably the one that is waited for. Details
+// that the role may not see are empty.
 func oldestTransaction(ctx context.Context, db *DB) string {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
@@ -104,8 +105,8 @@ func oldestTransaction(ctx context.Context, db *DB) string {
 	return who
 }
 
-// hasty is a folder of migrations, each of which gives up on a lock after migrationLockWait if it runs in a transaction, and waits
-// as long as it takes if it does not.
+// hasty is a folder of migrations. A migration in a transaction gives up on a lock after migrationLockWait; one without
+// waits as long as it takes.
 type hasty struct{ fs.FS }
 
 var (
@@ -113,7 +114,7 @@ var (
 	noTransaction = regexp.MustCompile(`(?im)^\s*-- *\+goose +no +transaction\s*$`)
 )
 
-// Open is that of fs.FS.
+// Open implements fs.FS.
 func (h hasty) Open(name string) (fs.File, error) {
 	file, err := h.FS.Open(name)
 	if err != nil || !strings.HasSuffix(name, ".sql") {
@@ -150,7 +151,7 @@ func (m migration) Close() error               { return nil }
 // Sub returns the migrations in folder dir of files, as go:embed leaves them.
 func Sub(name string, files fs.FS, dir string) Migrations {
 	sub, err := fs.Sub(files, dir)
-	if err != nil { // only for a path that no embed directive could have made
+	if err != nil { // only when dir is not a valid path, which is a mistake in the code
 		panic(err)
 	}
 	return Migrations{name, sub}

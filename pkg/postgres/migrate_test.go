@@ -43,7 +43,7 @@ func schema(files map[string]string) postgres.Migrations {
 
 const accounts = "-- +goose Up\nCREATE TABLE accounts (id int PRIMARY KEY); INSERT INTO accounts VALUES (1);"
 
-// hold opens a transaction that has written to the accounts, as a handler does, or somebody who has forgotten it.
+// hold opens a transaction that has written to the accounts, as a handler does, or a person who has forgotten it.
 func hold(t *testing.T, db *postgres.DB) (end func()) {
 	t.Helper()
 	tx, err := db.Begin(t.Context())
@@ -66,7 +66,7 @@ func ask(t *testing.T, db *postgres.DB, query string) (yes bool) {
 	return yes
 }
 
-// Everybody who comes after a statement that waits for a lock waits for it, too.
+// All statements that come after one that waits for a lock wait for it, too.
 func TestAMigrationThatNeedsALockLetsOthersPassUntilItIsFree(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, schema(map[string]string{"1_accounts.sql": accounts}))
@@ -86,7 +86,7 @@ func TestAMigrationThatNeedsALockLetsOthersPassUntilItIsFree(t *testing.T) {
 			t.Errorf("it says nothing of %q: %s", want, said)
 		}
 	}
-	if _, err := db.Exec(t.Context(), `INSERT INTO accounts VALUES (2)`); err != nil { // the lock is held still
+	if _, err := db.Exec(t.Context(), `INSERT INTO accounts VALUES (2)`); err != nil { // the lock is still held
 		t.Error(err)
 	}
 	select {
@@ -120,7 +120,7 @@ func TestAMigrationThatWaitsEndsWithItsProgram(t *testing.T) {
 	}
 }
 
-// An index that is made beside the traffic has to wait for all transactions, and nobody waits behind it.
+// An index that is made concurrently has to wait for all transactions, and nothing waits behind it.
 func TestAnIndexThatIsMadeConcurrentlyWaitsAsLongAsItTakes(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t, schema(map[string]string{"1_accounts.sql": accounts}))
@@ -151,7 +151,7 @@ func TestAnIndexThatIsMadeConcurrentlyWaitsAsLongAsItTakes(t *testing.T) {
 	}
 }
 
-// What is wrong with a migration itself is not tried again.
+// A migration with a mistake is not tried again.
 func TestAMigrationThatIsWrongIsAnError(t *testing.T) {
 	t.Parallel()
 	db := testkit.DB(t)

@@ -20,30 +20,31 @@ import (
 const (
 	connectTimeout  = 5 * time.Second
 	pingTimeout     = 2 * time.Second
-	maxConns        = 10 // unless the URL says pool_max_conns: the relay, two queues, some workers, and requests
+	maxConns        = 10 // for the relay, two queues, some workers, and requests; pool_max_conns in the URL replaces it
 	connLifetime    = 30 * time.Minute
 	connLifeJitter  = 5 * time.Minute
 	startupInterval = 500 * time.Millisecond
-	startupTold     = 5 * time.Second // a program that waits says what for, and not with each attempt
+	startupTold     = 5 * time.Second // how often a waiting program logs what it waits for
 
-	// A time is UTC, whatever TZ, PGTZ and the database's own setting say. pgx reads it at the program's place unless it is told.
+	// Times are in UTC, whatever TZ, PGTZ and the database's own setting say. pgx would read them in the program's local
+	// zone.
 	sessionTime = `SET timezone = 'UTC';`
 
-	// A client whose host vanishes tells nobody, and the server would keep his locks until TCP gives up on him, which takes two
-	// hours. A transaction waits for its client for longer than a relay holds its rows while it publishes (20 s).
+	// When a client's host vanishes, the server keeps its locks until TCP gives up, which takes two hours. These settings
+	// end that earlier. A transaction waits for its client for longer than a relay takes to publish a batch (20 s).
 	clientMissing = `
 		SET idle_in_transaction_session_timeout = '25s';
 		SET tcp_keepalives_idle = '30s';
 		SET tcp_keepalives_interval = '10s';
 		SET tcp_keepalives_count = 3;`
 
-	// Nobody waits for a lock for longer: it is better to ask again later than to keep a connection, and what else is in the same
-	// transaction, waiting.
+	// No statement waits longer for a lock: it is better to try again later than to keep a connection, and everything else
+	// in the transaction, waiting.
 	lockTimeout = `
 		SET lock_timeout = '5s';`
 
-	// Planning took a third of the time of our statements: they are many, short, and always the same. So each is planned for any
-	// values, and that plan is kept: for plansLast (docs/adr/0040).
+	// Planning took a third of the time of our statements: they are many, short, and always the same. So each is planned
+	// for any arguments, and the plan is kept for plansLast (docs/adr/0040).
 	keptPlans = `
 		SET plan_cache_mode = force_generic_plan;`
 )
@@ -54,8 +55,8 @@ type DB struct {
 	onCommit []func()
 }
 
-// Open returns a pool of connections to url once the server lets the service in, however long that takes: it tries until ctx
-// ends, and logs now and then what it waits for. A url that cannot be read is an error at once.
+// Open returns a pool of connections to url once the server lets the service in, however long that takes: it tries until
+// ctx ends, and logs now and then what it waits for. A url that cannot be read is an error at once.
 func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -73,12 +74,12 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	for parameter, setting := range map[string]string{
 		"idle_in_transaction_session_timeout": clientMissing, "lock_timeout": lockTimeout, "plan_cache_mode": keptPlans,
 	} {
-		if _, ok := cfg.ConnConfig.RuntimeParams[parameter]; !ok { // the URL has the last word
+		if _, ok := cfg.ConnConfig.RuntimeParams[parameter]; !ok { // a setting in the URL has precedence
 			settings = append(settings, setting)
 		}
 	}
 	cfg.ConnConfig.AfterConnect = func(ctx context.Context, c *pgconn.PgConn) error {
-		return c.Exec(ctx, strings.Join(settings, "")).Close() // not in the startup message, which poolers refuse
+		return c.Exec(ctx, strings.Join(settings, "")).Close() // not in the startup message: poolers refuse settings there
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerUUIDs(c.TypeMap())
@@ -86,8 +87,9 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 		return nil
 	}
 	cfg.PrepareConn = fresh
-	// A primary that was demoted keeps its connections open, and none of them can ever write again. Whoever notices it lets
-	// all of them go: with several hosts and target_session_attrs=read-write, the next one leads to the new primary.
+	// A primary that was demoted keeps its connections open, and none of them can ever write again. The first one that
+	// notices it resets the pool: with several hosts and target_session_attrs=read-write, new connections lead to the new
+	// primary.
 	var pool *pgxpool.Pool
 	known := cfg.ConnConfig.OnPgError
 	cfg.ConnConfig.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
@@ -118,12 +120,12 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	}
 }
 
-// plansLast is how long a connection keeps its plans. One that is kept for ever is of the moment when it was made: that of a table
-// which is filled and emptied all the time, as an outbox is, reads all of it, for it was empty, and goes on doing so with a hundred
-// thousand dead rows in it.
+// plansLast is how long a connection keeps its plans. A plan that is kept for ever fits the moment when it was made. A
+// table that is filled and emptied all the time, as an outbox is, may have been empty then: the plan reads the whole table,
+// also when it has a hundred thousand dead rows.
 const plansLast = time.Second
 
-// fresh has a connection that is about to be used forget plans that are old, and reports whether it can be used.
+// fresh discards old plans of a connection that is about to be used, and reports whether it can be used.
 func fresh(ctx context.Context, c *pgx.Conn) (ok bool, err error) {
 	const planned = "planned"
 	data := c.PgConn().CustomData()
@@ -134,8 +136,8 @@ func fresh(ctx context.Context, c *pgx.Conn) (ok bool, err error) {
 	return c.PgConn().Exec(ctx, "DISCARD PLANS").Close() == nil, nil
 }
 
-// OnCommit registers what to call after each transaction that Tx has committed: the outbox's relay and the workers are
-// woken by it, which is why it must not wait. It is for the time before the parts run.
+// OnCommit registers a function that is called after each transaction that Tx has committed. It wakes the outbox's relay
+// and the workers, so it must not wait. OnCommit must be called before the parts run.
 func (db *DB) OnCommit(f func()) { db.onCommit = append(db.onCommit, f) }
 
 // SQLSTATE codes and classes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -149,7 +151,7 @@ const (
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
 	insufficientRights   = "42501"
-	undefinedTable       = "42P01" // also of one in a schema that the role may not use any more
+	undefinedTable       = "42P01" // also of a table in a schema that the role may no longer use
 	undefinedColumn      = "42703"
 	undefinedFunction    = "42883"
 	undefinedObject      = "42704"
@@ -157,7 +159,7 @@ const (
 
 	classConnection   = "08"
 	classData         = "22"
-	classAccount      = "28" // of a pooler, too, in the middle of a session
+	classAccount      = "28" // also from a pooler, in the middle of a session
 	classResources    = "53"
 	classIntervention = "57" // the server is shutting down or starting up
 	classSystem       = "58"
@@ -179,10 +181,10 @@ func code(err error) string {
 	return ""
 }
 
-// Unavailable reports whether err is about the server or the way to it, and not about what it was asked. That is so of every
-// error that came while connecting, whatever its code: a password that was changed, a role that may not log in, a database that
-// takes no connections or is not there. A right that was taken away, or a table, is as little the fault of what was asked: our
-// statements are always the same. A deadline that passed can be either: Ping tells.
+// Unavailable reports whether err is about the server or the way to it, and not about the statement. That is so for every
+// error while connecting, whatever its code: a changed password, a role that may not log in, a database that takes no
+// connections or does not exist. It is also so when a right or a table is missing: our statements are always the same, so
+// it was taken away. A deadline that has passed can be either: Ping tells.
 func Unavailable(err error) bool {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
 		return true
@@ -202,7 +204,8 @@ func Unavailable(err error) bool {
 	return false
 }
 
-// Waited reports whether err says that time was up: for a lock that somebody else has, or for the server as a whole.
+// Waited reports whether err says that the time was up: for a lock that another transaction holds, or for the server as a
+// whole.
 func Waited(err error) bool {
 	c := code(err)
 	return c == lockNotAvailable || c == queryCancelled || errors.Is(err, context.DeadlineExceeded)

@@ -25,7 +25,7 @@ func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
 	part := postgres.Migrations{Name: "things", Files: fstest.MapFS{
 		"00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE things (n int); SELECT pg_sleep(0.2);")},
 		"00002_more.sql":   {Data: []byte("-- +goose Up\nALTER TABLE things ADD COLUMN m int;")},
-		// It waits for all transactions of others, and so it must not be they who wait for it to end.
+		// It waits for all transactions of others, so the others must not wait for it in a transaction.
 		"00003_index.sql": {Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nDROP INDEX CONCURRENTLY IF EXISTS things_m;\nCREATE INDEX CONCURRENTLY things_m ON things (m);")},
 	}}
 	var all sync.WaitGroup
@@ -109,7 +109,7 @@ func TestAPoolSurvivesARestartOfTheServer(t *testing.T) {
 	testkit.Until(t, "the pool works again", func() bool { return count(t.Context()) == nil })
 }
 
-func TestSessionsHaveTheirSettingsAndTheURLTheLastWord(t *testing.T) {
+func TestSessionsHaveTheirSettingsUnlessTheURLHasOthers(t *testing.T) {
 	t.Parallel()
 	url := testkit.DatabaseURL(t)
 	for _, c := range []struct{ query, setting, want string }{
@@ -147,7 +147,7 @@ func planOf(t *testing.T, conn *pgxpool.Conn, statement string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestAPlanIsKeptAndGetsOldNevertheless(t *testing.T) {
+func TestAPlanIsKeptForALimitedTime(t *testing.T) {
 	t.Parallel()
 	db, err := postgres.Open(t.Context(), testkit.DatabaseURL(t)+"&pool_max_conns=1", "test", testkit.Log(t))
 	if err != nil {
@@ -194,7 +194,7 @@ func TestAStatementThatTakesSomeOfManyRowsIsPlannedForItsArguments(t *testing.T)
 	}
 	defer db.Close()
 	const some = `SELECT n::int FROM generate_series(1, 1000) AS n LIMIT $1`
-	for limit := range 8 { // one more than after how many PostgreSQL would choose for itself
+	for limit := range 8 { // more runs than the five after which PostgreSQL would choose a kind of plan by itself
 		got, err := postgres.Planned(t.Context(), db, pgx.RowTo[int], some, limit)
 		if err != nil || len(got) != limit {
 			t.Fatalf("%d rows, %v, want %d", len(got), err, limit)
@@ -228,7 +228,7 @@ func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `UPDATE counts SET n = n + 1`); err != nil {
 			return err
 		}
-		if runs++; runs == 1 { // as if frozen; somebody else gets the lock meanwhile
+		if runs++; runs == 1 { // as if frozen; another transaction gets the lock meanwhile
 			if _, err := db.Exec(t.Context(), `UPDATE counts SET n = n + 10`); err != nil {
 				return err
 			}
@@ -242,7 +242,8 @@ func TestATransactionOfAProcessThatWasFrozenIsRunAgain(t *testing.T) {
 	}
 }
 
-// A primary is retired with all the pool's connections open: a planned change, or a cluster that has found another one.
+// A primary is demoted while all the pool's connections are open: a planned change, or a cluster that has elected another
+// one.
 func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
 	t.Parallel()
 	old := testkit.PrivatePostgres(t)
@@ -251,7 +252,7 @@ func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = next.Stop() })
-	// Two services, one of which is so quiet that only its relay writes.
+	// There are two services; in one of them only the relay writes.
 	var pools [2]*postgres.DB
 	for i := range pools {
 		if pools[i], err = postgres.Open(t.Context(), servers.EitherOf(old, next).URL, "test", testkit.Log(t)); err != nil {
@@ -278,12 +279,12 @@ func TestAPoolLetsGoOfAServerThatIsNoLongerThePrimary(t *testing.T) {
 	if _, err := pools[1].Exec(t.Context(), insert); !postgres.Unavailable(err) {
 		t.Errorf("a statement that may not: %v, want an error that is about the server", err)
 	}
-	for _, db := range pools { // every connection is another one, and not only that which has noticed it
+	for _, db := range pools { // every connection has been replaced, not only the one that has noticed it
 		fill(t, db)
 	}
 }
 
-// fill opens as many connections as the pool may have, to a server that takes writes.
+// fill opens as many connections as the pool may have. Each must be to a server that takes writes.
 func fill(t *testing.T, db *postgres.DB) {
 	t.Helper()
 	for range db.Config().MaxConns {
@@ -314,18 +315,18 @@ func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 		{`INSERT INTO strict VALUES (0)`, false, true, false},
 		{`SELECT 'x'::uuid`, false, true, false},
 		{`SELECT 1/0`, false, true, false},
-		{`SELECT nonsense`, true, false, false},       // our statements are always the same: it was taken away
+		{`SELECT nonsense`, true, false, false},       // our statements are always the same: the column was taken away
 		{`SELECT * FROM missing`, true, false, false}, // likewise
 		{`SELECT * FROM locked`, true, false, false},  // a right that was taken away
 		{`SET TRANSACTION READ ONLY; CREATE TABLE t ()`, true, false, false},
 		{`SELECT pg_terminate_backend(pg_backend_pid())`, true, false, false},
 		{`SELECT pg_cancel_backend(pg_backend_pid())`, false, false, false},
-		{`SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)`, false, false, false}, // it was asked for too much
-		{`SET LOCAL lock_timeout = 1; LOCK strict`, false, false, false},             // somebody else has it
+		{`SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)`, false, false, false}, // the statement asked for too much
+		{`SET LOCAL lock_timeout = 1; LOCK strict`, false, false, false},             // another transaction has the lock
 		{raise("disk_full"), true, false, false},
 		{raise("out_of_memory"), true, false, false},
 		{raise("io_error"), true, false, false},
-		{raise("invalid_password"), true, false, false}, // of a pooler's own making
+		{raise("invalid_password"), true, false, false}, // a pooler's own error
 		{raise("internal_error"), false, false, false},
 		{raise("serialization_failure"), false, false, false},
 	} {
@@ -342,7 +343,7 @@ func TestErrorsAreToldApartByTheirCode(t *testing.T) {
 	}
 }
 
-// raise is a statement that ends as if something had happened that cannot be had for a test.
+// raise returns a statement that fails with a condition that a test cannot bring about.
 func raise(condition string) string { return `DO $$ BEGIN RAISE ` + condition + `; END $$` }
 
 func TestRowsExpireAndYoungOnesStay(t *testing.T) {
@@ -362,9 +363,9 @@ func TestRowsExpireAndYoungOnesStay(t *testing.T) {
 	})
 }
 
-// Most of the time nothing is old. To find that out must not take longer the more there is, whatever the planner knows of the
-// table: nothing yet, what it held before, or not even for how long it is kept.
-func TestToFindNothingThatExpiresTheTableIsNotRead(t *testing.T) {
+// Most of the time no row is old. The time to find that out must not grow with the table, whatever the planner knows of it:
+// nothing yet, what it held before, or not even for how long rows are kept.
+func TestWhenNothingExpiresTheTableIsNotRead(t *testing.T) {
 	t.Parallel()
 	for name, circumstance := range map[string]string{
 		"a new table":          ``,

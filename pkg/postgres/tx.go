@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Tx is a transaction that makes few round trips. A statement that is queued is sent together with the others, when an answer
-// is needed or the transaction ends. BEGIN goes with the first of them and COMMIT with the last, unless something is to be done
-// with the answers to the last: a transaction that reads once and writes once makes two round trips, whatever the number of its
-// statements. It is for one goroutine.
+// Tx is a transaction that makes few round trips. A queued statement is sent together with the others, when an answer is
+// needed or the transaction ends. BEGIN goes with the first of them. COMMIT goes with the last, unless a function has to be
+// called with the rows of the last. So a transaction that reads once and writes once makes two round trips, whatever the
+// number of its statements. It is for one goroutine.
 type Tx struct {
 	conn       *pgxpool.Conn
 	queue      pgx.Batch
@@ -27,21 +27,21 @@ type Tx struct {
 
 const (
 	txAttempts = 3
-	yieldMost  = 100 * time.Millisecond // before the second attempt, after a deadlock; twice as much before the third
+	yieldMost  = 100 * time.Millisecond // most time before the second attempt, after a deadlock; twice as much before the third
 )
 
-// Tx runs fn in a transaction, sends what fn has left in the queue, and commits. A transaction that the server gave up
-// (serialization failure, deadlock, or because this process was frozen meanwhile) or refused because it is no longer the
-// primary, or whose connection turned out to be dead before anything was sent, is run again, so fn must do nothing but talk
-// to the database and set what it sets anew each time. After any error nothing of it has happened, with one exception: when
-// the connection breaks during the commit, nobody knows.
+// Tx runs fn in a transaction, sends what fn has left in the queue, and commits. It runs fn again, up to three times in
+// all, when the server gave the transaction up (serialization failure, deadlock, or this process was frozen meanwhile),
+// when the server refuses it as it is no longer the primary, or when the connection turns out to be dead before anything
+// was sent. So fn must do nothing but talk to the database, and must set its results anew each time. After an error nothing
+// of it has happened, with one exception: when the connection breaks during the commit, it may have committed.
 func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.once(ctx, fn)
 		if err == nil || attempt == txAttempts || !again(err) {
 			return err
 		}
-		if c := code(err); c == deadlockDetected || c == serializationFailure { // the other one should come first this time
+		if c := code(err); c == deadlockDetected || c == serializationFailure { // let the other transaction come first this time
 			select {
 			case <-time.After(rand.N(time.Duration(attempt) * yieldMost)):
 			case <-ctx.Done():
@@ -56,7 +56,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Release() // which closes a connection with a transaction that is still open
+	defer conn.Release() // this closes a connection whose transaction is still open
 	tx := &Tx{conn: conn}
 	tx.queue.Queue("BEGIN")
 	committed := false
@@ -69,7 +69,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 		tx.rollback()
 		return err
 	}
-	if tx.listens() { // what is done with rows can fail, and COMMIT would be gone by then
+	if tx.listens() { // reading the rows can fail, and COMMIT would have been sent by then
 		if err := tx.Flush(ctx); err != nil {
 			tx.rollback()
 			return err
@@ -77,7 +77,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	failpoint.At("postgres.committing")
 	tx.queue.Queue("COMMIT").Exec(func(done pgconn.CommandTag) error {
-		if done.String() != "COMMIT" { // fn has passed over an error
+		if done.String() != "COMMIT" { // fn has ignored an error
 			return pgx.ErrTxCommitRollback
 		}
 		return nil
@@ -99,7 +99,7 @@ func call(all []func()) {
 	}
 }
 
-// rollback ends what has begun. If that fails the connection is closed, and the server ends it.
+// rollback ends a transaction that has begun. If that fails the connection is closed, and the server ends it.
 func (tx *Tx) rollback() {
 	if tx.conn.Conn().PgConn().TxStatus() == 'I' {
 		return
@@ -109,12 +109,12 @@ func (tx *Tx) rollback() {
 	_, _ = tx.conn.Exec(ctx, "ROLLBACK")
 }
 
-// Queue adds a statement to those that are sent next. What is to be done with its rows is told to the QueuedQuery that it
-// returns; it is done during Flush.
+// Queue adds a statement to those that are sent next. Give the function that reads its rows to the QueuedQuery that it
+// returns; it is called during Flush.
 func (tx *Tx) Queue(sql string, args ...any) *pgx.QueuedQuery { return tx.queue.Queue(sql, args...) }
 
-// Flush sends what is queued in one round trip. It returns the first error, of a statement or of what was to be done with its
-// rows; the transaction can only be given up then.
+// Flush sends the queued statements in one round trip. It returns the first error, of a statement or of a function that
+// reads its rows; after an error the transaction can only be rolled back.
 func (tx *Tx) Flush(ctx context.Context) error {
 	if tx.queue.Len() == 0 {
 		return nil
@@ -125,12 +125,12 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	return tx.conn.SendBatch(ctx, &batch).Close()
 }
 
-// listens reports whether something is to be done with the answer to a statement in the queue.
+// listens reports whether a function has to be called with the rows of a statement in the queue.
 func (tx *Tx) listens() bool {
 	return slices.ContainsFunc(tx.queue.QueuedQueries, func(q *pgx.QueuedQuery) bool { return q.Fn != nil })
 }
 
-// Query sends what is queued and, after it, a query.
+// Query sends the queued statements and, after them, a query.
 func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := tx.Flush(ctx); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (tx *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	return tx.conn.Query(ctx, sql, args...)
 }
 
-// Exec sends what is queued and, after it, a statement.
+// Exec sends the queued statements and, after them, a statement.
 func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	tx.Queue(sql, args...).Exec(func(done pgconn.CommandTag) error {
 		tag = done
@@ -147,8 +147,8 @@ func (tx *Tx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Com
 	return tag, tx.Flush(ctx)
 }
 
-// Try runs fn in a savepoint. When fn fails, or a statement that it has left in the queue, what it has done is undone, its locks
-// are given back, what it has registered for the commit is forgotten, and the transaction goes on.
+// Try runs fn in a savepoint. When fn or a statement that it has left in the queue fails, its work is undone, its locks are
+// released, what it has registered for the commit is forgotten, and the transaction goes on.
 func (tx *Tx) Try(ctx context.Context, fn func() error) error {
 	queued, flushed, commits, rollbacks := tx.queue.Len(), tx.flushed, len(tx.onCommit), len(tx.onRollback)
 	tx.Queue("SAVEPOINT attempt")
@@ -171,20 +171,21 @@ func (tx *Tx) Try(ctx context.Context, fn func() error) error {
 		return err
 	}
 	tx.queue = pgx.Batch{}
-	undone := tx.conn.Conn().PgConn().Exec(ctx, "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").Close() // prepared, it would fail now
+	undone := tx.conn.Conn().PgConn().Exec(ctx, "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt").Close() // as a prepared statement it would fail now
 	if undone != nil {
 		return fmt.Errorf("%w; and then: %w", err, undone)
 	}
 	return err
 }
 
-// OnCommit registers what to call once this transaction is committed. It must not wait.
+// OnCommit registers a function that is called once this transaction is committed. It must not wait.
 func (tx *Tx) OnCommit(f func()) { tx.onCommit = append(tx.onCommit, f) }
 
-// OnRollback registers what to call when this transaction is not committed, or nobody knows whether it is.
+// OnRollback registers a function that is called when this transaction is not committed, or when it is not known whether it
+// is.
 func (tx *Tx) OnRollback(f func()) { tx.onRollback = append(tx.onRollback, f) }
 
-// Rows queues a query and has each of its rows read by scan, during Flush.
+// Rows queues a query. During Flush each of its rows is read by scan and given to row.
 func Rows[R any](tx *Tx, scan pgx.RowToFunc[R], row func(R), sql string, args ...any) {
 	tx.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		all, err := pgx.CollectRows(rows, scan)
@@ -195,9 +196,10 @@ func Rows[R any](tx *Tx, scan pgx.RowToFunc[R], row func(R), sql string, args ..
 	})
 }
 
-// Planned runs a statement in a transaction of its own and returns its rows. Other statements have a plan for any arguments, which is
-// kept for a while; this one is planned for its own. It is for those that take some rows of many by a limit: without knowing the
-// limit PostgreSQL takes it for a tenth of them, and rather reads the whole table.
+// Planned runs a statement in a transaction of its own and returns its rows. Other statements have a plan for any
+// arguments, which is kept for a while; this one is planned for its own arguments. It is for statements that take a few of
+// many rows with a limit. When PostgreSQL does not know the limit it assumes a tenth of the rows, and prefers to read the
+// whole table.
 func Planned[R any](ctx context.Context, db *DB, scan pgx.RowToFunc[R], sql string, args ...any) (all []R, err error) {
 	err = db.Tx(ctx, func(tx *Tx) error {
 		all = nil

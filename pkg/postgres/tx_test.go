@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// counted returns a database that is reached through a proxy, with one connection, and how often the server has said since then
-// that it is ready for a query: once for each round trip.
+// counted returns a database that is reached through a proxy, with one connection, and how often the server has said since
+// then that it is ready for a query: once for each round trip.
 func counted(t *testing.T) (db *postgres.DB, trips *atomic.Int32) {
 	t.Helper()
 	direct, err := url.Parse(testkit.DatabaseURL(t))
@@ -58,7 +58,7 @@ func counted(t *testing.T) (db *postgres.DB, trips *atomic.Int32) {
 	return db, trips
 }
 
-// passOn hands over what a server says, and counts how often it is ready for a query.
+// passOn passes on what a server says, and counts how often it is ready for a query.
 func passOn(to io.Writer, from io.Reader, ready *atomic.Int32) error {
 	var head [5]byte // the type, and the length without it
 	for {
@@ -77,7 +77,7 @@ func passOn(to io.Writer, from io.Reader, ready *atomic.Int32) error {
 	}
 }
 
-// letters is a database with a table of letters, in which a row is "a".
+// letters returns a database with a table of letters; a row is "a".
 func letters(t *testing.T, db *postgres.DB) *postgres.DB {
 	t.Helper()
 	_, err := db.Exec(t.Context(), `CREATE TABLE letters (id text PRIMARY KEY CHECK (id <> '')); INSERT INTO letters VALUES ('a')`)
@@ -230,7 +230,7 @@ func TestAfterAnErrorNothingOfATransactionHasHappened(t *testing.T) {
 	}
 }
 
-// What has panicked, or was forgotten, is no longer open in a connection that others get.
+// A transaction whose function has panicked, or that was forgotten, is no longer open in a connection that others get.
 func TestAConnectionIsGivenBackOnlyWithoutATransaction(t *testing.T) {
 	t.Parallel()
 	db, _ := counted(t)
@@ -284,7 +284,7 @@ func TestATransactionTellsWhenItIsCommitted(t *testing.T) {
 	}
 }
 
-// Each attempt is told of its own end, and only the last one's is good.
+// Each attempt learns its own end, and only the last one is committed.
 func TestAnAttemptThatIsMadeAgainWasRolledBack(t *testing.T) {
 	t.Parallel()
 	db := letters(t, testkit.DB(t))
@@ -308,7 +308,7 @@ func TestAnAttemptThatIsMadeAgainWasRolledBack(t *testing.T) {
 	}
 }
 
-func TestWhatIsTriedInVainIsUndoneAndTheTransactionGoesOn(t *testing.T) {
+func TestAFailedTryIsUndoneAndTheTransactionGoesOn(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, fn := range map[string]func(t *testing.T, tx *postgres.Tx) error{
@@ -379,7 +379,7 @@ func TestWhatIsTriedInVainIsUndoneAndTheTransactionGoesOn(t *testing.T) {
 	}
 }
 
-func TestWhatIsTriedInVainGivesItsLocksBack(t *testing.T) {
+func TestAFailedTryReleasesItsLocks(t *testing.T) {
 	t.Parallel()
 	db := letters(t, testkit.DB(t))
 	if _, err := db.Exec(t.Context(), insert, "b"); err != nil {
@@ -416,7 +416,7 @@ func TestWhatIsTriedInVainGivesItsLocksBack(t *testing.T) {
 	}
 }
 
-func TestACallerWhoLeavesEndsHisTransaction(t *testing.T) {
+func TestACallerThatLeavesEndsItsTransaction(t *testing.T) {
 	t.Parallel()
 	db, _ := counted(t)
 	letters(t, db)

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// registerUUIDs has ids that are strings in Go sent as 16 bytes. pgx by itself tries that with each, fails, and sends a text that
-// the server has to read.
+// registerUUIDs makes pgx send ids that are strings in Go as 16 bytes. By itself pgx tries that with each id, fails, and
+// sends a text, which the server has to parse.
 func registerUUIDs(types *pgtype.Map) {
 	one := &pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}}
 	types.RegisterType(one)
@@ -17,7 +17,7 @@ func registerUUIDs(types *pgtype.Map) {
 
 type uuidCodec struct{ pgtype.UUIDCodec }
 
-// PlanEncode is of pgtype.Codec.
+// PlanEncode implements pgtype.Codec.
 func (c uuidCodec) PlanEncode(types *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
 	if _, ok := value.(string); ok && format == pgtype.BinaryFormatCode {
 		return encodeUUID{}
@@ -27,10 +27,10 @@ func (c uuidCodec) PlanEncode(types *pgtype.Map, oid uint32, format int16, value
 
 type encodeUUID struct{}
 
-// Encode is of pgtype.EncodePlan. After an error pgx sends the text as it is: what the server says of it is what callers know.
+// Encode implements pgtype.EncodePlan. After an error pgx sends the text as it is, so callers get the server's own error.
 func (encodeUUID) Encode(value any, buf []byte) ([]byte, error) {
 	text, _ := value.(string)
-	if len(text) != len(uuid.UUID{}.String()) { // uuid.Parse knows other forms
+	if len(text) != len(uuid.UUID{}.String()) { // uuid.Parse accepts other forms, too
 		return nil, fmt.Errorf("no UUID: %q", text)
 	}
 	id, err := uuid.Parse(text)

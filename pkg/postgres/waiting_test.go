@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/pkg/testkit"
 )
 
-// firstLine is a log that ends its context once something has been said.
+// firstLine is a log that ends its context after the first line.
 type firstLine struct {
 	bytes.Buffer
 	said context.CancelFunc
@@ -25,8 +25,8 @@ func (l *firstLine) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// A program that waits in silence looks like one that hangs.
-func TestAProgramThatWaitsForItsDatabaseSaysWhatFor(t *testing.T) {
+// A program that waits without a log line looks like one that hangs.
+func TestAProgramThatWaitsForItsDatabaseLogsTheReason(t *testing.T) {
 	t.Parallel()
 	locked := testkit.DatabaseURL(t)
 	testkit.AsAdministrator(t, `ALTER ROLE `+roleOf(t, locked)+` NOLOGIN`)

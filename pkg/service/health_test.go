@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// askHealth runs `program -health` with these settings and returns its exit code and what it says.
+// askHealth runs `program -health` with these settings and returns its exit code and its output.
 func askHealth(t *testing.T, settings ...string) (code int, said string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-health")
-	cmd.Env = append([]string{"PLAY=1", "HTTP_PROXY=http://127.0.0.1:1"}, settings...) // the proxy is not there
+	cmd.Env = append([]string{"PLAY=1", "HTTP_PROXY=http://127.0.0.1:1"}, settings...) // no proxy is there
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), string(out)
@@ -52,7 +52,7 @@ func TestAProgramIsAsHealthyAsItsReadyzSays(t *testing.T) {
 			defer server.Close()
 			addr := strings.TrimPrefix(server.URL, "http://")
 			_, port, _ := net.SplitHostPort(addr)
-			for _, addr := range []string{addr, ":" + port, "0.0.0.0:" + port} { // as servers are told where to listen
+			for _, addr := range []string{addr, ":" + port, "0.0.0.0:" + port} { // forms in which a server's address can be given
 				code, said := askHealth(t, "HTTP_ADDR="+addr)
 				if code != test.code || !strings.HasPrefix(said, test.says) || test.says == "" && said != "" {
 					t.Errorf("%s: exit code %d, said %q, want %d, %q", addr, code, said, test.code, test.says)

@@ -21,21 +21,21 @@ import (
 // StopWithin is how long all parts of a program together may take to stop. A Kubernetes pod has 30 seconds.
 const StopWithin = 25 * time.Second
 
-// growth is how much the heap of a service may grow before it is collected, in percent of what lives
-// (https://go.dev/doc/gc-guide#GOGC). Go's default is 100. A few megabytes live in a service, and collecting them for each few
-// megabytes that a batch allocates took a sixth of its CPU. The gateway and bff-web hold thousands of streams and keep the default.
-// GOMEMLIMIT, which each deployment sets, has the last word.
+// growth is how much the heap of a service may grow before a collection, in percent of the live heap
+// (https://go.dev/doc/gc-guide#GOGC). Go's default is 100. A service has a few megabytes alive; collecting them for each
+// few megabytes that a batch allocates took a sixth of its CPU. The gateway and bff-web hold thousands of streams and keep
+// the default. GOMEMLIMIT, which each deployment sets, has precedence.
 const growth = 400
 
-// Settings are what every program has. A program's config embeds them.
+// Settings are the settings that every program has. A program's config embeds them.
 type Settings struct {
-	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
-	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: as long as balancers need to notice
+	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"` // `debug`, `info`, `warn` or `error`
+	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: as long as load balancers need to notice. It is a part of the 25 s for stopping
 }
 
 func (s Settings) common() Settings { return s }
 
-// Program is what every run function is given.
+// Program is given to every run function.
 type Program struct {
 	Settings
 	Name    string
@@ -43,7 +43,7 @@ type Program struct {
 	Metrics http.Handler // of /metrics
 }
 
-// version is stamped in by whoever builds a release: -ldflags "-X example.com/orderflow/pkg/service.version=1.2.3".
+// version is set when a release is built: -ldflags "-X example.com/orderflow/pkg/service.version=1.2.3".
 var version = "dev"
 
 // Main is the body of every main function. It reads the settings into C from the environment, calls run with a context
@@ -68,14 +68,14 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 	if _, ok := any(cfg).(interface{ dependencies() Dependencies }); ok && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(growth)
 	}
-	time.Local = time.UTC // what is logged and sent can be compared, whatever TZ says
+	time.Local = time.UTC // times in logs and messages can be compared, whatever TZ says
 	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
 	metrics, stop, err := telemetry.Start(name, version)
 	if err == nil {
 		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		context.AfterFunc(ctx, cancel) // from now on a signal has its usual effect
 		err = run(ctx, &Program{cfg.common(), name, log, metrics}, cfg)
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) { // told to stop before all was up
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) { // the program was told to stop before it was up
 			err = nil
 		}
 		stop(context.WithoutCancel(ctx))
@@ -87,15 +87,15 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 	log.Info("stopped")
 }
 
-// Part is something that runs as long as the program does.
+// Part is a part of a program, which runs as long as the program does.
 type Part struct {
 	Name string
 	Run  func(ctx context.Context) error // until ctx ends, and then finishes what it has in hand
 }
 
 // Run runs parts, which are listed from the outermost to the innermost. They are started from the inside out. When ctx
-// ends, or as soon as one part has ended, they are stopped from the outside in: each is told to stop when the one before
-// it has. It returns the first error of a part, or an error when they did not stop within StopWithin.
+// ends, or as soon as one part has ended, they are stopped from the outside in: each is told to stop when the one before it
+// has stopped. Run returns the first error of a part, or an error when they did not stop within StopWithin.
 func (p *Program) Run(ctx context.Context, parts ...Part) error {
 	type ended struct {
 		index int
@@ -154,10 +154,10 @@ func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Hand
 
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
 
-// Dependencies are what a service with a database needs besides. Its config embeds them.
+// Dependencies are the further settings of a service with a database. Its config embeds them.
 type Dependencies struct {
-	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"`
-	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"`
+	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"` // `postgres://…`, with the service's own role and database
+	RabbitMQURL string `env:"RABBITMQ_URL,required,notEmpty"` // `amqp://…` or `amqps://…`, with the service's own account; the path is the vhost. For a cluster: a list, one URL for each node
 }
 
 func (d Dependencies) dependencies() Dependencies { return d }

@@ -24,14 +24,14 @@ func TestMain(m *testing.M) {
 		Settings
 		Must string `env:"MUST,required"`
 		Some int    `env:"SOME"`
-		Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:9"` // the port of discard: nobody is there
+		Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:9"` // the port of discard: nothing listens there
 	}
-	time.Local = time.FixedZone("far away", -5*60*60) // as with TZ, on a machine that knows the zones of the world
+	time.Local = time.FixedZone("far away", -5*60*60) // as with TZ, on a machine that has a list of time zones
 	Main("play", func(ctx context.Context, p *Program, cfg config) error {
 		if cfg.Must == "mistake" {
 			return errors.New("a mistake")
 		}
-		if cfg.Must == "start-up" { // is still under way when the signal comes
+		if cfg.Must == "start-up" { // the start-up is still under way when the signal comes
 			os.Stdout.WriteString("up\n") //nolint:errcheck // the test would notice
 			<-ctx.Done()
 			os.Stdout.WriteString("down\n") //nolint:errcheck // the test would notice
@@ -60,7 +60,7 @@ func TestPartsStopFromTheOutsideIn(t *testing.T) {
 	part := func(name string) Part {
 		return Part{name, func(ctx context.Context) error {
 			<-ctx.Done()
-			time.Sleep(10 * time.Millisecond) // whoever does not wait for us is seen to be first
+			time.Sleep(10 * time.Millisecond) // a part that does not wait for this one is noted first
 			note(name)
 			return nil
 		}}

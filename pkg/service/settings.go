@@ -9,7 +9,7 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// mistakes says what is wrong with the settings, each mistake on a line of its own under the name of its variable.
+// mistakes returns what is wrong with the settings, one mistake a line, each with the name of its variable.
 func mistakes(program string, cfg any, err error) string {
 	all := env.AggregateError{Errors: []error{err}}
 	if several, ok := errors.AsType[env.AggregateError](err); ok {
@@ -18,7 +18,7 @@ func mistakes(program string, cfg any, err error) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: the settings are not right:\n", program)
 	for _, err := range all.Errors {
-		if e, ok := errors.AsType[env.ParseError](err); ok { // it names the field, which nobody outside of the code knows
+		if e, ok := errors.AsType[env.ParseError](err); ok { // it names the field, which is known only in the code
 			fmt.Fprintf(&b, "  %s: %v\n", strings.Join(variables(reflect.TypeOf(cfg), "", e.Name), " or "), e.Err)
 			continue
 		}

@@ -16,22 +16,22 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Requests are the metrics of the HTTP requests of a server or a client, with the names and labels of OpenTelemetry's semantic
-// conventions. They are what otelhttp would record, without its spans and its wrappers around each request and answer. The
-// labels of a request are those of thousands of others, so each set is made once and kept.
+// Requests are the metrics of the HTTP requests of a server or a client, with the names and labels of OpenTelemetry's
+// semantic conventions. otelhttp would record the same, but with spans, and with wrappers around each request and answer.
+// Thousands of requests have the same labels, so each set of labels is made once and kept.
 type Requests struct {
 	duration metric.Float64Histogram
 	request  metric.Int64Histogram
 	response metric.Int64Histogram // nil for a client, whose answers may be read much later
-	labels   []attribute.KeyValue  // of all
+	labels   []attribute.KeyValue  // of all requests
 
 	mu   sync.RWMutex
 	sets map[Request][]metric.RecordOption
 }
 
-// Request is what the labels of a request are made of. There are few different ones: the method is one of ten, the status has
-// three digits, an error is a type in this program, and the protocol is one that net/http speaks. The Host and the path of a
-// request are not among them: whoever can reach a server could make as many time series as they like.
+// Request has the values for the labels of a request. Few combinations exist: the method is one of ten, the status has
+// three digits, an error is a type in this program, and the protocol is one that net/http speaks. The Host and the path are
+// left out: any client of a server could invent them, and make as many time series as it likes.
 type Request struct {
 	Method string // of the request; one that is not in RFC 9110 or 5789 becomes _OTHER
 	Status int    // of the answer; 0: there is none
@@ -56,7 +56,7 @@ func ClientRequests(server *url.URL) *Requests {
 }
 
 func newRequests(of string, labels []attribute.KeyValue) *Requests {
-	meter, prefix := otel.Meter("orderflow/http"), "http."+of+"." // names that are constant cannot be wrong
+	meter, prefix := otel.Meter("orderflow/http"), "http."+of+"." // the names are constants, so there can be no errors
 	m := &Requests{labels: labels, sets: map[Request][]metric.RecordOption{}}
 	m.duration, _ = meter.Float64Histogram(prefix+"request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP "+of+" requests."),
@@ -70,7 +70,7 @@ func newRequests(of string, labels []attribute.KeyValue) *Requests {
 	return m
 }
 
-// Record counts a request that is over: how long it took, and how many bytes its body and that of the answer had.
+// Record counts a finished request: how long it took, and how many bytes its body and the answer's body had.
 func (m *Requests) Record(ctx context.Context, r Request, took time.Duration, request, response int64) {
 	r.Method = method(r.Method)
 	set := m.set(r)
@@ -120,13 +120,13 @@ func method(name string) string {
 	switch name {
 	case http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace:
 		return name
-	case "": // net/http's word for it
+	case "": // for net/http this is GET
 		return http.MethodGet
 	}
 	return "_OTHER"
 }
 
-// ErrorType names an error for a label: by its type, as its text may have anything in it.
+// ErrorType names an error for a label, by its type: its text may have anything in it.
 func ErrorType(err error) string {
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {

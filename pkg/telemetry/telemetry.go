@@ -18,8 +18,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// Start sets OpenTelemetry's global meter provider for the named program, which main does once. It returns the handler of
-// /metrics in the Prometheus text format, where target_info tells the version, and what to call at the end.
+// Start sets OpenTelemetry's global meter provider for the named program; main calls it once. It returns the handler of
+// /metrics in the Prometheus text format, in which target_info has the version, and a function to call at the end.
 func Start(name, version string) (metrics http.Handler, stop func(context.Context), err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -31,6 +31,6 @@ func Start(name, version string) (metrics http.Handler, stop func(context.Contex
 	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res),
 		metric.WithExemplarFilter(exemplar.AlwaysOffFilter)) // the text format has none
 	otel.SetMeterProvider(meters)
-	stop = func(ctx context.Context) { _ = meters.Shutdown(ctx) } // nobody is left to tell
+	stop = func(ctx context.Context) { _ = meters.Shutdown(ctx) } // at the end there is no use for an error
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), stop, nil
 }

@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/pkg/telemetry"
 )
 
-func TestTheMetricsOfRequests(t *testing.T) { // not parallel: it sets what is global
+func TestTheMetricsOfRequests(t *testing.T) { // not parallel: it sets the global meter provider
 	metrics, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestAnErrorIsNamedByItsType(t *testing.T) {
 	}
 }
 
-// BenchmarkRecord is what it costs to count a request.
+// BenchmarkRecord measures what it costs to count a request.
 func BenchmarkRecord(b *testing.B) {
 	_, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {

@@ -10,17 +10,17 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// No spans are recorded, as there is nowhere to send them: a trace is the ids that go from one program to the next. What came
-// in goes out as it is, with its span id and its sampled flag, as from OpenTelemetry's API without an SDK: whoever records
-// spans behind us continues the last one that was recorded in front of us. A trace that begins here is not sampled, for the flag
-// says that its sender may have recorded something (docs/adr/0015).
+// No spans are recorded, as there is nowhere to send them: a trace is the ids that go from one program to the next. The
+// context that came in goes out unchanged, with its span id and its sampled flag, as OpenTelemetry's API does without an
+// SDK. So a program behind us that records spans continues the last one that was recorded before us. A trace that begins
+// here is not sampled: the flag would say that its sender may have recorded something (docs/adr/0015).
 
-// Begin returns ctx with the trace that a request belongs to: the one of its header, or a new one.
+// Begin returns ctx with the trace of a request: the one in its header, or a new one.
 func Begin(ctx context.Context, header http.Header) context.Context {
 	return begin(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header)))
 }
 
-// Propagate puts the trace of ctx into the header of a request to another program. Without one it changes nothing.
+// Propagate puts the trace of ctx into the header of a request to another program. When ctx has none it changes nothing.
 func Propagate(ctx context.Context, header http.Header) {
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
 }
@@ -32,13 +32,13 @@ func Inject(ctx context.Context) (parent, state string) {
 	return h.parent, h.state
 }
 
-// Extract is the reverse of Inject: what is done in the context that it returns belongs to that trace.
+// Extract is the reverse of Inject: it returns ctx with that trace.
 func Extract(ctx context.Context, parent, state string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, &headers{parent, state})
 }
 
-// Consume returns the context to handle a message of some kind in: it belongs to the trace in which the message was sent, however
-// long ago that was, or else to a new one. The function is to be called with what came of it.
+// Consume returns the context in which to handle a message: with the trace in which the message was sent, however long ago,
+// or else with a new one. The function is to be called with the handler's error.
 func Consume(ctx context.Context, _, parent, state string) (context.Context, func(error)) {
 	return begin(Extract(ctx, parent, state)), func(error) {}
 }
@@ -51,14 +51,14 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-// begin makes a trace where there is none. Its ids are random and no secrets.
+// begin starts a trace where there is none. Its ids are random and no secrets.
 func begin(ctx context.Context) context.Context {
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}
 	var c trace.SpanContextConfig
 	binary.NativeEndian.PutUint64(c.TraceID[:8], rand.Uint64())
-	binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64()|1) // never all zero, which is no id
+	binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64()|1) // never all zero: that would be no id
 	binary.NativeEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(c))
 }
@@ -85,5 +85,5 @@ func (h *headers) Set(key, value string) {
 	}
 }
 
-// Keys is part of the interface, for other propagators than ours.
+// Keys is part of the interface. Our propagator does not use it.
 func (h *headers) Keys() []string { return []string{"traceparent", "tracestate"} }

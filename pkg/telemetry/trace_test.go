@@ -13,7 +13,7 @@ const (
 	unsampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 )
 
-func TestATraceGoesOnAsItCame(t *testing.T) {
+func TestATraceIsPassedOnUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, parent := range []string{sampled, unsampled} {
 		ctx := telemetry.Begin(t.Context(), http.Header{"Traceparent": {parent}, "Tracestate": {"a=b"}})

@@ -13,7 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// channel returns a channel for the test's own hands, in confirm mode.
+// channel returns the test's own channel, in confirm mode.
 func (v *Vhost) channel() *amqp.Channel {
 	v.t.Helper()
 	if v.ch != nil && !v.ch.IsClosed() {
@@ -35,7 +35,7 @@ func (v *Vhost) channel() *amqp.Channel {
 	return ch
 }
 
-// Put puts a message on an exchange by hand ("" and a queue's name put it into that queue), as soon as a queue takes it.
+// Put publishes a message to an exchange, once a queue takes it. Exchange "" and a queue's name put it into that queue.
 func (v *Vhost) Put(exchange, key string, p amqp.Publishing) {
 	v.t.Helper()
 	Until(v.t, "a queue takes "+key, func() bool {
@@ -71,7 +71,7 @@ func (v *Vhost) Get(queue string) (d amqp.Delivery, ok bool) {
 	return d, ok
 }
 
-// Depth is the number of messages that are ready in a queue; -1 when there is no such queue.
+// Depth returns the number of messages that are ready in a queue; -1 when there is no such queue.
 func (v *Vhost) Depth(queue string) int {
 	v.t.Helper()
 	v.mu.Lock()
@@ -84,13 +84,13 @@ func (v *Vhost) Depth(queue string) int {
 	return q.Messages
 }
 
-// Tap declares a queue of the test's own that gets a copy of every event.
+// Tap declares a queue of the test's own, which gets a copy of each message that has one of the keys.
 func (v *Vhost) Tap(queue, exchange string, keys ...string) {
 	v.t.Helper()
 	v.tap(queue, exchange, amqp.Table{"x-queue-type": "quorum"}, keys)
 }
 
-// Full declares a queue of the test's own that takes one message or two and then refuses.
+// Full declares a queue of the test's own that takes one or two messages and then refuses.
 func (v *Vhost) Full(queue, exchange string, keys ...string) {
 	v.t.Helper()
 	v.tap(queue, exchange, amqp.Table{"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}, keys)
@@ -143,7 +143,7 @@ func (v *Vhost) Remove(kind string, path ...string) {
 	v.manage(http.MethodDelete, target.String(), nil)
 }
 
-// Limit lets queues that end in part take so many messages and no more, whatever they were declared with; 0: what they were.
+// Limit limits the queues whose name ends in part to so many messages, whatever they were declared with; 0 ends the limit.
 func (v *Vhost) Limit(part string, most int) {
 	v.t.Helper()
 	target := "/api/operator-policies/" + v.Name + "/limit"

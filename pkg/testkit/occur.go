@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// occurRounds is how often Occur runs a property before it says that something does not happen.
+// occurRounds is how often Occur runs a property before it reports that something has not happened.
 const occurRounds = 500
 
-// Occur runs a property, which says what it saw, until everything that is wanted has happened: a property that holds of lives
-// that all end alike would hold of a system in which nothing can be delivered any more. What happens and is not on the list is
-// an error, too.
+// Occur runs a property again and again until everything in wanted has happened; the property calls saw for what has
+// happened. Without this, a property could hold only because its runs all end the same way, such as with nothing delivered.
+// When something happens that is not in wanted, that is an error, too.
 func Occur(t testing.TB, run func(saw func(what string)), wanted ...string) {
 	t.Helper()
 	times := map[string]int{}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// judge keeps what a test would complain of.
+// judge keeps the errors that a test would report.
 type judge struct {
 	testing.TB
 	said []string

@@ -20,10 +20,10 @@ import (
 )
 
 // Main runs a package's tests and stops the servers that they have started. With TEST_POSTGRES_URL, TEST_RABBITMQ_URL and
-// TEST_RABBITMQ_MANAGEMENT_URL set, as `make test` does, all packages share servers instead. The machine that they run on is
-// somewhere else than UTC, so that a time is seen that was left to it.
+// TEST_RABBITMQ_MANAGEMENT_URL set, as `make test` does, all packages share servers instead. The local time zone is not
+// UTC, so a test notices when a time depends on it.
 func Main(m *testing.M) {
-	time.Local = time.FixedZone("far away", -5*60*60) //nolint:gosmopolitan // that is the point
+	time.Local = time.FixedZone("far away", -5*60*60) //nolint:gosmopolitan // the tests need a zone that is not UTC
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)
@@ -45,7 +45,7 @@ func (l *lazy) folder() string {
 		if err != nil {
 			panic(err)
 		}
-		if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
+		if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as another user
 			panic(err)
 		}
 		l.dir = dir
@@ -92,7 +92,7 @@ func (l *lazy) stop() {
 		_ = l.postgres.Stop()
 	}
 	if l.rabbit != nil {
-		l.rabbit.Kill() // its data goes anyway
+		l.rabbit.Kill() // its data is removed anyway
 	}
 	if l.dir != "" {
 		_ = os.RemoveAll(l.dir)
@@ -120,14 +120,14 @@ func DatabaseURL(t *testing.T) string {
 	return url
 }
 
-// AsAdministrator does something to the server that DatabaseURL's databases are on.
+// AsAdministrator runs a statement as the administrator of the server that has DatabaseURL's databases.
 func AsAdministrator(t *testing.T, statement string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), shared.databases(t).URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // nothing is lost with it
+	defer conn.Close(t.Context()) //nolint:errcheck // nothing depends on it any more
 	if _, err := conn.Exec(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
@@ -207,10 +207,10 @@ func Log(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// timeout is how long Until waits. It is long because these machines are slow and shared; no test should need it.
+// timeout is how long Until waits. It is long because test machines may be slow and shared; no test should need it.
 const timeout = 60 * time.Second
 
-// Until waits until a condition holds.
+// Until waits until holds returns true. It fails the test after timeout.
 func Until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(20 * time.Millisecond) {
@@ -220,7 +220,7 @@ func Until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Go runs a part of a program until the test ends or stop is called; it then waits for the part to end.
+// Go runs a part of a program until the test ends or stop is called. It then waits for the part to end.
 func Go(t *testing.T, run func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -5,19 +5,19 @@ import (
 	"unicode"
 )
 
-// Numbers of payment cards (ISO/IEC 7812): so many digits, the last of which is Luhn's over the others.
+// Numbers of payment cards (ISO/IEC 7812) have this many digits. The last one is a check digit by Luhn's algorithm.
 const (
 	cardLeast, cardMost = 13, 19
-	cardGroup           = 4 // digits before the first gap, as every card is printed
+	cardGroup           = 4 // digits before the first gap, as on every card
 	cardGroupMost       = 7 // digits between two gaps
 	cardGap             = 3 // characters that a gap may have
 )
 
-// Card reports whether a text holds the number of a payment card: it must not be stored by those who need not (PCI DSS, 3).
-// Digits may be those of any script, and stand in groups. A text that is nothing else is taken for a number however it is
-// divided; within a text only as cards are printed, since house numbers, postal codes and telephone numbers stand there too,
-// and of any such digits one in ten has the right last one. No card has a 0 first, as telephone numbers have; and of those with
-// 13 digits, which the numbers on goods have (EAN, ISBN), all have a 4.
+// Card reports whether a text holds the number of a payment card, which may be stored only where it is needed (PCI DSS, 3).
+// Digits may be of any script, in groups. A text that has only digits is taken for a number however it is divided. Within
+// other text the digits must stand in one piece or be grouped as on cards: house numbers, postal codes and telephone
+// numbers stand there too, and one in ten has the right check digit. No card number begins with 0, as telephone numbers do.
+// Card numbers of 13 digits, a length that the numbers on goods (EAN, ISBN) have, all begin with 4.
 func Card(s string) bool {
 	groups, whole := split(s)
 	for i, first := range groups {
@@ -38,13 +38,13 @@ func Card(s string) bool {
 	return false
 }
 
-// group is digits without anything between them.
+// group is a row of digits with nothing between them.
 type group struct {
 	digits []int
-	after  int // characters since the group before; many when there is a letter among them
+	after  int // characters since the last group; many when there is a letter among them
 }
 
-// split finds the groups of digits in a text, and whether it has no letters besides.
+// split returns the groups of digits in a text. whole is false when there are letters, too.
 func split(s string) (groups []group, whole bool) {
 	const many = 1 << 20
 	after := many
@@ -67,7 +67,7 @@ func split(s string) (groups []group, whole bool) {
 	return groups, whole
 }
 
-// digit returns the value of a decimal digit of any script. Unicode has them in rows of ten.
+// digit returns the value of a decimal digit of any script. In Unicode the digits of a script are ten code points in a row.
 func digit(r rune) (value int, ok bool) {
 	if r <= '9' {
 		return int(r - '0'), r >= '0'
@@ -85,7 +85,7 @@ func digit(r rune) (value int, ok bool) {
 	return 0, false
 }
 
-// issued reports whether cards that begin like this are, or were, given out.
+// issued reports whether there are, or were, cards that begin like this.
 func issued(digits []int) bool {
 	return digits[0] != 0 && (len(digits) != cardLeast || digits[0] == 4)
 }

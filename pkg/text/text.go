@@ -1,5 +1,5 @@
 // Package text judges what people write: names, addresses, reasons. Such a text is shown, printed on labels and stored, so
-// it has to look the same everywhere and to be something.
+// it has to look the same everywhere and must not be empty.
 package text
 
 import (
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Normal makes one text of those that look alike: composed (NFC), without blanks around it, and without characters that
-// have no width, which come along when somebody copies from a page. It is the same when it is done twice.
+// Normal returns one form of all texts that look alike: composed (NFC), without blanks around it, and without characters
+// that have no width, which come along when people copy from a page. Calling it twice changes nothing more.
 func Normal(s string) string {
 	return strings.TrimSpace(norm.NFC.String(strings.Map(func(r rune) rune {
 		if widthless(r) {
@@ -20,18 +20,19 @@ func Normal(s string) string {
 	}, s)))
 }
 
-// widthless reports whether a character shows nothing and no script needs it. Joiners and variation selectors are needed:
-// by Persian and by the languages of India, and in emoji.
+// widthless reports whether a character shows nothing and is needed by no script. Joiners and variation selectors are
+// needed: by Persian, by the languages of India, and in emoji.
 func widthless(r rune) bool {
 	switch {
 	case r == '\u200C', r == '\u200D', unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Bidi_Control, r):
 		return false
 	}
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) ||
-		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) // the fillers of Hangul, for example, which are letters
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) // for example the fillers of Hangul, which are letters
 }
 
-// Wrong says what a text holds that no text may, as the end of a sentence that begins with its name; empty: nothing.
+// Wrong returns what is wrong with a text that holds a character that no text may hold. It is the end of a sentence whose
+// subject is the text's name; "" means that nothing is wrong.
 func Wrong(s string) string {
 	for _, r := range s {
 		switch {
@@ -46,9 +47,9 @@ func Wrong(s string) string {
 	return ""
 }
 
-const brailleBlank = '\u2800' // a symbol, says Unicode
+const brailleBlank = '\u2800' // Unicode calls it a symbol, but it shows nothing
 
-// Visible reports whether there is something to see: a letter, a digit, a sign. An accent needs one to stand on.
+// Visible reports whether a text shows something: a letter, a digit, a sign. An accent alone does not count.
 func Visible(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
 		return r != brailleBlank && !widthless(r) && unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)

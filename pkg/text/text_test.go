@@ -8,7 +8,7 @@ import (
 	"example.com/orderflow/pkg/text"
 )
 
-func TestWhatLooksTheSameIsTheSame(t *testing.T) {
+func TestTextsThatLookTheSameBecomeTheSame(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"  Alice ":                       "Alice",
@@ -23,7 +23,7 @@ func TestWhatLooksTheSameIsTheSame(t *testing.T) {
 		"\U0001f3f4\U000e0067\U000e007f": "\U0001f3f4",
 		"\u3164\u115f\u1160\uffa0":       "",
 		"1\u00a0Main St":                 "1\u00a0Main St",
-		"St.\u202eereht":                 "St.\u202eereht", // not made good, but refused
+		"St.\u202eereht":                 "St.\u202eereht", // left as it is: Wrong refuses it
 		"東京都\u3000千代田区":                  "東京都\u3000千代田区",
 	} {
 		if got := text.Normal(given); got != want {
@@ -32,7 +32,7 @@ func TestWhatLooksTheSameIsTheSame(t *testing.T) {
 	}
 }
 
-func TestThereMustBeSomethingToSee(t *testing.T) {
+func TestAVisibleTextShowsSomething(t *testing.T) {
 	t.Parallel()
 	for _, nothing := range []string{
 		"", " ", "\t", "\u00a0", "\u200b", "\u3164", "\u2800", "\u115f", "\u0301", "\u0301\u0302", "\u200d", "\ufe0f", "\U000e0041",
@@ -49,12 +49,12 @@ func TestThereMustBeSomethingToSee(t *testing.T) {
 	}
 }
 
-func TestWhatNoTextMayHold(t *testing.T) {
+func TestCharactersThatNoTextMayHold(t *testing.T) {
 	t.Parallel()
 	for _, r := range []rune{
 		0, '\n', 0x7f, 0x85, 0x2028, 0x2029, 0xfffd, // control
 		0x61c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, // direction
-		0xe000, 0xf0000, 0x10fffd, 0xfdd0, 0xfffe, 0xffff, 0x1ffff, 0x10ffff, // nobody's
+		0xe000, 0xf0000, 0x10fffd, 0xfdd0, 0xfffe, 0xffff, 0x1ffff, 0x10ffff, // private use, or no characters
 	} {
 		if s := text.Normal("a" + string(r) + "b"); text.Wrong(s) == "" {
 			t.Errorf("%U passes, as %+q", r, s)
@@ -67,7 +67,7 @@ func TestWhatNoTextMayHold(t *testing.T) {
 	}
 }
 
-func TestANumberOfACardIsKnown(t *testing.T) {
+func TestTheNumberOfACardIsRecognised(t *testing.T) {
 	t.Parallel()
 	for _, card := range []string{
 		"4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "378282246310005", "3782 822463 10005", "5555555555554444",
@@ -92,7 +92,7 @@ func TestANumberOfACardIsKnown(t *testing.T) {
 	}
 }
 
-// To make a text normal twice changes nothing, and what is passed can be seen and does no harm.
+// Calling Normal a second time changes nothing. A text that passes all checks can be seen and does no harm.
 func FuzzText(f *testing.F) {
 	for _, s := range []string{"Alice", "", "\x00", "é\u0301", "\u0301a", " \u0301a", "\u202e", "\xff", "ᄀ\u1160\u11a8", "\u200b \u200b", "4111 1111 1111 1111"} {
 		f.Add(s)

@@ -15,12 +15,12 @@ type request[W Work] struct {
 	done chan error
 }
 
-// Do makes a decision, in one transaction with those that others ask for at the same time: while one transaction is committed,
-// the next one fills. (Databases do the same with their log, and call it group commit.) Nothing waits for it to be full, so a
-// decision that is alone is made at once. While a transaction is slow, the next one begins beside it.
+// Do makes a decision, in one transaction with those that other callers ask for at the same time: while one transaction is
+// committed, the next one fills. (Databases do the same with their log, and call it group commit.) A transaction does not
+// wait until it is full, so a single decision is made at once. While a transaction is slow, the next one begins beside it.
 //
-// The error is the decision's own, or the database's; or ctx has ended: then it was not made if it had not begun, and else nobody
-// knows. It is a fault.Error of kind Unavailable if too many are waiting.
+// The error is the decision's own, or the database's. When ctx ends, a decision that has not begun is not made; one that
+// has begun may have been committed. When too many decisions are waiting, the error is a fault.Error of kind Unavailable.
 func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 	r := &request[W]{d, make(chan error, 1)}
 	o.mu.Lock()
@@ -47,7 +47,7 @@ func (o *Office[W]) Do(ctx context.Context, d Decision[W]) error {
 	}
 }
 
-// start has what is waiting decided, if no transaction is about to take it. The caller has the lock.
+// start begins a transaction for the waiting decisions, unless another one is about to take them. The caller has the lock.
 func (o *Office[W]) start(ctx context.Context) {
 	if o.brisk || o.lanes == transactions || len(o.waiting) == 0 {
 		return
@@ -57,7 +57,7 @@ func (o *Office[W]) start(ctx context.Context) {
 	go o.work(ctx)
 }
 
-// work decides what is waiting, until nothing is, or a transaction was slow.
+// work makes the waiting decisions, until there are none or a transaction was slow.
 func (o *Office[W]) work(ctx context.Context) {
 	for {
 		batch := o.next()
@@ -81,7 +81,8 @@ func (o *Office[W]) next() []*request[W] {
 	return batch
 }
 
-// decide makes decisions, and reports whether that was brisk. Otherwise another transaction may have begun meanwhile.
+// decide makes decisions, and reports whether that was brisk. When it was not, another transaction may have begun
+// meanwhile.
 func (o *Office[W]) decide(ctx context.Context, batch []*request[W]) (brisk bool) {
 	brisk = true
 	over := false

@@ -31,7 +31,8 @@ func gated(t *testing.T) (*bench, *gate) {
 	return b, g
 }
 
-// occupy makes a decision for as many transactions as Do has at the same time, and returns their answers.
+// occupy makes as many decisions as Do has transactions at the same time, each in its own transaction, and returns the
+// channel of their answers.
 func (g *gate) occupy(t *testing.T, b *bench) (answers chan error) {
 	t.Helper()
 	answers = make(chan error, 2)
@@ -42,7 +43,7 @@ func (g *gate) occupy(t *testing.T, b *bench) (answers chan error) {
 	return answers
 }
 
-func TestWhatManyAskForAtTheSameTimeIsDecidedInFewTransactionsAndEachHasHisOwnAnswer(t *testing.T) {
+func TestDecisionsAtTheSameTimeAreMadeInFewTransactionsAndEachHasItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	b, g := gated(t)
 	busy := g.occupy(t, b)
@@ -76,7 +77,7 @@ func TestWhatManyAskForAtTheSameTimeIsDecidedInFewTransactionsAndEachHasHisOwnAn
 		}
 	}
 	slices.Sort(numbers)
-	if got := slices.Compact(numbers); len(got) != 91 || got[90] != 90 { // and the zero of those that were refused
+	if got := slices.Compact(numbers); len(got) != 91 || got[90] != 90 { // and 0, for those that were refused
 		t.Errorf("the numbers that were given out: %v", got)
 	}
 	if a, b := <-busy, <-busy; a != nil || b != nil {
@@ -85,7 +86,7 @@ func TestWhatManyAskForAtTheSameTimeIsDecidedInFewTransactionsAndEachHasHisOwnAn
 	b.expect(t, 2+1, map[string]int{"a": 90, "busy0": 1, "busy1": 1})
 }
 
-func TestADecisionThatIsAloneIsMadeAtOnceAndOneOfManyThatIsBadHarmsNoOther(t *testing.T) {
+func TestASingleDecisionIsMadeAtOnceAndABadOneHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "")
 	if err := b.Do(t.Context(), add("a", 1)); err != nil {
@@ -111,7 +112,7 @@ func TestADecisionThatIsAloneIsMadeAtOnceAndOneOfManyThatIsBadHarmsNoOther(t *te
 	}
 }
 
-func TestTheDecisionOfACallerWhoLeavesIsNotMadeUnlessItHasBegun(t *testing.T) {
+func TestTheDecisionOfACallerThatLeavesIsNotMadeUnlessItHasBegun(t *testing.T) {
 	t.Parallel()
 	b, g := gated(t)
 	left := errors.New("left")
@@ -124,7 +125,7 @@ func TestTheDecisionOfACallerWhoLeavesIsNotMadeUnlessItHasBegun(t *testing.T) {
 	go func() { answers <- b.Do(ctx, add("waiting", 1)) }()
 	stays := make(chan error, 1)
 	go func() { stays <- b.Do(t.Context(), add("stays", 1)) }()
-	spoils := make(chan error, 1) // the batch, which is then divided after those have left who began it
+	spoils := make(chan error, 1) // it spoils the batch, which is then divided although the callers that began the work have left
 	go func() { spoils <- b.Do(t.Context(), add("spoils", 1000)) }()
 	testkit.Until(t, "three are waiting", func() bool { return b.Waiting() == 3 })
 	leave(left)
@@ -141,7 +142,7 @@ func TestTheDecisionOfACallerWhoLeavesIsNotMadeUnlessItHasBegun(t *testing.T) {
 	b.expect(t, 2+1+2, map[string]int{"begun0": 1, "begun1": 1, "waiting": 0, "stays": 1})
 }
 
-func TestWhoComesWhenTooManyAreWaitingIsTurnedAway(t *testing.T) {
+func TestADecisionIsRefusedWhenTooManyAreWaiting(t *testing.T) {
 	t.Parallel()
 	b, g := gated(t)
 	busy := g.occupy(t, b)

@@ -14,7 +14,7 @@ type Rows[K cmp.Ordered, R any] struct {
 	changed []K // in the order of their first change
 }
 
-// Name says that the row under a key is wanted.
+// Name says that the row of a key is needed.
 func (r *Rows[K, R]) Name(key K) {
 	if r.named == nil {
 		r.named, r.now, r.stored = map[K]bool{}, map[K]R{}, map[K]bool{}
@@ -22,16 +22,16 @@ func (r *Rows[K, R]) Name(key K) {
 	r.named[key] = true
 }
 
-// Named returns the keys of the rows that are wanted, sorted: the order in which to lock them.
+// Named returns the keys of the rows that are needed, sorted: the order in which to lock them.
 func (r *Rows[K, R]) Named() []K { return slices.Sorted(maps.Keys(r.named)) }
 
-// Loaded takes a row over as it is stored.
+// Loaded adds a row as it is stored.
 func (r *Rows[K, R]) Loaded(key K, row R) {
 	r.Name(key)
 	r.now[key], r.stored[key] = row, true
 }
 
-// Get returns a row as it is by now. known is false when there is none.
+// Get returns the current state of a row. known is false when there is none.
 func (r *Rows[K, R]) Get(key K) (row R, known bool) {
 	row, known = r.now[key]
 	return row, known
@@ -46,8 +46,8 @@ func (r *Rows[K, R]) Put(key K, row R) {
 	}
 }
 
-// Changes returns the rows that were added and those that were replaced, as they are by now, in the order in which they first
-// were.
+// Changes returns the rows that were added and those that were replaced, in their current state and in the order of their
+// first change.
 func (r *Rows[K, R]) Changes() (added, replaced []R) {
 	for _, key := range r.changed {
 		if r.stored[key] {
@@ -59,8 +59,8 @@ func (r *Rows[K, R]) Changes() (added, replaced []R) {
 	return added, replaced
 }
 
-// Columns turns rows into their columns, each as one array: what SQL's unnest makes rows of again. fields lists pointers to
-// the fields of a row, as for Scan.
+// Columns turns rows into columns, each an array, of which SQL's unnest makes rows again. fields lists pointers to the
+// fields of a row, as for Scan.
 func Columns[R any](rows []R, fields func(*R) []any) []any {
 	var columns []any
 	for i := range rows {

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestRowsAreWhatTheLastOneHasLeft(t *testing.T) {
+func TestRowsAreAsTheLastChangeHasLeftThem(t *testing.T) {
 	t.Parallel()
 	var rows unit.Rows[string, int]
 	if _, known := rows.Get("a"); known || len(rows.Named()) > 0 {
@@ -28,7 +28,7 @@ func TestRowsAreWhatTheLastOneHasLeft(t *testing.T) {
 	}
 	rows.Loaded("a", 1)
 	rows.Loaded("b", 2)
-	rows.Put("x", 7) // nobody has named it
+	rows.Put("x", 7) // it was not named
 	rows.Put("c", 3)
 	rows.Put("a", 10)
 	rows.Put("c", 4)

@@ -1,10 +1,11 @@
-// Package unit is the unit of work (Martin Fowler, Patterns of Enterprise Application Architecture, 2002) for many decisions
-// at once: what they are about is loaded with one statement a table, each is made in memory, on what the ones before it have
-// left, and what has changed is saved with one statement a table, in one transaction of a few round trips. Ten messages cost
-// the database hardly more than one.
+// Package unit is the unit of work (Martin Fowler, Patterns of Enterprise Application Architecture, 2002) for many
+// decisions at once. The rows that they are about are loaded with one statement a table. Each decision is made in memory,
+// on the rows as the decisions before it have left them. The changes are saved with one statement a table, in one
+// transaction of a few round trips. Ten messages cost the database hardly more than one.
 //
 // Messages that have arrived, requests that are in hand at the same time, and answers of the world outside all become
-// decisions. A decision that fails is left out and harms no other; only an error of the database has them made one by one.
+// decisions. A decision that fails is left out and harms no other. Only after an error of the database are they made one by
+// one.
 package unit
 
 import (
@@ -19,17 +20,17 @@ import (
 	"example.com/orderflow/pkg/postgres"
 )
 
-// Work is a service's unit of work: an identity map of the rows that its decisions are about, and what they want written and
-// sent. There is a new one for each transaction.
+// Work is a service's unit of work: an identity map of the rows that its decisions are about, with what they want written
+// and sent. There is a new one for each transaction.
 type Work interface {
-	// Load locks the rows that have been named, and reads them. All transactions of a service lock in one order.
+	// Load locks the named rows, and reads them. All transactions of a service lock in the same order.
 	Load(ctx context.Context, tx *postgres.Tx) error
-	// Save queues what writes the changes. It may ask the database something, where what is to be written depends on it.
+	// Save queues statements that write the changes. It may query the database when the changes depend on the result.
 	Save(ctx context.Context, tx *postgres.Tx) error
 }
 
-// Decision is what somebody wants of a unit of work. Both functions may be called again, with another unit of work, when that
-// of the first call was not committed: they must do nothing else.
+// Decision is a change that is wanted of a unit of work. Both functions may be called again, with another unit of work,
+// when the transaction of the first call was not committed. So they must do nothing else.
 type Decision[W Work] struct {
 	Name func(w W)       // names the rows that the decision is about, before they are loaded
 	Make func(w W) error // changes them, in memory; when it returns an error, it has changed nothing
@@ -41,13 +42,13 @@ const (
 	// Most is the most decisions that are made in one transaction.
 	Most = 100
 
-	transactions   = 2                      // of Do, at the same time: the second only beside one that is slow
-	slow           = 100 * time.Millisecond // is a transaction that takes longer: it waits for a lock that somebody has
-	waitingMost    = 1000                   // for them
-	duplicatesMost = 3                      // attempts of a decision that finds that somebody else has just added the same row
+	transactions   = 2                      // of Do, at the same time; a second one begins only beside a slow one
+	slow           = 100 * time.Millisecond // a transaction that takes longer is slow: it waits for a lock of another transaction
+	waitingMost    = 1000                   // decisions that wait for a transaction of Do
+	duplicatesMost = 3                      // attempts of a decision when another transaction has just added the same row
 )
 
-// Office makes decisions.
+// Office makes the decisions of a service, many in one transaction.
 type Office[W Work] struct {
 	db   *postgres.DB
 	log  *slog.Logger
@@ -59,14 +60,14 @@ type Office[W Work] struct {
 	brisk   bool // one of them is not slow
 }
 
-// NewOffice returns an office whose units of work are made by open.
+// NewOffice returns an office. open makes a unit of work.
 func NewOffice[W Work](db *postgres.DB, log *slog.Logger, open func() W) *Office[W] {
 	return &Office[W]{db: db, log: log, open: open}
 }
 
-// Decide makes up to Most decisions in one transaction, or one by one if the database does not take them together. The i-th
-// error is about the i-th decision: its own, or the database's, and either way it was not made. A transaction that was begun
-// is finished although ctx has ended; no other begins then, and what is left has the error of ctx.
+// Decide makes up to Most decisions in one transaction, or one by one if the database refuses them together. The i-th error
+// belongs to the i-th decision, its own or the database's; in both cases the decision was not made. When ctx ends, a
+// transaction that has begun is finished. No other one begins, and the decisions that are left get the error of ctx.
 func (o *Office[W]) Decide(ctx context.Context, all []Decision[W]) []error {
 	switch len(all) {
 	case 0:
@@ -86,7 +87,7 @@ func (o *Office[W]) Decide(ctx context.Context, all []Decision[W]) []error {
 		switch {
 		case ctx.Err() != nil:
 			errs[i] = context.Cause(ctx)
-		case waited > 1 || postgres.Unavailable(err): // it would be the same with all of them
+		case waited > 1 || postgres.Unavailable(err): // it would be the same with each of them
 			errs[i] = err
 		default:
 			if errs[i] = o.alone(ctx, d); postgres.Unavailable(errs[i]) || postgres.Waited(errs[i]) {
@@ -110,10 +111,10 @@ func (o *Office[W]) alone(ctx context.Context, d Decision[W]) error {
 	}
 }
 
-// together makes decisions in one transaction. The error is the database's, or a panic's, and then none of them was made.
+// together makes decisions in one transaction. The error is the database's, or that of a panic; then none of them was made.
 func (o *Office[W]) together(ctx context.Context, all []Decision[W]) (errs []error, err error) {
 	defer func() {
-		if p := recover(); p != nil { // of one of them: it should be nobody else's, whose goroutine this is
+		if p := recover(); p != nil { // of one decision: it must not end the goroutine, which is another caller's
 			err = fmt.Errorf("panic: %v", p)
 			o.log.ErrorContext(ctx, "a decision panics", "panic", p, "stack", string(debug.Stack()))
 		}

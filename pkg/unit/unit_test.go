@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// counters is a unit of work of rows that count.
+// counters is a unit of work whose rows are counters.
 type counters struct {
 	rows unit.Rows[string, counter]
 	hook func(ctx context.Context, tx *postgres.Tx) error // at the begin of Load
@@ -92,7 +92,7 @@ func no(id string) unit.Decision[*counters] {
 type bench struct {
 	*unit.Office[*counters]
 	db    *postgres.DB
-	units atomic.Int32 // that were opened: one for each transaction, and each time that it was run again
+	units atomic.Int32 // that were opened: one for each run of a transaction
 	hook  func(ctx context.Context, tx *postgres.Tx) error
 }
 
@@ -147,7 +147,7 @@ func (b *bench) expect(t *testing.T, units int, want map[string]int) {
 	}
 }
 
-func TestDecisionsAreMadeOnWhatTheOnesBeforeHaveLeft(t *testing.T) {
+func TestDecisionsAreMadeOnRowsAsTheOnesBeforeHaveLeftThem(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "")
 	if errs := b.Decide(t.Context(), nil); len(errs) != 0 {
@@ -171,7 +171,7 @@ func TestADecisionThatFailsIsLeftOutAndTheOthersAreCommittedWithoutASecondRun(t 
 		t.Error(errs)
 	}
 	b.expect(t, 1, map[string]int{"a": 2, "b": 1, "x": 0})
-	if errs := b.Decide(t.Context(), []unit.Decision[*counters]{no("a")}); errs[0] != errNo { //nolint:errorlint // this one and no other
+	if errs := b.Decide(t.Context(), []unit.Decision[*counters]{no("a")}); errs[0] != errNo { //nolint:errorlint // this error and no other
 		t.Error(errs)
 	}
 	b.expect(t, 2, map[string]int{"a": 2})
@@ -187,10 +187,10 @@ func TestWhenTheDatabaseRefusesABatchOnlyTheCulpritFails(t *testing.T) {
 	b.expect(t, 1+4, map[string]int{"a": 1, "b": 0, "d": 1})
 }
 
-func TestADecisionThatAddsWhatSomebodyElseHasJustAddedIsMadeAgainAndFindsIt(t *testing.T) {
+func TestADecisionThatAddsARowThatWasJustAddedIsMadeAgainAndFindsIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "")
-	late := true // somebody else is quicker, between Load and Save
+	late := true // another transaction is quicker, between Load and Save
 	d := unit.Decision[*counters]{
 		Name: func(w *counters) { w.rows.Name("a") },
 		Make: func(w *counters) error {

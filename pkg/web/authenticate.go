@@ -9,13 +9,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Verifier checks a token and says whose it is; identity.Verifier does. Its error is Unauthorized for a bad token and
+// Verifier checks a token and returns its caller, as identity.Verifier does. Its error is Unauthorized for a bad token and
 // Unavailable when it has no keys to check with.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (identity.Caller, error)
 }
 
-// Authenticate lets a request pass that carries a good bearer token (RFC 6750) with a scope, and notes its caller.
+// Authenticate lets requests pass that carry a good bearer token (RFC 6750) with a scope, and keeps their caller in the
+// context.
 func Authenticate(v Verifier, scope string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ETag answers a conditional GET: it sets the tag and reports whether the caller's copy is still good, in which case 304
-// has been sent and the handler is done (RFC 9110, 13.1.2).
+// ETag answers a conditional GET. It sets the tag, and reports whether the caller's copy is still good: then 304 has been
+// sent and the handler is done (RFC 9110, 13.1.2).
 func ETag(c echo.Context, tag string) (fresh bool, err error) {
 	c.Response().Header().Set("ETag", `"`+tag+`"`)
 	theirs, _ := tagsOf(c.Request(), "If-None-Match")
@@ -20,9 +20,9 @@ func ETag(c echo.Context, tag string) (fresh bool, err error) {
 	return false, nil
 }
 
-// Condition judges a request that changes something by its If-Match and If-None-Match: it is refused with 412 if things are
-// not as its sender saw them (RFC 9110, 13.2.2). exists tells whether there is something yet, and current whether a tag
-// that ETag gave out is still that of what would be changed.
+// Condition checks the If-Match and If-None-Match of a request that changes something. It refuses the request with 412 when
+// the state is not the one that its sender saw (RFC 9110, 13.2.2). exists says whether there is something yet, and current
+// whether a tag that ETag gave out is still the current one.
 func Condition(r *http.Request, exists bool, current func(tag string) bool) error {
 	match, err := tagsOf(r, "If-Match")
 	if err != nil {
@@ -48,14 +48,14 @@ type entityTag struct {
 	weak  bool
 }
 
-// conditions are what one of the two headers says.
+// conditions are the values of one of the two headers.
 type conditions struct {
 	given bool
 	any   bool // *
 	tags  []entityTag
 }
 
-// tagsOf reads a list of tags, which may stand in several lines (RFC 9110, 8.8.3). A comma may be part of a tag.
+// tagsOf reads a list of tags, which may be spread over several lines (RFC 9110, 8.8.3). A tag may contain a comma.
 func tagsOf(r *http.Request, header string) (conditions, error) {
 	lines := r.Header.Values(header)
 	c := conditions{given: len(lines) > 0}

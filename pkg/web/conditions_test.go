@@ -10,13 +10,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-func TestAChangeIsRefusedWhenThingsAreNotAsItsSenderSawThem(t *testing.T) {
+func TestAChangeIsRefusedWhenTheStateIsNotAsItsSenderSawIt(t *testing.T) {
 	t.Parallel()
 	const fine = fault.Kind("")
 	for name, c := range map[string]struct {
 		header http.Header
-		there  fault.Kind // what becomes of it when there is something, with the tag a,1
-		none   fault.Kind // and when there is nothing
+		there  fault.Kind // the error when there is something, with the tag a,1
+		none   fault.Kind // and the error when there is nothing
 	}{
 		"no condition":              {http.Header{}, fine, fine},
 		"the tag":                   {http.Header{"If-Match": {`"a,1"`}}, fine, fault.Stale},

@@ -14,8 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// What is read is one JSON value and nothing else. What is refused is the caller's fault, in words that are no longer than
-// a person reads.
+// A body that is read is one JSON value and nothing else. When a body is refused it is the caller's fault, and the error is
+// short enough for a person to read.
 func FuzzJSON(f *testing.F) {
 	for _, body := range []string{
 		`{"name":"a","count":1}`, `{"name":1}`, `{"nome":"a"}`, `{} {}`, `[`, "\xff", `null`, `{"name":"\ud800"}`, `{"count":1e99}`,
@@ -56,7 +56,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// A text that passes is of the length that it may have, can be stored, logged and shown, and passes again as it is.
+// A text that passes has an allowed length, can be stored, logged and shown, and passes again unchanged.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{"Alice", " Alice\u00a0", "", "\u200b", "\x00", "é\u0301", "a\u0085b", "\u202e", "\xff", "4111 1111 1111 1111", strings.Repeat("😀", 20)} {
 		f.Add(text)
@@ -76,7 +76,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// A key is short and plain, the same in quotes and without them, and there is one of it.
+// A key is short and plain, and the same in quotes and without them. There is only one.
 func FuzzIdempotencyKey(f *testing.F) {
 	f.Add("k1", "")
 	f.Add(`"k1"`, "")
@@ -106,7 +106,8 @@ func FuzzIdempotencyKey(f *testing.F) {
 	})
 }
 
-// Who stands in front of us decides about whom he is believed: a stranger about nobody, a proxy about the one behind it.
+// A client's address is taken only from those in front of us that are trusted: never from a stranger, and from a proxy only
+// the address before its own.
 func FuzzClientIP(f *testing.F) {
 	f.Add("198.51.100.1:1", "203.0.113.9")
 	f.Add("10.0.0.1:1", "10.9.9.9, 203.0.113.9")

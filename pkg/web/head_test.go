@@ -15,7 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-func TestWhateverHasGETHasHEAD(t *testing.T) {
+func TestEveryPathWithGETHasHEAD(t *testing.T) {
 	t.Parallel()
 	s := web.New(web.Config{Log: quiet(), Metrics: http.NotFoundHandler()})
 	s.GET("/things/:id", func(c echo.Context) error { return c.String(http.StatusOK, "thing "+c.Param("id")) },
@@ -43,7 +43,7 @@ func TestWhateverHasGETHasHEAD(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatLastsHasNoDeadlineWhateverWasAskedFor(t *testing.T) {
+func TestAStreamHasNoDeadlineWhateverWasAskedFor(t *testing.T) {
 	t.Parallel()
 	s := web.New(web.Config{Log: quiet()})
 	s.GET("/live", func(c echo.Context) error {
@@ -83,7 +83,7 @@ func TestAnAnswerThatLastsHasNoDeadlineWhateverWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestAWeightIsThatOfTheNearestName(t *testing.T) {
+func TestTheWeightIsThatOfTheMostExactName(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]float64{
 		"":                           0,
@@ -107,8 +107,8 @@ func TestAWeightIsThatOfTheNearestName(t *testing.T) {
 	}
 }
 
-// localhost is two addresses: a program at the other one would be another shop.
-func TestLocalhostIsBothItsAddresses(t *testing.T) {
+// localhost is two addresses: without both, another program at the second one could answer.
+func TestLocalhostIsServedAtBothItsAddresses(t *testing.T) {
 	t.Parallel()
 	probe, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {

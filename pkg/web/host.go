@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Host is what a client calls us, in the one way in which two of them can be compared.
+// Host is the name and the port by which a client calls us, in a form that can be compared.
 type Host struct {
 	Name string // in lower case; an IPv6 address has no brackets
-	Port string // the scheme's own when none was given
+	Port string // the scheme's default when none was given
 }
 
-// ParseHost reads the value of a Host header, or of another header that stands for it. ok is false for what is none: such a
-// value must get into no link, no cookie and no log.
+// ParseHost reads the value of a Host header, or of another header that replaces it. ok is false when it is not valid: such
+// a value must get into no link, no cookie and no log.
 func ParseHost(scheme, text string) (h Host, ok bool) {
 	name, port, _ := strings.Cut(text, ":")
 	if inner, found := strings.CutPrefix(text, "["); found {
@@ -27,7 +27,7 @@ func ParseHost(scheme, text string) (h Host, ok bool) {
 	} else if len(name) > 253 || name == "" || strings.ContainsFunc(name, noHostRune) {
 		return Host{}, false
 	}
-	if port == "" { // also after a colon (RFC 3986, 3.2.3)
+	if port == "" { // it may be empty after a colon, too (RFC 3986, 3.2.3)
 		port = map[string]string{"https": "443"}[scheme]
 		if port == "" {
 			port = "80"

@@ -6,7 +6,7 @@ import (
 	"example.com/orderflow/pkg/web"
 )
 
-func TestTheHostsThatAreOneAreTheSame(t *testing.T) {
+func TestWaysToWriteOneHostAreEqual(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]web.Host{
 		"shop.example":            {"shop.example", "443"},

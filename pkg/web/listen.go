@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// listen opens an address. localhost is the loopback of IPv4 and that of IPv6, where there are both: a browser may try
-// either first, and what stood at the other would be another server.
+// listen opens an address. For localhost it opens the loopback of IPv4 and that of IPv6, where the machine has both: a
+// browser may try either first, and another server at the other address would answer it.
 func listen(ctx context.Context, addr string) (open []net.Listener, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -27,12 +27,12 @@ func listen(ctx context.Context, addr string) (open []net.Listener, err error) {
 				continue
 			}
 			for _, l := range open {
-				_ = l.Close() // nobody has been served
+				_ = l.Close() // it has served nothing yet
 			}
 			return nil, err
 		}
 		open = append(open, l)
-		if a, ok := l.Addr().(*net.TCPAddr); ok { // the same when any free one was asked for
+		if a, ok := l.Addr().(*net.TCPAddr); ok { // use the same port at the next address when a free one was asked for
 			port = strconv.Itoa(a.Port)
 		}
 	}
@@ -42,7 +42,7 @@ func listen(ctx context.Context, addr string) (open []net.Listener, err error) {
 	return open, err
 }
 
-// missing reports whether a machine does not have the address, or nothing of its family.
+// missing reports whether a machine lacks the address, or its whole address family.
 func missing(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EPROTONOSUPPORT)
 }

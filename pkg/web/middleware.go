@@ -16,7 +16,7 @@ import (
 
 const requestIDMax = 64
 
-// requestID takes over the caller's X-Request-Id when it is harmless, else makes one, and answers with it.
+// requestID keeps the caller's X-Request-Id when it is harmless and makes a new one otherwise. The answer has it, too.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(echo.HeaderXRequestID)
@@ -44,8 +44,8 @@ func harmless(id string) bool {
 	return true
 }
 
-// observed puts a request into its trace, and when it is over counts it and writes a line of the access log: neither its query
-// nor its headers, which may hold what is nobody's business.
+// observed puts a request into its trace. When the request is over it counts it and writes a line of the access log,
+// without its query and its headers, which may hold secrets.
 func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
@@ -74,7 +74,7 @@ func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// counted is a request's body, and how much of it was read.
+// counted is a request's body that counts how much of it was read.
 type counted struct {
 	io.ReadCloser
 	read int64
@@ -86,7 +86,8 @@ func (b *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isHealth reports whether somebody only asks how the program is: such requests are neither logged nor counted.
+// isHealth reports whether a request only asks for the program's health or metrics: such requests are neither logged nor
+// counted.
 func isHealth(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/livez", "/readyz", "/metrics":
@@ -112,7 +113,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// headerSize refuses a request whose first line and header are too big.
+// headerSize refuses a request whose first line and header together are too big.
 func headerSize(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		size := len(c.Request().RequestURI)
@@ -128,7 +129,7 @@ func headerSize(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// answerHead gives every path that has GET a HEAD, too, as RFC 9110, 9.1, wants. The server drops the body of its answer; a
+// answerHead adds HEAD to every path that has GET, as RFC 9110, 9.1, requires. The server drops the body of its answer; a
 // handler that makes a stream has to end by itself.
 func answerHead(e *echo.Echo) func(string, echo.Route, echo.HandlerFunc, []echo.MiddlewareFunc) {
 	return func(_ string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {

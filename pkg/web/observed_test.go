@@ -16,7 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-func TestEveryRequestIsCountedButNotBySomethingThatStrangersChoose(t *testing.T) { // not parallel: it sets what is global
+func TestEveryRequestIsCountedButNotByLabelsThatClientsCanInvent(t *testing.T) { // not parallel: it sets the global meter provider
 	metrics, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestEveryRequestIsCountedButNotBySomethingThatStrangersChoose(t *testing.T)
 	)
 	for _, want := range []string{
 		"http_server_request_duration_seconds_count" + posted + "2",
-		"http_server_request_body_size_bytes_sum" + posted + "6", // what was read
+		"http_server_request_body_size_bytes_sum" + posted + "6", // the bytes that were read
 		"http_server_response_body_size_bytes_sum" + posted + "8",
 		"http_server_request_duration_seconds_count" + invented + "1",
 	} {
@@ -97,7 +97,7 @@ func TestTheAccessLogSaysWhatOperatorsReadThere(t *testing.T) {
 	}
 }
 
-// BenchmarkServer is what the middleware costs a service, without net/http: an authenticated POST of JSON.
+// BenchmarkServer measures what the middleware costs a service, without net/http: an authenticated POST of JSON.
 func BenchmarkServer(b *testing.B) {
 	_, stop, err := telemetry.Start("test", "1.2.3")
 	if err != nil {

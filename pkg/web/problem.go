@@ -28,7 +28,7 @@ type Problem struct {
 	More map[string]any `json:"-"` // extension members (RFC 9457, 3.2)
 }
 
-// MarshalJSON puts the extension members behind the others.
+// MarshalJSON adds the extension members after the others.
 func (p Problem) MarshalJSON() ([]byte, error) {
 	type plain Problem
 	body, err := json.Marshal(plain(p))
@@ -103,7 +103,7 @@ func (s *Server) problem(err error, c echo.Context) {
 	if s.cfg.Page != nil {
 		h.Add(echo.HeaderVary, echo.HeaderAccept)
 		if WantsPage(c.Request()) {
-			_ = s.cfg.Page(c, p) // the client has gone if this fails
+			_ = s.cfg.Page(c, p) // if this fails, the client has gone
 			return
 		}
 	}
@@ -112,7 +112,7 @@ func (s *Server) problem(err error, c echo.Context) {
 	_ = c.Echo().JSONSerializer.Serialize(c, p, "") // likewise; and the server drops the body of an answer to HEAD
 }
 
-// faultOf says what an error means to the caller. The text of an error that nobody meant for the caller stays here.
+// faultOf returns the fault that the caller gets for an error. The text of an internal error is not passed on.
 func faultOf(err error) fault.Error {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return *f
@@ -125,7 +125,7 @@ func faultOf(err error) fault.Error {
 		}
 	}
 	switch {
-	case errors.Is(err, context.Canceled): // the client has gone; nobody reads this
+	case errors.Is(err, context.Canceled): // the client has gone, so this is not read
 		return *fault.New(fault.Unavailable, "the request was given up")
 	case postgres.Unavailable(err), postgres.Waited(err):
 		return *fault.New(fault.Unavailable, "the service cannot answer now, please try again")

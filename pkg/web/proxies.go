@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of those in front of us, such as a load balancer, whose word about the client counts. As a
-// setting they are CIDRs or addresses, separated by commas.
+// Proxies are the networks of trusted proxies in front of us, such as a load balancer: their X-Forwarded headers count. As
+// a setting they are CIDRs or addresses, separated by commas.
 type Proxies []netip.Prefix
 
 // UnmarshalText checks each network.
@@ -39,14 +39,15 @@ func (p Proxies) trust(address string) bool {
 	return err == nil && slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
 }
 
-// ClientIP returns the address that a request comes from: the last in X-Forwarded-For that is no trusted proxy, when all
-// after it are. Whatever a client has written there itself stands before that.
+// ClientIP returns the address that a request comes from: the sender's or, when the sender is a trusted proxy, the last one
+// in X-Forwarded-For that is no trusted proxy. Addresses that the client has written there itself stand before it, and do
+// not count.
 func (p Proxies) ClientIP(r *http.Request) string {
 	client, _ := p.way(r)
 	return client
 }
 
-// way is the way that a request has come: the address of its client, and how many trusted proxies there are behind it.
+// way returns the address of the client, and the number of trusted proxies between the client and us.
 func (p Proxies) way(r *http.Request) (client string, proxies int) {
 	client = peer(r)
 	if len(p) == 0 {
@@ -59,19 +60,19 @@ func (p Proxies) way(r *http.Request) (client string, proxies int) {
 		client = hop
 		proxies++
 	}
-	if proxies == 0 && p.trust(client) { // it does not tell for whom it asks
+	if proxies == 0 && p.trust(client) { // this proxy does not say for which client it asks
 		proxies = 1
 	}
 	return client, proxies
 }
 
-// Secure reports whether the client's own connection is by TLS.
+// Secure reports whether the client's own connection uses TLS.
 func (p Proxies) Secure(r *http.Request) bool {
 	return r.TLS != nil || strings.EqualFold(p.said(r, "X-Forwarded-Proto"), "https")
 }
 
-// Host is how the client calls us, or "" when it does not say. A proxy that gives a request another Host tells the first
-// one in X-Forwarded-Host.
+// Host returns the host by which the client calls us, or "" when it is not known. A proxy that changes a request's Host
+// passes on the first one in X-Forwarded-Host.
 func (p Proxies) Host(r *http.Request) string {
 	if host := p.said(r, "X-Forwarded-Host"); host != "" {
 		if _, ok := ParseHost("", host); ok {
@@ -81,10 +82,11 @@ func (p Proxies) Host(r *http.Request) string {
 	return r.Host
 }
 
-// said is what the outermost trusted proxy has said. A proxy replaces what was there, or adds to it, or leaves it as it is:
-// there are at most as many values of theirs as there are proxies, and whatever stands before was the client's.
+// said returns the value that the outermost trusted proxy has written. A proxy replaces the value that was there, adds to
+// it, or leaves it. So the proxies have written at most one value each; values before those were written by the client.
 //
-// The header's name is in canonical form. Forwarded (RFC 7239) is not read: a proxy that knows only the one passes on what a client has written into the other.
+// header is in canonical form. Forwarded (RFC 7239) is not read: a proxy that knows only X-Forwarded headers passes on a
+// Forwarded header that a client has written.
 func (p Proxies) said(r *http.Request, header string) string {
 	if r.Header[header] == nil {
 		return ""
@@ -96,7 +98,7 @@ func (p Proxies) said(r *http.Request, header string) string {
 	return ""
 }
 
-// list reads a header that is a list, be it in one line or in several.
+// list reads a header whose value is a list, in one line or in several.
 func list(r *http.Request, header string) (values []string) {
 	for value := range strings.SplitSeq(strings.Join(r.Header.Values(header), ","), ",") {
 		values = append(values, strings.TrimSpace(value))

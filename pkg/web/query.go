@@ -15,12 +15,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Takes says which query parameters a path of the API has: one whose name ends in "*" may be given several times. A path
-// that nothing was said of has none.
+// Takes sets the query parameters that a path of the API has. A parameter whose name ends in "*" may be given several
+// times. A path without a call of Takes has none.
 func (s *Server) Takes(path string, names ...string) { s.queries[path] = names }
 
-// query refuses parameters that the API would ignore, and those of which it would take one and ignore the other: the caller
-// would not notice that the answer is to another question. Pages and probes let strangers add what they like.
+// query refuses parameters that the API does not know, and those that are given twice, of which it would ignore one: the
+// caller would not notice that the answer is to another question. Pages and probes accept any parameter.
 func (s *Server) query(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !strings.HasPrefix(c.Path(), "/api/") {
@@ -55,7 +55,7 @@ func unreadable(value string) bool {
 	return !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl)
 }
 
-// Limit reads how many items a page is to have at most.
+// Limit returns how many items a page may have.
 func Limit(c echo.Context, preset, most int) (int, error) {
 	q := c.QueryParam("limit")
 	if q == "" {
@@ -68,18 +68,18 @@ func Limit(c echo.Context, preset, most int) (int, error) {
 	return n, nil
 }
 
-// ErrCursor is for a cursor that was made up, or belongs to another list.
+// ErrCursor is the error for a cursor that was made up, or belongs to another list.
 var ErrCursor = fault.New(fault.Malformed, "cursor is not one that was given out here")
 
-const between = "\x00" // no text in PostgreSQL has it
+const between = "\x00" // no text in PostgreSQL can hold it
 
-// Cursor makes an opaque one of what tells the last item of a page from all others.
+// Cursor makes an opaque cursor of the parts that identify the last item of a page.
 func Cursor(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, between)))
 }
 
-// After reads what the request's cursor was made of; nothing when the first page is wanted. What the parts mean is for the
-// caller to check.
+// After returns the parts of the request's cursor; nil when the first page is wanted. The caller has to check what they
+// mean.
 func After(c echo.Context, parts int) ([]string, error) {
 	q := c.QueryParam("cursor")
 	if q == "" {
@@ -96,18 +96,19 @@ func After(c echo.Context, parts int) ([]string, error) {
 	return found, nil
 }
 
-// pageMost is how many bytes of items a page has at most: whoever reads one answer whole needs a limit, and ours is 1 MB.
+// pageMost is how many bytes of items a page may have: clients that read an answer whole need a limit, and our own limit is
+// 1 MB.
 const pageMost = 256 << 10
 
-// Page is the body of a list. It ends at the limit that was asked for or at a number of bytes, whichever comes first, but
-// has at least one item, so that to go on always gets further.
+// Page is the body of a list. It ends at the limit that was asked for or at a number of bytes, whichever comes first. It
+// has at least one item, so that the next page always gets further.
 type Page struct {
 	Items []json.RawMessage `json:"items"`
-	Next  string            `json:"next_cursor"` // empty: there is nothing after it
+	Next  string            `json:"next_cursor"` // empty: this is the last page
 }
 
-// NewPage makes a page of what was read: one item more than the limit, if there are so many. cursor is of the last item
-// that is shown.
+// NewPage makes a page of the items in read, which has one item more than the limit if there are so many. cursor returns
+// the cursor of the last item that is shown.
 func NewPage[T any](read []T, limit int, body func(T) any, cursor func(T) string) (Page, error) {
 	p := Page{Items: []json.RawMessage{}}
 	bytes := 0

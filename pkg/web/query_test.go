@@ -60,7 +60,7 @@ func TestAPageEndsAtItsLimitOrItsBytes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		read  []string // as many as the limit and one
+		read  []string // one more than the limit
 		limit int
 		shown int
 		next  string
@@ -83,7 +83,7 @@ func TestAPageEndsAtItsLimitOrItsBytes(t *testing.T) {
 	}
 }
 
-func TestACursorIsOneThatWasGivenOut(t *testing.T) {
+func TestACursorThatWasNotGivenOutIsRefused(t *testing.T) {
 	t.Parallel()
 	s := web.New(web.Config{Log: quiet()})
 	var got []string

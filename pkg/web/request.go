@@ -16,9 +16,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// JSON reads the request's body into v. It is strict where a mistake of the caller would otherwise be lost: another media
-// type, or one that is compressed, is 415; what is no JSON or no Unicode, or holds more than one value, is 400; a field that is unknown, of a wrong type,
-// or there twice is 422 and is named; a body over the limit is 413.
+// JSON reads the request's body into v. It is strict, so that no mistake of the caller is lost: another media type, or a
+// compressed body, is 415; a body that is no JSON or no Unicode, or holds more than one value, is 400; a field that is
+// unknown, of a wrong type, or there twice is 422 and is named; a body over the limit is 413.
 func JSON(c echo.Context, v any) error {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || media != echo.MIMEApplicationJSON {
@@ -35,7 +35,7 @@ func JSON(c echo.Context, v any) error {
 	if m, ok := errors.AsType[*wire.Misfit](err); ok {
 		var fields fault.Fields
 		where := clip(cmp.Or(m.Field, "(body)"))
-		if text.Card(where) { // it is quoted to the caller, and then it is in somebody's log
+		if text.Card(where) { // the answer quotes it, and the caller may log the answer
 			where = "(a name)"
 		}
 		fields.Check(false, where, "%s", m.Message)
@@ -47,8 +47,8 @@ func JSON(c echo.Context, v any) error {
 	return nil
 }
 
-// OptionalJSON is JSON for a request that may do without a body. Whether there is one shows only when it is read: of a body in
-// chunks no length is known before.
+// OptionalJSON is JSON for a request that need not have a body. Only reading shows whether there is one: the length of a
+// body in chunks is not known before.
 func OptionalJSON(c echo.Context, v any) error {
 	body, err := Body(c)
 	if err != nil || len(body) == 0 {
@@ -58,7 +58,7 @@ func OptionalJSON(c echo.Context, v any) error {
 	return JSON(c, v)
 }
 
-// Body reads the whole body of a request: over the limit it is 413, and 400 when less arrives than was announced.
+// Body reads the whole body of a request. A body over the limit is 413, one that is shorter than announced is 400.
 func Body(c echo.Context) ([]byte, error) {
 	body, err := io.ReadAll(c.Request().Body)
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok && e.Code == http.StatusRequestEntityTooLarge {
@@ -70,7 +70,7 @@ func Body(c echo.Context) ([]byte, error) {
 	return body, nil
 }
 
-// clip keeps an answer short that quotes a caller who was not.
+// clip shortens a text that an answer quotes.
 func clip(s string) string {
 	const most = 100
 	if len(s) > most {
@@ -79,8 +79,9 @@ func clip(s string) string {
 	return s
 }
 
-// Text checks a text from outside and returns it as it is to be kept: in one of the forms that look alike. It has so many
-// characters, one of which can be seen, and is no secret that must not be kept here.
+// Text checks a text from outside and returns the form of it that is to be kept (see text.Normal). The text must have from
+// least to most characters. Unless it is empty, one of them must be visible. It must hold no character that no text may
+// hold, and no number of a payment card.
 func Text(fields *fault.Fields, field, value string, least, most int) string {
 	value = text.Normal(value)
 	n := utf8.RuneCountInString(value)
@@ -102,8 +103,8 @@ func Text(fields *fault.Fields, field, value string, least, most int) string {
 
 const keyMost = 255 // characters of an Idempotency-Key
 
-// IdempotencyKey reads the header by which a client makes a repeated request known as such, or "" when there is none. The
-// draft (draft-ietf-httpapi-idempotency-key-header-07) wants it quoted and most clients send it bare: both are fine.
+// IdempotencyKey returns the header by which a client marks a repeated request, or "" when there is none. The draft
+// (draft-ietf-httpapi-idempotency-key-header-07) requires quotes and most clients send none: both are accepted.
 func IdempotencyKey(r *http.Request) (string, error) {
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {

@@ -12,8 +12,8 @@ import (
 // StreamType is the media type of server-sent events.
 const StreamType = "text/event-stream"
 
-// ErrStopping is why the context of a stream ends when the program stops (see context.Cause). Its handler should say
-// good-bye and return: the client comes back, to another replica.
+// ErrStopping is the cause of the end of a stream's context when the program stops (see context.Cause). The handler should
+// say good-bye and return: the client comes back, to another replica.
 var ErrStopping = errors.New("the program is stopping")
 
 // deadline ends the context of a request that takes too long, unless it asks for a stream.
@@ -31,8 +31,9 @@ func deadline(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Stream is for a handler whose answer is a stream, whatever was asked for: it has no deadline, but its context ends when
-// the program stops, for it would hold up the shutdown and be cut off. Who takes no stream gets 406.
+// Stream is middleware for a handler whose answer is always a stream. Its context has no deadline, but ends when the
+// program stops: otherwise the stream would hold up the shutdown and then be cut off. A client that accepts no stream gets
+// 406.
 func Stream(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -57,13 +58,13 @@ func Stream(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// IsStream reports whether the handler was told that its answer may last.
+// IsStream reports whether the answer may last, as the handler's context has no deadline.
 func IsStream(c echo.Context) bool { return c.Get(streamKey) != nil }
 
 const (
 	lifeKey   = "life"   // the context of a request without its deadline
-	streamKey = "stream" // set for one that has none
+	streamKey = "stream" // set when the request's context has no deadline
 )
 
-// stoppingKey is for the context that ends when the server has drained and is about to shut down.
+// stoppingKey is the key of the context that ends when the server has drained and is about to shut down.
 type stoppingKey struct{}

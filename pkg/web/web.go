@@ -35,23 +35,23 @@ type Config struct {
 	Log        *slog.Logger
 	Metrics    http.Handler                // of /metrics; nil for a port that the public reaches
 	Ready      func(context.Context) error // nil: ready as long as it is not draining
-	Report     func() map[string]any       // what /readyz tells besides, such as the state of the broker
+	Report     func() map[string]any       // further members of /readyz, such as the state of the broker
 	Timeouts   Timeouts
-	Proxies    Proxies // whose X-Forwarded headers are believed; empty: nobody's
+	Proxies    Proxies // whose X-Forwarded headers are trusted; empty: none
 
-	// Outer is what has to be in every answer, those included that refuse a request for its size.
+	// Outer is middleware for every answer, also for those that refuse a request because of its size.
 	Outer []echo.MiddlewareFunc
-	// Page shows a Problem to a person, after its header was set; nil: they get it as JSON, too.
+	// Page writes a Problem as a page for a person, after the header was set; nil: people get JSON, too.
 	Page func(c echo.Context, p Problem) error
 }
 
-// Timeouts are for clients that are slow, on purpose or not. What is zero has its default. The tags let a program embed it
-// in its settings.
+// Timeouts are limits for clients that are slow, on purpose or not. A field that is zero has its default. The tags let a
+// program embed Timeouts in its settings.
 type Timeouts struct {
-	Header time.Duration `env:"HEADER_TIMEOUT"` // until a request's header has arrived; 5 s
-	Read   time.Duration `env:"READ_TIMEOUT"`   // until its body has; 15 s
-	Write  time.Duration `env:"WRITE_TIMEOUT"`  // until its answer has been taken; 30 s; a stream lifts its own by http.ResponseController
-	Idle   time.Duration `env:"IDLE_TIMEOUT"`   // between two requests; 2 min
+	Header time.Duration `env:"HEADER_TIMEOUT"` // until a request's header has arrived; default 5s
+	Read   time.Duration `env:"READ_TIMEOUT"`   // until a request's body has arrived; default 15s
+	Write  time.Duration `env:"WRITE_TIMEOUT"`  // until the client has taken the answer, which does not hold for streams; default 30s
+	Idle   time.Duration `env:"IDLE_TIMEOUT"`   // between two requests on one connection; default 2m
 }
 
 // Server is an echo instance on its own http.Server. Routes are added to Echo before Run.
@@ -63,7 +63,7 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// New returns a server with /livez, /readyz and /metrics and with everything in place that requests go through.
+// New returns a server with /livez, /readyz and /metrics and with the middleware that all requests pass through.
 func New(cfg Config) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -82,8 +82,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Run serves until ctx ends. Then it answers "not ready" for DrainDelay, so that balancers turn away, and at last lets
-// the requests in hand finish.
+// Run serves until ctx ends. Then it answers "not ready" for DrainDelay, so that load balancers send requests elsewhere,
+// and at last lets the requests in hand finish.
 func (s *Server) Run(ctx context.Context) error {
 	listeners, err := listen(ctx, s.cfg.Addr)
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *Server) Run(ctx context.Context) error {
 		ReadTimeout:       cmp.Or(limits.Read, 15*time.Second),
 		WriteTimeout:      cmp.Or(limits.Write, 30*time.Second),
 		IdleTimeout:       cmp.Or(limits.Idle, 2*time.Minute),
-		MaxHeaderBytes:    8 * headerLimit,                                         // refused in plain text, so headerSize refuses most before
-		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that hang up, mostly
+		MaxHeaderBytes:    8 * headerLimit,                                         // net/http refuses in plain text, so headerSize refuses most before that
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // mostly clients that hang up
 	}
 	failed := make(chan error, len(listeners))
 	for _, listener := range listeners {
@@ -125,11 +125,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Handler is what Run serves.
+// Handler returns the handler that Run serves.
 func (s *Server) Handler() http.Handler { return s.Echo }
 
-// readyz answers 200 while the program can do its work by itself: its own database, if it has one, answers and it is not
-// stopping. Upstreams and the broker are reported and do not count: orders are accepted without them.
+// readyz answers 200 while the program can do its own work: it is not stopping and its database, if it has one, answers.
+// Upstreams and the broker are only reported: orders are accepted without them.
 func (s *Server) readyz(c echo.Context) error {
 	body := map[string]any{"status": "ready"}
 	if s.cfg.Report != nil {

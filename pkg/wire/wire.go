@@ -1,7 +1,7 @@
-// Package wire reads the JSON that others write: bodies of requests, messages, answers of upstreams, tokens. Names are
-// exact, and each stands once in its object: encoding/json also takes "Quantity" for "quantity" and the last of two, and
-// then two programs that read the same text may disagree about what it says (RFC 8259, 4). A text that is not Unicode is
-// refused as well, which includes half of a surrogate pair, in which encoding/json reads another character.
+// Package wire reads JSON that others write: bodies of requests, messages, answers of upstreams, tokens. Names are exact,
+// and an object has each name once. encoding/json is less strict: it takes "Quantity" for "quantity", and the last of two
+// equal names. Then two programs that read the same text may disagree about what it says (RFC 8259, 4). A text that is not
+// Unicode is refused as well, such as half of a surrogate pair, for which encoding/json would read another character.
 package wire
 
 import (
@@ -15,9 +15,9 @@ import (
 	v1 "github.com/go-json-experiment/json/v1"
 )
 
-// Misfit is an error about one member of a text that is JSON.
+// Misfit is an error about one member of a text that is valid JSON.
 type Misfit struct {
-	Field   string // such as lines[0].quantity; empty for the whole
+	Field   string // such as lines[0].quantity; empty: the whole text
 	Message string // "is a string, not a whole number"; it quotes no value
 }
 
@@ -28,13 +28,13 @@ var (
 	folded = json.JoinOptions(json.MatchCaseInsensitiveNames(true), v1.MatchCaseSensitiveDelimiter(true))
 )
 
-// ReadKnown reads a text of which every member has to be known: for requests, where one that is passed over is a mistake
-// that nobody notices.
+// ReadKnown reads a text whose members must all be known. It is for requests, in which an unknown member is a mistake that
+// would not be noticed otherwise.
 func ReadKnown(text []byte, v any) error { return misfit(json.Unmarshal(text, v, known)) }
 
-// Read reads a text whose writer may know more than we do: an older or newer release of ours, or somebody else. Members
-// that are not known are passed over, but not those whose names differ from known ones only in capital letters: a reader
-// that is less exact takes them for those, so the text is read both ways and has to say the same.
+// Read reads a text whose writer may know more than we do: an older or newer release of ours, or another program. Members
+// that are not known are ignored. But a less exact reader would take a member for a known one if their names differ only in
+// capital letters; so the text is read in both ways, and both must give the same.
 func Read(text []byte, v any) error {
 	other := reflect.New(reflect.TypeOf(v).Elem())
 	other.Elem().Set(reflect.ValueOf(v).Elem())
@@ -50,10 +50,10 @@ func Read(text []byte, v any) error {
 	return nil
 }
 
-// Valid reports whether a text can be read by anybody who is as exact as we are.
+// Valid reports whether a text is JSON that an exact reader can read in one way only.
 func Valid(text []byte) bool { return jsontext.Value(text).IsValid() }
 
-// misfit says about which member an error is. Another error stays what it is: the text is no JSON.
+// misfit returns err as a Misfit when it is about one member. Any other error is returned as it is: the text is no JSON.
 func misfit(err error) error {
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(e, jsontext.ErrDuplicateName) {
@@ -77,7 +77,7 @@ func misfit(err error) error {
 	return &Misfit{path(e.JSONPointer), "is " + kinds[e.JSONKind] + ", not " + what}
 }
 
-// path writes a JSON pointer as people do: lines[0].quantity.
+// path writes a JSON pointer in the usual form: lines[0].quantity.
 func path(p jsontext.Pointer) string {
 	var b strings.Builder
 	for name := range p.Tokens() {
@@ -100,7 +100,7 @@ var kinds = map[jsontext.Kind]string{
 
 const wholeNumber = "a whole number"
 
-// wanted names what a member should have been.
+// wanted returns what a member should have been, in words.
 func wanted(e *json.SemanticError) string {
 	t := e.GoType
 	for t.Kind() == reflect.Pointer {

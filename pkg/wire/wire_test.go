@@ -21,7 +21,7 @@ type ordering struct {
 	Note  *string `json:"note"`
 }
 
-// The same text for somebody who has to know every member, and for somebody who need not.
+// The same text for a reader that must know every member, and for one that need not.
 func TestNamesAreExactAndUnique(t *testing.T) {
 	t.Parallel()
 	const good = `{"lines":[{"sku":"A","quantity":1}],"fast":true}`
@@ -72,8 +72,8 @@ func TestNamesAreExactAndUnique(t *testing.T) {
 	}
 }
 
-// The reason is for people who have never seen this program: it has no names of its types.
-func TestAMisfitIsSaidInWords(t *testing.T) {
+// The reason is for people who do not know this program: it has no names of its types.
+func TestAMisfitIsDescribedInWords(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`"x"`:                          "is a string, not an object",
@@ -97,7 +97,7 @@ func TestAMisfitIsSaidInWords(t *testing.T) {
 	}
 }
 
-func TestWhatIsReadIsWhatIsThere(t *testing.T) {
+func TestAllOfATextIsRead(t *testing.T) {
 	t.Parallel()
 	var o ordering
 	err := wire.Read([]byte(`{"lines":[{"sku":"A","quantity":2,"price":1},{"sku":"\ud83d\ude00"}],"note":"","from_the_future":{}}`), &o)
@@ -106,8 +106,8 @@ func TestWhatIsReadIsWhatIsThere(t *testing.T) {
 	}
 }
 
-// What is said about a text goes into answers and logs, so that it must not quote a value.
-func TestAComplaintQuotesNoValue(t *testing.T) {
+// An error about a text goes into answers and logs, so it must not quote a value.
+func TestAnErrorQuotesNoValue(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{"lines":[{"sku":4111111111111111}]}`, `{"lines":[{"quantity":"4111111111111111"}]}`, `{"fast":4111111111111111}`,
@@ -146,7 +146,7 @@ func BenchmarkReadKnown(b *testing.B) {
 	}
 }
 
-// What both are to be held against: it reads, and looks at nothing.
+// encoding/json for comparison with both: it only reads, without our checks.
 func BenchmarkEncodingJSON(b *testing.B) {
 	for b.Loop() {
 		var m reserve

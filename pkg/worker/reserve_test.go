@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// started is a worker that runs in a synctest bubble, whose rows take as long as they say.
+// started is a worker that runs in a synctest bubble. Each row says how long it takes.
 func started(t *testing.T, slots int, claim func(context.Context, int) ([]time.Duration, error)) (w *Worker[time.Duration], done *atomic.Int32, stop func()) {
 	t.Helper()
 	done = new(atomic.Int32)
@@ -36,7 +36,7 @@ func started(t *testing.T, slots int, claim func(context.Context, int) ([]time.D
 
 func nothing(context.Context, int) ([]time.Duration, error) { return nil, nil }
 
-func TestARowThatIsBornLeasedIsWorkedOnAtOnceAndNotClaimed(t *testing.T) {
+func TestARowThatIsCommittedWithALeaseIsHandledAtOnceAndNotClaimed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		claimed := 0
@@ -83,7 +83,7 @@ func TestNoMoreIsReservedThanThereAreSlots(t *testing.T) {
 	})
 }
 
-func TestWhatIsBegunWhileTheWorkerDoesNotRunIsLeftToItsLease(t *testing.T) {
+func TestARowThatIsBegunWhileTheWorkerDoesNotRunIsLeftToItsLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, done, stop := started(t, 2, nothing)
@@ -110,11 +110,11 @@ func TestWhatIsBegunWhileTheWorkerDoesNotRunIsLeftToItsLease(t *testing.T) {
 	}
 }
 
-func TestAStoppingWorkerFinishesWhatWasBegunWithALease(t *testing.T) {
+func TestAStoppingWorkerFinishesRowsThatWereBegunWithALease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, done, stop := started(t, 2, nothing)
-		w.Begin(make([]time.Duration, w.Reserve(1))...) // one that is done at once
+		w.Begin(make([]time.Duration, w.Reserve(1))...) // a row that is done at once
 		w.Reserve(1)
 		w.Begin(10 * time.Second)
 		time.Sleep(time.Second)
@@ -154,8 +154,8 @@ func TestWhileThereIsMoreToDoThanSlotsRowsAreClaimedInFewStatements(t *testing.T
 	})
 }
 
-// A slot does not stand idle because the other slots are long at work.
-func TestAFreeSlotWaitsForOthersOnlySoLong(t *testing.T) {
+// A free slot is used although the rows in the other slots take long.
+func TestAFreeSlotWaitsForOthersOnlyForALimitedTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var all []time.Duration
@@ -179,7 +179,7 @@ func TestAFreeSlotWaitsForOthersOnlySoLong(t *testing.T) {
 	})
 }
 
-// A row that finds no free slot is not overtaken for ever by those that are committed later.
+// A row that finds no free slot is not overtaken for ever by rows that are committed later.
 func TestRowsThatWaitComeBeforeThoseThatAreLent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestRowsThatWaitComeBeforeThoseThatAreLent(t *testing.T) {
 	})
 }
 
-// transactionOf is one that is committed by calling what it is given.
+// transactionOf is a transaction for tests: it is called with the function that OnCommit registers.
 type transactionOf func(commit func())
 
 func (tx transactionOf) OnCommit(f func()) { tx(f) }

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Watch looks for what is due, and sees to it, again and again until ctx ends. It is a part of a program, and replicas may do it side
-// by side. All fields are needed.
+// Watch looks for rows that are due and handles them, again and again until ctx ends. It is a part of a program. Replicas
+// may run it at the same time. All fields are needed.
 type Watch struct {
 	For   string // what is looked for, in the log
 	Log   *slog.Logger
 	Every time.Duration // from the end of one look to the next
 	Pause time.Duration // instead of Every, after an error, which is logged
-	Most  int           // rows that a look sees to; after one that found as many, the next follows at once
+	Most  int           // rows of one look; when a look finds as many, the next one follows at once
 
-	// Look sees to rows that are due, Most of them at most, and returns how many it has found.
+	// Look handles rows that are due, up to Most of them, and returns how many it has found.
 	Look func(ctx context.Context) (n int, err error)
 }
 

@@ -1,7 +1,7 @@
-// Package worker works off rows that need the world outside: a payment provider, a carrier, a supplier. A message's
-// transaction only records what is wanted; a worker then has the row by a lease, makes the call outside any transaction, and
-// records what came of it in a second one. After a crash in between, the lease runs out and the next claim finds out what had
-// been done before it does anything again.
+// Package worker handles rows that need the world outside: a payment provider, a carrier, a supplier. A message's
+// transaction only records what is wanted. A worker then leases the row, makes the call outside any transaction, and
+// records the outcome in a second one. After a crash in between the lease ends, and the next worker that claims the row
+// finds out what was done before it does anything again.
 package worker
 
 import (
@@ -15,33 +15,33 @@ import (
 )
 
 const (
-	pollEvery  = 500 * time.Millisecond // finds what is due later, and what a replica left behind
+	pollEvery  = 500 * time.Millisecond // finds rows that have become due, and those that a dead replica has left
 	delayMax   = 5 * time.Second
-	claimShare = 4 // while there is more to do than slots, rows are claimed when a fourth of the slots is free
+	claimShare = 4 // while there are more rows than slots, they are claimed when a quarter of the slots is free
 )
 
 // Worker is one kind of work. All fields are needed.
 type Worker[T any] struct {
 	Name  string
 	Log   *slog.Logger
-	Slots int // how many rows are worked on at once, here: the bulkhead towards the outside
+	Slots int // how many rows this replica handles at once: the bulkhead towards the outside
 
-	// Claim leases up to limit rows that are due, in one statement with FOR UPDATE SKIP LOCKED, by moving the time at
-	// which they are due again to the end of the lease, which must be longer than Within.
+	// Claim leases up to limit rows that are due, in one statement with FOR UPDATE SKIP LOCKED. It sets the time at which
+	// they are due again to the end of the lease, which must be longer than Within.
 	Claim func(ctx context.Context, limit int) ([]T, error)
-	// Do works on one row and records the outcome, failures included: a row that is left as it is comes again when its
-	// lease has run out. The error is logged.
+	// Do handles one row and records the outcome, also of a failure: a row that is left unchanged comes again when its
+	// lease has ended. The error is logged.
 	Do     func(ctx context.Context, row T) error
-	Within time.Duration // how long Do may take; also when the program is stopping
+	Within time.Duration // how long Do may take, also when the program is stopping
 
 	once sync.Once
 	wake chan struct{} // there may be something to claim
 	left chan struct{} // a slot has become free
 
 	mu      sync.Mutex
-	running context.Context //nolint:containedctx // of Run, for what begins in between; nil: it does not run
+	running context.Context //nolint:containedctx // of Run, for rows that Begin is given; nil: it does not run
 	free    int
-	behind  bool // rows may be due for which there was no slot: they come before those that are committed now
+	behind  bool // rows may be due that found no slot: they come before those that are committed now
 	working sync.WaitGroup
 }
 
@@ -55,8 +55,8 @@ func (w *Worker[T]) Wake() {
 	signal(w.wake)
 }
 
-// Reserve keeps up to n free slots for rows that are about to be committed with a lease of this worker's, so that no statement
-// has to claim them, and returns how many it keeps: none while the worker does not run. Begin or Release has to follow.
+// Reserve keeps up to n free slots for rows that are about to be committed with a lease of this worker, so that they need
+// no claim. It returns how many it keeps: none while the worker does not run. Call Begin or Release afterwards.
 func (w *Worker[T]) Reserve(n int) int {
 	w.once.Do(w.init)
 	w.mu.Lock()
@@ -64,7 +64,7 @@ func (w *Worker[T]) Reserve(n int) int {
 	return w.take(n)
 }
 
-// take is Reserve for who has the lock.
+// take is Reserve for a caller that has the lock.
 func (w *Worker[T]) take(n int) int {
 	if w.running == nil {
 		return 0
@@ -74,7 +74,7 @@ func (w *Worker[T]) take(n int) int {
 	return n
 }
 
-// spare reserves up to n free slots that no other row waits for.
+// spare reserves up to n free slots; none while other rows wait for one.
 func (w *Worker[T]) spare(n int) int {
 	w.once.Do(w.init)
 	w.mu.Lock()
@@ -99,8 +99,8 @@ func (w *Worker[T]) give(n int) {
 	w.free += n
 }
 
-// Begin works on rows that are leased, each in a slot that was reserved for it. It does not wait. While the worker does not run
-// the rows are left to their leases.
+// Begin starts work on leased rows, each in a slot that was reserved for it. It does not wait. While the worker does not
+// run the rows are left until their leases end.
 func (w *Worker[T]) Begin(rows ...T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,15 +117,15 @@ func (w *Worker[T]) Begin(rows ...T) {
 	}
 }
 
-// transaction is a postgres.Tx.
+// transaction is the part of postgres.Tx that Lend needs.
 type transaction interface {
 	OnCommit(f func())
 	OnRollback(f func())
 }
 
-// Lend has rows of a transaction that are due be born leased to this worker, as many of n as it has free slots for, and none while
-// others have waited for longer: lease makes the i-th of them what Claim would. The worker begins with them as soon as they are
-// committed; it is woken for the others.
+// Lend gives this worker a lease of some of the n due rows that tx commits: as many as there are free slots, and none while
+// other rows wait. lease must make the i-th of them what Claim would return. When tx is committed, the worker begins with
+// these rows, and is woken for the others.
 func (w *Worker[T]) Lend(tx transaction, n int, lease func(i int) T) {
 	rows := make([]T, w.spare(n))
 	for i := range rows {
@@ -148,10 +148,10 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 	w.mu.Unlock()
 	delay, least := time.Duration(0), 1
 	for ctx.Err() == nil {
-		free := w.Reserve((w.Slots + 1) / 2) // the others are for what is lent meanwhile
+		free := w.Reserve((w.Slots + 1) / 2) // the other slots are for rows that are lent meanwhile
 		if free < least {
 			w.give(free)
-			if !wait(ctx, pollEvery, w.left) { // the others take long: those that are free should not stand idle
+			if !wait(ctx, pollEvery, w.left) { // the other slots take long: the free ones should not stand idle
 				least = 1
 			}
 			continue
@@ -198,7 +198,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// wait waits until it is woken, which it reports, or d has passed or ctx has ended.
+// wait waits until it is woken, d has passed or ctx has ended. It reports whether it was woken.
 func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -211,7 +211,8 @@ func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken boo
 	return false
 }
 
-// Backoff is how long a row that failed attempts times should wait: exponential from first, at most most, with equal jitter.
+// Backoff returns how long a row that failed attempts times should wait: exponential from first, up to most, with equal
+// jitter.
 func Backoff(attempts int, first, most time.Duration) time.Duration {
 	d := first
 	for range min(attempts-1, 30) {

@@ -48,7 +48,7 @@ func TestAWorkerNeverDoesMoreAtOnceThanItHasSlots(t *testing.T) {
 	})
 }
 
-func TestAWorkerFinishesWhatItHasBegunAndClaimsNoMore(t *testing.T) {
+func TestAWorkerFinishesRowsThatItHasBegunAndClaimsNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &list{todo: make([]int, 5)}
@@ -72,7 +72,7 @@ func TestAWorkerFinishesWhatItHasBegunAndClaimsNoMore(t *testing.T) {
 	})
 }
 
-func TestAWorkerIsWokenAndSurvivesTrouble(t *testing.T) {
+func TestAWorkerIsWokenAndSurvivesErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &list{}

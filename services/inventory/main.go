@@ -30,10 +30,10 @@ type config struct {
 	service.Settings
 	service.Dependencies
 	identity.Trust
-	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`
-	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"` // adds the products of catalogue.go that are missing
-	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"`
-	Supplier    client.Config `envPrefix:"SUPPLIER_"` // SUPPLIER_TIMEOUT and so on
+	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`                    // where it listens
+	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"`                         // at the start, add those products of catalogue.go that are missing
+	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"` // the supplier
+	Supplier    client.Config `envPrefix:"SUPPLIER_"`                                          // for calls to the supplier
 }
 
 func main() { service.Main(name, run) }

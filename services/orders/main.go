@@ -28,8 +28,8 @@ type config struct {
 	service.Settings
 	service.Dependencies
 	identity.Trust
-	Addr     string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8082"`
-	KeepKeys time.Duration `env:"KEEP_IDEMPOTENCY_KEYS" envDefault:"720h"`
+	Addr     string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8082"`   // where it listens
+	KeepKeys time.Duration `env:"KEEP_IDEMPOTENCY_KEYS" envDefault:"720h"` // how long a request with the same `Idempotency-Key` gets the same answer
 	Timeouts timeouts
 }
 

@@ -10,8 +10,9 @@ import (
 // status names a state of the saga. An order goes forward through placed (perhaps backordered), reserved, paid, shipped,
 // delivered. Compensation undoes in reverse order what was done: withdrawing, refunding, releasing, cancelled.
 //
-// The pivot is the dispatch of the parcel. What is before it can be compensated. What is after it is never compensated: its
-// command is sent again until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4).
+// The pivot is the dispatch of the parcel. What is before it can be compensated. After it the order only goes forward: its command
+// is sent again until it is done (Chris Richardson, Microservices Patterns, 2018, chapter 4). The exception is a parcel that cannot
+// be delivered: then the money is refunded.
 type status string
 
 const (
@@ -158,8 +159,8 @@ type timeouts struct {
 	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // for new stock
 	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`
-	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"` // timeouts in one state before the order is compensated, or needs attention; in compensating states at most 2
+	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // the wait doubles each time, up to this
+	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"`       // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
 }
 
 // compensationTries is how many timeouts pass in a compensating state before the order needs attention. Normally such a state

@@ -29,7 +29,7 @@ type config struct {
 	service.Settings
 	service.Dependencies
 	identity.Trust
-	Addr     string           `env:"HTTP_ADDR" envDefault:"127.0.0.1:8083"`
+	Addr     string           `env:"HTTP_ADDR" envDefault:"127.0.0.1:8083"` // where it listens
 	Provider providerSettings `envPrefix:"PROVIDER_"`
 }
 

@@ -60,12 +60,12 @@ func (p parcels) of(trackingNumber string) (parcel, error) {
 
 // carrierSettings are the address of the carrier, and limits for calling it.
 type carrierSettings struct {
-	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"`
-	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"` // of one attempt; a call with all its attempts has 6 s
-	Slots   uint          `env:"SLOTS" envDefault:"100"`  // number of shipments that this program ships or calls back at the same time
-	// InDoubtFor is how long a request to ship that got no answer is in doubt: it may still be on its way. If the shipment is
-	// cancelled meanwhile, an answer that there is no parcel counts only this long after the request. It must be longer than
-	// workWithin (20 s).
+	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"` // the carrier
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"`                        // of one attempt; a call with all its attempts has 6 s
+	Slots   uint          `env:"SLOTS" envDefault:"100"`                         // shipments for which one replica calls the carrier at the same time, to have them shipped or called back
+	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
+	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
+	// than a claim is worked on (20 s).
 	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 

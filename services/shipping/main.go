@@ -29,7 +29,7 @@ type config struct {
 	service.Settings
 	service.Dependencies
 	identity.Trust
-	Addr    string          `env:"HTTP_ADDR" envDefault:"127.0.0.1:8085"`
+	Addr    string          `env:"HTTP_ADDR" envDefault:"127.0.0.1:8085"` // where it listens
 	Carrier carrierSettings `envPrefix:"CARRIER_"`
 	Poll    pace            `envPrefix:"POLL_"`
 }
