@@ -55,7 +55,7 @@ func TestTheCheckoutBuildsUnderAnotherPath(t *testing.T) {
 		t.Errorf("not formatted any more:\n%s", files)
 	}
 	c.run("go", "vet", "work")
-	for _, dir := range strings.Fields(c.run("go", "list", "-m", "-f", "{{.Dir}}")) {
+	for dir := range strings.FieldsSeq(c.run("go", "list", "-m", "-f", "{{.Dir}}")) {
 		alone := checkout{t: t, dir: dir, env: []string{"GOWORK=off"}}
 		alone.run("go", "list", "-deps", "-test", "./...")
 	}
