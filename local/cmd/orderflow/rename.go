@@ -57,7 +57,7 @@ func rename(ctx context.Context, args []string) error {
 	return nil
 }
 
-// git runs it in a checkout, whoever owns that: a container's mount mostly is somebody else's.
+// git runs it in a checkout that may belong to another user, as the mount of a container mostly does.
 func git(ctx context.Context, repo string, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", repo, "-c", "safe.directory=*"}, args...)...).Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
