@@ -154,9 +154,11 @@ fmt: ## format all code
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
 
+rename: export MODULE := $(MODULE)
+
 .PHONY: rename
 rename: $(orderflow) ## the modules of a fork get its path, everywhere: MODULE=github.com/acme/shop; docs/fork.md
-	@exec $(orderflow) rename '$(MODULE)'
+	@exec $(orderflow) rename "$$MODULE"
 
 .PHONY: build
 build: ## all programs, into bin
