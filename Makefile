@@ -133,9 +133,13 @@ bench-gateway: $(orderflow) ## what the gateway adds to a call of a service, as 
 vet: ## go vet, all modules
 	@go vet work
 
+actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 # by itself: beside golangci-lint it does not compile
+workflows := $(wildcard .github/workflows/*.yml)
+
 .PHONY: lint
-lint: ## golangci-lint, each module as it stands alone
-	@for module in $$(go list -m -f '{{.Dir}}'); do \
+lint: ## golangci-lint, each module as it stands alone; actionlint
+	@$(if $(workflows),GOWORK=off go run $(actionlint) -shellcheck= -pyflakes= $(workflows) || failed=1;) \
+	for module in $$(go list -m -f '{{.Dir}}'); do \
 		echo "lint $${module#$(CURDIR)/}"; \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
@@ -149,6 +153,12 @@ fmt: ## format all code
 	@for module in $$(go list -m -f '{{.Dir}}'); do \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
+
+rename: export MODULE := $(MODULE)
+
+.PHONY: rename
+rename: $(orderflow) ## the modules of a fork get its path, everywhere: MODULE=github.com/acme/shop; docs/fork.md
+	@exec $(orderflow) rename "$$MODULE"
 
 .PHONY: build
 build: ## all programs, into bin
