@@ -1,14 +1,14 @@
 package audit
 
-// spoiled is books with one thing wrong.
+// spoiled is a set of books with one mistake.
 type spoiled struct {
 	name  string
-	rule  string // that sees it
+	rule  string // the rule that finds it
 	about string // the subject of the breach
 	spoil func(b *Books, e *Expectations)
 }
 
-// Where the six orders of the sound books are.
+// Indexes of the six orders of the sound books.
 const (
 	delivered = iota
 	cancelled

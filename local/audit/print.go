@@ -19,7 +19,7 @@ func (r Report) Print(out io.Writer) {
 	for _, result := range r.Rules {
 		fmt.Fprintf(table, "%d\t%d\t  %s\n", result.Checked, result.Breaches, result.Rule)
 	}
-	_ = table.Flush() // as with fmt.Fprint: nothing can be done about an output that is gone
+	_ = table.Flush() // as with fmt.Fprint: nothing can be done when the output is closed
 
 	told := 0
 	for i, breach := range r.Breaches {
