@@ -112,7 +112,7 @@ var productRules = []rule{
 	}},
 }
 
-// is returns the status of a reservation, or "" when there is none.
+// is returns the status of a reservation, or "missing" when there is none.
 func (r *Reservation) is() string {
 	if r == nil {
 		return "missing"
