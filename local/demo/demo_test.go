@@ -73,7 +73,7 @@ func TestTheStoryTakesLessOfAProductThanItHasRoomFor(t *testing.T) {
 			sum += c.quantity
 		}
 	}
-	if sum > roomToMove { // all may meet in one product
+	if sum > roomToMove { // all of them may get the same product
 		t.Errorf("the story takes %d, and there may be only %d above the reorder point", sum, roomToMove)
 	}
 }
