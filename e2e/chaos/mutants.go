@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// mutant is a mistake that somebody could make in a line. That the books agree says little unless they would not with it.
+// mutant is a realistic mistake in one line. It shows that the audit finds it: books that agree prove little otherwise.
 type mutant struct {
 	name     string
 	what     string
-	file     string // of the repository
+	file     string // path in the repository
 	old, new string
-	more     string // at the end of the file
+	more     string // text that is appended to the file
 	breach   string // the rule that it breaks, in the auditor's words
 }
 
-// earlyAnswer has a decision made as always, and answers as soon as it is made, or after a failure.
+// earlyAnswer makes a decision as usual, but answers before it is committed, even if the commit fails.
 const earlyAnswer = `
 func (s *shop) early(ctx context.Context, d unit.Decision[*work]) error {
 	made := make(chan error, 100)
@@ -145,7 +145,7 @@ var mutants = []mutant{
 	},
 }
 
-// mutate returns what to build the programs with so that they are a mutant; without a name, none.
+// mutate returns the overlay with which the programs are built as a mutant; nil if name is empty.
 func mutate(name, repo, dir string) (overlay, error) {
 	if name == "" {
 		return nil, nil

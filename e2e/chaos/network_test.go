@@ -37,7 +37,7 @@ func echo(t *testing.T) (address string) {
 	return listener.Addr().String()
 }
 
-// caller has a connection to an echo by way of a network.
+// caller is connected to an echo through a network.
 type caller struct {
 	*testing.T
 	network *Network
@@ -77,7 +77,7 @@ func (c *caller) dial() {
 	c.Conn, c.answers = conn, bufio.NewReader(conn)
 }
 
-// say says a line and returns what comes back within a time.
+// say sends a line and returns the answer that comes within a time.
 func (c *caller) say(line string, within time.Duration) (string, error) {
 	if _, err := c.Write([]byte(line + "\n")); err != nil {
 		return "", err
@@ -203,7 +203,7 @@ func TestNobodyIsToldThatAHostHasVanished(t *testing.T) {
 	c := &caller{T: t, network: n, Conn: far, answers: bufio.NewReader(far)}
 	c.breaks(Vanished)
 	reset(near)
-	for range 2 { // nor by what becomes of an answer
+	for range 2 { // the host does not see the result of an answer either
 		c.hearsNothingOf("are you there?")
 	}
 	c.mends()
