@@ -16,7 +16,7 @@ func beside(t *testing.T) *stories.Client {
 	return stories.New(t, stories.World{Gateway: world.GatewayURL})
 }
 
-// carry puts a product into the cart, from whatever page of the shop lists it.
+// carry puts two units of a product into the cart, even if the shop's first page does not list it.
 func (p *tab) carry(sku string) {
 	p.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](`fetch("/cart", {method: "POST", body: new URLSearchParams({sku: `+strconv.Quote(sku)+`, quantity: "2", what: "set"})}).then(() => {})`, chromedp.EvalAwaitPromise))

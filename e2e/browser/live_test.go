@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// says waits until the page's status line begins with word.
+// says waits until the page's element .sign begins with word.
 func (p *tab) says(word string) {
 	p.Helper()
 	p.holds("the sign says "+word, `document.querySelector(".sign").innerText.startsWith("`+word+`")`)

@@ -58,7 +58,8 @@ func TestMutantsAreNoticed(t *testing.T) {
 	found := make(map[string]int)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			// The plan has some of everything: the world, the broker and the database fail, and commands to inventory are dealt twice.
+			// The plan has some of everything: the world, the broker and the database fail, and commands to inventory are dealt
+			// twice.
 			run := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "WhateverHappens",
 				"-mutant", m.name, "-duration", "125s", "-seed", "156")
 			out, err := run.CombinedOutput()

@@ -9,15 +9,15 @@ import (
 
 var verdicts = []string{operationSucceeded, operationDeclined}
 
-// fate is what becomes of the calls of one claim.
+// fate decides the results of the calls of one lease.
 type fate struct {
 	find    bool   // the look-up is answered
-	call    string // what becomes of the call
+	call    string // the result of the call
 	verdict string
 	clear   bool // PROVIDER_IN_DOUBT_FOR has passed
 }
 
-// fates are all there are. Many come to the same.
+// fates are all combinations. Many have the same outcome.
 func fates() (all []fate) {
 	for _, find := range []bool{true, false} {
 		for _, clear := range []bool{false, true} {
@@ -40,7 +40,7 @@ func (f fate) inDoubtFor() time.Duration {
 	return 1000 * time.Hour
 }
 
-// fickle is the provider for one claim. It does once what it is asked twice with one key.
+// fickle is the provider for the calls of one lease. It executes a key only once.
 type fickle struct {
 	*World
 	fate fate
