@@ -56,7 +56,7 @@ func TestEveryMigrationSuitsTheReleaseBefore(t *testing.T) {
 	}
 }
 
-// has reports whether there is such a test.
+// has reports whether a test exists.
 func has(t *testing.T, s Shown) bool {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(tree, s.Package, "*_test.go"))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Orders that were placed under the previous release have gone its ways. The auditor takes for right what docs/saga.md has.
+// Orders placed under the previous release have made its transitions. The auditor accepts the transitions in docs/saga.md.
 func TestTheDocumentStillHasTheWaysOfThePreviousRelease(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t)
@@ -40,7 +40,7 @@ func TestAWayThatIsGoneIsNoticed(t *testing.T) {
 	}
 }
 
-// lost are the ways of one document that another one has not.
+// lost are the transitions in one document that are missing in another one.
 func lost(before, now string) (gone []string) {
 	ways := waysOf(now)
 	for _, way := range waysOf(before) {
