@@ -43,7 +43,7 @@ func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 
 // Under load each program is killed or stopped, one after another, and the servers are restarted. Every accepted order ends
 // as it should.
-func TestNothingIsLostOrChargedTwiceWhoeverIsKilled(t *testing.T) {
+func TestNothingIsLostOrChargedTwiceWhateverIsKilled(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(2), settings)
 	load := stories.New(t, world(s)).StartLoad()

@@ -49,7 +49,7 @@ func TestFormsWorkBehindAProxyThatChangesTheHost(t *testing.T) {
 }
 
 // The test stops parts that others use, so it ends before the parallel tests go on.
-func TestWithoutThePagesTheGatewayHasOneOfItsOwn(t *testing.T) {
+func TestWithoutBffWebTheGatewayShowsAPageOfItsOwn(t *testing.T) {
 	for number := 1; number <= 2; number++ {
 		replica := world.Program("bff-web", number)
 		if err := replica.Stop(); err != nil {

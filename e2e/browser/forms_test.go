@@ -32,7 +32,7 @@ func price(sku string, amount int) string {
 	return fmt.Sprintf(`{"name":"Thing %s","description":"A thing.","price":{"amount":%d,"currency":"EUR"},"reorder_point":0,"reorder_quantity":0}`, sku, amount)
 }
 
-func TestACustomerIsChargedWhatTheyHaveSeen(t *testing.T) {
+func TestACustomerIsChargedThePriceThatTheySaw(t *testing.T) {
 	t.Parallel()
 	c, p := beside(t), open(t, phone)
 	sku := c.Product(9, 0, 0)

@@ -93,7 +93,7 @@ func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 
 // A notification does not replace the page while an operator types. The changes are shown when they have finished. The test
 // stops parts that others use, so it ends before the parallel tests go on.
-func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
+func TestInputOutlivesANotification(t *testing.T) {
 	p, q := open(t, wide), open(t, wide)
 	p.signIn("Alice", "/")
 	each(t, "shipping", (*system.Part).Stop) // so that the order waits

@@ -90,7 +90,7 @@ func TestADeclinedCardIsExplained(t *testing.T) {
 	p.sees("The card was declined. Nothing was charged.")
 }
 
-func TestWhoHasSignedOutSeesNothingOfTheirs(t *testing.T) {
+func TestASignedOutCustomerSeesNothingOfTheirs(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
 	p.signIn("Alice", "/")

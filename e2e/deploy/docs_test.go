@@ -59,7 +59,7 @@ func complain(line string) string {
 	return ""
 }
 
-func TestWhatIsOfOneSystemIsNoticed(t *testing.T) {
+func TestUnportableCommandsAreNoticed(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		`-H "Idempotency-Key: $(date +%s%N)"`:                                          true,

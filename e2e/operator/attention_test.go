@@ -27,7 +27,7 @@ type need struct {
 
 // A compensation cannot itself be compensated. While its cause of failure lasts, the order is shown to the operator, even if all
 // services that work on it are killed; when the cause is gone, it continues without the operator.
-func TestAStepBackThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testing.T) {
+func TestACompensationThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=1h"}, // long enough to cancel the shipment

@@ -13,7 +13,7 @@ import (
 
 // Actions of people at the provider and at the carrier, outside the system, block no order for ever, and no money is lost. An
 // operator settles the orders that the outside systems will not settle.
-func TestWhatIsDoneByHandOutsideKeepsNoOrder(t *testing.T) {
+func TestManualActionsOutsideBlockNoOrder(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=1h"},

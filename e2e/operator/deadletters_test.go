@@ -51,7 +51,7 @@ const (
 // Every letter is replayed and handled once, or discarded once, and each action is recorded once, even if parts are killed
 // meanwhile. The operator is a person with curl: they repeat a request without a good answer, and a 404 then means that it was
 // done.
-func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
+func TestDeadLettersAreReplayedAndDiscardedOnceWhateverIsKilled(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=300ms"},

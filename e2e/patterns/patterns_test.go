@@ -29,7 +29,7 @@ var (
 )
 
 // It takes six minutes, most of them sleeps of the page.
-func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
+func TestFollowingThePageLeavesCleanBooks(t *testing.T) {
 	if os.Getenv("TEST_PATTERNS") == "" {
 		t.Skip("TEST_PATTERNS=1 follows docs/patterns.md: make test-patterns")
 	}

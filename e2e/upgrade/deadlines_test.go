@@ -21,7 +21,7 @@ var patient = map[string][]string{
 
 // A deadline was a message from orders to itself, and is now a column (docs/adr/0038). In this test only deadlines help the
 // orders: their commands are removed from the queue before a service reads them.
-func TestOrdersWhoseDeadlinesTheReleaseBeforeHasSetAskAgain(t *testing.T) {
+func TestOrdersWithDeadlinesOfThePreviousReleaseSendTheirCommandsAgain(t *testing.T) {
 	t.Parallel()
 	look(t)
 	r := start(t, openHistory(t), patient)

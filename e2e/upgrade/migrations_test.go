@@ -72,7 +72,7 @@ func has(t *testing.T, s Shown) bool {
 	})
 }
 
-func TestWhatWasReleasedIsNotChangedAndOnlyGoesForward(t *testing.T) {
+func TestReleasedMigrationsDoNotChangeAndNewOnesComeAfterThem(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t)
 	now, released := migrations(t, tree), migrations(t, h.sources(t))

@@ -9,7 +9,7 @@ import (
 )
 
 // Orders placed under the previous release have made its transitions. The auditor accepts the transitions in docs/saga.md.
-func TestTheDocumentStillHasTheWaysOfThePreviousRelease(t *testing.T) {
+func TestTheDocumentStillHasTheTransitionsOfThePreviousRelease(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t)
 	before, err := h.git(t, "show", h.previous+":docs/saga.md")
@@ -25,7 +25,7 @@ func TestTheDocumentStillHasTheWaysOfThePreviousRelease(t *testing.T) {
 	}
 }
 
-func TestAWayThatIsGoneIsNoticed(t *testing.T) {
+func TestAMissingTransitionIsNoticed(t *testing.T) {
 	t.Parallel()
 	const old = "stateDiagram-v2\n    [*] --> placed\n    placed --> reserved: stock_reserved\n"
 	for now, want := range map[string][]string{

@@ -124,7 +124,7 @@ func (b *Books) giveBack(order string, amount int64) {
 	b.Ledger[len(b.Ledger)-1].Key = "by hand"
 }
 
-func TestWhatPeopleDidPastTheSystemIsListed(t *testing.T) {
+func TestManualActionsOutsideTheSystemAreListed(t *testing.T) {
 	t.Parallel()
 	b := sound(t)
 	if r := Check(b, Expectations{}); len(r.ByHand) != 0 {
@@ -164,7 +164,7 @@ func TestSoundBooksHaveNoBreach(t *testing.T) {
 	}
 }
 
-func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
+func TestBooksThatOnlySeemToHaveABreach(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(b *Books, e *Expectations){
 		"given up, and then the card was declined": func(b *Books, _ *Expectations) { b.Payments[2].Status, b.Payments[2].Code = "withdrawn", "" },

@@ -45,7 +45,7 @@ func TestADocumentWithoutASagaIsAnError(t *testing.T) {
 
 // A status is added to the saga in two releases: the first knows it, the second enters it. Orders of all three releases
 // pass.
-func TestOrdersOfEarlierReleasesWentTheirWays(t *testing.T) {
+func TestOrdersOfEarlierReleasesMayMakeTheirTransitions(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/saga.md")
 	if err != nil {

@@ -79,7 +79,7 @@ func TestThePageAndThePlotOfMeasuredRows(t *testing.T) {
 }
 
 // The page of a run with only some rows contains only those rows, and its plot is well-formed in any case.
-func TestWhatWasNotMeasuredIsNotTold(t *testing.T) {
+func TestRowsThatWereNotMeasuredAreNotShown(t *testing.T) {
 	t.Parallel()
 	all := measured()
 	for name, rows := range map[string][]Row{"nothing": nil, "one bar": all.Rows[3:4], "no bars": all.Rows[:1], "no latencies": {{Name: "saga", Rate: 3}}} {

@@ -84,7 +84,7 @@ func TestAnErrorEndsAClosedLoop(t *testing.T) {
 	})
 }
 
-func TestOneSeedHasTheSameArrivalsWhichHaveTheRateThatIsAskedFor(t *testing.T) {
+func TestASeedGivesTheSameArrivalsAtTheRequestedRate(t *testing.T) {
 	t.Parallel()
 	a, b, other := gaps(7, 50, time.Minute), gaps(7, 50, time.Minute), gaps(8, 50, time.Minute)
 	if !slices.Equal(a, b) || slices.Equal(a, other) {

@@ -40,7 +40,7 @@ func TestEveryRowCanBeMeasured(t *testing.T) {
 	}
 }
 
-func TestRowsAreChosenByTheirNamesOrWhatTheyBeginWith(t *testing.T) {
+func TestRowsAreChosenByNameOrPrefix(t *testing.T) {
 	t.Parallel()
 	for only, want := range map[string]string{
 		"":            strings.Join(Names(), ","),

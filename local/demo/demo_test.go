@@ -78,7 +78,7 @@ func TestTheStoryTakesLessOfAProductThanItHasRoomFor(t *testing.T) {
 	}
 }
 
-func TestWhatDiffersIsNamed(t *testing.T) {
+func TestDifferencesAreNamed(t *testing.T) {
 	t.Parallel()
 	story := chapters()
 	good := result{chapter: story[0], got: story[0].want}

@@ -36,7 +36,7 @@ func TestPostgresKeepsItsDataOverStopAndKill(t *testing.T) {
 	}
 }
 
-func TestPostgresStartsOnTheDataOfAKilledOneWhosePidIsTakenByNow(t *testing.T) {
+func TestPostgresStartsOnTheDataOfAKilledOneWhosePidIsTaken(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := startPostgres(t, dir)

@@ -101,7 +101,7 @@ func TestAMissingServerNamesTheCommandThatInstallsIt(t *testing.T) {
 	}
 }
 
-func TestAStartEndsWithItsContextAndSaysWhatTheLogSays(t *testing.T) {
+func TestAStartEndsWithItsContextAndReportsTheLog(t *testing.T) {
 	t.Parallel()
 	s, err := open("postgres", Options{Dir: t.TempDir()})
 	must(t, err)

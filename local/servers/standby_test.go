@@ -7,7 +7,7 @@ import (
 )
 
 // Rows are written one after another until the primary is gone. The standby must then have all that were confirmed.
-func TestWhatWasCommittedSurvivesTheLossOfThePrimary(t *testing.T) {
+func TestCommittedRowsSurviveTheLossOfThePrimary(t *testing.T) {
 	t.Parallel()
 	primary := startPostgres(t, t.TempDir())
 	execute(t, primary.URL, `CREATE TABLE rows (n int)`)
@@ -37,7 +37,7 @@ func TestWhatWasCommittedSurvivesTheLossOfThePrimary(t *testing.T) {
 	}
 }
 
-func TestAPrimaryThatIsRetiredHasNothingThatItsSuccessorHasNot(t *testing.T) {
+func TestTheSuccessorOfARetiredPrimaryHasAllItsRows(t *testing.T) {
 	t.Parallel()
 	old := startPostgres(t, t.TempDir())
 	next := follow(t, old)

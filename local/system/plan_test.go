@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
+func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 	t.Parallel()
 	p := plan{
 		replicas: []replica{

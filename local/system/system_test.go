@@ -147,7 +147,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	})
 }
 
-func TestAProgramThatCannotStartFailsTheSystemWithItsLastWords(t *testing.T) {
+func TestAProgramThatCannotStartFailsTheSystemWithTheEndOfItsLog(t *testing.T) {
 	t.Parallel()
 	_, err := Start(t.Context(), Options{
 		Dir: t.TempDir(), Binaries: stubs(t), Env: map[string][]string{"payments": {"STUB_FAILS=1"}},
@@ -160,7 +160,7 @@ func TestAProgramThatCannotStartFailsTheSystemWithItsLastWords(t *testing.T) {
 	}
 }
 
-func TestATakenGatewayPortIsSaidBeforeAnythingStarts(t *testing.T) {
+func TestATakenGatewayPortIsReportedBeforeAnythingStarts(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)

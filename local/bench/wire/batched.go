@@ -96,15 +96,15 @@ func (w *Wire) handleBatches(ctx context.Context, s *service, ch *amqp.Channel, 
 		if !open {
 			return errStopped
 		}
-		heard := make([]message, 0, len(batch))
+		received := make([]message, 0, len(batch))
 		for _, d := range batch {
 			m, err := read(d)
 			if err != nil {
 				return err
 			}
-			heard = append(heard, m)
+			received = append(received, m)
 		}
-		fresh, ended, err := s.handle(ctx, distinct(heard))
+		fresh, ended, err := s.handle(ctx, distinct(received))
 		if err != nil {
 			return err
 		}
@@ -127,12 +127,12 @@ func (w *Wire) handleBatches(ctx context.Context, s *service, ch *amqp.Channel, 
 
 // handle is the transaction of a batch, which is one statement. It returns the messages that are now in the outbox, and the
 // received messages that were the last of their orders.
-func (s *service) handle(ctx context.Context, heard []message) (fresh, ended []message, err error) {
+func (s *service) handle(ctx context.Context, received []message) (fresh, ended []message, err error) {
 	var ids, orders, causes, nextIDs, subjects []uuid.UUID
 	var at []int32
 	var kinds, bodies []string
 	answers := map[uuid.UUID]message{} // by the message that they answer
-	for _, m := range heard {
+	for _, m := range received {
 		ids, orders, at = append(ids, m.id), append(orders, m.order), append(at, int32(m.hop))
 		n, more, err := m.next()
 		if err != nil {
@@ -173,8 +173,8 @@ func (s *service) handle(ctx context.Context, heard []message) (fresh, ended []m
 	if err != nil {
 		return nil, nil, fmt.Errorf("handle a batch: %w", err)
 	}
-	byID := make(map[uuid.UUID]message, len(heard))
-	for _, m := range heard {
+	byID := make(map[uuid.UUID]message, len(received))
+	for _, m := range received {
 		byID[m.id] = m
 	}
 	for _, id := range new {

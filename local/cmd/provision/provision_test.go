@@ -102,7 +102,7 @@ func TestItGivesUpWhenTheServersNeverCome(t *testing.T) {
 	}
 }
 
-func TestAllMistakesAreNamedAtOnceAndNoPasswordIsTold(t *testing.T) {
+func TestAllMistakesAreNamedAtOnceWithoutPasswords(t *testing.T) {
 	set(t, map[string]string{
 		"POSTGRES_URL": "postgres://admin:hunter2@/orders", "RABBITMQ_URL": "", "RABBITMQ_MANAGEMENT_URL": "amqp://admin:hunter2@mq:15672",
 		"ORDERS_DATABASE_PASSWORD": "hunter2@", "BFF_WEB_RABBITMQ_PASSWORD": "",

@@ -134,12 +134,12 @@ func (w *World) claim() (string, error) {
 func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	t := w.till(f)
-	d, err := t.ask(context.Background(), h.Claim)
-	h.Asked, h.Operation, h.Failed, h.NoEffect = true, d, err != nil, errors.Is(err, errNoEffect)
+	op, err := t.ask(context.Background(), h.Claim)
+	h.Asked, h.Operation, h.Failed, h.NoEffect = true, op, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the provider: " + err.Error()
 	}
-	return "a worker asks the provider: " + string(h.Claim.Status) + ", it has " + d.Status
+	return "a worker asks the provider: " + string(h.Claim.Status) + ", it has " + op.Status
 }
 
 func (w *World) record(i int) error {
@@ -164,11 +164,11 @@ func (w *World) clear() bool {
 }
 
 func (w *World) Tell(_ string, f *interleavings.Facts) {
-	for _, d := range w.Charges {
-		if d.Status == operationSucceeded {
+	for _, op := range w.Charges {
+		if op.Status == operationSucceeded {
 			f.Charged++
 		}
-		if d.Refunded > 0 && d.left() == 0 {
+		if op.Refunded > 0 && op.left() == 0 {
 			f.Refunded++
 		}
 	}
