@@ -23,12 +23,12 @@ type Expectations struct {
 
 // Report is the result of an audit.
 type Report struct {
-	Orders   int              `json:"orders"`
-	Needy    int              `json:"need_attention"` // orders that wait for a person and have not ended
-	Rules    []Result         `json:"rules"`          // with the numbers of all checks and breaches
-	Breaches []Breach         `json:"breaches"`       // the first breachesMost of them
-	ByHand   []ManualAction   `json:"by_hand"`        // likewise
-	Stories  map[string]Story `json:"stories"`        // of the subjects of breaches, up to storiesMost
+	Orders        int              `json:"orders"`
+	NeedAttention int              `json:"need_attention"` // orders that wait for a person and have not ended
+	Rules         []Result         `json:"rules"`          // with the numbers of all checks and breaches
+	Breaches      []Breach         `json:"breaches"`       // the first breachesMost of them
+	ByHand        []ManualAction   `json:"by_hand"`        // likewise
+	Stories       map[string]Story `json:"stories"`        // of the subjects of breaches, up to storiesMost
 }
 
 // A mistake that affects a million orders can be understood from some of them.

@@ -151,8 +151,8 @@ func TestManualActionsOutsideTheSystemAreListed(t *testing.T) {
 func TestSoundBooksHaveNoBreach(t *testing.T) {
 	t.Parallel()
 	r := Check(sound(t), Expectations{Accepted: []string{"delivered", "waiting"}})
-	if !r.OK() || r.Needy != 2 {
-		t.Errorf("%d orders need attention, breaches: %+v", r.Needy, r.Breaches)
+	if !r.OK() || r.NeedAttention != 2 {
+		t.Errorf("%d orders need attention, breaches: %+v", r.NeedAttention, r.Breaches)
 	}
 	for _, result := range r.Rules {
 		if result.Checked == 0 && !strings.Contains(result.Rule, "dead") {

@@ -41,7 +41,7 @@ func (c *checker) part(books Books, accepted []string) {
 	c.report.Orders += len(b.Orders)
 	for _, o := range b.Orders {
 		if o.AttentionSince != nil && !b.Saga.final(o.Status) {
-			c.report.Needy++
+			c.report.NeedAttention++
 		}
 	}
 	actions := b.byHand()

@@ -64,7 +64,7 @@ func (m Message) deadline() bool {
 	return m.Kind == checkProgress && m.Attempts == 0 && m.Early
 }
 
-// checkProgress is the kind of those messages.
+// checkProgress is the kind of such a deadline message.
 const checkProgress = "orders.check_progress"
 
 // about is the subject of a breach about the message.

@@ -52,8 +52,8 @@ func (r Report) Print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%s  %s\n", action.Subject, action.What)
 	}
-	if r.Needy > 0 {
-		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/operations.md\n", count(r.Needy, "order needs", "orders need"))
+	if r.NeedAttention > 0 {
+		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/operations.md\n", count(r.NeedAttention, "order needs", "orders need"))
 	}
 	fmt.Fprintf(out, "\n%s\n", r.Summary())
 }
