@@ -43,7 +43,7 @@ settings, from the environment:
 Whatever else is set (LOG_LEVEL, PROVIDER_ERROR_RATE, …) reaches the programs.
 `
 
-// exitCode is the error of a command that has said all there is to say.
+// exitCode is the error of a command that has already printed its message.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
