@@ -1,19 +1,19 @@
 # syntax=docker/dockerfile:1
 
-# All programs of Orderflow, one an image:
+# All programs of Orderflow, one image each:
 #   docker build --build-arg PROGRAM=services/orders --tag orderflow/orders:dev .
 
-# Go compiles for the image's platform on the builder's own, which is many times faster than to emulate the other.
+# Go compiles for the image's platform on the builder's own platform, which is many times faster than emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 ARG PROGRAM TARGETOS TARGETARCH VERSION=dev
-# Where modules come from, for those behind a proxy. Unset, they are Go's defaults.
+# Where modules come from, for builds behind a proxy. Unset: Go's defaults.
 ARG GOPROXY GOSUMDB
 WORKDIR /src
-# What every program is made of, and then its own folder: a change of one leaves the images of the others as they are.
+# The code that all programs share, and then the program's own folder: a change of one program keeps the images of the others.
 COPY pkg pkg
 COPY local local
 COPY $PROGRAM $PROGRAM
-# Locked, so that of several images that are built at the same time one compiles what they share and the others wait for it.
+# Locked, so that of several images that are built at the same time, one compiles the shared code and the others wait for it.
 RUN --mount=type=cache,target=/go/pkg/mod,sharing=locked \
 	--mount=type=cache,target=/root/.cache/go-build,sharing=locked \
 	cd $PROGRAM && \
@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="Orderflow $PROGRAM" \
 	org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build /program /program
 USER 65532:65532
-# In a container loopback is of no use to the neighbours.
+# Other containers cannot reach loopback.
 ENV HTTP_ADDR=:8080
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s CMD ["/program", "-health"]

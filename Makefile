@@ -1,7 +1,6 @@
-# What one does with Orderflow on a machine with Go. All but lint, vuln and the containers needs no network once Go has its
-# modules.
+# Commands for Orderflow on a machine with Go. Once Go has its modules, only lint, vuln and the containers need a network.
 
-# git refuses to speak about a checkout that somebody else owns (a container's mount), and go build asks it.
+# git refuses to work in a checkout that another user owns (a container's mount), and go build calls it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 programs := gateway bff-web $(wildcard services/*) simulator
@@ -15,7 +14,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(orderflow) ## run the system, place orders that end in every way, tell how they fare; ONCE=1: then end
+demo: $(orderflow) ## run the system, place orders that end in every way, and show their course; ONCE=1: then end
 	@$(orderflow) install && exec $(orderflow) demo $(if $(ONCE),-once)
 
 .PHONY: up
@@ -23,27 +22,27 @@ up: $(orderflow) ## run the system in the background; REPLICAS=3 of each service
 	@$(orderflow) install && exec $(orderflow) up
 
 .PHONY: down
-down: $(orderflow) ## end it; its data is kept in .local (ORDERFLOW_DIR)
+down: $(orderflow) ## end the system; its data is kept in .local (ORDERFLOW_DIR)
 	@exec $(orderflow) down
 
 .PHONY: status
-status: $(orderflow) ## what runs, and where
+status: $(orderflow) ## show what runs, and where
 	@exec $(orderflow) status
 
 .PHONY: stop
-stop: $(orderflow) ## stop a part of the system that runs: NAME=payments, orders-2, rabbitmq, postgres
+stop: $(orderflow) ## stop a part of the running system: NAME=payments, orders-2, rabbitmq, postgres
 	@exec $(orderflow) stop $(NAME)
 
 .PHONY: start
-start: $(orderflow) ## start it again: NAME=payments
+start: $(orderflow) ## start a part again: NAME=payments
 	@exec $(orderflow) start $(NAME)
 
 .PHONY: audit
-audit: $(orderflow) ## hold the books of the system that runs against each other: databases, provider, carrier, queues; JSON=1, WAIT=30s
+audit: $(orderflow) ## check that the books of the running system agree: databases, provider, carrier, queues; JSON=1, WAIT=30s
 	@exec $(orderflow) audit $(if $(JSON),-json) $(if $(WAIT),-wait $(WAIT))
 
 .PHONY: logs
-logs: $(orderflow) ## follow what a part says: NAME=payments
+logs: $(orderflow) ## follow the log of a part: NAME=payments
 	@exec $(orderflow) logs -f $(NAME)
 
 .PHONY: test
@@ -55,12 +54,12 @@ SEED ?= 7
 REPORT ?= $(CURDIR)/docs/chaos.md
 
 .PHONY: chaos
-chaos: $(orderflow) ## break the system under load in every way, then hold its books against each other; DURATION=30m SEED=7
+chaos: $(orderflow) ## inject faults of every kind under load, then audit the system; DURATION=30m SEED=7
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run WhateverHappens ./chaos -args \
 		-duration $(DURATION) -seed $(SEED) -report "$(REPORT)" $(if $(MUTANT),-mutant $(MUTANT))
 
 .PHONY: mutants
-mutants: $(orderflow) ## chaos with each of some mistakes in the programs (e2e/chaos/mutants.go), which have to be noticed
+mutants: $(orderflow) ## chaos with mistakes in the programs (e2e/chaos/mutants.go), one at a time, which the audit has to find
 	@$(orderflow) install && cd e2e && go test -v -count 1 -timeout 0 -run Mutants ./chaos -args -mutants -report "$(REPORT)"
 
 .PHONY: test-cluster
@@ -74,7 +73,7 @@ test-patterns: $(orderflow) ## every command of docs/patterns.md on a system of 
 FUZZTIME ?= 60s
 
 .PHONY: fuzz
-fuzz: ## all fuzz targets one after another, each for a while, which is for the night; FUZZTIME=60s
+fuzz: ## all fuzz targets one after another, each for some time, for a run overnight; FUZZTIME=60s
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
 			echo "$${file%/*} $$target"; \
@@ -87,7 +86,7 @@ images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 	@ORDERFLOW_REVISION=$$(git rev-parse HEAD 2>/dev/null) docker compose build
 
 .PHONY: test-compose
-test-compose: ## the system in containers, each of which is killed under load; needs Docker
+test-compose: ## test the system in containers, each of which is killed under load; needs Docker
 	@cd e2e && TEST_COMPOSE=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./containers
 
 images := $(foreach program,$(notdir $(programs)) provision,orderflow/$(program):dev)
@@ -95,29 +94,29 @@ images := $(foreach program,$(notdir $(programs)) provision,orderflow/$(program)
 kind-up minikube-up: export ORDERFLOW_VERSION := dev
 
 .PHONY: kind-up
-kind-up: images ## the system on Kubernetes, in a cluster of kind's; http://localhost:8080
+kind-up: images ## run the system on Kubernetes, in a cluster made by kind; http://localhost:8080
 	@kind get clusters | grep -qx orderflow || kind create cluster --config k8s/overlays/kind/cluster.yaml
 	@kind load docker-image --name orderflow $(images)
 	@k8s/apply.sh kind-orderflow kind
 	@echo 'http://localhost:8080'
 
 .PHONY: kind-down
-kind-down: ## end it; its data goes with it
+kind-down: ## end the system and delete its data
 	@kind delete cluster --name orderflow
 
 .PHONY: minikube-up
-minikube-up: images ## the same with minikube, which says the address; to end it: minikube -p orderflow delete
+minikube-up: images ## the same with minikube, which prints the address; to end it: minikube -p orderflow delete
 	@minikube -p orderflow start --cni calico
 	@minikube -p orderflow image load $(images)
 	@k8s/apply.sh orderflow minikube
 	@minikube -p orderflow service gateway --namespace orderflow --url
 
 .PHONY: test-kubernetes
-test-kubernetes: ## the system on kubectl's cluster, which it may have for itself and which has the images
+test-kubernetes: ## test the system on kubectl's cluster, which must have the images and nothing else to do
 	@cd e2e && TEST_KUBERNETES=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./kubernetes
 
 .PHONY: bench
-bench: $(orderflow) ## orders a second, latency and cost, on a machine that is otherwise idle: docs/benchmarks.md; ONLY=saga DURATION=60s SEED=7
+bench: $(orderflow) ## measure orders a second, latency and cost, on an otherwise idle machine: docs/benchmarks.md; ONLY=saga DURATION=60s SEED=7
 	@$(orderflow) install && go build -o bin/bench ./local/cmd/bench && exec bin/bench -seed $(SEED) \
 		$(if $(filter-out file,$(origin DURATION)),-duration $(DURATION)) $(if $(ONLY),-only $(ONLY))
 
@@ -126,22 +125,26 @@ bench-go: $(orderflow) ## the benchmarks of all packages
 	@$(orderflow) install && exec $(orderflow) exec -- go test -run '^$$' -bench . -timeout 30m $(TESTFLAGS) work
 
 .PHONY: bench-gateway
-bench-gateway: $(orderflow) ## what the gateway adds to a call of a service, as a ratio of their p50 and p99
+bench-gateway: $(orderflow) ## the overhead of the gateway on a call of a service, as a ratio of their p50 and p99
 	@$(orderflow) install && exec $(orderflow) exec -- go test -run '^$$' -bench '^BenchmarkGateway$$' -benchtime 4000x -timeout 30m ./e2e
 
 .PHONY: vet
 vet: ## go vet, all modules
 	@go vet work
 
+actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 # by itself: beside golangci-lint it does not compile
+workflows := $(wildcard .github/workflows/*.yml)
+
 .PHONY: lint
-lint: ## golangci-lint, each module as it stands alone
-	@for module in $$(go list -m -f '{{.Dir}}'); do \
+lint: ## golangci-lint, each module by itself; actionlint
+	@$(if $(workflows),GOWORK=off go run $(actionlint) -shellcheck= -pyflakes= $(workflows) || failed=1;) \
+	for module in $$(go list -m -f '{{.Dir}}'); do \
 		echo "lint $${module#$(CURDIR)/}"; \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
 
 .PHONY: vuln
-vuln: ## known vulnerabilities that the programs reach: govulncheck
+vuln: ## known vulnerabilities in code that the programs call: govulncheck
 	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}')
 
 .PHONY: fmt
@@ -150,16 +153,22 @@ fmt: ## format all code
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
 
+rename: export MODULE := $(MODULE)
+
+.PHONY: rename
+rename: $(orderflow) ## the modules of a fork get its path, everywhere: MODULE=github.com/acme/shop; docs/fork.md
+	@exec $(orderflow) rename "$$MODULE"
+
 .PHONY: build
-build: ## all programs, into bin
+build: ## build all programs into bin
 	@go build -o bin/ $(addprefix ./,$(programs)) ./local/cmd/orderflow
 
 .PHONY: clean
-clean: $(orderflow) ## end the system; remove it, what was built, and all data
+clean: $(orderflow) ## end the system; remove it, the built programs, and all data
 	@$(orderflow) clean
 	@rm -rf bin .local
 
-# Go knows better than make whether it is up to date.
+# Go decides whether it is up to date.
 .PHONY: $(orderflow)
 $(orderflow):
 	@go build -o $@ ./local/cmd/orderflow

@@ -124,7 +124,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		if a, err := c.Call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token); err != nil || a.Status != http.StatusUnauthorized {
 			t.Errorf("%s at the gateway: %d %v", name, a.Status, err)
 		}
-		for _, service := range orders[:1] { // past the gateway, as somebody inside would
+		for _, service := range orders[:1] { // directly, without the gateway, as a client inside would
 			direct := stories.New(t, stories.World{Gateway: service.URL})
 			if a, err := direct.Call("", http.MethodGet, "/api/orders", "", "Authorization", "Bearer "+token, "X-User-Id", "alice"); err != nil || a.Status != http.StatusUnauthorized {
 				t.Errorf("%s at %s: %d %v", name, service.Name, a.Status, err)
@@ -144,7 +144,7 @@ func TestTheMetricsAreNotPublic(t *testing.T) {
 	}
 }
 
-// A malformed message on any queue ends in its dead-letter queue with the reason, and disturbs nothing else.
+// A malformed message on any queue ends in its dead-letter queue with the reason, and has no other effect.
 func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(1), settings)
@@ -159,7 +159,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		{MessageId: "1", Type: "inventory.reserve_stock", Body: bytes.Repeat([]byte("\x00\xff"), 100_000)},
 	}
 	for _, queue := range queues {
-		// Programs are ready before the broker is, and a quorum queue that is just being made forgets what nobody confirms.
+		// Programs are ready before the broker is, and a quorum queue that is just being made can lose unconfirmed messages.
 		stories.Until(t, queue+" is consumed", func() bool {
 			q, err := stories.Channel(t, conn).QueueDeclarePassive(queue, true, false, false, false, nil)
 			return err == nil && q.Consumers > 0
@@ -180,7 +180,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 		Missing []string
 	}
 	var seen string
-	defer func() { t.Log("dead letters by queue:", seen) }() // only shown when it fails
+	defer func() { t.Log("dead letters by queue:", seen) }() // shown only when the test fails
 	stories.Until(t, "all of them are dead letters", func() bool {
 		c.Must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters?limit=100", "").Into(t, &list)
 		count := map[string]int{}
@@ -212,7 +212,7 @@ func TestAMalformedMessageOnAnyQueueIsDeadLettered(t *testing.T) {
 	}
 }
 
-// A service may do at the broker what it has to, and no more.
+// A service has only the broker permissions that it needs.
 func TestAServiceCannotReadOrCommandItsUpstreams(t *testing.T) {
 	t.Parallel()
 	s := together(t)

@@ -17,10 +17,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// rest is how long a system may take to come to rest once its orders are at their end.
+// rest bounds the time until a system is at rest after its orders have ended.
 const rest = 60 * time.Second
 
-// auditOf holds the books of a system against each other. Its error is the whole report.
+// auditOf audits a system. Its error is the whole report.
 func auditOf(ctx context.Context, s *system.System, accepted ...string) error {
 	report, err := audit.Await(ctx, audit.Of(s, repo), audit.Expectations{Accepted: accepted}, rest)
 	if err != nil {
@@ -29,7 +29,7 @@ func auditOf(ctx context.Context, s *system.System, accepted ...string) error {
 	return report.Err()
 }
 
-// audited fails a test whose system does not come to rest with books that agree, and all the orders that were accepted in them.
+// audited fails a test if the system does not come to rest, if its books disagree, or if an accepted order is missing in them.
 func audited(t *testing.T, s *system.System, accepted ...string) {
 	t.Helper()
 	if err := auditOf(t.Context(), s, accepted...); err != nil {
@@ -37,7 +37,7 @@ func audited(t *testing.T, s *system.System, accepted ...string) {
 	}
 }
 
-// The auditor is trusted because it finds what somebody has changed by hand, behind the back of all programs.
+// The auditor finds changes that were made by hand in databases, queues and the provider's journal.
 func TestTheAuditorFindsWhatWasChangedByHand(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(1), settings)
@@ -54,7 +54,7 @@ func TestTheAuditorFindsWhatWasChangedByHand(t *testing.T) {
 	change(t, s, "inventory", `UPDATE reservations SET status = 'reserved' WHERE order_id = $1`, forgotten)
 	change(t, s, "inventory", `UPDATE products SET available = available + 1 WHERE sku = $1`, sku)
 	bury(t, s, "orders.events.dead", twice)
-	for _, p := range s.Named("shipping") { // so that nobody reads what is put into its queue
+	for _, p := range s.Named("shipping") { // so that messages stay in its queue
 		if err := p.Stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func change(t *testing.T, s *system.System, service, sql, id string) {
 	}
 }
 
-// chargeTwice enters an order's charge a second time in the provider's journal.
+// chargeTwice adds a second charge of an order to the provider's journal.
 func chargeTwice(t *testing.T, s *system.System, id string) {
 	t.Helper()
 	simulator := s.Program("simulator", 1)
@@ -145,7 +145,7 @@ func chargeTwice(t *testing.T, s *system.System, id string) {
 	}
 }
 
-// bury puts a message about an order into a queue.
+// bury publishes a message about an order to a queue.
 func bury(t *testing.T, s *system.System, queue, id string) {
 	t.Helper()
 	conn, err := amqp.Dial(s.Broker.URL)

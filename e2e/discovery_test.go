@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// The gateway knows orders by a name. Behind it replicas come and go, die and become slow, and callers notice nothing.
+// The gateway finds orders by a DNS name. Replicas come and go, fail and become slow, and callers notice nothing.
 func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	t.Parallel()
 	fronts := newFronts(t, "127.0.1.1", "127.0.1.2", "127.0.1.3")
@@ -39,7 +39,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	if _, err := c.Login("alice"); err != nil {
 		t.Fatal(err)
 	}
-	// ask makes requests, eight at a time, and returns how many of them each replica has had.
+	// ask sends n requests, eight at a time, and returns how many of them each replica got.
 	ask := func(n int) (had [3]int64) {
 		var before [3]int64
 		for i, f := range fronts {
@@ -78,17 +78,17 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	}
 	three.slow.Store(0)
 	one.die()
-	ask(80) // every one is answered
+	ask(80) // every request must be answered
 	if had := ask(80); had[0] != 0 || had[2] < 80 {
 		t.Errorf("the first is dead, and had %v of 80 requests", had)
 	}
 	dns.silence.Store(true)
-	time.Sleep(2 * time.Second) // longer than the records live
+	time.Sleep(2 * time.Second) // longer than the TTL of the records
 	if had := ask(40); had[2] < 40 {
 		t.Errorf("DNS is silent, and the last addresses had %v of 40 requests", had)
 	}
 
-	// One that always fails costs no more than its share of the budget: the failing replica is not asked again and again.
+	// A replica that always fails costs only the retry budget: requests are not retried again and again.
 	dns.silence.Store(false)
 	dns.set(two)
 	stories.Until(t, "only the second is known", func() bool { return ask(8)[1] == 8 })
@@ -115,18 +115,18 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	}
 }
 
-// front is an address at which orders can be had, with a replica of its own as far as anybody can tell.
+// front is a proxy to orders that looks like a replica of its own.
 type front struct {
 	netip.Addr
 	port string
 	had  atomic.Int64
-	slow atomic.Int64 // ns before each answer
+	slow atomic.Int64 // delay before each answer, in ns
 	fail atomic.Bool
 	to   atomic.Pointer[url.URL]
 	die  func()
 }
 
-// newFronts makes a front at each of some addresses, all on one port.
+// newFronts makes a front at each address, all on one port.
 func newFronts(t *testing.T, addresses ...string) (all []*front) {
 	t.Helper()
 	port := "0"
@@ -156,7 +156,7 @@ func newFronts(t *testing.T, addresses ...string) (all []*front) {
 	return all
 }
 
-// nameserver knows one name, orders.test, for a second at a time.
+// nameserver answers for one name, orders.test, with a TTL of one second.
 type nameserver struct {
 	address string
 	silence atomic.Bool

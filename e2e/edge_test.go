@@ -16,8 +16,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// What the gateway and the web front end promise when something behind them is away, or asks too much of them. One after
-// another, since each takes something away from the system that they share.
+// The promises of the gateway and bff-web when an upstream is away or clients ask too much of them. The subtests run one after
+// another, because each takes away a part of the system that they share.
 func TestTheEdge(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]int{"bff-web": 3}, map[string][]string{
@@ -50,7 +50,7 @@ func staleProducts(t *testing.T, s *system.System) {
 	if tag == "" || !strings.Contains(fresh.Header.Get("Cache-Control"), "max-age") {
 		t.Errorf("a product list cannot be validated: %v", fresh.Header)
 	}
-	for range 12 { // each replica of bff-web shows the shop once at least
+	for range 12 { // at least once by each replica of bff-web
 		c.Must(http.StatusOK, "", http.MethodGet, "/", "")
 	}
 	inventory := s.Program("inventory", 1)
@@ -94,12 +94,12 @@ func rateLimits(t *testing.T, s *system.System) {
 	c := stories.New(t, world(s))
 	var refused, served atomic.Int64
 	var callers sync.WaitGroup
-	// However slow the machine is, at some time bob asks faster than he may.
+	// Even on a slow machine, bob at some time sends requests faster than the limit allows.
 	enough := func() bool { return refused.Load() > 0 && served.Load() >= 120 }
 	for i := range 16 {
 		callers.Go(func() {
 			for asked := 0; asked < 20 || asked < 500 && !enough(); asked++ {
-				// To look like many clients behind a proxy helps nobody whom the gateway does not trust.
+				// The gateway does not trust this client, so X-Forwarded-For does not make it look like many clients.
 				a, err := c.Call("bob", http.MethodGet, "/api/orders", "", "X-Forwarded-For", "10.0.0."+strconv.Itoa(i))
 				switch {
 				case err == nil && a.Status == http.StatusOK && a.Header.Get("RateLimit") != "" && a.Header.Get("RateLimit-Policy") != "":
@@ -123,7 +123,7 @@ func rateLimits(t *testing.T, s *system.System) {
 	})
 }
 
-// A reader who comes back with Last-Event-ID sees every entry once, whoever serves him, and also what happened while the
+// A reader who reconnects with Last-Event-ID gets every entry once, from any replica, including entries from the time when the
 // broker was away.
 func streamOutlives(t *testing.T, s *system.System) {
 	c := stories.New(t, world(s))
@@ -163,7 +163,7 @@ func streamOutlives(t *testing.T, s *system.System) {
 	t.Logf("the reader connected %d times", r.connections.Load())
 }
 
-// While an order waits, two thousand streams of it are open at the same time; then each is told the rest.
+// While an order waits, two thousand streams of it are open at the same time; then each gets the remaining entries.
 func manyStreams(t *testing.T, s *system.System) {
 	const many = 2000
 	c := stories.New(t, world(s))
@@ -177,7 +177,7 @@ func manyStreams(t *testing.T, s *system.System) {
 	readers := make([]*reader, many)
 	for i := range readers {
 		readers[i] = follow(t, c, id)
-		if i%50 == 49 { // as they come, not all in one moment
+		if i%50 == 49 { // not all at the same moment
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
@@ -217,7 +217,7 @@ func manyStreams(t *testing.T, s *system.System) {
 	stories.Until(t, "nobody holds a stream any more", func() bool { n, _ := open(); return n == 0 })
 }
 
-// reader follows an order as an EventSource does: when the stream breaks off it comes back and says what it has seen last.
+// reader follows an order as an EventSource does: it reconnects with the id of the last entry that it has seen.
 type reader struct {
 	mu   sync.Mutex
 	ids  []string
@@ -283,7 +283,7 @@ func (r *reader) connect(ctx context.Context, url, token string) {
 	}
 }
 
-// metric reads a metric of a program, all its label values together.
+// metric reads a metric of a program, summed over all label values.
 func metric(t *testing.T, base, name string) (sum float64) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", nil)
@@ -307,7 +307,7 @@ func metric(t *testing.T, base, name string) (sum float64) {
 	return sum
 }
 
-// memory is what gateway and bff-web take of the machine.
+// memory is the memory that gateway and bff-web use.
 func memory(t *testing.T, s *system.System) (bytes float64) {
 	t.Helper()
 	bytes = metric(t, s.AdminURL, "process_resident_memory_bytes")

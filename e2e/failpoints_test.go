@@ -9,9 +9,8 @@ import (
 	"example.com/orderflow/e2e/crash"
 )
 
-// Where a program can be made to die (pkg/failpoint) there is nothing in the programs that users run: no call, as there is
-// not even what it would be called with. That such a search finds what is there shows e2e/crash, which makes it in programs
-// that have them.
+// Programs as users run them contain no failpoints (pkg/failpoint): neither the calls nor the names of the points. e2e/crash
+// shows that such a search would find the names, in programs that have failpoints.
 func TestTheProgramsHaveNoFailpoints(t *testing.T) {
 	t.Parallel()
 	points, err := crash.Points(filepath.Join("crash", "testdata"))

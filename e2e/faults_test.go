@@ -41,9 +41,9 @@ func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 	audited(t, s, slices.Collect(maps.Keys(ends))...)
 }
 
-// Under load each program is killed or stopped, one after another, and the servers are restarted. What was accepted
-// ends as it should.
-func TestNothingIsLostOrChargedTwiceWhoeverIsKilled(t *testing.T) {
+// Under load each program is killed or stopped, one after another, and the servers are restarted. Every accepted order ends
+// as it should.
+func TestNothingIsLostOrChargedTwiceWhateverIsKilled(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(2), settings)
 	load := stories.New(t, world(s)).StartLoad()
@@ -53,7 +53,7 @@ func TestNothingIsLostOrChargedTwiceWhoeverIsKilled(t *testing.T) {
 		} else if err := p.Stop(); err != nil {
 			t.Errorf("%s did not stop as it should: %v", p.Name, err)
 		}
-		time.Sleep(300 * time.Millisecond) // away for a moment, with orders coming in
+		time.Sleep(300 * time.Millisecond) // away for a moment while orders come in
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatalf("start %s again: %v", p.Name, err)
 		}

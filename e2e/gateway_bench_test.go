@@ -15,8 +15,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// BenchmarkGateway asks for the same things at the service and through the gateway, in turns, so that whatever else the
-// machine does meets both alike. What counts is the ratio; the times are those of this machine.
+// BenchmarkGateway sends the same requests to the service and through the gateway, alternating, so that other load on the
+// machine affects both equally. The ratio is the result; the times are those of this machine.
 func BenchmarkGateway(b *testing.B) {
 	dir, err := os.MkdirTemp("", "orderflow-bench-")
 	if err != nil {
@@ -42,7 +42,7 @@ func BenchmarkGateway(b *testing.B) {
 			var mu sync.Mutex
 			var took [2][]time.Duration
 			bases := [2]string{test.direct, s.GatewayURL}
-			b.SetParallelism(2) // a few at once, as behind a busy page, and not so many that the machine is all there is to measure
+			b.SetParallelism(2) // some concurrency, as behind a busy page, but not so much that only the machine is measured
 			b.RunParallel(func(pb *testing.PB) {
 				for turn := 0; pb.Next(); turn++ {
 					for i := range 2 {

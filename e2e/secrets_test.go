@@ -14,10 +14,10 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// demoSecret is of all these systems: "demo" is a word that logs may have for other reasons.
+// demoSecret is the demo secret of all these systems, because the word "demo" may be in logs for other reasons.
 const demoSecret = "only-these-tests-have-this-secret"
 
-// private is what is in no log whatever its value: tokens, what a card is charged by, and where somebody lives.
+// private matches data that must be in no log, whatever its value: tokens, payment methods and addresses.
 var private = map[string]*regexp.Regexp{
 	"a token":             regexp.MustCompile(`eyJ[\w-]{10,}\.eyJ`),
 	"an Authorization":    regexp.MustCompile(`(?i)\b(bearer|basic) [\w+/-]{8,}`),
@@ -26,7 +26,7 @@ var private = map[string]*regexp.Regexp{
 	"a password in a URL": regexp.MustCompile(`\w+://[^\s/:@"]+:[^\s/@"*x]+@`),
 }
 
-// secretsIn looks for secrets and for what is nobody's business in all that the parts of a system have logged in its life.
+// secretsIn looks for secrets and private data in everything that the parts of a system have logged.
 func secretsIn(s *system.System, dir string) error {
 	secrets, err := secretsOf(s, dir)
 	if err != nil {
@@ -46,14 +46,14 @@ func secretsIn(s *system.System, dir string) error {
 	return errors.Join(found...)
 }
 
-// leaks reports each kind of thing in a log that should not be there, with the first line that has it.
+// leaks reports each kind of secret or private data in a log, with the first line that has it.
 func leaks(name string, log []byte, secrets map[string]string) error {
 	var found []error
 	for line := range bytes.Lines(log) {
 		for what, secret := range secrets {
 			if bytes.Contains(line, []byte(secret)) {
 				found = append(found, fmt.Errorf("the log of %s has %s: %s", name, what, line))
-				delete(secrets, what) // once is enough to see where from
+				delete(secrets, what) // one place is enough
 			}
 		}
 		for what, pattern := range private {
@@ -65,7 +65,7 @@ func leaks(name string, log []byte, secrets map[string]string) error {
 	return errors.Join(found...)
 }
 
-// secretsOf collects them all, by what they are.
+// secretsOf collects all secrets, by what they are.
 func secretsOf(s *system.System, dir string) (map[string]string, error) {
 	secrets := map[string]string{"the demo secret": demoSecret}
 	for what, address := range map[string]string{"PostgreSQL's administrator": s.Databases.URL, "RabbitMQ's administrator": s.Broker.URL} {
@@ -94,7 +94,7 @@ func secretsOf(s *system.System, dir string) (map[string]string, error) {
 	return secrets, nil
 }
 
-// What looks for leaks is trusted because it finds some.
+// The search for leaks finds some that are put there.
 func TestALeakInALogIsFound(t *testing.T) {
 	t.Parallel()
 	for line, leak := range map[string]bool{

@@ -18,7 +18,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// settings make the outside world quick and the waits short. What they shorten is only time.
+// settings make the outside world fast and the timeouts short. They change nothing else.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
 	"orders":    {"STEP_TIMEOUT=5s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=20"},
@@ -54,8 +54,8 @@ func run(m *testing.M) (code int, err error) {
 	}
 	code = m.Run()
 	if shared.System != nil {
-		// What all the tests have left behind that used it at the same time. It is at rest only now. Its logs are whole when it
-		// has stopped.
+		// This audits the shared system after all tests that used it at the same time. It is at rest only now. Its logs are
+		// complete after its stop.
 		err = errors.Join(auditOf(context.Background(), shared.System), shared.Stop(), secretsIn(shared.System, shared.dir))
 	}
 	if shared.dir != "" {
@@ -64,7 +64,7 @@ func run(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// start starts a system of its own for a test, with these numbers of replicas.
+// start starts a new system for a test, with these numbers of replicas.
 func start(t *testing.T, replicas map[string]int, env map[string][]string) *system.System {
 	t.Helper()
 	s, err := launch(t.TempDir(), replicas, env)
@@ -83,7 +83,7 @@ func start(t *testing.T, replicas map[string]int, env map[string][]string) *syst
 }
 
 func launch(dir string, replicas map[string]int, env map[string][]string) (*system.System, error) {
-	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as another user
 		return nil, err
 	}
 	env = maps.Clone(env)
@@ -94,12 +94,12 @@ func launch(dir string, replicas map[string]int, env map[string][]string) (*syst
 	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: replicas, Env: env})
 }
 
-// world is a system as its users know it.
+// world has the addresses of a system.
 func world(s *system.System) stories.World {
 	return stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL, Secret: demoSecret}
 }
 
-// shared is the system that tests share which disturb nobody: two replicas of everything.
+// shared is the system for tests that do not disturb each other: two replicas of everything.
 var shared struct {
 	once sync.Once
 	*system.System
@@ -107,7 +107,7 @@ var shared struct {
 	dir string
 }
 
-// together returns the shared system, started by the first test that asks.
+// together returns the shared system, which the first test starts.
 func together(t *testing.T) *system.System {
 	t.Helper()
 	shared.once.Do(func() {
@@ -126,7 +126,7 @@ func together(t *testing.T) *system.System {
 	return shared.System
 }
 
-// showLogs prints what the programs had to complain about.
+// showLogs prints the problems in the programs' logs.
 func showLogs(t *testing.T, s *system.System) {
 	for _, p := range s.Programs() {
 		log, err := os.ReadFile(p.LogFile())

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// One trace goes from the caller's request through every service to the parcel, and every message names its cause.
+// One trace contains everything from the client's request to the parcel, and every message names its cause.
 func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 	t.Parallel()
 	s := together(t)
@@ -39,7 +39,7 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 			return false
 		}
 		kinds[d.Type] = true
-		var parcel struct { // its stages before may be told in the same event
+		var parcel struct { // one event may contain several stages
 			Earlier []struct{ Stage string }
 		}
 		if json.Unmarshal(d.Body, &parcel) == nil && strings.HasPrefix(d.Type, "shipping.") {
@@ -50,7 +50,7 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 		if parent, _ := d.Headers["traceparent"].(string); !strings.Contains(parent, trace) {
 			t.Errorf("%s belongs to the trace %q, want %s", d.Type, parent, trace)
 		}
-		if cause, _ := d.Headers["causationid"].(string); cause == "" && d.Type != "orders.order_placed" { // which a request has caused
+		if cause, _ := d.Headers["causationid"].(string); cause == "" && d.Type != "orders.order_placed" { // a request has caused it
 			t.Errorf("%s has no cause", d.Type)
 		}
 		return d.Type == "orders.order_completed"

@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// access.js returns what is wrong with a page for people who do not see, point or read small print.
+// access.js returns the accessibility problems of a page for people who do not see, use a pointer or read small print.
 //
 //go:embed access.js
 var access string
@@ -54,7 +54,7 @@ func TestThePagesCanBeUsedWithTheKeyboardAlone(t *testing.T) {
 	if !inside {
 		t.Error("the skip link does not lead to the content, or the focus is not seen there")
 	}
-	for range 10 { // past search and sorting, to the first product
+	for range 10 { // past the search and sorting controls, to the first product
 		if get(p, chromedp.Evaluate[bool](`document.activeElement.innerText.startsWith("Add")`)) {
 			break
 		}

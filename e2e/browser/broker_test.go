@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The page goes on without the broker, by asking, and shows what happens once it is back. It stops what the other tests
-// use, so it is over before they go on.
+// While the broker is away, the page polls instead, and shows what happens when the broker is back. The test stops parts that
+// others use, so it ends before the parallel tests go on.
 func TestAPageThatIsOpenWhileTheBrokerIsAwayShowsEverything(t *testing.T) {
 	p := open(t, wide)
 	p.signIn("Alice", "/")

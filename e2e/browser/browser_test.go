@@ -24,10 +24,10 @@ import (
 
 var pictures = flag.String("pictures", "", "a folder that gets pictures of the main pages")
 
-// timeout is how long a page may take to show what is waited for. It is long because these machines are slow and shared.
+// timeout is how long a page may take to show something. It is long because the machines are slow and shared.
 const timeout = 60 * time.Second
 
-// world is what all tests share: a system, two replicas of everything, and a browser.
+// world is shared by all tests: a system with two replicas of each program, and a browser.
 var world struct {
 	*system.System
 	browser context.Context
@@ -95,7 +95,7 @@ func findBrowser() string {
 	return ""
 }
 
-// startBrowser starts Chromium without a window and without anything that would speak to other hosts.
+// startBrowser starts Chromium without a window and without features that connect to other hosts.
 func startBrowser(path, profile string) (context.Context, func(), error) {
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.WSURLReadTimeout(timeout),
@@ -117,29 +117,29 @@ func startBrowser(path, profile string) (context.Context, func(), error) {
 	return browser, stop, nil
 }
 
-const shopName = "shop.test" // a name of this machine, for the browser
+const shopName = "shop.test" // resolved to this machine by the browser
 
 const (
 	wide  = 1280
 	phone = 390
 )
 
-// tab is a window of somebody with a browser of his own: nobody else's cookies are in it.
+// tab is a window of a person with a browser of their own, which shares no cookies.
 type tab struct {
 	*testing.T
 	ctx context.Context
-	at  string // where the system is
+	at  string // the address of the system
 
 	mu       sync.Mutex
-	problems []string // what its pages have complained about on their console
+	problems []string // problems that its pages have reported on their console
 }
 
-// open opens a window. What its pages complain about, violations of the content policy among them, fails the test.
+// open opens a window. Problems that its pages report, such as violations of the content policy, fail the test.
 func open(t *testing.T, width int64) *tab {
 	t.Helper()
 	ctx, closeWindow := chromedp.NewContext(world.browser, chromedp.WithNewBrowserContext())
 	p := &tab{T: t, ctx: ctx, at: world.GatewayURL}
-	if err := chromedp.Do(ctx); err != nil { // makes the window, for as long as ctx lives
+	if err := chromedp.Do(ctx); err != nil { // makes the window, which lives as long as ctx
 		t.Fatal(err)
 	}
 	p.do(chromedp.EmulateViewport(width, 900))
@@ -169,7 +169,7 @@ func open(t *testing.T, width int64) *tab {
 	return p
 }
 
-// forgive takes away complaints that a test has provoked: the browser notes each page with such a status.
+// forgive removes problems that a test has provoked: the browser reports each page with such a status.
 func (p *tab) forgive(status string) {
 	p.Helper()
 	p.until("the browser has noted the status "+status, func() bool {
@@ -201,7 +201,7 @@ func (p *tab) withoutScript() {
 	}))
 }
 
-// show writes down what a failed test has seen.
+// show logs what a failed test has seen.
 func (p *tab) show() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), 5*time.Second)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// It stops what the other tests use, so it is over before they go on.
+// The test stops parts that others use, so it ends before the parallel tests go on.
 func TestLiveTrackingOutlivesADeployOfEveryReplica(t *testing.T) {
 	p := open(t, wide)
 	p.signIn("Alice", "/")
@@ -28,7 +28,7 @@ func TestLiveTrackingOutlivesADeployOfEveryReplica(t *testing.T) {
 	if n := p.count(".timeline li"); n < 6 {
 		t.Errorf("the timeline has %d entries", n)
 	}
-	// Whatever the browser says of the moment between two connections is no mistake of the page.
+	// Messages of the browser between two connections are no mistake of the page.
 	p.mu.Lock()
 	p.problems = nil
 	p.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A company's proxy gives each request the Host of the gateway, and tells the browser's in X-Forwarded-Host. To a name
-// without TLS that is not localhost the browser sends Origin with a form, and no Sec-Fetch-Site.
+// A company's proxy sends the gateway's Host with each request, and the browser's in X-Forwarded-Host. For a name that is
+// without TLS and not localhost, the browser sends Origin with a form, and no Sec-Fetch-Site.
 func TestFormsWorkBehindAProxyThatChangesTheHost(t *testing.T) {
 	t.Parallel()
 	gateway, err := url.Parse(world.GatewayURL)
@@ -48,8 +48,8 @@ func TestFormsWorkBehindAProxyThatChangesTheHost(t *testing.T) {
 	}
 }
 
-// It stops what the other tests use, so it is over before they go on.
-func TestWithoutThePagesTheGatewayHasOneOfItsOwn(t *testing.T) {
+// The test stops parts that others use, so it ends before the parallel tests go on.
+func TestWithoutBffWebTheGatewayShowsAPageOfItsOwn(t *testing.T) {
 	for number := 1; number <= 2; number++ {
 		replica := world.Program("bff-web", number)
 		if err := replica.Stop(); err != nil {

@@ -11,18 +11,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// beside is a caller of the API beside the browser.
+// beside is a client of the API that acts at the same time as the browser.
 func beside(t *testing.T) *stories.Client {
 	return stories.New(t, stories.World{Gateway: world.GatewayURL})
 }
 
-// carry puts a product into the cart, wherever in the shop it may be.
+// carry puts two units of a product into the cart, even if the shop's first page does not list it.
 func (p *tab) carry(sku string) {
 	p.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](`fetch("/cart", {method: "POST", body: new URLSearchParams({sku: `+strconv.Quote(sku)+`, quantity: "2", what: "set"})}).then(() => {})`, chromedp.EvalAwaitPromise))
 }
 
-// value is what a field of the form says.
+// value is the value of a field of the form.
 func (p *tab) value(name string) string {
 	p.Helper()
 	return get(p, chromedp.Evaluate[string](`document.querySelector("form.columns").elements[`+strconv.Quote(name)+`].value`))
@@ -32,7 +32,7 @@ func price(sku string, amount int) string {
 	return fmt.Sprintf(`{"name":"Thing %s","description":"A thing.","price":{"amount":%d,"currency":"EUR"},"reorder_point":0,"reorder_quantity":0}`, sku, amount)
 }
 
-func TestACustomerIsChargedWhatTheyHaveSeen(t *testing.T) {
+func TestACustomerIsChargedThePriceThatTheySaw(t *testing.T) {
 	t.Parallel()
 	c, p := beside(t), open(t, phone)
 	sku := c.Product(9, 0, 0)
@@ -63,7 +63,7 @@ func TestAnOrderWhoseAnswerWasLostIsNotMadeAgainByItself(t *testing.T) {
 	p.signIn("Alice", "/")
 	p.carry(sku)
 	p.visit("/checkout")
-	// The order is made, and the browser does not hear of it.
+	// The order is made, but the browser gets no answer.
 	var made struct{ ID string }
 	c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", stories.Wish{SKU: sku, Quantity: 2}.JSON(), "Idempotency-Key", p.value("key")).Into(t, &made)
 	p.visit("/checkout")
@@ -71,7 +71,7 @@ func TestAnOrderWhoseAnswerWasLostIsNotMadeAgainByItself(t *testing.T) {
 	p.press("Place the order")
 	p.sees("You have placed this order already")
 	p.forgive("409")
-	p.do(chromedp.Click(chromedp.CSS("form.columns button"))) // the browser asks for the tick
+	p.do(chromedp.Click(chromedp.CSS("form.columns button"))) // the browser requires the checkbox
 	if p.path() != "/checkout" {
 		t.Errorf("one more press leads to %s", p.path())
 	}
@@ -85,7 +85,7 @@ func TestAFormThatIsOnItsWaySaysSoAndIsSentOnce(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
 	p.visit("/")
-	// The line is so slow that the page stays.
+	// The connection is so slow that the page stays.
 	p.do(chromedp.Evaluate[chromedp.Void](`
 		window.sent = 0;
 		addEventListener("submit", (e) => { if (!e.defaultPrevented) window.sent++; e.preventDefault(); });
@@ -119,7 +119,7 @@ func TestANoticeIsGoneWhenThePageIsLoadedAgain(t *testing.T) {
 	p.holds("the notice is gone", `!document.querySelector(".told")`)
 }
 
-// What the API takes does not break a page: a name and an address may be one word.
+// Input that the API accepts does not break a page: a name and an address may be one word.
 func TestLongWordsFitIntoEveryPage(t *testing.T) {
 	t.Parallel()
 	c := beside(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// says waits until the sign of the page begins so.
+// says waits until the page's element .sign begins with word.
 func (p *tab) says(word string) {
 	p.Helper()
 	p.holds("the sign says "+word, `document.querySelector(".sign").innerText.startsWith("`+word+`")`)
@@ -36,8 +36,8 @@ func (p *tab) beside() *tab {
 	return q
 }
 
-// A browser keeps six connections to a host. A page of an order that held one for itself would stop the seventh, and every
-// other page with it. It stops what the other tests use, so it is over before they go on.
+// A browser keeps six connections to a host. If each order's page held one, the seventh page and all others would hang. The
+// test stops parts that others use, so it ends before the parallel tests go on.
 func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 	var streams atomic.Int32
 	p := open(t, wide)
@@ -46,7 +46,7 @@ func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 		return closing{body, func() { streams.Add(-1) }}
 	})
 	p.signIn("Alice", "/")
-	each(t, "shipping", (*system.Part).Stop) // so that the orders wait for us
+	each(t, "shipping", (*system.Part).Stop) // so that the orders wait
 	var orders []string
 	for range 7 {
 		p.buy("Folding", "tok_visa")
@@ -82,21 +82,21 @@ func TestSevenOrdersAreLiveInOneBrowserAndAnEighthPageLoads(t *testing.T) {
 		if !get(q, chromedp.Evaluate[bool](`window.same === true`)) {
 			t.Error("a page was loaded again")
 		}
-		q.says("") // there is nothing to wait for
+		q.says("") // nothing more will happen to the order
 	}
 	p.until("the stream is closed", func() bool { return streams.Load() == 0 })
-	// Whatever the browser says of the moment without bff-web is no mistake of the page.
+	// Messages of the browser while bff-web is away are no mistake of the page.
 	p.mu.Lock()
 	p.problems = nil
 	p.mu.Unlock()
 }
 
-// What an operator types is not taken away by a notification. What was left out is shown when they have done. It
-// stops what the other tests use, so it is over before they go on.
-func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
+// A notification does not replace the page while an operator types. The changes are shown when they have finished. The test
+// stops parts that others use, so it ends before the parallel tests go on.
+func TestInputOutlivesANotification(t *testing.T) {
 	p, q := open(t, wide), open(t, wide)
 	p.signIn("Alice", "/")
-	each(t, "shipping", (*system.Part).Stop) // so that the order waits for us
+	each(t, "shipping", (*system.Part).Stop) // so that the order waits
 	p.buy("Folding", "tok_visa")
 	p.becomes("Paid")
 	q.signIn("Olga", p.path())
@@ -112,7 +112,7 @@ func TestWhatSomebodyTypesOutlivesTheNews(t *testing.T) {
 	q.holds("what was left out", `!document.querySelector(".confirm") && document.querySelector("#facts").innerText.includes("Delivered")`)
 }
 
-// each does something with both replicas.
+// each calls do for both replicas.
 func each(t *testing.T, program string, do func(*system.Part) error) {
 	t.Helper()
 	for number := 1; number <= 2; number++ {
@@ -122,8 +122,8 @@ func each(t *testing.T, program string, do func(*system.Part) error) {
 	}
 }
 
-// A stream that has died without a word, as in a laptop that slept, brings nothing and never ends. The page notices that
-// the heartbeats have ceased.
+// A connection that is lost without notice, for example while a laptop sleeps, brings nothing and never ends. The page notices
+// that the heartbeats are missing.
 func TestAStreamThatDiesInSilenceIsNoticed(t *testing.T) {
 	t.Parallel()
 	var dead atomic.Bool
@@ -143,7 +143,7 @@ func TestAStreamThatDiesInSilenceIsNoticed(t *testing.T) {
 	}
 }
 
-// Without a SharedWorker, as in some telephones, the page is looked at.
+// Without a SharedWorker, as on some phones, the page polls.
 func TestABrowserWithoutSharedWorkersAsksInstead(t *testing.T) {
 	t.Parallel()
 	p := open(t, phone)
@@ -157,7 +157,7 @@ func TestABrowserWithoutSharedWorkersAsksInstead(t *testing.T) {
 	p.becomes("Delivered")
 }
 
-// before is a gateway in front of the gateway, through which each stream goes as handle makes it.
+// before is a proxy in front of the gateway. It passes each stream through handle.
 func before(t *testing.T, handle func(*http.Request, io.ReadCloser) io.ReadCloser) string {
 	t.Helper()
 	to, err := url.Parse(world.GatewayURL)
@@ -186,7 +186,7 @@ func before(t *testing.T, handle func(*http.Request, io.ReadCloser) io.ReadClose
 	return s.URL
 }
 
-// silent is a body of which nothing comes, until the reader goes.
+// silent is a body that yields nothing until the reader closes it.
 type silent struct {
 	io.ReadCloser
 	gone <-chan struct{}
@@ -197,7 +197,7 @@ func (s silent) Read([]byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-// closing tells when it is closed.
+// closing calls a function when it is closed.
 type closing struct {
 	io.ReadCloser
 	closed func()

@@ -21,7 +21,7 @@ func TestOlgaReplaysAndDiscardsADeadLetter(t *testing.T) {
 	p.press("Replay")
 	p.sees("The message is back in its queue.")
 
-	// It is as bad as it was, so it comes back.
+	// The message is still unreadable, so it comes back.
 	p.visit("/operations")
 	p.sees("1 dead letter")
 	p.visit("/operations/dead-letters")

@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// do does something in the window, within timeout.
+// do performs actions in the window, within timeout.
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, timeout)
@@ -66,7 +66,7 @@ func (p *tab) press(text string) {
 	p.holds("a page after "+text, `!window.before && document.readyState === "complete"`)
 }
 
-// signIn signs in as one of the demo people and goes on to a page.
+// signIn signs in as one of the demo clients and goes on to a page.
 func (p *tab) signIn(name, next string) {
 	p.Helper()
 	p.visit("/sign-in?next=" + next)

@@ -12,7 +12,7 @@ func TestAliceBuysAMugAndWatchesItArrive(t *testing.T) {
 	p := open(t, wide)
 	p.visit("/")
 	p.press("Add Stoneware")
-	p.visit("/checkout") // asks who she is, and comes back
+	p.visit("/checkout") // redirects to the sign-in page, and back
 	p.press("Alice")
 	p.sees("Checkout")
 	p.press("Place the order")
@@ -44,7 +44,7 @@ func TestADoubleClickMakesOneOrder(t *testing.T) {
 	p.visit("/")
 	p.press("Add")
 	p.visit("/checkout")
-	// The same form twice, as two clicks on a slow line send it.
+	// The same form twice, as two clicks on a slow connection send it.
 	one := get(p, chromedp.Evaluate[bool](`(async () => {
 		const form = new URLSearchParams(new FormData(document.querySelector("form.columns")));
 		const send = () => fetch("/checkout", {method: "POST", body: form}).then(a => a.url);
@@ -64,10 +64,10 @@ func TestAnOrderIsCancelledInTime(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
 	p.signIn("Alice", "/")
-	for try := 1; ; try++ { // the carrier waits for nobody, and a busy machine may be too late
+	for try := 1; ; try++ { // the carrier may be faster on a busy machine
 		p.buy("", "tok_visa")
 		p.sees("paid, arranging shipment")
-		// By a script, which finds the button and presses it at one go: it may go at any moment.
+		// A script finds the button and presses it in one step, because it may disappear at any moment.
 		p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('form[action$="/cancellation"] button')?.click()`))
 		p.holds("the order is at its end", `["Cancelled", "Delivered"].includes(document.querySelector("#progress .badge").innerText)`)
 		if p.text("#progress .badge") == "Cancelled" {
@@ -90,7 +90,7 @@ func TestADeclinedCardIsExplained(t *testing.T) {
 	p.sees("The card was declined. Nothing was charged.")
 }
 
-func TestWhoHasSignedOutSeesNothingOfTheirs(t *testing.T) {
+func TestASignedOutCustomerSeesNothingOfTheirs(t *testing.T) {
 	t.Parallel()
 	p := open(t, wide)
 	p.signIn("Alice", "/")

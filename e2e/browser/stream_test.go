@@ -47,7 +47,7 @@ func token(t *testing.T) string {
 	return granted.Token
 }
 
-func TestTheStreamOfTheAPITellsEachStageOnceAndResumes(t *testing.T) {
+func TestTheStreamOfTheAPISendsEachStageOnceAndResumes(t *testing.T) {
 	t.Parallel()
 	alice := token(t)
 	placed := api(t, alice, http.MethodPost, "/api/orders", `{"lines":[{"sku":"MUG-BLUE","quantity":1}],"payment_method":"tok_visa",

@@ -25,7 +25,7 @@ var (
 	mutated  = flag.String("mutant", "", "the mutant that the programs are built with (mutants.go)")
 )
 
-// settings make the outside world quick and the waits short. What they shorten is only time.
+// settings make the outside world fast and the timeouts short. They change nothing else.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
 	"orders":    {"STEP_TIMEOUT=5s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=20"},
@@ -33,10 +33,10 @@ var settings = map[string][]string{
 
 const (
 	shoppers = 10
-	crowd    = 300             // orders under way, with which nobody places another one
-	quiet    = 5 * time.Minute // in which the system has to come to rest
+	crowd    = 300             // the number of orders under way from which customers wait
+	quiet    = 5 * time.Minute // bounds the time until the system is at rest
 
-	longToRecover = 20 * time.Second // which is worth a line
+	longToRecover = 20 * time.Second // a recovery that is logged
 )
 
 func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
@@ -54,7 +54,7 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	outcome := Outcome{Seed: *seed, Began: time.Now(), Shoppers: shoppers}
 	load := client.StartLoadOf(customers(client, crowded(t, s)))
 	var done []Done
-	for range 3 { // a short plan has each kind once or twice, and it may be that nobody notices
+	for range 3 { // a short plan has each kind only once or twice, and a fault may hit nothing
 		more, err := play(t.Context(), target{s, network, clocks}, unnoticed(plan, done), t.Output())
 		if err != nil {
 			t.Error(err)
@@ -73,7 +73,7 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	var err error
 	timeout := quiet
 	if *mutated != "" {
-		timeout = time.Minute // what is wrong stays wrong
+		timeout = time.Minute // a breach does not go away
 	}
 	outcome.Audit, err = audit.Await(t.Context(), sources, audit.Expectations{Accepted: load.Accepted()}, timeout)
 	if err != nil {
@@ -109,7 +109,7 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	}
 }
 
-// customers want everything that one can want of the simulated world, change their minds at any moment, and click twice.
+// customers want everything that the simulated world can do, change their minds at any moment, and click twice.
 func customers(c *stories.Client, crowded func() bool) stories.Habits {
 	plenty, scarce, none := c.Product(1_000_000, 0, 0), c.Product(20, 8, 12), c.Product(0, 0, 0)
 	wishes := []stories.Wish{
@@ -135,8 +135,8 @@ func customers(c *stories.Client, crowded func() bool) stories.Habits {
 	}
 }
 
-// crowded tells whether there are so many orders under way that customers wait. Otherwise a machine that is a little too slow for
-// them would have an hour's orders before it in the end, and each of them would be asked for again and again meanwhile.
+// crowded reports whether so many orders are under way that customers wait. Otherwise a machine that is a little too slow
+// would have an hour's orders left at the end, and would send their commands again and again meanwhile.
 func crowded(t *testing.T, s *system.System) func() bool {
 	t.Helper()
 	var under atomic.Int64
@@ -156,8 +156,8 @@ func crowded(t *testing.T, s *system.System) func() bool {
 	return func() bool { return under.Load() >= crowd }
 }
 
-// start starts a system with two replicas of whatever can have some, whose programs reach each other through a network.
-// Its folder is kept when the test fails.
+// start starts a system with two replicas of each program that can have several. Its programs reach each other through a
+// network. Its folder is kept when the test fails.
 func start(t *testing.T, network *Network, clocks clocks) (repo string, s *system.System) {
 	t.Helper()
 	repo, err := system.FindRepo(".")
@@ -196,7 +196,7 @@ func start(t *testing.T, network *Network, clocks clocks) (repo string, s *syste
 	return repo, s
 }
 
-// panics looks for programs that were brought down by a mistake of theirs, rather than by us.
+// panics looks for programs that ended by a panic.
 func panics(s *system.System) error {
 	var found []error
 	for _, p := range s.Programs() {

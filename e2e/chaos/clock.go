@@ -17,14 +17,14 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// clocks are those of the programs: each can be moved while it runs. All processes of a machine have the same clock, so the
-// programs are built with a time package that reads from a file, one for each replica, how wrong it is.
+// clocks can change the clock of each program while it runs. All processes of a machine have the same clock, so the programs
+// are built with a time package that reads the error of its clock from a file, one for each replica.
 type clocks struct{ dir string }
 
-// clockStep is how wrong a clock becomes: longer than any lease, timeout and wait that the programs compare with it.
+// clockStep is the error of a clock: longer than any lease, timeout and wait that programs compare with it.
 const clockStep = 2 * time.Minute
 
-// overlay exchanges the time package.
+// overlay replaces the time package.
 func (c clocks) overlay(ctx context.Context) (overlay, error) {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -50,7 +50,7 @@ func (c clocks) overlay(ctx context.Context) (overlay, error) {
 	}, err
 }
 
-// amend tells a replica where to read how wrong its clock is. It is known by its port.
+// amend tells a replica where its clock's error is. A replica is identified by its port.
 func (c clocks) amend(env []string) []string {
 	for _, setting := range env {
 		if address, ok := strings.CutPrefix(setting, "HTTP_ADDR="); ok {
@@ -64,7 +64,7 @@ func (c clocks) file(address string) string {
 	return filepath.Join(c.dir, "clock-"+address[strings.LastIndex(address, ":")+1:])
 }
 
-// move makes a part's clock wrong, or right again.
+// move sets the error of a part's clock; 0: none.
 func (c clocks) move(p *system.Part, by time.Duration) error {
 	address, err := url.Parse(p.URL)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c clocks) move(p *system.Part, by time.Duration) error {
 	return os.Rename(file+"~", file) // it is read at any moment
 }
 
-// moveClock has the clock of a part go two minutes fast or slow, which it shows in the Date of its answers.
+// moveClock makes the clock of a part two minutes fast or slow. The Date header of its answers shows it.
 func (t target) moveClock(ctx context.Context, f Fault) (heal, error) {
 	set := func(ctx context.Context, by time.Duration) error {
 		return t.each(f.Victim, func(p *system.Part) error {
@@ -97,7 +97,7 @@ func (t target) moveClock(ctx context.Context, f Fault) (heal, error) {
 	return func(ctx context.Context) error { return set(ctx, 0) }, set(ctx, by)
 }
 
-// clockOf is how wrong the clock of a part is, within a second or so.
+// clockOf is the error of a part's clock, within a second or so.
 func clockOf(ctx context.Context, p *system.Part) (time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/livez", nil)
 	if err != nil {
@@ -107,7 +107,7 @@ func clockOf(ctx context.Context, p *system.Part) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	_ = response.Body.Close() // only the head is wanted
+	_ = response.Body.Close() // only the header is needed
 	date, err := http.ParseTime(response.Header.Get("Date"))
 	return time.Until(date), err
 }

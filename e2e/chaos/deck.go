@@ -2,14 +2,14 @@ package chaos
 
 import "math/rand/v2"
 
-// deck deals things in an order of chance, each of them once before any comes again.
+// deck deals things in random order, each of them once before any is dealt again.
 type deck[T any] struct {
 	of   []T
 	left []T
 }
 
-// draw takes the first thing that is wanted. Those before it stay where they are. When nobody wants any that is left, it
-// looks through a fresh deck, too.
+// draw takes the first thing that is wanted. Those before it stay in place. If none of the rest is wanted, it searches a
+// fresh deck, too.
 func (d *deck[T]) draw(dice *rand.Rand, want func(T) bool) (thing T, ok bool) {
 	for range 2 {
 		for i, thing := range d.left {

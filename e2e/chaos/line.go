@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// line is one connection: from a program to the way's door, and on to what is behind it.
+// line is one connection: from a program to a door of the way, and on to the server.
 type line struct {
 	way       *way
 	near, far net.Conn
-	lost      atomic.Bool // the far end is gone, and the near one has not been told
+	lost      atomic.Bool // the far end is gone, and the near end does not know it
 }
 
 func (l *line) run() {
@@ -27,29 +27,29 @@ func (l *line) run() {
 	l.way.mu.Lock()
 	delete(l.way.lines, l)
 	l.way.mu.Unlock()
-	_ = l.near.Close() // both directions are through with it
+	_ = l.near.Close() // both directions have ended
 	_ = l.far.Close()
 }
 
-// carry brings what comes from one end to the other, until that is closed, and passes on the end itself.
+// carry copies data from one end to the other until the first one is closed, and then closes the other.
 func (l *line) carry(to, from net.Conn, answers bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if l.lost.Load() {
 			if answers || err != nil {
-				l.while(HalfOpen) // the near end believes that all is well, until it is told
+				l.while(HalfOpen) // the near end gets no error until the fault is over
 				reset(l.near)
 				return
 			}
-			l.way.hit() // said into the void
+			l.way.hit() // sent to a host that is gone
 			continue
 		}
 		if n > 0 {
 			l.pass(answers)
 			if _, failed := to.Write(buffer[:n]); failed != nil {
 				if l.lost.Load() {
-					continue // lost with what was under way
+					continue // lost with the other data under way
 				}
 				l.untold(answers)
 				l.reset()
@@ -67,11 +67,11 @@ func (l *line) carry(to, from net.Conn, answers bool) {
 	}
 }
 
-// latency is on each piece of data, in both directions. With several statements and questions for each step it adds up.
+// latency is added to each piece of data, in both directions. With several statements and requests for each step it adds up.
 const latency = 150 * time.Millisecond
 
-// pass holds data up for as long as the way is such that it would not arrive. It is not lost: TCP sends it again until it
-// does arrive, which may be long after anybody wants it. That is worse than a loss, and happens in real networks.
+// pass delays data while a fault of the way would not let it arrive. The data is not lost: TCP sends it again until it
+// arrives, perhaps long after it is needed. That is worse than a loss, and happens in real networks.
 func (l *line) pass(answers bool) {
 	for {
 		wrong, changed := l.way.state()
@@ -101,7 +101,7 @@ func (l *line) pass(answers bool) {
 	}
 }
 
-// untold keeps from the far end, for as long as its host is said to have vanished, that the near one is gone.
+// untold hides from the far end that the near end is gone, while its host has vanished.
 func (l *line) untold(nearIsGone bool) {
 	if wrong, _ := l.way.state(); nearIsGone && wrong == Vanished {
 		l.way.hit()
@@ -109,7 +109,7 @@ func (l *line) untold(nearIsGone bool) {
 	}
 }
 
-// while waits until something is no longer wrong with the way.
+// while waits until a fault of the way is over.
 func (l *line) while(wrong Kind) {
 	for {
 		now, changed := l.way.state()
@@ -129,10 +129,10 @@ func (l *line) reset() {
 	reset(l.far)
 }
 
-// reset ends a connection as an error does: what is under way is thrown away.
+// reset ends a connection with a reset: data under way is thrown away.
 func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // if it is closed already, it is too late
+		_ = tcp.SetLinger(0) // an error means that it is closed already
 	}
 	_ = c.Close()
 }

@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// mutant is a mistake that somebody could make in a line. That the books agree says little unless they would not with it.
+// mutant is a realistic mistake in one line. It shows that the audit finds it: books that agree prove little otherwise.
 type mutant struct {
 	name     string
 	what     string
-	file     string // of the repository
+	file     string // path in the repository
 	old, new string
-	more     string // at the end of the file
+	more     string // text that is appended to the file
 	breach   string // the rule that it breaks, in the auditor's words
 }
 
-// earlyAnswer has a decision made as always, and answers as soon as it is made, or after a failure.
+// earlyAnswer makes a decision as usual, but answers before it is committed, even if the commit fails.
 const earlyAnswer = `
 func (s *shop) early(ctx context.Context, d unit.Decision[*work]) error {
 	made := make(chan error, 100)
@@ -48,7 +48,7 @@ var mutants = []mutant{
 	},
 	{
 		name:   "charge-amount",
-		what:   "payments: whoever is charged again is charged a cent more",
+		what:   "payments: a repeated charge is a cent higher",
 		file:   "services/payments/worker.go",
 		old:    "	if c.Before != nil {\n		op, err := t.provider.findCharge(",
 		new:    "	if c.Before != nil {\n		c.payment.Amount.Amount++\n		op, err := t.provider.findCharge(",
@@ -56,7 +56,7 @@ var mutants = []mutant{
 	},
 	{
 		name:   "refund",
-		what:   "payments: refunded is what was not even asked for",
+		what:   "payments: a payment counts as refunded although the provider was not asked",
 		file:   "services/payments/worker.go",
 		old:    "op, err = t.provider.refund(ctx, c.payment, charge.left())",
 		new:    `op = operation{ID: "refunded", Status: operationSucceeded}`,
@@ -81,7 +81,7 @@ var mutants = []mutant{
 	},
 	{
 		name:   "parcel-cancelled",
-		what:   "shipping: cancelled is a parcel that the carrier was not asked to bring back",
+		what:   "shipping: a parcel counts as cancelled although the carrier was not asked",
 		file:   "services/shipping/worker.go",
 		old:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return d.carrier.cancel(ctx, c.TrackingNumber)",
 		new:    "	case c.TrackingNumber != \"\" && c.CancelWanted:\n		return parcel{TrackingNumber: c.TrackingNumber, Stages: []stage{{cancelled, d.now()}}}, nil",
@@ -89,7 +89,7 @@ var mutants = []mutant{
 	},
 	{
 		name:   "tombstone",
-		what:   "inventory: that an order was given up before it was heard of is forgotten",
+		what:   "inventory: a release that arrives before the reservation is forgotten",
 		file:   "services/inventory/consume.go",
 		old:    "		r = reservation{OrderID: m.OrderID, Status: released, Missing: []messages.Line{}}\n",
 		new:    "		w.send(ctx, messages.StockReleased{OrderID: m.OrderID})\n		return nil\n",
@@ -137,7 +137,7 @@ var mutants = []mutant{
 	},
 	{
 		name:   "answer",
-		what:   "payments: what answers that come together say is noted at the payment that the first is about",
+		what:   "payments: answers that arrive together are all recorded for the first payment",
 		file:   "services/payments/worker.go",
 		old:    "			p := w.of(c.OrderID)\n",
 		new:    "			p := w.of(w.payments.Named()[0])\n",
@@ -145,7 +145,7 @@ var mutants = []mutant{
 	},
 }
 
-// mutate returns what to build the programs with so that they are a mutant; without a name, none.
+// mutate returns the overlay with which the programs are built as a mutant; nil if name is empty.
 func mutate(name, repo, dir string) (overlay, error) {
 	if name == "" {
 		return nil, nil

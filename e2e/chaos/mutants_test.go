@@ -19,7 +19,7 @@ import (
 
 var everyMutant = flag.Bool("mutants", false, "run with each mutant in turn")
 
-// A mutant is looked for in the sources as they are: whoever changes them has to change it, too.
+// A mutant replaces text in the present sources: a change of that text needs a change of the mutant, too.
 func TestMutantsCanBeMade(t *testing.T) {
 	t.Parallel()
 	repo, err := system.FindRepo(".")
@@ -50,7 +50,7 @@ func TestMutantsCanBeMade(t *testing.T) {
 	}
 }
 
-// The run is this program once more, as `make chaos MUTANT=name` is.
+// Each run is a process of this test binary, as with `make chaos MUTANT=name`.
 func TestMutantsAreNoticed(t *testing.T) {
 	if !*everyMutant {
 		t.Skip("takes three quarters of an hour: make mutants")
@@ -58,7 +58,8 @@ func TestMutantsAreNoticed(t *testing.T) {
 	found := make(map[string]int)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			// A plan that has a bit of everything: the world, the broker and the database fail, and commands to inventory are dealt twice.
+			// The plan has some of everything: the world, the broker and the database fail, and commands to inventory are dealt
+			// twice.
 			run := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "WhateverHappens",
 				"-mutant", m.name, "-duration", "125s", "-seed", "156")
 			out, err := run.CombinedOutput()
@@ -68,7 +69,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 			t.Logf("%s: %d times %s not", m.what, found[m.name], m.breach)
 		})
 	}
-	if *report == "" || t.Failed() || len(found) < len(mutants) { // or some were left out by -run
+	if *report == "" || t.Failed() || len(found) < len(mutants) { // -run left some out
 		return
 	}
 	var text bytes.Buffer
@@ -81,12 +82,12 @@ func TestMutantsAreNoticed(t *testing.T) {
 	}
 }
 
-// breaches reads from what an audit has printed how often a rule was broken.
+// breaches reads how often a rule was broken from a printed audit.
 func breaches(printed []byte, rule string) int {
 	line := regexp.MustCompile(`(?m)^ *\d+ +(\d+) +` + regexp.QuoteMeta(rule) + `$`).FindSubmatch(printed)
 	if line == nil {
 		return 0
 	}
-	n, _ := strconv.Atoi(string(line[1])) // digits
+	n, _ := strconv.Atoi(string(line[1])) // digits only
 	return n
 }

@@ -13,18 +13,18 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// Network stands between the programs and whatever they speak to. Its ways are called "payments to rabbitmq" and the like;
-// all replicas of a program go the same way.
+// Network is a proxy between the programs and all that they connect to. Its ways are called "payments to rabbitmq" and so on;
+// all replicas of a program use the same way.
 type Network struct {
 	mu   sync.Mutex
 	ways map[string]*way
 }
 
-// NewNetwork makes a network without any ways.
+// NewNetwork makes a network without ways.
 func NewNetwork() *Network { return &Network{ways: map[string]*way{}} }
 
-// led are the settings whose addresses lead through the network, and what they lead to. Tokens' keys and the pages' way to
-// the gateway's own door do not.
+// led are the settings whose addresses are replaced by addresses of the network, and the name of the other end. The addresses
+// of the tokens' keys, and of the gateway for the web pages, are not replaced.
 var led = func() map[string]string {
 	to := map[string]string{
 		"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
@@ -36,7 +36,7 @@ var led = func() map[string]string {
 	return to
 }()
 
-// Amend leads the addresses in a program's settings through the network. It is for system.Options.
+// Amend replaces the addresses in a program's settings. It is for system.Options.
 func (n *Network) Amend(program string, env []string) ([]string, error) {
 	amended := make([]string, len(env))
 	for i, setting := range env {
@@ -59,12 +59,12 @@ func (n *Network) Amend(program string, env []string) ([]string, error) {
 	return amended, nil
 }
 
-// Between leads what one node of a cluster says to another through the network. It is for servers.StartCluster.
+// Between replaces the address with which a node of a cluster reaches another one. It is for servers.StartCluster.
 func (n *Network) Between(from, to, address string) (string, error) {
 	return n.door(from+" to "+to, address)
 }
 
-// lead returns the URL that leads to another one along a way.
+// lead returns the URL with which a way reaches the host of address.
 func (n *Network) lead(name, address string) (string, error) {
 	target, err := url.Parse(address)
 	if err != nil {
@@ -76,7 +76,7 @@ func (n *Network) lead(name, address string) (string, error) {
 	return target.String(), nil
 }
 
-// door returns the address that leads to another one along a way.
+// door returns the address with which a way reaches another address.
 func (n *Network) door(name, address string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,7 +88,7 @@ func (n *Network) door(name, address string) (string, error) {
 	return w.door(address)
 }
 
-// Break lets something be wrong with a way until Mend.
+// Break begins a fault of a way, which lasts until Mend.
 func (n *Network) Break(name string, with Kind) error {
 	w, err := n.way(name)
 	if err == nil {
@@ -97,7 +97,7 @@ func (n *Network) Break(name string, with Kind) error {
 	return err
 }
 
-// Mend makes a way good again, and says how often what was wrong with it has hit anything.
+// Mend ends the fault of a way, and returns how often it had an effect.
 func (n *Network) Mend(name string) (hits int, err error) {
 	w, err := n.way(name)
 	if err != nil {
@@ -106,7 +106,7 @@ func (n *Network) Mend(name string) (hits int, err error) {
 	return w.set(""), nil
 }
 
-// from lists the ways that begin at a program.
+// from lists the ways of a program.
 func (n *Network) from(program string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -122,7 +122,7 @@ func (n *Network) way(name string) (*way, error) {
 	return nil, fmt.Errorf("the network has no way from %s", name)
 }
 
-// Close ends all ways and everything that is on them.
+// Close ends all ways and their connections.
 func (n *Network) Close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -131,7 +131,7 @@ func (n *Network) Close() {
 	}
 }
 
-// way is one program's way to something that has one or more addresses, each with a door in front of it.
+// way is the connection of one program to a server with one or more addresses, each with a door (a listener) in front of it.
 type way struct {
 	life context.Context
 	end  context.CancelFunc
@@ -140,7 +140,7 @@ type way struct {
 	mu      sync.Mutex
 	doors   map[string]net.Listener // by the address behind it
 	lines   map[*line]bool
-	wrong   Kind          // empty: nothing
+	wrong   Kind          // the present fault; empty: none
 	changed chan struct{} // closed when wrong changes
 	hits    int
 }
@@ -150,7 +150,7 @@ func newWay() *way {
 	return &way{life: life, end: end, doors: map[string]net.Listener{}, lines: map[*line]bool{}, changed: make(chan struct{})}
 }
 
-// door returns the address that leads to another one.
+// door returns the address of the door in front of an address.
 func (w *way) door(address string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,7 +175,7 @@ func (w *way) serve(listener net.Listener, address string) {
 		w.all.Go(func() {
 			far, err := (&net.Dialer{}).DialContext(w.life, "tcp", address)
 			if err != nil {
-				reset(near) // as close as one comes to a connection that is refused
+				reset(near) // the closest possible imitation of a refused connection
 				return
 			}
 			(&line{way: w, near: near, far: far}).run()
@@ -183,7 +183,7 @@ func (w *way) serve(listener net.Listener, address string) {
 	}
 }
 
-// state is what is wrong, and how to learn that it has changed.
+// state is the present fault, and a channel that is closed when it changes.
 func (w *way) state() (Kind, <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -196,7 +196,7 @@ func (w *way) hit() {
 	w.hits++
 }
 
-// set changes what is wrong, and returns how often the last thing has hit anything.
+// set changes the fault, and returns how often the previous one had an effect.
 func (w *way) set(wrong Kind) (hits int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -221,7 +221,7 @@ func (w *way) close() {
 	w.end()
 	w.mu.Lock()
 	for _, door := range w.doors {
-		_ = door.Close() // nobody uses it any more
+		_ = door.Close() // it is no longer used
 	}
 	for l := range w.lines {
 		l.reset()

@@ -37,7 +37,7 @@ func echo(t *testing.T) (address string) {
 	return listener.Addr().String()
 }
 
-// caller has a connection to an echo by way of a network.
+// caller is connected to an echo through a network.
 type caller struct {
 	*testing.T
 	network *Network
@@ -63,7 +63,7 @@ func call(t *testing.T) *caller {
 	}
 	c := &caller{T: t, network: n, door: door.Host}
 	c.dial()
-	c.hears("hello")
+	c.echoes("hello")
 	return c
 }
 
@@ -77,7 +77,7 @@ func (c *caller) dial() {
 	c.Conn, c.answers = conn, bufio.NewReader(conn)
 }
 
-// say says a line and returns what comes back within a time.
+// say sends a line and returns the answer that comes within a time.
 func (c *caller) say(line string, within time.Duration) (string, error) {
 	if _, err := c.Write([]byte(line + "\n")); err != nil {
 		return "", err
@@ -93,14 +93,14 @@ func (c *caller) listen(within time.Duration) (string, error) {
 	return strings.TrimSpace(answer), err
 }
 
-func (c *caller) hears(line string) {
+func (c *caller) echoes(line string) {
 	c.Helper()
 	if got, err := c.say(line, 10*time.Second); got != line || err != nil {
 		c.Errorf("%s is answered %q, %v", line, got, err)
 	}
 }
 
-func (c *caller) hearsNothingOf(line string) {
+func (c *caller) getsNoAnswerTo(line string) {
 	c.Helper()
 	if got, err := c.say(line, 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.Errorf("%s is answered %q, %v", line, got, err)
@@ -121,17 +121,17 @@ func (c *caller) mends() {
 	}
 }
 
-func TestWhatIsHeldUpArrivesLate(t *testing.T) {
+func TestDelayedDataArrivesLate(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{BlackHole, OneWay} {
 		c := call(t)
 		c.breaks(kind)
-		c.hearsNothingOf("late")
+		c.getsNoAnswerTo("late")
 		c.mends()
 		if got, err := c.listen(10 * time.Second); got != "late" || err != nil {
 			t.Errorf("%s: then comes %q, %v", kind, got, err)
 		}
-		c.hears("well again")
+		c.echoes("well again")
 	}
 }
 
@@ -140,7 +140,7 @@ func TestLatencyIsOnEachWay(t *testing.T) {
 	c := call(t)
 	c.breaks(Latency)
 	began := time.Now()
-	c.hears("slow")
+	c.echoes("slow")
 	if took := time.Since(began); took < 2*latency {
 		t.Errorf("it took only %s", took)
 	}
@@ -159,26 +159,26 @@ func TestAResetEndsAllConnectionsAndEachNewOne(t *testing.T) {
 	}
 	c.mends()
 	c.dial()
-	c.hears("well again")
+	c.echoes("well again")
 }
 
-func TestWhoIsOnAHalfOpenConnectionLearnsOfItTooLate(t *testing.T) {
+func TestAHalfOpenConnectionIsNoticedTooLate(t *testing.T) {
 	t.Parallel()
 	c := call(t)
 	c.breaks(HalfOpen)
-	c.hearsNothingOf("lost")
-	c.hearsNothingOf("lost, too")
+	c.getsNoAnswerTo("lost")
+	c.getsNoAnswerTo("lost, too")
 	old := *c
 	c.dial()
-	c.hears("a new one is good")
+	c.echoes("a new one is good")
 	c.mends()
 	if got, err := old.listen(10 * time.Second); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("then comes %q, %v", got, err)
 	}
-	c.hears("and stays so")
+	c.echoes("and stays so")
 }
 
-func TestNobodyIsToldThatAHostHasVanished(t *testing.T) {
+func TestAVanishedHostClosesNoConnection(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -203,8 +203,8 @@ func TestNobodyIsToldThatAHostHasVanished(t *testing.T) {
 	c := &caller{T: t, network: n, Conn: far, answers: bufio.NewReader(far)}
 	c.breaks(Vanished)
 	reset(near)
-	for range 2 { // nor by what becomes of an answer
-		c.hearsNothingOf("are you there?")
+	for range 2 { // the host does not see the result of an answer either
+		c.getsNoAnswerTo("are you there?")
 	}
 	c.mends()
 	if got, err := c.listen(10 * time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -212,7 +212,7 @@ func TestNobodyIsToldThatAHostHasVanished(t *testing.T) {
 	}
 }
 
-func TestOneEndHearsThatTheOtherHasEnded(t *testing.T) {
+func TestOneEndLearnsThatTheOtherHasEnded(t *testing.T) {
 	t.Parallel()
 	c := call(t)
 	half, ok := c.Conn.(*net.TCPConn)
@@ -220,11 +220,11 @@ func TestOneEndHearsThatTheOtherHasEnded(t *testing.T) {
 		t.Fatal("no end")
 	}
 	if got, err := c.listen(10 * time.Second); !errors.Is(err, io.EOF) {
-		t.Errorf("it hears %q, %v", got, err)
+		t.Errorf("it gets %q, %v", got, err)
 	}
 }
 
-func TestEveryWayOfAPlanIsThere(t *testing.T) {
+func TestTheNetworkHasEveryWayOfAPlan(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork()
 	t.Cleanup(n.Close)

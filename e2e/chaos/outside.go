@@ -11,16 +11,16 @@ import (
 	"example.com/orderflow/local/direct"
 )
 
-// outside is what is wrong with a party of the world outside. It is the simulator that lets it happen.
+// outside is the setting of the simulator for each fault of an outside party.
 var outside = map[Kind]string{
 	Failing:   `{"error_rate":0.7}`,
-	Slow:      `{"latency":"1500ms","jitter":"2s"}`, // about half of the attempts, of two seconds, are given up
+	Slow:      `{"latency":"1500ms","jitter":"2s"}`, // about half of the attempts, which last two seconds at most, time out
 	Ambiguous: `{"ambiguous_rate":0.5}`,
 	Down:      `{"down":true}`,
 }
 
-// worldFault lets something be wrong with a party. It has happened if the party gave bad answers meanwhile, or, being slow,
-// any.
+// worldFault begins a fault of an outside party. The fault counts if the party gave bad answers meanwhile; for a slow party,
+// any answer counts.
 func (t target) worldFault(ctx context.Context, f Fault) (heal, error) {
 	before, err := t.given(ctx, f)
 	if err != nil {
@@ -46,7 +46,7 @@ func (t target) setFaults(ctx context.Context, faults string) error {
 	return err
 }
 
-// given counts the answers of a party that are like those of a fault.
+// given counts the answers of a party that a fault of this kind would give.
 func (t target) given(ctx context.Context, f Fault) (n int, err error) {
 	text, err := t.simulator(ctx, http.MethodGet, "/metrics", "")
 	if err != nil {

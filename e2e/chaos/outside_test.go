@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-func TestAFaultOfTheWorldHasHappenedWhenSomebodyWasAnsweredBadly(t *testing.T) {
+func TestAFaultOfTheWorldCountsWhenACallerGotABadAnswer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		kind      Kind

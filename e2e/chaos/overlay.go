@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// overlay lists files that the compiler reads in place of others (go build -overlay), so that neither the tree nor the
-// toolchain is changed.
+// overlay lists files that the compiler reads in place of others (go build -overlay). So neither the tree nor the toolchain
+// is changed.
 type overlay map[string]string
 
-// flagOf returns the option of go build for some overlays, whose list is written into a folder.
+// flagOf writes the list of some overlays into a folder and returns the option of go build for it.
 func flagOf(dir string, all ...overlay) (string, error) {
 	files := overlay{}
 	for _, o := range all {

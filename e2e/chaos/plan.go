@@ -1,10 +1,10 @@
-// Package chaos breaks a running Orderflow, in a way that can be repeated, while customers order all the time: it kills,
-// stops and freezes every program and both servers, takes memory and disk from the broker, breaks the network between
-// any two, lets the world outside fail, and deals messages out twice and in another order. Then it heals everything, waits
-// until the system is at rest, and holds its books against each other.
+// Package chaos injects faults into a running Orderflow, in a repeatable way, while customers order all the time: it kills,
+// stops and freezes every program and both servers, takes memory and disk from the broker, breaks the network between any
+// two, makes the outside world fail, and delivers messages twice and in another order. Then it heals everything, waits until
+// the system is at rest, and audits it.
 //
-// What is done, to whom and when is computed from a seed before anything runs. When it really happens depends on how fast
-// the machine is, and so does which order it hits.
+// The faults, their victims and their times are computed from a seed before anything runs. The real times depend on the
+// speed of the machine, and so do the orders that a fault meets.
 package chaos
 
 import (
@@ -18,7 +18,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// Kind is a way in which something goes wrong.
+// Kind is a kind of fault.
 type Kind string
 
 // The kinds of faults.
@@ -43,7 +43,7 @@ const (
 	Behind     Kind = "clock: two minutes slow"
 )
 
-// Fault is something that goes wrong with somebody for a while.
+// Fault is a fault of one victim for a while.
 type Fault struct {
 	Kind   Kind
 	Victim string
@@ -54,7 +54,7 @@ type Fault struct {
 
 func (f Fault) String() string { return fmt.Sprintf("%s: %s", f.Kind, f.Victim) }
 
-// lanes is how many faults there are at the same time, at most.
+// lanes is the largest number of simultaneous faults.
 const lanes = 2
 
 const (
@@ -63,7 +63,7 @@ const (
 	rest     = 3 * time.Second  // between two faults of a lane
 )
 
-// kind is what there is to know of a kind before it happens.
+// kind is the properties of a kind of fault.
 type kind struct {
 	name             Kind
 	victims          []string
@@ -86,9 +86,9 @@ func firstOf(programs []string) (replicas []string) {
 	return replicas
 }
 
-// kinds lists all kinds. A pause is longer than a heartbeat's death (15 s), a call with all its attempts (8 s) and a
-// worker's claim of a row (20 s): who wakes up has lost everything he had in hand, and does not know. A host is gone for longer than
-// a database waits for the next word in a transaction (25 s).
+// kinds lists all kinds. A frozen program is frozen for longer than heartbeats take to fail (15 s), a call with all its attempts
+// (8 s) and a worker's lease of a row (20 s): when it goes on, it has lost all of them and does not know. A host is gone for
+// longer than a database waits for the next statement of a transaction (25 s).
 func kinds() []kind {
 	const s = time.Second
 	all := []kind{
@@ -111,8 +111,8 @@ func kinds() []kind {
 	return all
 }
 
-// links are the ways between programs and what they speak to, as Network calls them. The supplier is not among them: it is
-// asked so rarely that nothing would be hit.
+// links are the ways between programs and the servers that they use, as Network calls them. The supplier is not among them: it
+// is called so rarely that a fault would hit nothing.
 func links() []string {
 	all := []string{"payments to provider", "shipping to carrier", "gateway to orders", "gateway to inventory", "bff-web to rabbitmq"}
 	for _, service := range services {
@@ -121,15 +121,15 @@ func links() []string {
 	return all
 }
 
-// touches is who must not be in trouble for another reason at the same time, for else neither could be told from the other, or be
-// undone without it.
+// touches lists the parts that must not have another fault at the same time: otherwise the two could not be told apart, or
+// undone separately.
 func (f Fault) touches() []string {
 	switch f.Kind {
 	case DealtTwice:
 		owner, _, _ := strings.Cut(f.Victim, ".")
 		return []string{owner, "rabbitmq"}
 	case Memory, Disk:
-		return []string{"rabbitmq", "simulator"} // nothing flows, so that nobody asks the world for anything
+		return []string{"rabbitmq", "simulator"} // no messages flow, so the outside world is not called
 	case Failing, Slow, Ambiguous, Down:
 		return []string{"simulator"}
 	case Latency, Reset, BlackHole, OneWay, HalfOpen:
@@ -137,12 +137,12 @@ func (f Fault) touches() []string {
 		if to == "database" {
 			to = "postgres"
 		}
-		return []string{from, to} // a party can well be slow at the end of a bad line
+		return []string{from, to} // an outside party may be slow while its way is
 	case Vanished:
-		return []string{programOf(f.Victim), "rabbitmq", "postgres"} // all its ways are in use
+		return []string{programOf(f.Victim), "rabbitmq", "postgres"} // all its ways are used
 	default:
 		if f.Victim == "postgres" || f.Victim == "rabbitmq" {
-			return []string{f.Victim, "simulator"} // again, nothing flows
+			return []string{f.Victim, "simulator"} // again, no messages flow
 		}
 		return []string{programOf(f.Victim)}
 	}
@@ -152,11 +152,11 @@ func clash(a, b Fault) bool {
 	return slices.ContainsFunc(a.touches(), func(who string) bool { return slices.Contains(b.touches(), who) })
 }
 
-// effort is how long it takes until the victim is itself again.
+// effort is how long it takes until the victim works again.
 func (f Fault) effort() time.Duration {
 	switch {
 	case f.Victim == "rabbitmq" && f.Kind != Frozen:
-		return 12 * time.Second // its own programs take long to start, too
+		return 12 * time.Second // its tools take long to start, too
 	case f.Kind == Killed, f.Kind == Stopped, f.Kind == DealtTwice:
 		return 4 * time.Second
 	default:
@@ -164,8 +164,8 @@ func (f Fault) effort() time.Duration {
 	}
 }
 
-// Plan deals faults for a run of some length. Kinds, and the victims of each, come from shuffled decks, so that none is
-// forgotten: each deck is dealt to its end before any comes again.
+// Plan deals faults for a run of the given length. Kinds, and the victims of each kind, come from shuffled decks, so that none
+// is left out: each deck is dealt completely before any of its elements comes again.
 func Plan(seed uint64, duration time.Duration) []Fault {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	all := deck[kind]{of: kinds()}
@@ -193,7 +193,7 @@ func Plan(seed uint64, duration time.Duration) []Fault {
 			return ok
 		})
 		if !found {
-			free[lane] = free[other] // until its neighbour is well
+			free[lane] = free[other] // until the fault in the other lane is over
 			continue
 		}
 		end := fault.Begin + fault.Length
@@ -205,7 +205,7 @@ func Plan(seed uint64, duration time.Duration) []Fault {
 	}
 }
 
-// write prints a plan, a line a fault.
+// write prints a plan, one line for each fault.
 func write(out io.Writer, plan []Fault) {
 	for _, f := range plan {
 		fmt.Fprintf(out, "%6.1f s  for %4.1f s  %-28s %s\n", f.Begin.Seconds(), f.Length.Seconds(), f.Kind, f.Victim)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAPlanIsThatOfItsSeed(t *testing.T) {
+func TestTheSameSeedGivesTheSamePlan(t *testing.T) {
 	t.Parallel()
 	if !slices.Equal(Plan(7, 30*time.Minute), Plan(7, 30*time.Minute)) {
 		t.Error("the same seed has two plans")
@@ -70,7 +70,7 @@ func TestTwoFaultsAtATimeDoNotMeetInOneVictim(t *testing.T) {
 	}
 }
 
-func TestWhatAFaultTouches(t *testing.T) {
+func TestPartsThatAFaultTouches(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault Fault
@@ -92,7 +92,7 @@ func TestWhatAFaultTouches(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyHasNoticedIsPlayedOnceMore(t *testing.T) {
+func TestFaultsWithoutEffectArePlayedAgain(t *testing.T) {
 	t.Parallel()
 	plan := []Fault{{Kind: Killed, Begin: time.Second}, {Kind: Slow, Begin: time.Minute}, {Kind: Slow, Victim: "other", Begin: time.Hour}}
 	if got := unnoticed(plan, nil); !slices.Equal(got, plan) {

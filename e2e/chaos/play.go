@@ -14,23 +14,23 @@ import (
 type Done struct {
 	Fault
 	Began, Healed time.Time
-	Idle          bool // nobody has noticed it
+	Idle          bool // it had no effect
 }
 
-// player plays a plan.
+// player executes a plan.
 type player struct {
 	target target
-	out    io.Writer // gets a line for each begin and each end
+	out    io.Writer // gets a line for each beginning and each end
 
-	victims map[string]*sync.Mutex // who is in trouble
+	victims map[string]*sync.Mutex // locked while the victim has a fault
 
 	mu     sync.Mutex
 	done   []Done
 	failed []error
 }
 
-// play lets the faults of a plan happen, each at its time or, if the one before it took longer to heal, as soon as that is
-// over. Its error is about what could not be done or undone, and what did not end as it should.
+// play executes the faults of a plan, each at its time or, if the one before it took longer to heal, directly after it. Its
+// error lists the faults that could not be begun or undone.
 func play(ctx context.Context, t target, plan []Fault, out io.Writer) ([]Done, error) {
 	p := &player{target: t, out: out, victims: map[string]*sync.Mutex{}}
 	for _, f := range plan {
@@ -53,10 +53,10 @@ func play(ctx context.Context, t target, plan []Fault, out io.Writer) ([]Done, e
 	return p.done, errors.Join(p.failed...)
 }
 
-// one lets a fault happen and heals it. A plan keeps faults of a victim apart, and a machine that is slower than planned must, too.
+// one begins a fault and heals it. It keeps faults of a victim apart, as the plan does, even if the machine is slower than planned.
 func (p *player) one(ctx context.Context, f Fault, start time.Time) {
 	touched := f.touches()
-	slices.Sort(touched) // so that two lanes do not wait for each other
+	slices.Sort(touched) // so that two lanes cannot deadlock
 	for _, who := range touched {
 		p.victims[who].Lock()
 		defer p.victims[who].Unlock()
@@ -79,7 +79,7 @@ func (p *player) one(ctx context.Context, f Fault, start time.Time) {
 	p.done = append(p.done, done)
 }
 
-// unnoticed are the faults of a plan whose kinds nobody has noticed so far. After the first time each is due at once.
+// unnoticed are the faults of a plan whose kinds have had no effect so far. After the first round each is due at once.
 func unnoticed(plan []Fault, done []Done) []Fault {
 	var left []Fault
 	for _, f := range plan {
@@ -94,7 +94,7 @@ func unnoticed(plan []Fault, done []Done) []Fault {
 	return left
 }
 
-// judge looks at what has come of a step. That nothing came of it is no failure, but must not count as a success either.
+// judge records the result of a step. A step without effect is no failure, but must not count as a success either.
 func (p *player) judge(done *Done, err error, start time.Time) {
 	if err == nil {
 		return

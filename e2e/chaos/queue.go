@@ -14,11 +14,11 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// dealtMost bounds how many messages are in hand at once.
+// dealtMost bounds how many messages are held at once.
 const dealtMost = 500
 
-// dealTwice stops who listens to a queue, so that messages gather in it. Undoing that puts each message back twice, in an
-// order of chance, before anybody listens again.
+// dealTwice stops the consumers of a queue, so that messages collect in it. The heal publishes each message twice, in random
+// order, before the consumers start again.
 func (t target) dealTwice(queue string) (heal, error) {
 	owner, _, _ := strings.Cut(queue, ".")
 	err := t.each(owner, (*system.Part).Stop)
@@ -31,14 +31,14 @@ func (t target) dealTwice(queue string) (heal, error) {
 	}, err
 }
 
-// shuffle takes the messages of a queue, publishes each twice, and lets go of what it took only when the broker has
-// confirmed both: it may die at any time without losing one.
+// shuffle takes the messages of a queue, publishes each twice, and acknowledges the originals after the broker has confirmed
+// both: it may die at any time without losing one.
 func (t target) shuffle(ctx context.Context, queue string) (dealt int, err error) {
 	conn, err := amqp.Dial(t.Broker.URL)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.CloseDeadline(time.Now().Add(time.Second)) //nolint:errcheck // what is not acknowledged goes back
+	defer conn.CloseDeadline(time.Now().Add(time.Second)) //nolint:errcheck // messages that are not acknowledged go back
 	channel, err := conn.Channel()
 	if err != nil {
 		return 0, err

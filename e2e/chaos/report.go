@@ -12,20 +12,20 @@ import (
 	"example.com/orderflow/local/audit"
 )
 
-// Outcome is what there is to tell of a run.
+// Outcome is the result of a run.
 type Outcome struct {
 	Seed      uint64
 	Began     time.Time
 	Lasted    time.Duration // until the system was at rest
 	Done      []Done
 	Shoppers  int
-	Accepted  map[string]time.Time // when each order was
+	Accepted  map[string]time.Time // when each order was accepted
 	SentAgain int                  // requests
 	Orders    []audit.Order
 	Audit     audit.Report
 }
 
-// Markdown is the outcome for people.
+// Markdown formats the outcome for people.
 func (o Outcome) Markdown() string {
 	var text bytes.Buffer
 	effective := 0
@@ -43,7 +43,7 @@ func (o Outcome) Markdown() string {
 	return text.String()
 }
 
-// writeInto puts text into a page, in the place of what the same command has written there before.
+// writeInto replaces in a page the text that the same command wrote before.
 func writeInto(path, command, text string) error {
 	opening, closing := place(command)
 	page, err := os.ReadFile(path)
@@ -58,7 +58,7 @@ func writeInto(path, command, text string) error {
 	return os.WriteFile(path, []byte(before+opening+"\n"+text+"\n"+closing+after), 0o600)
 }
 
-// place is between which two lines of a page a command writes.
+// place is the first and the last line of a command's text in a page.
 func place(command string) (opening, closing string) {
 	return "<!-- written by " + command + ": do not edit -->\n", "<!-- end of what " + command + " has written -->\n"
 }

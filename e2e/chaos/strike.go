@@ -23,13 +23,13 @@ type target struct {
 	clocks  clocks
 }
 
-// errNothing is the error for a fault that was done as planned and that nobody has noticed. It would prove nothing.
+// errNothing is the error for a fault that was executed but had no effect, so that it proves nothing.
 var errNothing = errors.New("nothing came of it")
 
-// heal undoes a fault. It is given also when the fault could not be seen to happen.
+// heal undoes a fault. It is returned even if the fault had no visible effect.
 type heal func(context.Context) error
 
-// strike lets a fault happen, looks whether it did, and returns how to undo it.
+// strike begins a fault, checks that it has happened, and returns how to undo it.
 func (t target) strike(ctx context.Context, f Fault) (heal, error) {
 	switch f.Kind {
 	case Killed:
@@ -64,7 +64,7 @@ func (t target) strike(ctx context.Context, f Fault) (heal, error) {
 	}
 }
 
-// each does something to all parts that a name means, at the same time.
+// each calls do for all parts with a name, at the same time.
 func (t target) each(name string, do func(*system.Part) error) error {
 	parts := t.Named(name)
 	if len(parts) == 0 {
@@ -88,7 +88,7 @@ func (t target) gone(name string) error {
 	})
 }
 
-// startTries is how often a part is started that is not ready within its minute: what it needs may be in trouble, too.
+// startTries is how often the start of a part is tried if it is not ready within a minute: parts that it needs may have faults.
 const startTries = 5
 
 func (t target) restart(name string) heal {
@@ -104,9 +104,9 @@ func (t target) restart(name string) heal {
 	}
 }
 
-// vanish takes the machine away from under a replica: it is gone, and so is the kernel that would have told those who had
-// connections with it. It is started again at once, as it would be elsewhere, while they still believe in the first one and keep
-// its locks and its messages.
+// vanish simulates the loss of a replica's machine: the replica is gone, and its kernel closes no connections. It is started
+// again at once, as it would be on another machine, while its peers still believe that the first one is alive, and keep its
+// locks and its messages.
 func (t target) vanish(ctx context.Context, name string) (heal, error) {
 	ways := t.network.from(programOf(name))
 	for _, way := range ways {
@@ -152,13 +152,13 @@ func (t target) freeze(ctx context.Context, name string) (heal, error) {
 	}, err
 }
 
-// greetings are what servers answer at once: PostgreSQL the question whether it can speak TLS, RabbitMQ its protocol's name.
+// greetings are requests that servers answer at once: of PostgreSQL whether it supports TLS, of RabbitMQ its protocol's name.
 var greetings = map[string]string{
 	"postgres": "\x00\x00\x00\x08\x04\xd2\x16\x2f",
 	"rabbitmq": "AMQP\x00\x00\x09\x01",
 }
 
-// answers reports whether a part says anything within a second. The kernel takes connections for one that is frozen.
+// answers reports whether a part answers within a second. The kernel accepts connections even for a frozen part.
 func answers(ctx context.Context, p *system.Part) bool {
 	address, err := url.Parse(p.URL)
 	if err != nil {
@@ -183,7 +183,7 @@ func answers(ctx context.Context, p *system.Part) bool {
 	return err == nil || !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// alarm moves a limit of the broker's so that it is short of something, and back.
+// alarm changes a limit of the broker so that it is short of a resource; its heal changes it back.
 func (t target) alarm(ctx context.Context, want servers.Alarm, on, off []string) (heal, error) {
 	shows := func(ctx context.Context, want servers.Alarm) error {
 		return until(ctx, fmt.Sprintf("the broker's alarms are %+v", want), func() (bool, error) {
@@ -203,10 +203,10 @@ func (t target) alarm(ctx context.Context, want servers.Alarm, on, off []string)
 	}, err
 }
 
-// timeout is how long something may take that happens by itself.
+// timeout bounds the wait for something that happens by itself.
 const timeout = time.Minute
 
-// until waits for something, and says what the last trouble with it was when it does not come.
+// until waits for a condition. After timeout it returns the last error of holds.
 func until(ctx context.Context, what string, holds func() (bool, error)) error {
 	for deadline := time.Now().Add(timeout); ; {
 		ok, err := holds()

@@ -9,7 +9,7 @@ import (
 	"example.com/orderflow/local/audit"
 )
 
-// life is an order's time with the system.
+// life is the time in which an order is under way.
 type life struct {
 	id        string
 	placed    time.Time
@@ -17,8 +17,8 @@ type life struct {
 	delivered bool
 }
 
-// lives takes the beginning of each order from whoever has placed it, since the clocks of programs can be wrong. An order that
-// ends before it begins is left out; one that seems to take two minutes longer than it did is not the first of anything.
+// lives takes the start of each order from the client that placed it, because the clocks of programs can be wrong. An order
+// that seems to end before it starts is left out; one that seems to take two minutes too long is never the first to recover.
 func lives(orders []audit.Order, accepted map[string]time.Time) []life {
 	var all []life
 	for _, o := range orders {
@@ -36,18 +36,18 @@ func lives(orders []audit.Order, accepted map[string]time.Time) []life {
 	return all
 }
 
-// row is what became of all faults of a kind.
+// row is the result of all faults of a kind.
 type row struct {
 	kind     Kind
 	times    int
-	idle     int             // times that nobody has noticed it; they are not among the others
-	met      int             // orders that were on their way while it lasted
-	breaches int             // of rules, by such orders
-	recovery []time.Duration // each time, in ascending order
+	idle     int             // times without effect, which times does not include
+	met      int             // orders that were under way during such a fault
+	breaches int             // of rules, by these orders
+	recovery []time.Duration // of each time, in ascending order
 }
 
-// tabulate sums up what faults did to orders. Two faults at a time share their orders, and a breach counts for all that the
-// order has met.
+// tabulate sums up the effect of faults on orders. Orders under way during two simultaneous faults count for both, and so do
+// their breaches.
 func tabulate(done []Done, lives []life, breaches []audit.Breach) []row {
 	broken := map[string]int{}
 	for _, b := range breaches {
@@ -80,8 +80,8 @@ func tabulate(done []Done, lives []life, breaches []audit.Breach) []row {
 	return rows
 }
 
-// recovered is how long it took until an order was delivered that was placed after a fault was healed. Time in which
-// something else was wrong does not count: it is that fault's.
+// recovered is the time from the end of a fault until the first order was delivered that was placed after it. Time with another
+// fault does not count.
 func recovered(d Done, done []Done, lives []life) (took time.Duration, ok bool) {
 	var first time.Time
 	for _, l := range lives {

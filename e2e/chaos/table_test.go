@@ -99,7 +99,7 @@ func TestAReportTakesThePlaceOfTheLastOne(t *testing.T) {
 	}
 }
 
-func TestAnOrderBeginsWhenItsCustomerSaysSo(t *testing.T) {
+func TestTheStartOfAnOrderIsTheCustomersTime(t *testing.T) {
 	t.Parallel()
 	at := func(s int) time.Time { return time.Unix(1000+int64(s), 0) }
 	order := func(id string, placed, ended int) audit.Order {

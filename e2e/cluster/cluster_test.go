@@ -1,5 +1,5 @@
-// Package cluster tests Orderflow on servers that are more than one: what becomes of orders when a node of RabbitMQ or the
-// primary of PostgreSQL fails, is cut off, or is replaced as planned.
+// Package cluster tests Orderflow with clusters of servers: what happens to orders when a node of RabbitMQ or the primary of
+// PostgreSQL fails, is cut off, or is replaced as planned.
 package cluster
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// settings make the outside world quick and the waits short. What they shorten is only time.
+// settings make the outside world fast and the timeouts short. They change nothing else.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=1s"},
 	"orders":    {"STEP_TIMEOUT=5s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=20"},
 }
 
-// rest is how long the system may take to come to rest once its orders are at their end.
+// rest bounds the time until the system is at rest after its orders have ended.
 const rest = 90 * time.Second
 
-// trial is a system under load, whose servers are the test's own.
+// trial is a system under load on servers of the test.
 type trial struct {
 	*testing.T
 	*system.System
 	client *stories.Client
 	load   *stories.Load
-	sku    string // of which there is plenty
+	sku    string // a product with plenty of stock
 	repo   string
 }
 
@@ -64,7 +64,7 @@ func begin(t *testing.T, dir string, options system.Options) *trial {
 	return &trial{T: t, System: s, client: client, repo: repo, sku: client.Product(1000, 0, 0), load: client.StartLoad()}
 }
 
-// finish ends the load and holds the books against each other.
+// finish ends the load and audits the system.
 func (t *trial) finish() {
 	t.Helper()
 	if n := t.load.Finish(); n < 100 {
@@ -80,7 +80,7 @@ func (t *trial) finish() {
 	}
 }
 
-// delivers waits until an order that is placed now is delivered, and says after how long.
+// delivers waits until a new order is delivered, and logs how long that took.
 func (t *trial) delivers(after string) {
 	t.Helper()
 	began, key := time.Now(), uuid.NewString()
@@ -107,7 +107,7 @@ func (t *trial) until(what string, holds func() bool) {
 	stories.Until(t, what, holds)
 }
 
-// must ends the test when something was not done.
+// must ends the test on an error.
 func must(t testing.TB, failed ...error) {
 	t.Helper()
 	if err := errors.Join(failed...); err != nil {
@@ -115,7 +115,7 @@ func must(t testing.TB, failed ...error) {
 	}
 }
 
-// folder is for all that a test needs, if it is to run. PostgreSQL, which may have to run as somebody else, can reach it.
+// folder is a folder for the test, or skips it. PostgreSQL, which may have to run as another user, can reach it.
 func folder(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("TEST_CLUSTER") == "" {
@@ -126,7 +126,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// complaints are the last lines of the programs' logs that are not about what is as it should be.
+// complaints are the last lines of the programs' logs that report a problem.
 func complaints(s *system.System) string {
 	var all strings.Builder
 	for _, p := range s.Programs() {

@@ -11,8 +11,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// A primary and its standby under load: the primary is restarted, in order and not; then it is cut off from the standby
-// and dies; then the one that has taken its place is retired as planned, with all connections open.
+// A primary and its standby under load: the primary is restarted, by a shutdown and by a kill; then it is cut off from the
+// standby and dies; then its successor is retired as planned, with all connections open.
 func TestNothingIsLostWhicheverServerIsThePrimary(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -34,7 +34,7 @@ func TestNothingIsLostWhicheverServerIsThePrimary(t *testing.T) {
 
 	d.restart()
 	d.failOver()
-	d.follow(t, "a") // what is left of the old primary is thrown away
+	d.follow(t, "a") // the old primary's data is thrown away
 	d.change()
 	d.finish()
 }
@@ -42,11 +42,11 @@ func TestNothingIsLostWhicheverServerIsThePrimary(t *testing.T) {
 type databases struct {
 	*trial
 	network          *chaos.Network
-	options          map[string]servers.Options // of two servers, which have their ports for good
+	options          map[string]servers.Options // of both servers, which keep their ports
 	primary, standby *servers.Postgres
 }
 
-// follow starts a standby of the primary, without which nothing is committed from then on.
+// follow starts a standby of the primary. From then on, commits wait for the standby.
 func (d *databases) follow(t *testing.T, name string) {
 	t.Helper()
 	primary, err := url.Parse(d.primary.URL)
@@ -68,7 +68,7 @@ func (d *databases) restart() {
 	d.delivers("after the primary was killed and started")
 }
 
-// failOver lets the primary work for a while without reaching its standby, as it may before it dies altogether.
+// failOver lets the primary work for a while without its standby, as may happen before it fails completely.
 func (d *databases) failOver() {
 	d.Helper()
 	must(d, d.network.Break("standby b to primary", chaos.BlackHole))
@@ -83,7 +83,7 @@ func (d *databases) failOver() {
 	must(d, err)
 }
 
-// change makes the standby the primary, as one does before an upgrade of the other.
+// change makes the standby the primary, as before an upgrade of the other server.
 func (d *databases) change() {
 	d.Helper()
 	began := time.Now()

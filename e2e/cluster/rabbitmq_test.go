@@ -14,11 +14,11 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// busy is a queue that most messages go through.
+// busy is a queue that most messages pass through.
 const busy = "orders.events"
 
-// Three nodes under load: the one that leads the busiest queue is killed; the one that leads it then is cut off from the
-// others, with its clients connected to it; all three are restarted one after another.
+// Three nodes under load: the leader of the busiest queue is killed; its next leader is cut off from the others, with its
+// clients connected; all three nodes are restarted one after another.
 func TestNothingIsLostWhateverHappensToANodeOfTheBroker(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -46,7 +46,7 @@ type cluster struct {
 	network *chaos.Network
 }
 
-// lose kills the node that leads the busy queue, and starts it again.
+// lose kills the leader of the busy queue, and starts it again.
 func (c cluster) lose() {
 	c.Helper()
 	lost := c.leader(0)
@@ -58,7 +58,7 @@ func (c cluster) lose() {
 	c.complete()
 }
 
-// cutOff lets nothing through between the node that leads the busy queue and the two others, until it has noticed it.
+// cutOff cuts the leader of the busy queue off from the other nodes until it has noticed it.
 func (c cluster) cutOff() {
 	c.Helper()
 	cut := c.leader(0)
@@ -80,7 +80,7 @@ func (c cluster) cutOff() {
 	c.complete()
 }
 
-// replace restarts all nodes as an upgrade does: none while a queue needs it for its majority.
+// replace restarts all nodes as an upgrade does: a node waits while a queue needs it for its majority.
 func (c cluster) replace() {
 	c.Helper()
 	for i, node := range c.broker.Nodes {
@@ -92,14 +92,14 @@ func (c cluster) replace() {
 	}
 }
 
-// complete waits until every queue of a service is on all three nodes, and all three take part.
+// complete waits until every queue of a service has replicas on all three nodes, and all of them are online.
 func (c cluster) complete() {
 	c.Helper()
 	queues, err := c.broker.Queues(c.Context())
 	must(c, err)
 	for _, queue := range queues {
 		if strings.Contains(queue.Name, ".live.") {
-			continue // it goes with its only listener
+			continue // a queue of bff-web, which is deleted with its consumer
 		}
 		c.until(queue.Name+" is on all nodes", func() bool {
 			where, err := c.broker.Replicas(c.Context(), queue.Name)
@@ -108,7 +108,7 @@ func (c cluster) complete() {
 	}
 }
 
-// leader is the node that leads the busy queue, as another one says.
+// leader is the node that leads the busy queue, as the asked node knows it.
 func (c cluster) leader(asked int) (leads int) {
 	c.Helper()
 	c.until("somebody leads "+busy, func() bool {

@@ -15,7 +15,7 @@ import (
 
 const budget = 1.5 * (1 << 30) // of memory, for the whole system
 
-// One start for all of it: images are built and a dozen containers started.
+// All subtests share one start, which builds images and starts a dozen containers.
 func TestTheSystemInContainers(t *testing.T) {
 	s := up(t)
 	for line := range strings.Lines(s.said) {
@@ -70,9 +70,9 @@ func containersAreConfined(s *stack) {
 	want := []string{
 		"gateway 8080/tcp 0.0.0.0",
 		"rabbitmq 15672/tcp 127.0.0.1",
-		"simulator 8080/tcp 127.0.0.1", // by the tests' own file
+		"simulator 8080/tcp 127.0.0.1", // from the tests' own compose file
 	}
-	published = slices.DeleteFunc(published, func(p string) bool { return p == "gateway 8080/tcp ::" }) // where there is IPv6
+	published = slices.DeleteFunc(published, func(p string) bool { return p == "gateway 8080/tcp ::" }) // with IPv6
 	if !slices.Equal(published, want) {
 		s.Errorf("published are\n%s\nwant\n%s", strings.Join(published, "\n"), strings.Join(want, "\n"))
 	}
@@ -136,7 +136,7 @@ func replicasShare(s *stack) {
 		return least >= 5
 	})
 
-	// Two of them go while a shopper reads. He sees nothing of it: what has not been sent is sent to another replica.
+	// Two of them stop while a shopper reads. The shopper notices nothing: an unsent request goes to another replica.
 	var reading sync.WaitGroup
 	gone := make(chan struct{})
 	reading.Go(func() {
@@ -153,7 +153,7 @@ func replicasShare(s *stack) {
 	scale(1)
 }
 
-// served counts the requests that each replica of orders has had, as its log says.
+// served counts the requests of each replica of orders, from its log.
 func served(s *stack) map[string]int {
 	s.Helper()
 	counts := map[string]int{}
@@ -167,7 +167,7 @@ func served(s *stack) map[string]int {
 	return counts
 }
 
-// servers last, because everything is quieter without them.
+// everything has the servers last, because the programs do little without them.
 var everything = []string{"gateway", "bff-web", "orders", "payments", "inventory", "shipping", "simulator", "rabbitmq", "postgres"}
 
 func killEach(s *stack) {
@@ -194,7 +194,7 @@ func killEach(s *stack) {
 	}
 }
 
-// PostgreSQL stands for all: the others have the same policy, and no shell to end them from within.
+// PostgreSQL stands for all: the other services have the same restart policy, but no shell to end them from within.
 func comesBack(s *stack) {
 	before := s.containers("postgres")[0].RestartCount
 	s.compose("exec", "--no-TTY", "postgres", "sh", "-c", "kill -QUIT 1")
@@ -208,11 +208,11 @@ func ordersOutlive(s *stack) {
 	before := c.End(id)
 	s.compose("down")
 	s.compose("up", "--wait")
-	after := c.Track(id) // with the token from before
+	after := c.Track(id) // with the token that was issued before
 	if after.Status != "delivered" || len(after.Timeline) != len(before.Timeline) {
 		s.Errorf("%s with %d entries before, %s with %d after", before.Status, len(before.Timeline), after.Status, len(after.Timeline))
 	}
-	c.Settle(map[string]stories.Tracking{id: after}) // the provider remembers as well
+	c.Settle(map[string]stories.Tracking{id: after}) // the provider's ledger has been kept as well
 	if next := c.End(c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})); next.Status != "delivered" {
 		s.Errorf("the next order ended %s (%s)", next.Status, next.Reason)
 	}

@@ -1,5 +1,5 @@
-// Package containers tests docker-compose.yml on a real container engine: what it starts, and that it is the system that
-// the stories are told of, whichever of its containers is killed.
+// Package containers tests docker-compose.yml on a real container engine: which containers it starts, and that the stories
+// pass, even if any of its containers is killed.
 package containers
 
 import (
@@ -24,18 +24,18 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// stack is a compose project of its own, with ports and secrets of its own.
+// stack is a compose project of the test, with ports and secrets of its own.
 type stack struct {
 	*testing.T
 	stories.World
 	repo    string
-	version string            // of the images; like the project's name it is this checkout's own
-	secrets map[string]string // all that .env.example names, by their names
+	version string            // of the images; like the project's name, it belongs to this checkout
+	secrets map[string]string // by the names in .env.example
 	env     []string
-	said    string // what `up` had to say
+	said    string // the messages of `up`
 }
 
-// up starts the system and removes it at the end, also when the test is interrupted.
+// up starts the system and removes it at the end, even if the test is interrupted.
 func up(t *testing.T) *stack {
 	t.Helper()
 	if os.Getenv("TEST_COMPOSE") == "" {
@@ -64,7 +64,7 @@ func up(t *testing.T) *stack {
 		interrupted()
 		stop()
 	})
-	s.remove() // what a run that was killed has left
+	s.remove() // the rest of a run that was killed
 	_, s.said = s.docker(s.args("up", "--build", "--wait", "--quiet-pull")...)
 	return s
 }
@@ -76,7 +76,7 @@ func (s *stack) remove() {
 	}
 }
 
-// secrets makes a new one for every password and key of .env.example: whatever does not know its own is noticed.
+// secrets makes a new value for every password and key in .env.example, so that a program with a wrong one fails.
 func secrets(t *testing.T, repo string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(repo + "/.env.example")
@@ -100,7 +100,7 @@ func freePorts(t *testing.T, n int) (ports []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer servers.Release(held) //nolint:errcheck // then docker says that the port is taken
+		defer servers.Release(held) //nolint:errcheck // docker reports a port that is still taken
 		_, port, _ := net.SplitHostPort(held.Addr().String())
 		ports = append(ports, port)
 	}
@@ -109,7 +109,7 @@ func freePorts(t *testing.T, n int) (ports []string) {
 
 func (s *stack) project() string { return "orderflow-" + s.version }
 
-// args are those of a compose command about this project. A user's own .env is not read.
+// args are the arguments of a compose command for this project. They exclude the user's own .env.
 func (s *stack) args(args ...string) []string {
 	return append([]string{
 		"compose", "--project-name", s.project(), "--env-file", s.repo + "/.env.example",
@@ -123,7 +123,7 @@ func (s *stack) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// docker runs a docker command, which must succeed, and returns its output and its messages.
+// docker runs a docker command, which must succeed, and returns its stdout and stderr.
 func (s *stack) docker(args ...string) (out, said string) {
 	s.Helper()
 	cmd := s.command(s.Context(), args...)
@@ -135,21 +135,21 @@ func (s *stack) docker(args ...string) (out, said string) {
 	return stdout.String(), stderr.String()
 }
 
-// compose runs a compose command, which must succeed, and returns its output.
+// compose runs a compose command, which must succeed, and returns its stdout.
 func (s *stack) compose(args ...string) string {
 	s.Helper()
 	out, _ := s.docker(s.args(args...)...)
 	return out
 }
 
-// image tells what docker knows of a container's image, in a template's words.
+// image formats docker's information about a container's image with a template.
 func (s *stack) image(c container, format string) string {
 	s.Helper()
 	out, _ := s.docker("image", "inspect", "--format", format, c.Image)
 	return strings.TrimSpace(out)
 }
 
-// container is what docker knows of one.
+// container is docker's information about a container.
 type container struct {
 	ID, Name, Image string
 	RestartCount    int
@@ -174,10 +174,10 @@ type container struct {
 
 func (c container) service() string { return c.Config.Labels["com.docker.compose.service"] }
 
-// ours reports whether it runs a program of Orderflow.
+// ours reports whether the container runs a program of Orderflow.
 func (c container) ours() bool { return c.service() != "postgres" && c.service() != "rabbitmq" }
 
-// containers lists those of the given services, or all of them.
+// containers lists the containers of the given services, or all of them.
 func (s *stack) containers(services ...string) (all []container) {
 	s.Helper()
 	ids := strings.Fields(s.compose(append([]string{"ps", "--all", "--quiet"}, services...)...))
@@ -188,7 +188,7 @@ func (s *stack) containers(services ...string) (all []container) {
 	return all
 }
 
-// healthy waits until the one container of a service is.
+// healthy waits until the only container of a service is healthy.
 func (s *stack) healthy(service string) {
 	s.Helper()
 	stories.Until(s, service+" is healthy", func() bool {
@@ -197,11 +197,11 @@ func (s *stack) healthy(service string) {
 	})
 }
 
-// memory is what all containers use now, in bytes.
+// memory is the memory that all containers use now, in bytes.
 func (s *stack) memory(ctx context.Context) (sum float64, each string) {
 	out, err := s.command(ctx, s.args("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}")...).Output()
 	if err != nil {
-		return 0, "" // one of them is being killed
+		return 0, "" // a container is just being killed
 	}
 	for line := range strings.Lines(string(out)) {
 		var name, unit string
@@ -215,7 +215,7 @@ func (s *stack) memory(ctx context.Context) (sum float64, each string) {
 	return sum, each
 }
 
-// watchMemory looks again and again until it is told to stop, and then returns the most that it has seen.
+// watchMemory measures repeatedly until stop is called, which returns the largest value.
 func (s *stack) watchMemory() (stop func() (most float64, each string)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	type seen struct {
@@ -235,7 +235,7 @@ func (s *stack) watchMemory() (stop func() (most float64, each string)) {
 	return func() (float64, string) { cancel(); most := <-result; return most.sum, most.each }
 }
 
-// showLogs prints what there was to complain about.
+// showLogs prints the problems in the logs.
 func (s *stack) showLogs() {
 	out, _ := s.command(context.Background(), s.args("logs", "--no-color", "--tail", "2000")...).CombinedOutput()
 	var bad []string

@@ -13,23 +13,23 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// rest is how long the system may take to come to rest after the last death. The longest lease is 40 s.
+// rest bounds the time until the system is at rest after the last crash. The longest lease is 40 s.
 const rest = 5 * time.Minute
 
-// settings make the world outside quick, but not so quick that nobody could cancel an order. Orders, however, is so patient
-// that it never asks again: what is lost is not made good by a deadline, and its order never comes to an end.
+// settings make the outside world fast, but slow enough to cancel an order. The timeouts of orders are so long that it never
+// sends a command again: a lost message is not repaired by a deadline, and its order never ends.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=3s", "SUPPLIER_LEAD_TIME=1s"},
 	"orders":    {"STEP_TIMEOUT=1h", "DISPATCH_TIMEOUT=1h"},
 }
 
-// Every service dies at all of its points, one after another and beside the other services, each time with orders under way,
-// and is started again. In the end every order is where it should be, and the books agree.
+// Every service crashes at each of its points, one after another and at the same time as other services, each time with
+// orders under way, and is started again. In the end every order has the expected status, and the books agree.
 func TestNothingIsLostOrDoneTwiceWhereverAServiceDies(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	var victims []*victim
-	for service := range deaths { // before anybody dies: who makes products is not as patient as who orders them
+	for service := range deaths { // before the first crash, because the requests that make products are not retried
 		victims = append(victims, newVictim(t, s, service))
 	}
 	if !t.Run("deaths", func(t *testing.T) {
@@ -80,11 +80,11 @@ var repo, programs string
 
 func TestMain(m *testing.M) { stories.Main(m, &repo, &programs, "-tags=failpoint") }
 
-// start starts a system whose services can be told to die, each by a file that is named for it in the system's folder.
+// start starts a system whose services can be told to crash, each by a file in the system's folder: see wanted.
 func start(t *testing.T) *system.System {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as somebody else
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as another user
 		t.Fatal(err)
 	}
 	amend := func(program string, env []string) ([]string, error) {
@@ -110,7 +110,7 @@ func start(t *testing.T) *system.System {
 	return s
 }
 
-// wanted is the file that has the points at which a service is to die.
+// wanted is the file with the points at which a service is to crash.
 func wanted(dir, service string) string { return filepath.Join(dir, "failpoint-"+service) }
 
 func world(s *system.System) stories.World {

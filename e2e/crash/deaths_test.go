@@ -2,13 +2,13 @@ package crash
 
 import "slices"
 
-// death is a program that dies at a point, and what is under way then.
+// death is a crash of a service at a point, and the story that is told meanwhile.
 type death struct {
-	trail string // the points that it passes one after the other; it dies at the last
+	trail string // the points that it passes one after another; it crashes at the last
 	story *story
 }
 
-// everywhere is where each of the services can die: with messages in hand, and with rows of its outbox.
+// everywhere are the crashes of all services: with messages in hand, and with rows in the outbox.
 var everywhere = []death{
 	{"bus.arrived", ordered},
 	{"bus.arrived unit.begun", ordered},
@@ -18,24 +18,24 @@ var everywhere = []death{
 	{"bus.settled", ordered},
 	{"bus.acked", ordered},
 	{"unit.divided", divided},
-	{"unit.divided inbox.noted postgres.committed inbox.noted", divided}, // the first is done, none is acknowledged
+	{"unit.divided inbox.noted postgres.committed inbox.noted", divided}, // the first is committed, none is acknowledged
 	{"bus.failed", retried},
 	{"bus.failed bus.published", retried},
 	{"bus.failed bus.settled", retried},
 	{"bus.published", ordered},
 	{"outbox.confirmed", ordered},
 	{"outbox.removed", ordered},
-	{"outbox.claimed", left}, // by the relay of the next life: the one before had them from birth, and has died
+	{"outbox.claimed", left}, // by the relay after the next start; the process before had leased the rows when it inserted them
 	{"outbox.claimed bus.published", left},
 	{"outbox.claimed outbox.confirmed", left},
 	{"outbox.claimed outbox.removed", left},
 	{"unit.grouped", together},
 	{"unit.grouped unit.loaded postgres.committing", together},
-	{"unit.grouped unit.loaded postgres.committed", together}, // nobody has his answer
+	{"unit.grouped unit.loaded postgres.committed", together}, // no caller has an answer
 }
 
-// deaths are all that are died, by service. Those after which somebody has to wait for a lease to run out come first, so that
-// it does while the others are died: above all those of rows that belong to a worker from birth, which dies before it begins.
+// deaths are all crashes, by service. Those after which a lease has to run out come first, so that it runs out during the
+// others: above all those of rows that are leased to a worker when they are inserted, if it crashes before it begins.
 var deaths = map[string][]death{
 	"orders": slices.Concat([]death{
 		{"inbox.noted postgres.committed", ordered},
@@ -79,9 +79,9 @@ var deaths = map[string][]death{
 		{"inventory.found", backordered},
 		{"inventory.ordered", backordered},
 		{"inventory.ordered postgres.committing", backordered},
-		{"inventory.ordered inventory.found postgres.committing", backordered}, // it has arrived
+		{"inventory.ordered inventory.found postgres.committing", backordered}, // the delivery has arrived
 		{"inventory.ordered inventory.found postgres.committed", backordered},
 		{"worker.done", backordered},
-		{"bus.settled inbox.noted postgres.committing", refused}, // the stock goes back
+		{"bus.settled inbox.noted postgres.committing", refused}, // the stock is released
 	}, everywhere),
 }

@@ -1,6 +1,6 @@
-// Package crash has each service die at each point at which dying could lose something or do it twice, and then looks at the
-// books of the whole system. The programs are built with the tag failpoint (pkg/failpoint); else they are the ones that
-// users run.
+// Package crash makes each service crash at each point at which a crash could lose something or do it twice, and then audits
+// the whole system. The programs are built with the tag failpoint (pkg/failpoint); otherwise they are the ones that users
+// run.
 package crash
 
 import (
@@ -15,9 +15,9 @@ import (
 	"strings"
 )
 
-// Points reads the names of all points from the sources, to which there are links in this package's testdata: go test looks
-// only at files below the module when it decides whether an old result holds. That a name is not written out, or used twice,
-// is an error: a death could not be told from another one.
+// Points reads the names of all points from the sources, through links in testdata: go test only looks at files below the module
+// when it decides whether a cached result is valid. It is an error if a name is not a literal or is used twice, because
+// crashes could not be told apart.
 func Points(testdata string) (names []string, err error) {
 	files, err := filepath.Glob(filepath.Join(testdata, "*", "*", "*.go"))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A point at which nobody dies proves nothing, and a trail to one that is not there would be waited for in vain.
+// Without a crash, a point proves nothing; a trail to a point that does not exist would never end.
 func TestEveryServiceDiesAtEachOfItsPoints(t *testing.T) {
 	t.Parallel()
 	all, err := Points("testdata")

@@ -2,31 +2,31 @@ package crash
 
 import "example.com/orderflow/e2e/stories"
 
-// story is what customers do while a service dies. The services of other deaths are at work on their orders at the same time,
-// so it may be one of those that it has in hand then; where that would be another story, it is told again.
+// story is what customers do while a service crashes. Other services crash at the same time, so the crash may meet their orders
+// instead; where that would be another story, it is told again.
 type story struct {
 	name string
 	end  string // the final status of its orders
 	tell func(v *victim)
 }
 
-// tries is how often a story may go otherwise than it should.
+// tries is how often a story may go differently than intended.
 const tries = 20
 
 var (
-	// An order as most are.
+	// A usual order.
 	ordered = &story{name: "to be delivered", end: "delivered", tell: func(v *victim) {
 		v.arm()
 		v.place(stories.Wish{SKU: v.sku})
 	}}
 
-	// The parcel cannot be delivered: after the way forward the trail leads back.
+	// The parcel cannot be delivered, so the order is compensated.
 	refused = &story{name: "undeliverable", end: "cancelled", tell: func(v *victim) {
 		v.arm()
 		v.place(stories.Wish{SKU: v.sku, Postal: "00000"})
 	}}
 
-	// It waits for stock from the supplier.
+	// The order waits for stock from the supplier.
 	backordered = &story{name: "backordered", end: "delivered", tell: func(v *victim) {
 		sku := v.scarce[0]
 		v.scarce = v.scarce[1:]
@@ -34,7 +34,7 @@ var (
 		v.place(stories.Wish{SKU: sku, Quantity: 15, Backorder: true})
 	}}
 
-	// The customer cancels it while the service is dead, and what it has had done outside is recorded nowhere.
+	// The customer cancels while the service is down and has not recorded what the provider or the carrier has done.
 	withdrawn = &story{name: "cancelled meanwhile", end: "delivered", tell: func(v *victim) {
 		var orders []*order
 		for range tries {
@@ -51,19 +51,19 @@ var (
 		v.Fatalf("in %d deaths after %s, none with an order that could be cancelled", tries, v.trail)
 	}}
 
-	// The service dies because the customer cancels.
+	// The customer cancels, which leads to the crash.
 	recalled = &story{name: "called back", end: "delivered", tell: func(v *victim) {
 		v.arm()
 		for range tries {
 			o := v.place(stories.Wish{SKU: v.sku})
 			if v.deadBefore(arranged, o) || v.cancel(o) && v.deadBefore(stories.Tracking.Final, o) {
-				return // the first, when it is called back for another death
+				return // an order for another crash may have been enough
 			}
 		}
 		v.Fatalf("%d cancellations were all too late", tries)
 	}}
 
-	// Inventory's answer is lost, and only the deadline can end it, which turns it back.
+	// Inventory's answer is lost, and only the deadline can end the order, which is then compensated.
 	unanswered = &story{name: "without an answer", end: "cancelled", tell: func(v *victim) {
 		o := v.place(stories.Wish{SKU: v.never})
 		v.End(v.id(o))
@@ -73,7 +73,7 @@ var (
 			UPDATE orders SET status = 'placed', reason = '', step = 1, seq = 1, due_at = now(), passed = 1000 WHERE id = '` + o.id + `'`)
 	}}
 
-	// Many at once, which are decided together.
+	// Many orders at once, which are decided together.
 	together = &story{name: "with others", end: "delivered", tell: func(v *victim) {
 		v.arm()
 		for range tries {
@@ -90,7 +90,7 @@ var (
 		}
 	}}
 
-	// The service has committed messages and died before it has published them. In its next life it finds them in the table.
+	// The service has committed messages and crashed before it published them. After the next start it finds them in the table.
 	left = &story{name: "left in the outbox", end: "delivered", tell: func(v *victim) {
 		last := v.trail
 		v.trail = map[string]string{
@@ -105,12 +105,12 @@ var (
 		v.trail = last
 		v.arm()
 		v.died++
-		if err := v.part.Start(v.Context()); err != nil && !v.isDead() { // it may die before it has come up
+		if err := v.part.Start(v.Context()); err != nil && !v.isDead() { // it may crash before it is ready
 			v.Fatal(err)
 		}
 	}}
 
-	// Messages cannot be handled for a while, and are tried again.
+	// Messages cannot be handled for a while, and are retried.
 	retried = &story{name: "tried again", end: "delivered", tell: func(v *victim) {
 		v.change(`ALTER TABLE inbox ADD mistake int NOT NULL DEFAULT 0; ALTER TABLE inbox ALTER mistake DROP DEFAULT`)
 		v.arm()
@@ -119,7 +119,7 @@ var (
 		v.change(`ALTER TABLE inbox DROP mistake`)
 	}}
 
-	// Messages that have come together cannot be handled together, and are handled one by one.
+	// Messages that arrived together cannot be handled together, and are handled one by one.
 	divided = &story{name: "one of many", end: "delivered", tell: func(v *victim) {
 		v.change(`
 			CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -19,19 +19,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// victim is a service that dies again and again.
+// victim is a service that crashes again and again.
 type victim struct {
 	*stories.Client
 	service  string
 	database string
 	part     *system.Part
-	file     string   // see wanted
-	sku      string   // of a product that only its own orders ask for
+	file     string   // the file that tells it to crash: see wanted
+	sku      string   // of a product that only its own orders need
 	scarce   []string // products that its backorders have to wait for, one for each
-	never    string   // a product that there is nothing of
-	death             // that is being died
+	never    string   // a product without stock
+	death             // the present one
 	died     int
-	orders   []*order // all that it has had placed
+	orders   []*order // all orders that were placed for it
 }
 
 func newVictim(t *testing.T, s *system.System, service string) *victim {
@@ -45,13 +45,13 @@ func newVictim(t *testing.T, s *system.System, service string) *victim {
 			v.scarce = append(v.scarce, c.Product(0, 0, 10))
 		}
 	}
-	for _, sku := range v.scarce { // the supplier is asked for the first ones at once
+	for _, sku := range v.scarce { // the first units are ordered from the supplier at once
 		stories.Until(c, sku+" has come", func() bool { return c.Available(sku) == 10 })
 	}
 	return v
 }
 
-// dieAll has the service die all its deaths, and returns when all orders that were placed meanwhile are accepted.
+// dieAll makes the service crash in all ways, and returns when all orders that were placed meanwhile are accepted.
 func (v *victim) dieAll() {
 	v.Helper()
 	for _, v.death = range deaths[v.service] {
@@ -64,7 +64,7 @@ func (v *victim) dieAll() {
 	}
 }
 
-// arm tells the service to die.
+// arm tells the service where to crash.
 func (v *victim) arm() {
 	v.Helper()
 	if err := os.WriteFile(v.file, []byte(v.trail), 0o600); err != nil {
@@ -72,7 +72,7 @@ func (v *victim) arm() {
 	}
 }
 
-// dead waits until the service has died where it was told to.
+// dead waits until the service has crashed at the given point.
 func (v *victim) dead() {
 	v.Helper()
 	stories.Until(v, v.service+" has died after "+v.trail, v.isDead)
@@ -83,7 +83,7 @@ func (v *victim) dead() {
 
 func (v *victim) isDead() bool { return v.part.State() == "stopped" }
 
-// deadBefore waits until the service has died, or something holds of all orders without that.
+// deadBefore waits until the service has crashed, or a condition holds for all orders without a crash.
 func (v *victim) deadBefore(holds func(stories.Tracking) bool, orders ...*order) bool {
 	v.Helper()
 	stories.Until(v, v.service+" has died, or its orders have gone on", func() bool {
@@ -100,7 +100,7 @@ func (v *victim) deadBefore(holds func(stories.Tracking) bool, orders ...*order)
 	return v.isDead()
 }
 
-// revive starts the service again after its death.
+// revive starts the service again after its crash.
 func (v *victim) revive() {
 	v.Helper()
 	if err := v.part.Start(v.Context()); err != nil {
@@ -109,8 +109,8 @@ func (v *victim) revive() {
 	v.died++
 }
 
-// busy has the shop put units of a product on the shelf, many times at once, until stop is called: inventory's only requests
-// that are decided together with others. Each comes again until it is answered.
+// busy adds units of a product to the stock, with many concurrent requests, until stop is called: only these requests of
+// inventory are decided together. Each is retried until it is answered.
 func (v *victim) busy() (stop func()) {
 	if v.service != "inventory" {
 		return func() {}
@@ -133,11 +133,11 @@ func (v *victim) busy() (stop func()) {
 	}
 }
 
-// order is an order under way while a service dies.
+// order is an order that is under way while a service crashes.
 type order struct {
 	death
 	service  string
-	ends     []string      // how it may end
+	ends     []string      // the possible final statuses
 	accepted chan struct{} // closed when id is known
 	id       string
 }
@@ -146,8 +146,8 @@ func (o *order) String() string {
 	return fmt.Sprintf("%s died after %q with order %s (%s) under way", o.service, o.trail, o.id, o.story.name)
 }
 
-// place has an order placed by a customer who does not give up: with the same key, until it is accepted. It does not wait
-// for that, as it may be what the service dies of.
+// place places an order, and retries with the same key until it is accepted. It does not wait for that, because accepting the
+// order may be what crashes the service.
 func (v *victim) place(w stories.Wish) *order {
 	o := &order{death: v.death, service: v.service, ends: []string{v.story.end}, accepted: make(chan struct{})}
 	v.orders = append(v.orders, o)
@@ -166,7 +166,7 @@ func (v *victim) place(w stories.Wish) *order {
 	return o
 }
 
-// id is an order's id, once it is accepted.
+// id waits until an order is accepted, and returns its id.
 func (v *victim) id(o *order) string {
 	v.Helper()
 	stories.Until(v, "an order is accepted", func() bool {
@@ -180,8 +180,8 @@ func (v *victim) id(o *order) string {
 	return o.id
 }
 
-// cancel has an order cancelled, unless it is too late. One that was to be cancelled may be delivered all the same: the
-// carrier may be faster.
+// cancel cancels an order, unless it is too late. Even after that the order may be delivered, because the carrier may be
+// faster.
 func (v *victim) cancel(o *order) (accepted bool) {
 	v.Helper()
 	stories.Until(v, "a cancellation is answered", func() bool {
@@ -195,7 +195,7 @@ func (v *victim) cancel(o *order) (accepted bool) {
 	return accepted
 }
 
-// unrecorded reports whether the provider or the carrier has done something for an order, and the service does not know.
+// unrecorded reports whether the provider or the carrier has done something for an order that the service has not recorded.
 func (v *victim) unrecorded(o *order) bool {
 	v.Helper()
 	look := map[string]struct{ outside, inside string }{
@@ -222,7 +222,7 @@ func (v *victim) unrecorded(o *order) bool {
 	return status == "requested"
 }
 
-// change changes the service's database.
+// change executes SQL in the service's database.
 func (v *victim) change(sql string) {
 	v.Helper()
 	v.ask(func(ctx context.Context, db *pgx.Conn) error {
@@ -239,7 +239,7 @@ func (v *victim) ask(what func(ctx context.Context, db *pgx.Conn) error) {
 	if err != nil {
 		v.Fatal(err)
 	}
-	defer db.Close(ctx) //nolint:errcheck // it has done what it was for
+	defer db.Close(ctx) //nolint:errcheck // it is no longer needed
 	if err := what(ctx, db); err != nil {
 		v.Fatal(err)
 	}

@@ -19,7 +19,7 @@ type grant struct {
 
 type permissions struct{ Configure, Write, Read, Exchange string }
 
-// What an account may do is said once, in local/servers, which makes accounts everywhere else.
+// The permissions of accounts are defined in local/servers, which makes the accounts everywhere else.
 func TestProductionGivesTheAccountsTheSamePermissions(t *testing.T) {
 	t.Parallel()
 	c := render(t, "k8s/overlays/production")
@@ -48,14 +48,14 @@ type scaledObject struct {
 	}
 }
 
-// A queue that does not exist would never be long.
+// A queue that does not exist would always look empty.
 func TestServicesScaleByQueuesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	c := render(t, "k8s/overlays/production")
 	scaled := map[string]bool{}
 	for _, s := range c.scaled {
 		scaled[s.Spec.ScaleTargetRef.Name] = true
-		// Which queues there are depends on the messages that a service handles; its main says so.
+		// A service has a queue if it handles such messages, which its main function shows.
 		main, err := os.ReadFile(filepath.Join(programs[s.Spec.ScaleTargetRef.Name], "main.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// compose is what is of interest in docker-compose.yml.
+// compose is the part of docker-compose.yml that the tests need.
 type compose struct {
 	Services map[string]struct {
 		Image       string
@@ -27,7 +27,7 @@ type compose struct {
 
 var substitution = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
 
-// composed reads the containers of our programs, with the defaults of what can be set.
+// composed reads the containers of our programs, with the default values of settings.
 func composed(t testing.TB) (compose, []container) {
 	t.Helper()
 	var c compose
@@ -68,7 +68,7 @@ func TestCompose(t *testing.T) {
 	for _, c := range containers {
 		by[c.program] = c
 		if c.program == "provision" {
-			delete(c.env, "HTTP_ADDR") // of the image: it serves nothing
+			delete(c.env, "HTTP_ADDR") // of the image: it serves no HTTP
 		}
 		check(t, c)
 		checkMemory(t, c)
@@ -80,7 +80,7 @@ func TestCompose(t *testing.T) {
 				t.Errorf("docker-compose.yml: %s has another health check than its image", c.program)
 			}
 		}
-		if stop := file.Services[c.program].Stop; stop != "30s" { // service.StopWithin, and some more
+		if stop := file.Services[c.program].Stop; stop != "30s" { // longer than service.StopWithin
 			t.Errorf("docker-compose.yml: %s has %s to stop", c.program, stop)
 		}
 		for _, published := range file.Services[c.program].Ports {

@@ -1,8 +1,8 @@
-// Package deploy holds together what is written in several places and nobody compiles: the settings that programs have, the
-// Dockerfile, docker-compose.yml, and what is rendered of k8s. Nothing is started.
+// Package deploy compares what is written in several places and not checked by a compiler: the settings of programs, the
+// Dockerfile, docker-compose.yml, and the manifests rendered from k8s. Nothing is started.
 //
-// Kustomize itself renders, as kubectl does, so that what is looked at is what would be applied, with every patch. That is
-// why this is a module of its own: nobody else needs kustomize.
+// The manifests are rendered by kustomize itself, as by kubectl, so that they are exactly what would be applied, with every
+// patch. Therefore this is a module of its own: no other code needs kustomize.
 package deploy
 
 import (
@@ -13,17 +13,17 @@ import (
 	"testing"
 )
 
-// container is one program as one of the files describes it.
+// container is a program's container as one of the files describes it.
 type container struct {
 	where, program string
 	env            map[string]string
 	memory         int64 // limit in bytes
 }
 
-// secret stands for a value that is not in the files.
+// secret replaces a value that is not in the files.
 const secret = "secret"
 
-// partOfAnother is whether a variable is there for another one to contain: a password in an address.
+// partOfAnother reports whether a variable exists only to be part of another one, as a password in a URL.
 func (c container) partOfAnother(name string) bool {
 	for other, value := range c.env {
 		if other != name && strings.Contains(value, "$("+name+")") {
@@ -33,7 +33,7 @@ func (c container) partOfAnother(name string) bool {
 	return false
 }
 
-// listens are the ports that its settings make it listen on.
+// listens are the ports that the settings make the program listen on.
 func (c container) listens(t testing.TB) (ports []int) {
 	t.Helper()
 	for _, name := range []string{"HTTP_ADDR", "ADMIN_ADDR"} {
@@ -51,7 +51,7 @@ func (c container) listens(t testing.TB) (ports []int) {
 	return ports
 }
 
-// image reads what the Dockerfile gives to all programs: the environment, and the port.
+// image reads from the Dockerfile the environment and the port of all programs.
 func image(t testing.TB) (env map[string]string, port int) {
 	t.Helper()
 	env = map[string]string{}
@@ -81,7 +81,7 @@ func read(t testing.TB, name string) []byte {
 	return text
 }
 
-// bytes reads a size as Compose, Kubernetes and Go write it: 80m, 192Mi, 160MiB. All of them are powers of two here.
+// bytes reads a size in the notation of Compose, Kubernetes and Go: 80m, 192Mi, 160MiB. All are powers of two here.
 func bytes(t testing.TB, size string) int64 {
 	t.Helper()
 	digits := strings.TrimRight(size, "MmGgiB")
@@ -99,11 +99,11 @@ func bytes(t testing.TB, size string) int64 {
 	return 0
 }
 
-// checkMemory wants Go to know of the limit, and to have some of it left for what Go does not count.
+// checkMemory requires GOMEMLIMIT below the container's limit, with room for memory that Go does not count.
 func checkMemory(t testing.TB, c container) {
 	t.Helper()
 	if c.program == "provision" {
-		return // is gone before it would matter
+		return // it ends before the limit would matter
 	}
 	if of := bytes(t, c.env["GOMEMLIMIT"]); of > c.memory*9/10 {
 		t.Errorf("%s: %s: GOMEMLIMIT is %s, of %d MiB", c.where, c.program, c.env["GOMEMLIMIT"], c.memory>>20)

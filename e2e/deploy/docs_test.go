@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// unportable are what a shell of macOS does not have, or has in another way, and what overlooks a setting.
+// unportable are commands that a macOS shell lacks or has in another form, and addresses that ignore a setting.
 var unportable = map[string]*regexp.Regexp{
 	"date with %N, -d or -I":             regexp.MustCompile(`\bdate\b[^)|;]*(%[0-9]*N| -d| -I| --)`),
 	"/proc and /sys":                     regexp.MustCompile(`(^|[\s"'=(])/(proc|sys)/`),
@@ -59,7 +59,7 @@ func complain(line string) string {
 	return ""
 }
 
-func TestWhatIsOfOneSystemIsNoticed(t *testing.T) {
+func TestUnportableCommandsAreNoticed(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		`-H "Idempotency-Key: $(date +%s%N)"`:                                          true,

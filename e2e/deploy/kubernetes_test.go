@@ -59,16 +59,16 @@ type port struct {
 	TargetPort          string
 }
 
-// service is a name that programs may use, the pods behind it, and the ports that they listen on, by that of the service.
+// service is a name that programs may use, the pods behind it, and the ports of the pods by the service's ports.
 type service struct {
 	pods  map[string]string
 	ports map[int]int
 }
 
-// overlays are all that are applied by somebody.
+// overlays are all that can be applied.
 var overlays = []string{"k8s/overlays/kind", "k8s/overlays/minikube", "k8s/overlays/production"}
 
-// render reads an overlay.
+// render renders and reads an overlay.
 func render(t testing.TB, overlay string) *cluster {
 	t.Helper()
 	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repo, overlay))
@@ -112,7 +112,7 @@ func render(t testing.TB, overlay string) *cluster {
 	return c
 }
 
-// each reads all objects of a kind.
+// each calls do for all objects of a kind.
 func each[T any](t testing.TB, rendered resmap.ResMap, kind string, do func(T)) {
 	t.Helper()
 	for _, r := range rendered.Resources() {
@@ -138,7 +138,7 @@ func (c *cluster) readWorkloads(t testing.TB, rendered resmap.ResMap) {
 	}
 }
 
-// readServices reads the Services, and those that the operators make.
+// readServices reads the Services, and adds those that the operators make.
 func (c *cluster) readServices(t testing.TB, rendered resmap.ResMap) {
 	t.Helper()
 	each(t, rendered, "Service", func(s struct {
@@ -177,7 +177,7 @@ func (c *cluster) readServices(t testing.TB, rendered resmap.ResMap) {
 	})
 }
 
-// target finds the number of a port that a Service names.
+// target returns the number of a port that a Service refers to by name.
 func (c *cluster) target(t testing.TB, selector map[string]string, name string) int {
 	t.Helper()
 	for _, w := range c.workloads {
@@ -203,7 +203,7 @@ func selects(selector, labels map[string]string) bool {
 	return len(selector) > 0
 }
 
-// containers puts together the environment of every container of ours, and wants what it is put together from to be there.
+// containers builds the environment of each of our containers, and requires the sources of its values to exist.
 func (c *cluster) containers(t testing.TB) (ours []container, of []workload) {
 	t.Helper()
 	base, _ := image(t)
@@ -247,14 +247,14 @@ func TestKubernetes(t *testing.T) {
 			for i, k := range containers {
 				there[k.program] = true
 				if k.program == "provision" {
-					delete(k.env, "HTTP_ADDR") // of the image: it serves nothing
+					delete(k.env, "HTTP_ADDR") // of the image: it serves no HTTP
 				} else {
 					c.checkPorts(t, k, of[i])
 				}
 				check(t, k)
 				checkMemory(t, k)
 				if k.env["DEMO_IDENTITY"] != "" && overlay == "k8s/overlays/production" {
-					t.Errorf("%s: %s gives tokens to whoever asks", overlay, k.program)
+					t.Errorf("%s: %s gives tokens to any caller", overlay, k.program)
 				}
 				c.checkUpstreams(t, k, of[i])
 			}
@@ -266,7 +266,7 @@ func TestKubernetes(t *testing.T) {
 				}
 			}
 			for program := range programs {
-				// The world outside is not simulated for customers.
+				// In production the outside world is not simulated.
 				if want := program != "simulator" || overlay != "k8s/overlays/production"; there[program] != want {
 					t.Errorf("%s: %s is there: %t", overlay, program, there[program])
 				}
@@ -275,8 +275,8 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// checkPorts wants a program to listen where its pod and its probes say, the probes to ask for what programs answer, and time
-// to stop.
+// checkPorts requires that a program listens where its pod and its probes say, that the probes request existing paths, and
+// that there is time to stop.
 func (c *cluster) checkPorts(t testing.TB, k container, w workload) {
 	t.Helper()
 	spec := w.Spec.Template.Spec
@@ -305,17 +305,17 @@ func (c *cluster) checkPorts(t testing.TB, k container, w workload) {
 			complain("its %s probe asks for %s at %q", probe, want.get.Path, want.get.Port)
 		}
 	}
-	if spec.TerminationGracePeriodSeconds < 30 { // service.StopWithin, and some more
+	if spec.TerminationGracePeriodSeconds < 30 { // longer than service.StopWithin
 		complain("has %d s to stop", spec.TerminationGracePeriodSeconds)
 	}
 }
 
-// checkUpstreams wants somebody to listen at each address in the settings, and the policies to let the one reach the other.
+// checkUpstreams requires that a pod listens at each address in the settings, and that the policies allow the connection.
 func (c *cluster) checkUpstreams(t testing.TB, k container, w workload) {
 	t.Helper()
 	for name, value := range k.env {
 		to, err := url.Parse(strings.NewReplacer("$(", "", ")", "").Replace(value))
-		if err != nil || to.Host == "" || strings.Contains(to.Host, ".") { // the world outside has dots
+		if err != nil || to.Host == "" || strings.Contains(to.Host, ".") { // outside addresses contain dots
 			continue
 		}
 		if name == "JWKS_URL" && k.env["DEMO_IDENTITY"] == "true" {
@@ -335,7 +335,7 @@ func (c *cluster) checkUpstreams(t testing.TB, k container, w workload) {
 	}
 }
 
-// labels are those of the pods behind a Service; of an operator's, as far as they are known.
+// labels are the labels of the pods behind a Service; for an operator's, those that are known.
 func (c *cluster) labels(s service) map[string]string {
 	for _, w := range c.workloads {
 		if labels := w.Spec.Template.Metadata.Labels; selects(s.pods, labels) {
@@ -345,7 +345,7 @@ func (c *cluster) labels(s service) map[string]string {
 	return s.pods
 }
 
-// Both describe the same system.
+// Compose and Kubernetes describe the same system.
 func TestComposeAndKubernetesRunTheSamePrograms(t *testing.T) {
 	t.Parallel()
 	_, composed := composed(t)

@@ -2,7 +2,7 @@ package deploy
 
 import "slices"
 
-// policy is a NetworkPolicy, as far as they are used here: ports are numbers, peers are pods of the same namespace.
+// policy is a NetworkPolicy, with the fields that are used here: ports are numbers, peers are pods of the same namespace.
 type policy struct {
 	Spec struct {
 		PodSelector     selector
@@ -42,8 +42,8 @@ func (s selector) matches(labels map[string]string) bool {
 	return true
 }
 
-// allows is whether one policy lets the pod with some labels be reached from, or reach, the peer with others. All pods are
-// selected by one that lets nothing through, so what no policy allows is forbidden.
+// allows reports whether a policy allows the connection between a pod and another one in a direction. One policy selects all
+// pods and allows nothing, so a connection that no policy allows is forbidden.
 func (c *cluster) allows(direction string, pod, other map[string]string, port int) bool {
 	for _, p := range c.policies {
 		if !slices.Contains(p.Spec.PolicyTypes, direction) || !p.Spec.PodSelector.matches(pod) {

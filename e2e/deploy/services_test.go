@@ -9,8 +9,8 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// A service is named in several places that nobody compiles together. One that is forgotten there would run, and be missed only
-// when somebody looks for its dead letters.
+// Services are listed in several places that are not compiled together. A service that is missing in one of them would still
+// run, and it would only be noticed when an operator needs its dead letters.
 func TestEveryServiceIsKnownWhereverServicesAre(t *testing.T) {
 	t.Parallel()
 	var folders []string
@@ -31,7 +31,7 @@ func TestEveryServiceIsKnownWhereverServicesAre(t *testing.T) {
 			continue
 		}
 		prefix := servers.Setting(name)
-		for _, caller := range []string{"gateway", "bff-web"} { // by which it has its dead letters, and the console its health
+		for _, caller := range []string{"gateway", "bff-web"} { // through which its dead letters and its health are reached
 			if _, there := settings(t, caller)[prefix+"_URL"]; !there {
 				t.Errorf("%s has no %s_URL", caller, prefix)
 			}

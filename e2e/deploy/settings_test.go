@@ -13,7 +13,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// repo is the root of the repository, as seen from here.
+// repo is the root of the repository, relative to this package.
 const repo = "../.."
 
 // setting is an environment variable that a program reads.
@@ -25,7 +25,7 @@ type setting struct {
 	of       structure // has the settings of which name is the prefix
 }
 
-// programs are the folders of all programs that run for long, by name. Each of them has to be deployed.
+// programs are the folders of all long-running programs, by name. Each of them has to be deployed.
 var programs = func() map[string]string {
 	found, err := system.Programs(repo)
 	if err != nil || len(found) == 0 {
@@ -34,7 +34,7 @@ var programs = func() map[string]string {
 	return found
 }()
 
-// settings reads what a program can be told from the source of its config: with embedded structs, and all prefixes.
+// settings reads the settings of a program from the type of its config, with embedded structs and all prefixes.
 var settings = func() func(t testing.TB, program string) map[string]setting {
 	var mu sync.Mutex
 	all := map[string]map[string]setting{}
@@ -65,7 +65,7 @@ func readConfig(t testing.TB, folder string, into map[string]setting) {
 	}
 }
 
-// readProvision asks the program itself: it has no config, but names all that it misses.
+// readProvision runs the program without settings: it has no config, but names all that are missing.
 func readProvision(t testing.TB, into map[string]setting) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "provision")
@@ -87,10 +87,10 @@ func readProvision(t testing.TB, into map[string]setting) {
 	}
 }
 
-// ofOthers are variables that are read by what our programs are made of.
+// ofOthers are variables that the Go runtime and libraries read.
 var ofOthers = []string{"GOMEMLIMIT", "PGSSLMODE", "PGSSLROOTCERT"}
 
-// check holds the environment of a container against the settings of its program.
+// check compares the environment of a container with the settings of its program.
 func check(t testing.TB, c container) {
 	t.Helper()
 	known := settings(t, c.program)
@@ -113,7 +113,7 @@ func check(t testing.TB, c container) {
 			complain("%s is missing", name)
 		case strings.Contains(s.standard, "localhost") || strings.Contains(s.standard, "127.0.0.1"):
 			if name == "JWKS_URL" && c.env["OIDC_ISSUER"] != "" {
-				continue // which takes its place
+				continue // OIDC_ISSUER replaces it
 			}
 			complain("%s is missing, and its default %s is nowhere in a container", name, s.standard)
 		}

@@ -19,13 +19,13 @@ import (
 	"testing"
 )
 
-// services is a link into the tree. go test notes which files below the module a test has opened, and repeats an old result
-// while they are the same; it overlooks what is outside.
+// services is a link into the tree. go test reuses a cached result while the files below the module that a test opened are
+// unchanged; it ignores files outside.
 const services = "testdata/services"
 
-// parts is what is taken from each service. A file without names is taken as a whole: it is the domain, and does no I/O. Of
-// the others only the named declarations are: the handlers, what workers decide, and the types that they speak in. What
-// they call of store.go and main.go is in testdata, with the same names.
+// parts is the code that is taken from each service. A file without names is taken completely: it is the domain, and does no
+// I/O. Of the other files only the named declarations are taken: the handlers, the decisions of workers, and their types. The
+// functions of store.go and main.go that they call are in testdata, with the same names.
 var parts = map[string]map[string][]string{
 	"orders": {
 		"order.go":   nil,
@@ -64,7 +64,7 @@ const (
 	standin = module + "standin/"
 )
 
-// imports is what the parts may import, and what they get. A domain file that begins to do I/O is refused here.
+// imports is what the parts may import, and the replacement. A domain file that begins to do I/O fails here.
 var imports = map[string]string{
 	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "reflect": "", "slices": "", "time": "",
 	"example.com/orderflow/pkg/messages": "",
@@ -78,8 +78,8 @@ var imports = map[string]string{
 	"github.com/google/uuid":             "", "regexp": "",
 }
 
-// build compiles the checker with the parts of the services, changed by an edit of one of their files if there is one. The
-// compiler reads the parts in place of files that are not there (its -overlay), so nothing is written into the tree.
+// build compiles the checker with the parts of the services, one of which a mutant may change. The compiler reads the parts in
+// place of files that do not exist (its -overlay), so nothing is written into the tree.
 func build(t *testing.T, change *mutant) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -87,7 +87,7 @@ func build(t *testing.T, change *mutant) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What only the compiler reads go test must be shown, too: see services.
+	// go test must see the files that only the compiler reads, too: see services.
 	if err := filepath.WalkDir("testdata", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func build(t *testing.T, change *mutant) string {
 	return program
 }
 
-// extract makes a file of package service of some declarations of a source file, of all when none are named.
+// extract returns a file of package service with some declarations of a source file, with all when names is empty.
 func extract(service, name string, source []byte, names []string) ([]byte, error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, source, parser.ParseComments)

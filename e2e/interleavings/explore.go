@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Model is services that are joined by a network.
+// Model is services that are connected by a network.
 type Model struct {
 	orders   []string
 	machines []*machine
 	post     *post
 
-	// Patient is a world in which no deadline comes and nothing is lost, but people may help. It is smaller.
+	// Patient worlds have no deadlines and lose nothing, but people may help. They are smaller.
 	Patient bool
 
-	Ends []string // how orders end in this world, all ways: "delivered", "cancelled out_of_stock"; none: however they do
+	Ends []string // all possible ends of orders in this world: "delivered", "cancelled out_of_stock"; empty: any end is right
 }
 
 // NewModel returns an empty model about some orders.
@@ -23,7 +23,7 @@ func NewModel(orders ...string) *Model {
 	return &Model{orders: orders, post: &post{numbers: map[string]letter{}}}
 }
 
-// Add joins a service that is told of some of the orders.
+// Add adds a service that takes part in some of the orders.
 func (m *Model) Add(name string, first World, orders ...string) {
 	if len(m.machines) == len(state{}.at) {
 		panic("too many services for a state")
@@ -33,34 +33,34 @@ func (m *Model) Add(name string, first World, orders ...string) {
 	m.post.machines = m.machines
 }
 
-// state is where everything is: the state of each machine, and what is under way.
+// state is the state of each machine, and the mail under way.
 type state struct {
 	at   [7]uint32
 	mail mail
 }
 
-// Result is what an exploration has found.
+// Result is the result of an exploration.
 type Result struct {
 	States, Steps int
-	Situations    int // states, not counting what is under way
+	Situations    int // states, without regard to the mail under way
 	Settled       int
-	Messages      int // different ones
-	Deepest       int // steps to the state that is the farthest
+	Messages      int // distinct ones
+	Deepest       int // steps to the farthest state
 	Breach        string
 	Story         string // the shortest way to the breach
 	OverBudget    bool
 }
 
-// origin is how a state was reached first: by which step of which state.
+// origin is the step by which a state was first reached.
 type origin struct {
 	from    int32
 	machine int16
-	action  int16 // of the actions of the machine, or
-	letter  int16 // what was delivered to it, or
-	lost    bool  // that all that was under way was lost
+	action  int16 // index in the machine's actions, or
+	letter  int16 // the letter that was delivered, or
+	lost    bool  // all mail under way was lost
 }
 
-// search is an exploration that goes on.
+// search is a running exploration.
 type search struct {
 	*Model
 	most    int
@@ -68,10 +68,10 @@ type search struct {
 	states  []state
 	origins []origin
 	depths  []uint16
-	begins  []int // of the edges of a state
+	begins  []int // index of the first edge of each state
 	edges   []int32
 	judged  map[[7]uint32]judgement
-	ended   map[string]bool // how orders have ended: "delivered", "cancelled out_of_stock"
+	ended   map[string]bool // the ends that were reached: "delivered", "cancelled out_of_stock"
 	result  Result
 }
 
@@ -80,8 +80,8 @@ type judgement struct {
 	settled bool
 }
 
-// Explore visits every state that can be reached, nearest first, up to a number of states. It stops at the first that
-// breaks an invariant. If none does, it looks for states from which no way leads to an end.
+// Explore visits every reachable state, nearest first, up to most states. It stops at the first one that breaks an
+// invariant. If there is none, it looks for states from which no end can be reached.
 func (m *Model) Explore(most int) Result {
 	s := &search{Model: m, most: most, numbers: map[state]int32{}, judged: map[[7]uint32]judgement{}, ended: map[string]bool{}}
 	s.visit(state{}, origin{from: -1})
@@ -119,8 +119,8 @@ func (s *search) expand(at int32) {
 	if s.Patient {
 		return
 	}
-	// To lose a single message is to never deliver it. A state with less under way has fewer ways on, so whoever gets on
-	// when all is lost gets on when some is.
+	// Losing a single message is the same as never delivering it. A state with less mail has fewer steps, so if an order can end
+	// after all mail is lost, it can also end after some is lost.
 	left := from
 	left.mail = from.mail.only(s.post.lasting)
 	s.edges = append(s.edges, s.visit(left, origin{from: at, lost: true, letter: -1, action: -1}))
@@ -151,7 +151,7 @@ func (s *search) follow(at int32, st step, by origin) {
 	}
 }
 
-// visit returns the number of a state, and judges it when it is new.
+// visit returns the number of a state, and checks the invariants when it is new.
 func (s *search) visit(st state, by origin) int32 {
 	if n, known := s.numbers[st]; known {
 		return n
@@ -206,7 +206,7 @@ func (s *search) facts(st state, order string) (f Facts) {
 	return f
 }
 
-// strand looks backward from the settled states for the states that lead to one without a person's help.
+// strand searches backward from the settled states for the states from which one is reached without a person's help.
 func (s *search) strand() {
 	good := make([]bool, len(s.states))
 	for n, st := range s.states {
@@ -226,7 +226,7 @@ func (s *search) strand() {
 	}
 }
 
-// compareEnds wants every end that the world has, and no other: if nothing could be delivered any more, all could still end well.
+// compareEnds requires every end of the world, and no other: if delivery became impossible, all orders could still end well.
 func (s *search) compareEnds() {
 	for _, end := range s.Ends {
 		if !s.ended[end] {
@@ -240,7 +240,7 @@ func (s *search) compareEnds() {
 	}
 }
 
-// story tells how a state was reached, one line a step.
+// story describes how a state was reached, one line for each step.
 func (s *search) story(n int32) string {
 	by := s.origins[n]
 	if by.from < 0 {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// worlds are what is explored. Each has all that the network and the customer may do; what else may go wrong is divided
-// among them, for the product of everything does not fit into a test. Ends are how orders end there, in all ways.
+// worlds are the explored configurations. Each has all faults of the network and all actions of the customer; other faults are
+// divided among them, because all combinations do not fit into a test. ends are all the ways in which orders end there.
 var worlds = []struct{ name, flags, ends string }{
 	{"a customer who changes his mind", "", everyEnd},
 	{"a payment provider that fails", providerFails, everyEnd + returned},
@@ -18,10 +18,10 @@ var worlds = []struct{ name, flags, ends string }{
 	{"no stock", "-units 0", "cancelled:customer_request,cancelled:expired,cancelled:out_of_stock"},
 }
 
-// everyEnd is how an order ends for which there is stock.
+// everyEnd is every way in which an order can end if there is stock.
 const everyEnd = "delivered,cancelled:customer_request,cancelled:expired,cancelled:payment_declined,cancelled:undeliverable"
 
-// returned is how it also ends when somebody at the provider may give its money back.
+// returned is a further end, if a person at the provider may refund the money.
 const returned = ",cancelled:payment_returned"
 
 // larger worlds are explored with INTERLEAVINGS=large, which takes minutes and some gigabytes.
@@ -63,7 +63,7 @@ func TestAMistakeInOneLineIsFound(t *testing.T) {
 	}
 }
 
-// check explores a world and returns what it has found, and 0 when all is well.
+// check explores a world and returns the output and the exit code: 0 when all is well.
 func check(t *testing.T, program, flags string) (out string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, strings.Fields(flags)...)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// breach says which invariant the facts about an order break, if any. They must hold in every state, not only in the end.
+// breach describes the invariant that an order breaks; empty: none. Invariants must hold in every state, not only at the end.
 func (f Facts) breach() string {
 	net := f.Charged - f.Refunded
 	holds := f.Stock == "reserved" || f.Stock == "taken"
@@ -38,12 +38,12 @@ func (f Facts) breach() string {
 	return ""
 }
 
-// settled reports whether an order has come to its end, everywhere.
+// settled reports whether an order has ended in all services.
 func (f Facts) settled() bool {
 	return !f.Busy && (f.Status == "cancelled" || f.Status == "delivered" && f.Stock == "taken")
 }
 
-// end is how a settled order has ended.
+// end is the end of a settled order.
 func (f Facts) end() string { return strings.TrimSpace(f.Status + " " + f.Reason) }
 
 func (f Facts) String() string {

@@ -6,12 +6,12 @@ import (
 	"reflect"
 )
 
-// machine is a world as an automaton: its states have numbers, and what was once found out about a state is remembered. A
-// service has few states; it is their combinations that are many.
+// machine is a world as an automaton: its states have numbers, and results about a state are cached. A service has few
+// states, but there are many combinations of them.
 type machine struct {
 	name   string
 	first  World
-	orders []string // that it is told of
+	orders []string // the orders that it takes part in
 	states []local
 	ids    map[string]uint32
 	post   *post
@@ -21,14 +21,14 @@ type machine struct {
 type local struct {
 	world     []byte // JSON
 	alone     []step
-	known     bool            // whether alone has been found out
-	delivered map[letter]step // by what arrives
-	void      mail            // what can change nothing any more, of the first seen letters
+	known     bool            // alone has been computed
+	delivered map[letter]step // by letter
+	void      mail            // letters below seen that can no longer change anything
 	seen      int
 	facts     map[string]Facts
 }
 
-// step is what happens to one machine.
+// step is a transition of one machine.
 type step struct {
 	to   uint32
 	send mail
@@ -68,7 +68,7 @@ func (m *machine) world(id uint32) World {
 	return w
 }
 
-// actions returns what can happen in a state without a message. Actions with the same outcome are one.
+// actions returns the steps that are possible in a state without a message. Actions with the same outcome are merged.
 func (m *machine) actions(id uint32) []step {
 	if m.states[id].known {
 		return m.states[id].alone
@@ -95,7 +95,7 @@ func (m *machine) actions(id uint32) []step {
 	return steps
 }
 
-// hear returns what a letter does in a state.
+// deliver returns the step that a letter causes in a state.
 func (m *machine) deliver(id uint32, l letter) step {
 	s, known := m.states[id].delivered[l]
 	if !known {
@@ -125,7 +125,7 @@ func (m *machine) step(w World, what string, err error) step {
 	return s
 }
 
-// void returns the letters that can change nothing any more.
+// void returns the letters that can no longer change anything.
 func (m *machine) void(id uint32) mail {
 	st := &m.states[id]
 	if st.seen < len(m.post.letters) {

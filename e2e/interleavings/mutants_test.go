@@ -1,21 +1,22 @@
 package interleavings_test
 
-// mutant is a mistake of one line that somebody could make. The checker must find it.
+// mutant is a realistic mistake in one line, which the checker must find.
 //
-// Some mistakes it cannot find, because the system gets over them: without the row for shipment_dispatched in withdrawing, the
-// cancellation is asked for again and refused; if payments does not repeat payment_taken, the order expires and is refunded.
+// It cannot find all mistakes, because the system recovers from some: without the transition for shipment_dispatched in
+// withdrawing, the cancellation is requested again and refused; if payments does not repeat payment_taken, the order expires
+// and is refunded.
 type mutant struct {
 	what     string
 	file     string
 	old, new string
 	flags    string // the smallest world that shows it
-	breach   string // what it breaks
+	breach   string // the invariant that it breaks
 }
 
 const (
 	providerFails = "-provider-fails"
 	carrierFails  = "-carrier-fails"
-	happy         = "-happy" // enough to be stranded in
+	happy         = "-happy" // enough to find a stranded order
 )
 
 var mutants = []mutant{

@@ -10,12 +10,12 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// letter is the number of a message. Two messages that say the same are the same letter: that the inbox would know a
-// repetition by its id is not relied on.
+// letter is the number of a message. Messages with the same content are the same letter: the model does not rely on the inbox,
+// which would recognise a repeated message by its id.
 type letter int
 
-// mail is the set of letters that are under way. What was sent stays there: it may arrive at any time, again and again, or
-// never, which is all that a network can do to it.
+// mail is the set of letters under way. A letter that was sent stays in the set: it may arrive at any time, repeatedly, or
+// never, which covers everything that a network can do to it.
 type mail [2]uint64
 
 func (m *mail) add(l letter)    { m[l/64] |= 1 << (l % 64) }
@@ -30,7 +30,7 @@ func (m mail) each(f func(l letter)) {
 	}
 }
 
-// post knows all messages that were ever sent, and which service handles them.
+// post knows all messages that were ever sent, and the services that handle them.
 type post struct {
 	machines []*machine
 	letters  []entry
@@ -44,9 +44,9 @@ type entry struct {
 	to      []*machine
 }
 
-// lasting are the kinds that are never lost. The outbox and the broker lose nothing; what looks like a loss is a dead letter
-// that waits for an operator. Every command and every answer may be lost, because orders asks again. Nobody asks again for the
-// last announcement: it has no answer.
+// lasting are the kinds that are never lost. The outbox and the broker lose nothing; an apparent loss is a dead letter that
+// waits for an operator. Every command and every answer may be lost, because orders sends its commands again. The last event
+// has no answer, so it would not be sent again.
 var lasting = []string{messages.OrderCompleted{}.Kind()}
 
 // number returns the number of a message. handled is false for an event that no service handles.

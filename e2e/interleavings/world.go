@@ -1,10 +1,10 @@
-// Package interleavings is an explicit-state model checker. It joins the real decisions and handlers of the four services
-// by a network that may delay, reorder, repeat and lose every message, lets cards be declined, parcels be lost, workers die
-// and customers cancel at any moment, and visits every state that can be reached by that.
+// Package interleavings is an explicit-state model checker. It connects the real decisions and handlers of the four services
+// by a network that may delay, reorder, repeat and lose every message. Cards may be declined, parcels lost, workers die and
+// customers cancel at any moment. It visits every state that can be reached.
 //
-// Services are package main and cannot be imported, on purpose. The test therefore assembles packages from their sources
-// (assemble_test.go; ADR 0025), puts a table in memory where store.go has SQL (testdata/payments and its siblings), and builds the
-// checker with them. Nothing of what is assembled is kept.
+// Services are package main and cannot be imported, on purpose. Therefore the test assembles packages from their sources
+// (assemble_test.go; ADR 0025), replaces the SQL of store.go by a table in memory (testdata/payments and the others), and builds
+// the checker with them. The assembled files are not kept.
 package interleavings
 
 import (
@@ -14,46 +14,46 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// World is one service with its tables and that part of the world outside which only it talks to. It is data that JSON can
-// hold: between two steps it is nothing but that, so a step can keep nothing from another.
+// World is one service with its tables and the part of the outside world that only it talks to. It is data that JSON can hold:
+// between two steps only its JSON exists, so a step cannot pass hidden state to another.
 type World interface {
 	// Handles lists the kinds of messages that the service has handlers for.
 	Handles() []string
-	// Receive hands it a message, in a transaction of its own. An error means that the message would be a dead letter.
+	// Receive handles a message in a transaction of its own. An error means that the message would become a dead letter.
 	Receive(m messages.Message) error
-	// Actions are what may happen next without a message.
+	// Actions are the possible next steps without a message.
 	Actions() []Action
-	// Tell adds what an invariant may want to know of an order.
+	// Tell adds to f what the invariants need to know about an order.
 	Tell(order string, f *Facts)
-	// Void reports whether a message can change nothing any more, whatever happens.
+	// Void reports whether a message can no longer change anything, whatever happens.
 	Void(m messages.Message) bool
-	// Tidy makes worlds equal that differ only in what nothing depends on, such as the time of day.
+	// Tidy removes differences that have no effect, such as the time of day, so that equivalent worlds become equal.
 	Tidy()
-	// Sent returns what was sent since it was last asked.
+	// Sent returns the messages that were sent since the last call.
 	Sent() []messages.Message
 }
 
-// Action is something that happens without a message: a worker claims, the provider answers, a customer cancels.
+// Action is a step without a message: a worker claims a row, the provider answers, a customer cancels.
 type Action struct {
 	Do   func() (what string, err error)
 	Help bool // from a person: it may happen, but an order must not depend on it
 }
 
-// Facts is what there is to know of an order, over all services.
+// Facts are what the services know about an order.
 type Facts struct {
 	Status, Reason    string
 	Charged, Refunded int    // at the provider
 	Stock             string // the status of its reservation
-	Parcel            string // the status of its parcel at the carrier; empty when there is none
-	Busy              bool   // somebody still has something to do
-	Wrong             string // what a service knows to be wrong by itself
+	Parcel            string // the status of its parcel at the carrier; empty: there is none
+	Busy              bool   // a service still has work to do
+	Wrong             string // a mistake that a service itself detects
 }
 
-// Now is the time of every step. Times of earlier steps have been tidied to be before it.
+// Now is the time of every step. Tidy has made the times of earlier steps earlier than it.
 var Now = time.Unix(1000, 0).UTC()
 
-// Ranks replaces times by the order in which it meets them, equal ones by the same: for times that are only compared for
-// equality, or with nil.
+// Ranks replaces times by their rank in the order in which they are passed to Of; equal times have equal ranks. It is for times
+// that are only compared for equality, or with nil.
 type Ranks []time.Time
 
 // Of returns the rank of t as a time.
@@ -70,13 +70,13 @@ func (r *Ranks) Of(t *time.Time) *time.Time {
 	return &rank
 }
 
-// Outbox keeps what a world sends.
+// Outbox keeps the messages that a world sends.
 type Outbox struct{ sent []messages.Message }
 
-// Send is called by the outbox that stands in for the real one.
+// Send is called by the replacement of the real outbox.
 func (o *Outbox) Send(msgs ...messages.Message) { o.sent = append(o.sent, msgs...) }
 
-// Sent returns what was sent since it was last asked.
+// Sent returns the messages that were sent since the last call.
 func (o *Outbox) Sent() []messages.Message {
 	sent := o.sent
 	o.sent = nil

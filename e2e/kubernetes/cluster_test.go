@@ -1,5 +1,5 @@
-// Package kubernetes tests Orderflow on a Kubernetes cluster, by kubectl and from outside. It wants a cluster that it may
-// have for itself, with the images there (make images), and changes much in the namespace orderflow.
+// Package kubernetes tests Orderflow on a Kubernetes cluster, with kubectl and from outside. It needs a cluster for itself that
+// has the images (make images), and changes much in the namespace orderflow.
 package kubernetes
 
 import (
@@ -19,10 +19,10 @@ import (
 
 const namespace = "orderflow"
 
-// ports of every node, as the overlay gives them out.
+// ports of every node, as the overlay publishes them.
 const gatewayPort, booksPort = "30080", "30090"
 
-// kubectl runs one command to its end and returns what it says.
+// kubectl runs a command, which must succeed, and returns its output.
 func kubectl(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := try(t, "", args...)
@@ -32,10 +32,10 @@ func kubectl(t testing.TB, args ...string) string {
 	return out
 }
 
-// try is kubectl for those who expect that it may be refused.
+// try runs a kubectl command that may fail.
 func try(t testing.TB, input string, args ...string) (string, error) {
 	t.Helper()
-	// A test that has ended still has to clean up.
+	// Cleanup needs it after the end of the test, too.
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "kubectl", append([]string{"--namespace=" + namespace}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
@@ -48,7 +48,7 @@ var begun sync.Once
 func deploy(t *testing.T) {
 	t.Helper()
 	out := kubectl(t, "apply", "-k", "overlay")
-	if strings.Contains(out, "Warning") { // of Pod Security, mostly
+	if strings.Contains(out, "Warning") { // for example of Pod Security
 		t.Errorf("Kubernetes warns:\n%s", out)
 	}
 	start := time.Now()
@@ -56,7 +56,7 @@ func deploy(t *testing.T) {
 	t.Logf("ready after %s", time.Since(start).Round(time.Second))
 }
 
-// available waits until every program and server has all its replicas, and has had them for minReadySeconds.
+// available waits until every program and server has had all its replicas for minReadySeconds.
 func available(t testing.TB) {
 	t.Helper()
 	for name := range strings.FieldsSeq(kubectl(t, "get", "deployments,statefulsets", "--output=name")) {
@@ -64,7 +64,7 @@ func available(t testing.TB) {
 	}
 }
 
-// world deploys the system and says where it is.
+// world deploys the system and returns its addresses.
 func world(t *testing.T) stories.World {
 	t.Helper()
 	if os.Getenv("TEST_KUBERNETES") == "" {
@@ -78,7 +78,7 @@ func world(t *testing.T) stories.World {
 	}
 }
 
-// pod is what is of interest of one.
+// pod is the part of a pod that the tests need.
 type pod struct {
 	Metadata struct {
 		Name, DeletionTimestamp string
@@ -92,7 +92,7 @@ type pod struct {
 
 func (p pod) program() string { return p.Metadata.Labels["app.kubernetes.io/name"] }
 
-// ready is whether it serves and is not about to stop.
+// ready reports whether the pod is ready and is not stopping.
 func (p pod) ready() bool {
 	for _, c := range p.Status.Conditions {
 		if c.Type == "Ready" {
@@ -102,7 +102,7 @@ func (p pod) ready() bool {
 	return false
 }
 
-// pods lists those of the programs and servers, one replica of each, then the second of each, and so on.
+// pods lists the pods of the programs and servers: one replica of each, then the second of each, and so on.
 func pods(t testing.TB) []pod {
 	t.Helper()
 	var list struct{ Items []pod }
@@ -123,7 +123,7 @@ func pods(t testing.TB) []pod {
 	return inTurn
 }
 
-// answers waits until a program that was just replaced can be reached from here again.
+// answers waits until a program that was just replaced can be reached again from outside.
 func answers(t testing.TB, address string) {
 	t.Helper()
 	stories.Until(t, address+" answers", func() bool {

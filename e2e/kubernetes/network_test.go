@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// arrows are all connections of the architecture, and of the demonstration: who may open one, and to what.
+// arrows are all connections of the architecture and of the demonstration: who may connect to what.
 var arrows = map[string][]string{
 	"gateway":    {"bff-web:8080", "orders:8080", "payments:8080", "inventory:8080", "shipping:8080"},
 	"bff-web":    {"gateway:8080", "gateway-admin:9080", "orders:8080", "payments:8080", "inventory:8080", "shipping:8080", "rabbitmq:5672"},
@@ -22,13 +22,13 @@ var arrows = map[string][]string{
 	"a stranger": nil,
 }
 
-// components are the labels by which some policies know them.
+// components are the labels that some policies use.
 var components = map[string]string{
 	"gateway": "edge", "bff-web": "web", "orders": "service", "payments": "service", "inventory": "service", "shipping": "service",
 	"simulator": "world", "postgres": "database", "rabbitmq": "broker", "provision": "accounts", "a stranger": "none",
 }
 
-// Every pair is tried, from a pod with the labels of the one to the port of the other.
+// Every pair is tried, from a pod with the labels of the first to the port of the second.
 func TestOnlyTheArrowsOfTheArchitectureAreOpen(t *testing.T) {
 	world(t)
 	var targets []string
@@ -48,15 +48,15 @@ func TestOnlyTheArrowsOfTheArchitectureAreOpen(t *testing.T) {
 	}
 	t.Run("a pod of another namespace", func(t *testing.T) {
 		t.Parallel()
-		// The door, and the books that the test itself has to read.
+		// The public port, and the books that the test itself has to read.
 		if got, want := reached(t, "default", "orders", targets), []string{"gateway:8080", "simulator:8080"}; !slices.Equal(got, want) {
 			t.Errorf("reaches %v\nwant    %v", got, want)
 		}
 	})
 }
 
-// reached starts a pod that says which of the targets it can open a connection to. It is never ready, so that no Service
-// takes it for one of its own.
+// reached starts a pod that reports which of the targets it can connect to. It is never ready, so that no Service routes
+// requests to it.
 func reached(t *testing.T, in, from string, targets []string) []string {
 	t.Helper()
 	var script strings.Builder

@@ -11,12 +11,12 @@ import (
 	"example.com/orderflow/e2e/stories"
 )
 
-// The API server knows every field of it, those of the operators' resources too. Nothing is started.
+// The API server knows every field, also those of the operators' resources. Nothing is started.
 func TestTheProductionOverlayIsValid(t *testing.T) {
-	world(t) // its namespace is there
+	world(t) // makes its namespace
 	for _, file := range definitions(t) {
 		kubectl(t, "apply", "--server-side", "--force-conflicts", "--filename="+file)
-		stories.Until(t, file+" is known", func() bool { // wait gives up at once on what has no conditions yet
+		stories.Until(t, file+" is known", func() bool { // wait fails at once for a resource without conditions
 			_, err := try(t, "", "wait", "--for=condition=Established", "--filename="+file, "--timeout=1m")
 			return err == nil
 		})
@@ -29,7 +29,7 @@ func TestTheProductionOverlayIsValid(t *testing.T) {
 	t.Logf("%d objects", strings.Count(out, "(server dry run)"))
 }
 
-// definitions are the files with the operators' kinds of resources, which come with their Go modules.
+// definitions are the files that define the operators' kinds of resources. They come with their Go modules.
 func definitions(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("crds.txt")

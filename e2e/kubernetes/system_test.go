@@ -14,14 +14,14 @@ func TestStories(t *testing.T) {
 	stories.Run(t, world(t))
 }
 
-// What is there already is left alone, so that a release restarts only what it changes; and accounts are brought up to date.
+// Unchanged resources are left alone, so that a release restarts only what it changes; accounts are updated.
 func TestApplyingAgainRestartsNothing(t *testing.T) {
 	world(t)
 	generations := func() string {
 		return kubectl(t, "get", "deployments,statefulsets", "--output=jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}\n{end}")
 	}
 	before := generations()
-	kubectl(t, "delete", "job/provision", "--ignore-not-found") // as it is by itself a minute after its end
+	kubectl(t, "delete", "job/provision", "--ignore-not-found") // as happens anyway a minute after its end
 	kubectl(t, "apply", "-k", "overlay")
 	kubectl(t, "wait", "--for=condition=Complete", "job/provision", "--timeout=2m")
 	if after := generations(); after != before {
@@ -29,7 +29,7 @@ func TestApplyingAgainRestartsNothing(t *testing.T) {
 	}
 }
 
-// The gateway finds a third replica by its name alone, and lets go of it again.
+// The gateway finds a third replica through DNS alone, and stops using it when it is gone.
 func TestAThirdReplicaIsFoundByDNS(t *testing.T) {
 	c := stories.New(t, world(t))
 	before := names(pods(t))
@@ -52,7 +52,7 @@ func TestAThirdReplicaIsFoundByDNS(t *testing.T) {
 	})
 	took := time.Since(ready)
 	t.Logf("requests reach the third replica %s after it was ready", took.Round(time.Millisecond))
-	if took > 15*time.Second { // the gateway's period and the DNS server's, 5 s each, and what this takes to look
+	if took > 15*time.Second { // the periods of the gateway and of the DNS server, 5 s each, and the time that this poll takes
 		t.Errorf("it took %s", took)
 	}
 	kubectl(t, "scale", "deployment/orders", "--replicas=2")
@@ -67,13 +67,13 @@ func names(pods []pod) (names []string) {
 	return names
 }
 
-// Programs and servers alike: whatever goes comes back, and nobody who tries again notices.
+// Each deleted pod of a program or server is replaced, and clients that retry do not notice.
 func TestEveryPodIsDeletedInTurnUnderLoad(t *testing.T) {
 	w := world(t)
 	available(t)
 	c := stories.New(t, w)
 	load := c.StartLoad()
-	all := slices.DeleteFunc(pods(t), func(p pod) bool { return !p.ready() }) // without what the test before has left
+	all := slices.DeleteFunc(pods(t), func(p pod) bool { return !p.ready() }) // without pods that the previous test has left
 	for _, name := range []string{"gateway", "orders", "simulator", "postgres", "rabbitmq"} {
 		if !slices.ContainsFunc(all, func(p pod) bool { return p.program() == name }) {
 			t.Fatalf("no pod of %s among %v", name, names(all))
@@ -110,7 +110,7 @@ func TestEveryDeploymentIsRestartedUnderLoad(t *testing.T) {
 	load.Finish()
 }
 
-// The namespace holds pods to the restricted level, so those that run keep to it; this one does not.
+// The namespace enforces the restricted level, so all running pods keep to it; this one does not.
 func TestAPodWithPrivilegesIsRefused(t *testing.T) {
 	world(t)
 	out, err := try(t, "", "run", "root", "--image=postgres:17", "--privileged", "--dry-run=server")
@@ -119,7 +119,7 @@ func TestAPodWithPrivilegesIsRefused(t *testing.T) {
 	}
 }
 
-// From outside there is one door, and metrics are not behind it.
+// Only one port is reachable from outside, and it does not serve metrics.
 func TestMetricsAreNotPublic(t *testing.T) {
 	c := stories.New(t, world(t))
 	c.Must(http.StatusNotFound, "", http.MethodGet, "/metrics", "")

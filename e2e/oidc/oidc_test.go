@@ -16,7 +16,7 @@ import (
 const order = `{"lines":[{"sku":"MUG-BLUE","quantity":1}],"payment_method":"tok_visa",
 	"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"}}`
 
-// All programs verify the tokens of a provider that they find by its URL alone; the demo identity is off.
+// All programs verify the tokens of a provider that they know only by its URL; the demo identity is off.
 func TestTheWholeSystemTrustsAProvider(t *testing.T) {
 	p := serve(t)
 	s := start(t, p.url)
@@ -45,7 +45,7 @@ func TestTheWholeSystemTrustsAProvider(t *testing.T) {
 		}
 	}
 	gateway := s.GatewayURL
-	// In front of the gateway, and past it: nobody takes the gateway's word for who is calling.
+	// Through the gateway and directly: no service relies on the gateway to verify the caller.
 	everywhere := map[string]string{"the gateway": gateway, "orders": s.Program("orders", 1).URL}
 	alice, olga := p.token(t, "alice", "orders"), p.token(t, "olga", "orders operations")
 
@@ -100,7 +100,7 @@ func start(t *testing.T, issuer string) *system.System {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "orderflow-oidc-") // PostgreSQL may have to run as somebody else, who cannot reach t.TempDir
+	dir, err := os.MkdirTemp("", "orderflow-oidc-") // PostgreSQL may have to run as another user, which cannot reach t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Package oidc tests Orderflow with a real OpenID Connect provider instead of its demo identity. It is a module of its own,
-// so that nothing else depends on a provider's libraries.
+// so that no other code depends on a provider's libraries.
 package oidc
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// provider is zitadel's, with its example storage for all that the client credentials grant does not need. A client's id
-// is its token's subject.
+// provider is zitadel's library, with its example storage for all that the client credentials grant does not need. The
+// subject of a token is the client's id.
 type provider struct {
 	*storage.Storage
 	url string
@@ -33,7 +33,7 @@ type provider struct {
 	audience string
 	life     time.Duration
 	signing  key
-	keys     []op.Key // that are published
+	keys     []op.Key // the published keys
 }
 
 type key struct {
@@ -45,7 +45,7 @@ func (k key) ID() string                                  { return k.id }
 func (k key) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
 func (k key) Key() any                                    { return k.private }
 
-// published is its public half.
+// published is the public half of a key.
 type published struct{ key }
 
 func (k published) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
@@ -78,7 +78,7 @@ func serve(t *testing.T) *provider {
 	return p
 }
 
-// rotate makes a new key, and withdraws the one before.
+// rotate makes a new key, and withdraws the previous one.
 func (p *provider) rotate() {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -129,7 +129,7 @@ func (p *provider) GetPrivateClaimsFromScopes(_ context.Context, _, _ string, sc
 	return map[string]any{"scope": strings.Join(scopes, " ")}, nil
 }
 
-// token asks for one as every OAuth client does.
+// token requests a token as every OAuth client does.
 func (p *provider) token(t *testing.T, who, scope string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {"x"}, "scope": {scope}}

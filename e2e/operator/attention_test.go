@@ -16,7 +16,7 @@ import (
 	"example.com/orderflow/e2e/stories"
 )
 
-// need is an order that needs a person, as the API shows it.
+// need is an order that needs attention, as the API shows it.
 type need struct {
 	OrderID  string `json:"order_id"`
 	Status   string
@@ -25,12 +25,12 @@ type need struct {
 	WaitsFor string `json:"waits_for"`
 }
 
-// A step back cannot be turned back from. While its cause lasts, the order is where an operator looks, also when all who
-// work on it are killed; when the cause is gone it goes on without him.
-func TestAStepBackThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testing.T) {
+// A compensation cannot itself be compensated. While its cause of failure lasts, the order is shown to the operator, even if all
+// services that work on it are killed; when the cause is gone, it continues without the operator.
+func TestACompensationThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
-		"simulator": {"CARRIER_PACE=1h"}, // a parcel can be called back for so long
+		"simulator": {"CARRIER_PACE=1h"}, // long enough to cancel the shipment
 		"orders":    {"STEP_TIMEOUT=10s", "LONGEST_TIMEOUT=20s", "TIMEOUT_TRIES=3"},
 	})
 	sku := o.Product(10, 0, 0)
@@ -65,7 +65,8 @@ func TestAStepBackThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *testin
 	}
 	o.shown(map[string]string{})
 
-	// What was asked for in vain is dead by now, and void. The operator need not know that to replay it.
+	// The dead letters of commands that failed meanwhile have no effect any more. The operator may replay them without
+	// knowing that.
 	o.replayAll("inventory.commands")
 	for _, id := range orders {
 		if end := o.Track(id); len(end.Timeline) != len(ends[id].Timeline) {
@@ -86,15 +87,15 @@ func (o office) paid(sku string) (order string) {
 	return order
 }
 
-// giveUp cancels an order and waits until it has come back as far as it can.
+// giveUp cancels an order and waits until its compensation has come as far as it can.
 func (o office) giveUp(order, status string) {
 	o.Helper()
 	o.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders/"+order+"/cancellation", "")
 	o.Reach(order, status)
 }
 
-// shown waits until those orders are where an operator looks, and no others: the API, the metric that alerts are made of, and the
-// console. It returns since when they are in need.
+// shown waits until exactly these orders are shown to an operator: by the API, the metric for alerts, and the console. It
+// returns the times since when they need attention.
 func (o office) shown(want map[string]string) (since map[string]time.Time) {
 	o.Helper()
 	stories.Until(o, fmt.Sprintf("the API shows %v", want), func() bool {
@@ -104,7 +105,7 @@ func (o office) shown(want map[string]string) (since map[string]time.Time) {
 		var page struct{ Items []need }
 		a, err := o.Call("olga", http.MethodGet, "/api/operations/attention", "")
 		if err != nil || a.Status != http.StatusOK || json.Unmarshal(a.Body, &page) != nil {
-			return false // orders has just been started again
+			return false // orders has just been restarted
 		}
 		got := map[string]string{}
 		since = map[string]time.Time{}
@@ -134,7 +135,7 @@ func (o office) shown(want map[string]string) (since map[string]time.Time) {
 	return since
 }
 
-// signIn is the browser of somebody who has signed in.
+// signIn returns a browser that is signed in.
 func (o office) signIn(who string) *http.Client {
 	o.Helper()
 	jar, err := cookiejar.New(nil)
@@ -152,7 +153,7 @@ func (o office) signIn(who string) *http.Client {
 	return browser
 }
 
-// page is what a client is shown; empty when it is not.
+// page is the body of a page; empty unless the status is 200.
 func (o office) page(client *http.Client, address string) string {
 	o.Helper()
 	answer, err := client.Get(address)

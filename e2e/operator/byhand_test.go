@@ -11,9 +11,9 @@ import (
 	"example.com/orderflow/local/audit"
 )
 
-// What people do at the provider and at the carrier, past the system, keeps no order for ever, and no money goes astray. What
-// nobody outside will settle an operator does.
-func TestWhatIsDoneByHandOutsideKeepsNoOrder(t *testing.T) {
+// Actions of people at the provider and at the carrier, outside the system, block no order for ever, and no money is lost. An
+// operator settles the orders that the outside systems will not settle.
+func TestManualActionsOutsideBlockNoOrder(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=1h"},
@@ -59,21 +59,21 @@ func TestWhatIsDoneByHandOutsideKeepsNoOrder(t *testing.T) {
 		t.Fatal(err, report.Err())
 	}
 	listed := map[string]int{}
-	for _, deed := range report.ByHand {
-		listed[deed.Subject]++
+	for _, action := range report.ByHand {
+		listed[action.Subject]++
 	}
 	if len(report.ByHand) != 3 || listed[whole] != 1 || listed[part] != 1 || listed[stuck] != 1 {
 		t.Errorf("by hand: %+v", report.ByHand)
 	}
 }
 
-// giveBack is what somebody does at the provider.
+// giveBack is a refund by a person at the provider.
 func (o office) giveBack(order string, amount int64) {
 	o.Helper()
 	o.outside(http.MethodPost, "/provider/refunds", "by hand "+order, fmt.Sprintf(`{"charge_key":%q,"amount":%d,"currency":"EUR"}`, order, amount))
 }
 
-// outside calls those outside as a person of theirs would.
+// outside calls an outside system as one of its own people would.
 func (o office) outside(method, path, key, body string) {
 	o.Helper()
 	r, err := http.NewRequestWithContext(o.Context(), method, o.SimulatorURL+path, strings.NewReader(body))

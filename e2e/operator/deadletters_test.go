@@ -23,18 +23,18 @@ type letter struct {
 	Error     string
 }
 
-// trapped reports whether a mistake has made it. The others cannot be read.
+// trapped reports whether a mistake has made the letter. The others are unreadable.
 func (l letter) trapped() bool { return strings.Contains(l.Error, trapped) }
 
-// mistake makes dead letters of orders for a certain quantity: the database of a queue's owner refuses a deed.
+// mistake makes dead letters of orders with a certain quantity: the database of the queue's owner refuses an operation.
 type mistake struct {
-	queue       string
-	quantity    int
-	deed, table string
-	when        string
+	queue            string
+	quantity         int
+	operation, table string
+	when             string
 }
 
-// mistakes are one for each queue that orders need. A thing costs 10.00, so that an amount tells the quantity, too.
+// mistakes has one for each queue that orders need. The product costs 10.00, so that an amount shows the quantity, too.
 var mistakes = []mistake{
 	{"inventory.commands", 1, "INSERT", "reservation_lines", `NEW.quantity = 1`},
 	{"payments.commands", 2, "INSERT", "payments", `NEW.amount = 2000`},
@@ -44,21 +44,22 @@ var mistakes = []mistake{
 }
 
 const (
-	ofEach   = 6  // orders that each mistake is made with
-	poisoned = 10 // messages that nobody can read, put there by hand
+	ofEach   = 6  // orders that each mistake affects
+	poisoned = 10 // unreadable messages that are put there by hand
 )
 
-// Every letter is replayed and handled once, or discarded once, and each operation is written down once, whoever is killed while
-// it is done. The operator is a person with curl: what got no good answer he does again, and 404 then means that it was done.
-func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
+// Every letter is replayed and handled once, or discarded once, and each action is recorded once, even if parts are killed
+// meanwhile. The operator is a person with curl: they repeat a request without a good answer, and a 404 then means that it was
+// done.
+func TestDeadLettersAreReplayedAndDiscardedOnceWhateverIsKilled(t *testing.T) {
 	t.Parallel()
 	o := open(t, map[string][]string{
 		"simulator": {"CARRIER_PACE=300ms"},
-		// Nothing is asked for again until the operator has done his part.
+		// No command is sent again before the operator has acted.
 		"orders": {"STEP_TIMEOUT=1h", "TIMEOUT_TRIES=20"},
 	})
 	for _, m := range mistakes {
-		o.trap(owner(m.queue), m.deed, m.table, m.when)
+		o.trap(owner(m.queue), m.operation, m.table, m.when)
 	}
 	sku := o.Product(1000, 0, 0)
 	var orders []string
@@ -70,11 +71,11 @@ func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
 	stories.Poison(o, o.Broker.URL, poisoned)
 	dead := o.gather(ofEach*len(mistakes) + poisoned)
 
-	// To replay before the mistake is mended is in vain, and a decision of its own.
+	// A replay before the mistake is fixed fails again, and is recorded as an action of its own.
 	inVain := map[string]int{} // by letter
 	for _, m := range mistakes {
 		l := dead[slices.IndexFunc(dead, func(l letter) bool { return l.Queue == m.queue && l.trapped() })]
-		o.insist(&deed{letter: l, action: "replay", before: map[string]int{}})
+		o.insist(&operation{letter: l, action: "replay", before: map[string]int{}})
 		stories.Until(t, l.ID+" has died again", func() bool {
 			all, err := o.list()
 			return err == nil && slices.ContainsFunc(all, func(a letter) bool { return a.ID == l.ID && a.Died.After(l.Died) })
@@ -85,16 +86,16 @@ func TestDeadLettersAreReplayedAndDiscardedOnceWhoeverIsKilled(t *testing.T) {
 	for _, service := range []string{"inventory", "payments", "shipping", "orders"} {
 		o.mend(service)
 	}
-	deeds := decide(dead)
-	o.underFire(deeds)
+	operations := decide(dead)
+	o.underFire(operations)
 
 	left, err := o.list()
 	if err != nil || len(left) > 0 {
 		t.Errorf("after all was done, %d letters are there: %v %+v", len(left), err, left)
 	}
-	o.verify(deeds, inVain)
+	o.verify(operations, inVain)
 	for _, id := range orders {
-		o.hurry(id) // what was discarded is asked for again
+		o.hurry(id) // a discarded command is sent again
 	}
 	for _, id := range orders {
 		if end := o.End(id); end.Status != "delivered" {
@@ -109,11 +110,11 @@ func owner(queue string) string {
 	return service
 }
 
-func path(l letter, deed string) string {
-	return "/api/operations/dead-letters/" + l.ID + "/" + deed
+func path(l letter, action string) string {
+	return "/api/operations/dead-letters/" + l.ID + "/" + action
 }
 
-// gather waits until there are so many dead letters.
+// gather waits until there are n dead letters.
 func (o office) gather(n int) (all []letter) {
 	o.Helper()
 	stories.Until(o, fmt.Sprintf("%d messages are dead", n), func() bool {
@@ -124,7 +125,7 @@ func (o office) gather(n int) (all []letter) {
 	return all
 }
 
-// list is all dead letters. A list that is not whole is an error.
+// list returns all dead letters. An incomplete list is an error.
 func (o office) list() ([]letter, error) {
 	a, err := o.Call("olga", http.MethodGet, "/api/operations/dead-letters?limit=200", "")
 	if err != nil {
@@ -141,26 +142,26 @@ func (o office) list() ([]letter, error) {
 	return page.Items, nil
 }
 
-// verify looks into the databases for what has become of each letter.
-func (o office) verify(deeds []*deed, inVain map[string]int) {
+// verify checks in the databases what has become of each letter.
+func (o office) verify(operations []*operation, inVain map[string]int) {
 	o.Helper()
-	for _, d := range deeds {
-		for action, want := range map[string]int{d.action: 1, other(d.action): 0} {
+	for _, op := range operations {
+		for action, want := range map[string]int{op.action: 1, other(op.action): 0} {
 			if action == "replay" {
-				want += inVain[d.ID]
+				want += inVain[op.ID]
 			}
-			if n := o.written(d.letter, action); n != want {
-				o.Errorf("%s of %s is written down %d times, want %d", action, d.ID, n, want)
+			if n := o.written(op.letter, action); n != want {
+				o.Errorf("%s of %s is written down %d times, want %d", action, op.ID, n, want)
 			}
 		}
-		want := map[string]int{"replay": 1, "discard": 0}[d.action]
-		stories.Until(o, fmt.Sprintf("%s has had %d effects, after %s", d.ID, want, d), func() bool {
-			return o.count(d.Service, `SELECT count(*) FROM inbox WHERE id = $1`, d.MessageID) == want
+		want := map[string]int{"replay": 1, "discard": 0}[op.action]
+		stories.Until(o, fmt.Sprintf("%s has had %d effects, after %s", op.ID, want, op), func() bool {
+			return o.count(op.Service, `SELECT count(*) FROM inbox WHERE id = $1`, op.MessageID) == want
 		})
 	}
 }
 
-// written is how often it is written down that olga has done something about a letter.
+// written is how many actions of olga on a letter are recorded.
 func (o office) written(l letter, action string) int {
 	o.Helper()
 	return o.count(l.Service, `SELECT count(*) FROM dead_letter_audit WHERE message_id = $1 AND action = $2 AND operator = 'olga'`, l.MessageID, action)

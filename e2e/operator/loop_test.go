@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// manual is a link into the tree: go test notes which files below the module a test has opened.
+// manual is a link into the tree: go test records which files below the module a test has opened.
 const manual = "testdata/runbook.md"
 
-// replayAll runs the loop of the manual, as it is printed there, until no dead letter is left, and kills who is concerned.
+// replayAll runs the loop of the manual as it is printed there until no dead letter is left, and kills parts that it needs.
 func (o office) replayAll(queue string) {
 	o.Helper()
 	for _, tool := range []string{"sh", "curl", "jq"} {
-		if _, err := exec.LookPath(tool); err != nil { // .ci/run sees to it that they are there
+		if _, err := exec.LookPath(tool); err != nil { // .ci/run installs them
 			o.Logf("the loop of the manual is not tried, as there is no %s: the letters are replayed without it", tool)
 			o.replayWithoutLoop()
 			return
@@ -37,7 +37,7 @@ func (o office) replayAll(queue string) {
 			o.Fatal(err)
 		}
 		if round == 0 {
-			time.Sleep(300 * time.Millisecond) // to be in the middle of it
+			time.Sleep(300 * time.Millisecond) // so that the kill comes in the middle
 			o.again("gateway", owner(queue))
 		}
 		if err := loop.Wait(); err != nil {
@@ -54,13 +54,13 @@ func (o office) replayWithoutLoop() {
 		o.Fatal(err)
 	}
 	for _, l := range letters {
-		o.insist(&deed{letter: l, action: "replay", before: map[string]int{}})
+		o.insist(&operation{letter: l, action: "replay", before: map[string]int{}})
 	}
 }
 
 var block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
-// printed is the part of the manual's section about dead letters that sets names and the part that loops.
+// printed is the part of the manual's section about dead letters that sets variables and the part that loops.
 func (o office) printed() string {
 	o.Helper()
 	text, err := os.ReadFile(manual)

@@ -1,5 +1,5 @@
-// Package operator tests what an operator does when something has gone wrong, as he does it: over HTTP, through the gateway,
-// with a token of his own, while programs and servers are killed.
+// Package operator tests an operator's actions after a failure, in the operator's own way: over HTTP, through the gateway,
+// with their own token, while programs and servers are killed.
 package operator
 
 import (
@@ -21,7 +21,7 @@ var repo, programs string
 
 func TestMain(m *testing.M) { stories.Main(m, &repo, &programs) }
 
-// office is a system, and those who use it.
+// office is a system and its users.
 type office struct {
 	*stories.Client
 	*system.System
@@ -46,7 +46,7 @@ func open(t *testing.T, env map[string][]string) office {
 	return office{stories.New(t, stories.World{Gateway: s.GatewayURL, Simulator: s.SimulatorURL}), s}
 }
 
-// sql does something in the database of a service, behind its back.
+// sql executes a statement in the database of a service.
 func (o office) sql(service, statement string, arguments ...any) {
 	o.Helper()
 	o.in(service, func(conn *pgx.Conn) error {
@@ -76,19 +76,19 @@ func (o office) in(service string, use func(*pgx.Conn) error) {
 	}
 }
 
-// trapped is in the error of whatever was caught in a trap.
+// trapped is part of the error of a row that a trap refused.
 const trapped = "caught in a trap"
 
-// trap makes a service's database refuse what meets a condition, as a constraint would that somebody got wrong.
-func (o office) trap(service, deed, table, condition string) {
+// trap makes a service's database refuse rows that meet a condition, as a wrong constraint would.
+func (o office) trap(service, operation, table, condition string) {
 	o.Helper()
 	o.sql(service, `
 		CREATE OR REPLACE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN RAISE EXCEPTION '`+trapped+`' USING ERRCODE = 'check_violation'; END $$`)
-	o.sql(service, fmt.Sprintf(`CREATE TRIGGER trap BEFORE %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION trap()`, deed, table, condition))
+	o.sql(service, fmt.Sprintf(`CREATE TRIGGER trap BEFORE %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION trap()`, operation, table, condition))
 }
 
-// mend takes a service's traps away.
+// mend removes a service's traps.
 func (o office) mend(service string) {
 	o.Helper()
 	o.sql(service, `DROP FUNCTION trap CASCADE`)
@@ -100,7 +100,7 @@ func (o office) hurry(order string) {
 	o.sql("orders", `UPDATE orders SET due_at = now() WHERE id = $1`, order)
 }
 
-// faults are those of the world outside; {} is none.
+// faults sets the faults of the outside world; {}: none.
 func (o office) faults(faults string) {
 	o.Helper()
 	r, err := http.NewRequestWithContext(o.Context(), http.MethodPut, o.SimulatorURL+"/faults", strings.NewReader(faults))
@@ -129,7 +129,7 @@ func (o office) again(names ...string) {
 	}
 }
 
-// audited holds the books against each other once the system is at rest.
+// audited audits the system when it is at rest.
 func (o office) audited(accepted []string) {
 	o.Helper()
 	const rest = 90 * time.Second

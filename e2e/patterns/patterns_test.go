@@ -1,5 +1,5 @@
-// Package patterns does what docs/patterns.md says, command by command, and audits: somebody who follows the page must not
-// leave the system in a state that has to be explained.
+// Package patterns executes docs/patterns.md, command by command, and audits the system: a reader who follows the page must not
+// leave the system in a state that needs an explanation.
 package patterns
 
 import (
@@ -19,17 +19,17 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// page is a link into the tree: go test notes which files below the module a test has opened.
+// page is a link into the tree: go test records which files below the module a test has opened.
 const page = "testdata/patterns.md"
 
 var (
 	commands = regexp.MustCompile("(?s)```sh\n(.*?)```")
-	// complaint is what tools say when a command is not as they want it. A search that finds nothing says nothing.
+	// complaint is an error message of a tool. A search without results prints nothing.
 	complaint = regexp.MustCompile(`(?m)^(bash|awk|cat|curl|grep|jq|kill|make|od|pgrep|psql|sed|tail|tr)(\[\d+\])?: .*$`)
 )
 
 // It takes six minutes, most of them sleeps of the page.
-func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
+func TestFollowingThePageLeavesCleanBooks(t *testing.T) {
 	if os.Getenv("TEST_PATTERNS") == "" {
 		t.Skip("TEST_PATTERNS=1 follows docs/patterns.md: make test-patterns")
 	}
@@ -59,7 +59,7 @@ func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
 	for _, s := range sections {
 		began := time.Now()
 		out, err := shell(first + s.commands)
-		if err != nil && !strings.Contains(err.Error(), "exit status 1") { // of a search that finds nothing
+		if err != nil && !strings.Contains(err.Error(), "exit status 1") { // from a search without results
 			t.Errorf("%s: %v", s.title, err)
 		}
 		t.Logf("%s, %s\n%s", s.title, time.Since(began).Round(time.Second), out)
@@ -72,7 +72,7 @@ func TestWhoeverFollowsThePageLeavesCleanBooks(t *testing.T) {
 	}
 }
 
-// outside is the environment of somebody whom no make has called: one that is called by another tells each time where it is.
+// outside is the environment without the variables of make: a make that another make calls prints the folder each time.
 func outside() []string {
 	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
 		name, _, _ := strings.Cut(setting, "=")
@@ -82,7 +82,7 @@ func outside() []string {
 
 type section struct{ title, commands string }
 
-// read cuts the page into what it begins with and its sections.
+// read splits the page into its first part and its sections.
 func read(t *testing.T) (first string, sections []section) {
 	t.Helper()
 	text, err := os.ReadFile(page)

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// entry is a line of the simulated provider's own books.
+// entry is a line of the simulated provider's ledger.
 type entry struct {
 	Seq       int
 	Kind, Key string
@@ -13,7 +13,7 @@ type entry struct {
 	Amount    int64
 }
 
-// ledger reads the provider's books, past all of Orderflow.
+// ledger reads the provider's ledger directly.
 func (c *Client) ledger() []entry {
 	c.Helper()
 	var all []entry
@@ -35,7 +35,7 @@ func (c *Client) ledger() []entry {
 	}
 }
 
-// Settle checks the provider's books against how orders ended: delivered is charged once, cancelled nets to nothing.
+// Settle compares the provider's ledger with the ends of orders: delivered is charged once, cancelled costs nothing.
 func (c *Client) Settle(ends map[string]Tracking) {
 	c.Helper()
 	charges, net := map[string]int{}, map[string]int64{}

@@ -8,7 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Dial speaks to a broker by hand, until the test ends.
+// Dial connects to a broker until the test ends.
 func Dial(t testing.TB, url string) *amqp.Connection {
 	t.Helper()
 	conn, err := amqp.Dial(url)
@@ -19,7 +19,7 @@ func Dial(t testing.TB, url string) *amqp.Connection {
 	return conn
 }
 
-// Channel opens a channel, which lives until an operation on it is refused.
+// Channel opens a channel. It is closed when an operation on it is refused.
 func Channel(t testing.TB, conn *amqp.Connection) *amqp.Channel {
 	t.Helper()
 	ch, err := conn.Channel()
@@ -29,7 +29,7 @@ func Channel(t testing.TB, conn *amqp.Connection) *amqp.Channel {
 	return ch
 }
 
-// Poison sends payments n commands that it cannot read. They are in its queue, for sure, when it returns.
+// Poison sends payments n commands that it cannot read. It returns when they are in the queue.
 func Poison(t testing.TB, url string, n int) {
 	t.Helper()
 	ch := Channel(t, Dial(t, url))

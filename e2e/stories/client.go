@@ -1,5 +1,5 @@
-// Package stories is what has to be true of Orderflow wherever it runs: as processes, in containers, on Kubernetes. It
-// knows a system only by its addresses, and speaks to it as its users do.
+// Package stories has the tests of Orderflow that must pass wherever it runs: as processes, in containers, on Kubernetes. It
+// knows a system only by its addresses, and uses it as a client does.
 package stories
 
 import (
@@ -18,17 +18,17 @@ import (
 	"example.com/orderflow/local/direct"
 )
 
-// World is where a system is.
+// World has the addresses of a system.
 type World struct {
 	Gateway   string // base address of the public port
-	Simulator string // base address of the world outside, whose books are compared with what happened
+	Simulator string // base address of the simulator, whose books are compared with the orders
 	Secret    string // of the demo clients; empty: demo
 }
 
-// timeout is how long a condition may take to come true. It is long because these machines are slow and shared.
+// timeout bounds the wait for a condition. It is long because the machines are slow and shared.
 const timeout = 90 * time.Second
 
-// Until waits for a condition, and fails the test when it does not come true.
+// Until waits for a condition, and fails the test if it does not become true.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(50 * time.Millisecond) {
@@ -49,7 +49,7 @@ type Client struct {
 
 type token struct {
 	text string
-	good time.Time // until then, which is long before it ends
+	good time.Time // long before the token expires
 }
 
 // New makes a client for a test or a benchmark.
@@ -57,7 +57,7 @@ func New(t testing.TB, w World) *Client {
 	return &Client{TB: t, World: w, tokens: map[string]token{}}
 }
 
-// Answer is what came back.
+// Answer is a response.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -72,8 +72,8 @@ func (a Answer) Into(t testing.TB, v any) {
 	}
 }
 
-// Call makes a request as a demo client ("" is nobody) and returns the answer, whatever it is. Headers are names and
-// values in turn.
+// Call sends a request as a demo client ("": without a token) and returns the answer, whatever its status. Headers are names and
+// values alternately.
 func (c *Client) Call(who, method, path, body string, headers ...string) (Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -97,7 +97,7 @@ func (c *Client) Call(who, method, path, body string, headers ...string) (Answer
 	return Send(r)
 }
 
-// Send makes a request and reads its answer to the end.
+// Send sends a request and reads the whole answer.
 func Send(r *http.Request) (Answer, error) {
 	response, err := direct.Client.Do(r)
 	if err != nil {
@@ -108,7 +108,7 @@ func Send(r *http.Request) (Answer, error) {
 	return Answer{response.StatusCode, response.Header, body}, err
 }
 
-// Login returns the token of a demo client, and asks for it the first time, and again after half its life.
+// Login returns the token of a demo client. It requests a new one the first time, and after half of its life.
 func (c *Client) Login(who string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +136,7 @@ func (c *Client) Login(who string) (string, error) {
 	return grant.AccessToken, nil
 }
 
-// Must is Call for those who want an answer with this status.
+// Must is Call for callers that need an answer with this status.
 func (c *Client) Must(status int, who, method, path, body string, headers ...string) Answer {
 	c.Helper()
 	a, err := c.Call(who, method, path, body, headers...)

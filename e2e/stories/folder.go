@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Folder makes a folder for a system, which is kept when the test fails. It is not t.TempDir: PostgreSQL may have to run as somebody
-// else, who cannot reach that.
+// Folder makes a folder for a system, which is kept when the test fails. It is not t.TempDir, because PostgreSQL may have to run
+// as another user, which cannot reach that.
 func Folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "orderflow-")
@@ -20,7 +20,7 @@ func Folder(t *testing.T) string {
 		}
 		_ = os.RemoveAll(dir) // only a temporary folder is left behind
 	})
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // for somebody else, as said: to pass through, not to read
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the other user may pass through, not read
 		t.Fatal(err)
 	}
 	return dir

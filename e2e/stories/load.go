@@ -13,18 +13,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// Habits are how many shoppers there are, what they want, and how they go about it.
+// Habits describe the shoppers of a load.
 type Habits struct {
 	Shoppers int
-	Pause    time.Duration                        // of each, between two orders
-	Want     func() Wish                          // what the next order is
-	Crowded  func() bool                          // nobody orders while it is; nil: it never is
-	Regret   func() (after time.Duration, _ bool) // whether it is cancelled, and when
+	Pause    time.Duration                        // of each shopper, between two orders
+	Want     func() Wish                          // returns the next order
+	Crowded  func() bool                          // no shopper orders while it is true; nil: never
+	Regret   func() (after time.Duration, _ bool) // whether an order is cancelled, and when
 	Twice    float64                              // share of orders that are sent twice at the same time, with one key
 }
 
-// Load is shoppers who order all the time, some with bad cards, some with second thoughts, and who try again with the same
-// key when they get no good answer.
+// Load is shoppers who order all the time, some with bad cards, and some of whom cancel. They retry with the same key when they
+// get no good answer.
 type Load struct {
 	*Client
 	sku    string
@@ -36,13 +36,13 @@ type Load struct {
 
 	mu       sync.Mutex
 	accepted map[string]receipt // by order
-	curable  int                // answers that trying again has cured
+	curable  int                // failed requests that succeeded when they were repeated
 }
 
-// receipt is what a shopper keeps of an order that was accepted.
+// receipt is a shopper's record of an accepted order.
 type receipt struct {
 	card string
-	at   time.Time // when he had the answer
+	at   time.Time // when the shopper got the answer
 }
 
 // StartLoad lets four shoppers order one product until Finish.
@@ -52,7 +52,7 @@ func (c *Client) StartLoad() *Load {
 	sku := c.Product(stock, 0, 0)
 	l := c.StartLoadOf(Habits{
 		Shoppers: 4,
-		Pause:    150 * time.Millisecond, // a steady load, not the most
+		Pause:    150 * time.Millisecond, // a steady load, not the highest possible
 		Want: func() Wish {
 			return Wish{SKU: sku, Card: []string{"tok_visa", "tok_visa", "tok_declined", "tok_flaky"}[rand.IntN(4)]}
 		},
@@ -105,12 +105,12 @@ func (l *Load) buy(ctx context.Context) {
 	if after, regrets := l.habits.Regret(); regrets {
 		l.shoppers.Go(func() {
 			time.Sleep(after)
-			_, _ = l.Cancel(id) // in vain, if it is too late or somebody is away
+			_, _ = l.Cancel(id) // fails if it is too late or a service is away
 		})
 	}
 }
 
-// place places an order, however often that has to be tried. No id means that the load is over, or that it was refused.
+// place places an order, with as many tries as needed. An empty id means that the load has ended or the order was refused.
 func (l *Load) place(ctx context.Context, wish Wish, key string) (id string) {
 	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		a, err := l.Call("alice", http.MethodPost, "/api/orders", wish.JSON(), "Idempotency-Key", key)
@@ -146,7 +146,7 @@ func (l *Load) Accepted() []string {
 	return slices.Collect(maps.Keys(l.accepted))
 }
 
-// AcceptedAt tells when those orders were.
+// AcceptedAt returns when those orders were accepted.
 func (l *Load) AcceptedAt() map[string]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,21 +157,21 @@ func (l *Load) AcceptedAt() map[string]time.Time {
 	return at
 }
 
-// SentAgain is how many requests had to be sent again.
+// SentAgain is how many requests were repeated.
 func (l *Load) SentAgain() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.curable
 }
 
-// Stop ends the load and returns when nobody orders or cancels any more.
+// Stop ends the load and returns when all shoppers have finished.
 func (l *Load) Stop() {
 	l.stop()
 	l.shoppers.Wait()
 }
 
-// Finish ends what StartLoad has begun, waits until every order that was accepted is final, and checks them against the
-// provider's books and the stock. It returns how many there were.
+// Finish ends what StartLoad began, waits until every accepted order is final, and compares the orders with the provider's
+// ledger and the stock. It returns their number.
 func (l *Load) Finish() int {
 	l.Helper()
 	l.Stop()

@@ -9,8 +9,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// Main is a package's TestMain: it compiles the programs once for all tests, with further flags of go build, and says where the
-// checkout and the programs are.
+// Main is a package's TestMain: it compiles the programs once for all tests, with flags passed to go build, and sets repo to the
+// checkout and programs to the folder of the programs.
 func Main(m *testing.M, repo, programs *string, flags ...string) {
 	code, err := build(m, repo, programs, flags)
 	if err != nil {

@@ -13,19 +13,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Wish is what an order asks for. The zero value of each field but the SKU has a good meaning.
+// Wish is the content of an order. The zero values of all fields but the SKU are useful.
 type Wish struct {
 	SKU       string
 	Quantity  int
-	Card      string // tok_visa
-	Postal    string // 10115
+	Card      string // default tok_visa
+	Postal    string // default 10115
 	Backorder bool
 }
 
-// Street is where all parcels go.
+// Street is the street of all addresses.
 const Street = "1 Main St"
 
-// JSON is the body of the request that places it.
+// JSON is the body of the request that places the order.
 func (w Wish) JSON() string {
 	return fmt.Sprintf(`{"lines":[{"sku":%q,"quantity":%d}],"payment_method":%q,"allow_backorder":%t,
 		"shipping_address":{"name":"Alice","street":%q,"city":"Berlin","postal_code":%q,"country":"DE"}}`,
@@ -43,12 +43,12 @@ func (c *Client) Place(w Wish) string {
 	return o.ID
 }
 
-// Cancel asks as alice for an order to be cancelled.
+// Cancel requests the cancellation of an order as alice.
 func (c *Client) Cancel(id string) (Answer, error) {
 	return c.Call("alice", http.MethodPost, "/api/orders/"+id+"/cancellation", "")
 }
 
-// Tracking is what tracking shows of an order.
+// Tracking is the API's answer about an order.
 type Tracking struct {
 	Status, Reason string
 	Timeline       []struct {
@@ -77,10 +77,10 @@ func (t Tracking) Path() []string {
 	return path
 }
 
-// Final reports whether nothing more will become of the order.
+// Final reports whether the order has ended.
 func (t Tracking) Final() bool { return t.Status == "delivered" || t.Status == "cancelled" }
 
-// Look asks as alice where an order is. It is not found while those who know are being restarted.
+// Look reads the tracking of an order as alice. It is not found while the services are being restarted.
 func (c *Client) Look(id string) (t Tracking, found bool) {
 	a, err := c.Call("alice", http.MethodGet, "/api/orders/"+id+"/tracking", "")
 	if err != nil || a.Status != http.StatusOK {
@@ -89,7 +89,7 @@ func (c *Client) Look(id string) (t Tracking, found bool) {
 	return t, json.Unmarshal(a.Body, &t) == nil
 }
 
-// Track is Look for those who want an answer.
+// Track is Look for callers that need an answer.
 func (c *Client) Track(id string) Tracking {
 	c.Helper()
 	var t Tracking
@@ -97,7 +97,7 @@ func (c *Client) Track(id string) Tracking {
 	return t
 }
 
-// follow waits until something holds of what tracking shows of an order.
+// follow waits until a condition holds for the tracking of an order.
 func (c *Client) follow(id, what string, holds func(Tracking) bool) Tracking {
 	c.Helper()
 	var t Tracking
@@ -114,13 +114,13 @@ func (c *Client) End(id string) Tracking {
 	return c.follow(id, "final", Tracking.Final)
 }
 
-// Reach waits until an order has a status, or has had it.
+// Reach waits until an order has, or has had, a status.
 func (c *Client) Reach(id, status string) {
 	c.Helper()
 	c.follow(id, status, func(t Tracking) bool { return slices.Contains(t.Path(), status) })
 }
 
-// Product makes a product of the test's own, so that nobody else takes of its stock, and waits until it can be ordered.
+// Product makes a product that no other test uses, and waits until it can be ordered.
 func (c *Client) Product(stock, reorderPoint, reorderQuantity int) (sku string) {
 	c.Helper()
 	sku = "T-" + strings.ToUpper(uuid.NewString()[:8])
@@ -132,12 +132,12 @@ func (c *Client) Product(stock, reorderPoint, reorderQuantity int) (sku string) 
 			c.Fatalf("add stock: %v %d %s", err, a.Status, a.Body)
 		}
 	}
-	// Orders hears of it by an event, which not every replica of it need have handled: it is in their database.
+	// Orders learns of it from an event; one replica that handles it is enough, because all share the database.
 	Until(c, "orders knows "+sku, func() bool { return c.known(sku) })
 	return sku
 }
 
-// known asks whether orders has heard of a product, with an order that names another one that it cannot know.
+// known asks orders whether it knows a product, with an order that also contains an unknown one.
 func (c *Client) known(sku string) bool {
 	c.Helper()
 	a, err := c.Call("alice", http.MethodPost, "/api/orders", strings.Replace(Wish{SKU: sku}.JSON(), `"lines":[`, `"lines":[{"sku":"NO-SUCH","quantity":1},`, 1), "Idempotency-Key", uuid.NewString())
@@ -152,7 +152,7 @@ func (c *Client) Available(sku string) int {
 	return p.Available
 }
 
-// UnderWay counts the orders that are not at their end, in the database of orders.
+// UnderWay counts the orders that have not ended, in the database of orders.
 func UnderWay(ctx context.Context, database string) (n int, err error) {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Run tells every story that can be told in any world, at the same time. Their worlds need a carrier that takes a parcel
-// through within seconds.
+// Run tells every story that works in any world, at the same time. The worlds need a carrier that delivers a parcel within
+// seconds.
 func Run(t *testing.T, w World) {
 	for _, story := range []struct {
 		name string
@@ -37,7 +37,7 @@ func waysToEnd(t *testing.T, w World) {
 		status string
 		reason string
 		path   string // of statuses: see went
-		paid   string // the payment's status; "" when there is none
+		paid   string // the payment's status; "": none
 		left   int    // available at the end
 	}{
 		{"delivered", 5, Wish{Quantity: 2}, "delivered", "", "placed reserved paid [shipped] delivered", "taken", 3},
@@ -66,8 +66,8 @@ func waysToEnd(t *testing.T, w World) {
 	}
 }
 
-// went tells of an order that has taken another path than the one that is wanted. A status in brackets is passed over when two
-// events about the order overtake each other, as they may do between two replicas.
+// went fails if an order has taken another path than wanted. A status in brackets may be missing: two replicas may handle two
+// events about the order in reverse order.
 func went(t *testing.T, end Tracking, want string) {
 	t.Helper()
 	path := end.Path()
@@ -115,7 +115,7 @@ func cancelAnyMoment(t *testing.T, w World) {
 	for i := range 20 {
 		id := c.Place(Wish{SKU: sku})
 		ids = append(ids, id)
-		if i%2 == 0 { // at once, or after a while that differs
+		if i%2 == 0 { // at once, or after a varying time
 			_, _ = c.Cancel(id)
 		}
 	}

@@ -13,15 +13,15 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// patient are settings in which no deadline passes by itself.
+// patient are settings with which no deadline passes during the test.
 var patient = map[string][]string{
 	"simulator": settings["simulator"],
 	"orders":    {"STEP_TIMEOUT=1h", "STEP_PATIENCE=1h", "DISPATCH_TIMEOUT=1h", "DISPATCH_PATIENCE=1h", "LONGEST_TIMEOUT=2h", "LONGEST_PATIENCE=2h", "TIMEOUT_TRIES=20", "PATIENCE_TRIES=20"},
 }
 
-// A deadline was a message of orders to itself, and is a column (docs/adr/0038). Only deadlines help the orders of this test: what
-// they have asked for is taken out of the queue before anybody reads it.
-func TestOrdersWhoseDeadlinesTheReleaseBeforeHasSetAskAgain(t *testing.T) {
+// A deadline was a message from orders to itself, and is now a column (docs/adr/0038). In this test only deadlines help the
+// orders: their commands are removed from the queue before a service reads them.
+func TestOrdersWithDeadlinesOfThePreviousReleaseSendTheirCommandsAgain(t *testing.T) {
 	t.Parallel()
 	look(t)
 	r := start(t, openHistory(t), patient)
@@ -109,7 +109,7 @@ func (r running) upgrade(program string, numbers ...int) {
 	}
 }
 
-// delivered wants orders to end delivered.
+// delivered requires that orders end as delivered.
 func (r running) delivered(orders ...string) {
 	r.Helper()
 	for _, id := range orders {
@@ -119,7 +119,7 @@ func (r running) delivered(orders ...string) {
 	}
 }
 
-// lose takes a command about each of some orders out of a service's queue, while nobody reads it. Others stay.
+// lose removes one command for each order from a service's queue while no consumer reads it. Other commands stay.
 func (r running) lose(service string, orders ...string) {
 	r.Helper()
 	ch := stories.Channel(r, stories.Dial(r, r.RabbitURL(service)))
@@ -152,7 +152,7 @@ func (r running) lose(service string, orders ...string) {
 	}
 }
 
-// pass lets the deadlines of orders pass, whatever they are.
+// pass makes the deadlines of orders due, in both forms.
 func (r running) pass(orders ...string) {
 	r.Helper()
 	r.ask("orders", func(ctx context.Context, db *pgx.Conn) error {
@@ -164,7 +164,7 @@ func (r running) pass(orders ...string) {
 	})
 }
 
-// void has an order's message arrive, of which nothing may come, as the order has moved on.
+// void makes the deadline message of an order due; it must have no effect, because the order has moved on.
 func (r running) void(order string) {
 	r.Helper()
 	var message string
@@ -177,7 +177,7 @@ func (r running) void(order string) {
 	}
 }
 
-// yes asks a service's database something.
+// yes reads a boolean from a service's database.
 func (r running) yes(service, sql string, arg any) (answer bool) {
 	r.Helper()
 	r.ask(service, func(ctx context.Context, db *pgx.Conn) error { return db.QueryRow(ctx, sql, arg).Scan(&answer) })
@@ -192,7 +192,7 @@ func (r running) ask(service string, what func(ctx context.Context, db *pgx.Conn
 	if err != nil {
 		r.Fatal(err)
 	}
-	defer db.Close(ctx) //nolint:errcheck // it has done what it was for
+	defer db.Close(ctx) //nolint:errcheck // it is no longer needed
 	if err := what(ctx, db); err != nil {
 		r.Fatal(err)
 	}

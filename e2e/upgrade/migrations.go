@@ -1,5 +1,5 @@
-// Package upgrade holds this release against the one before: both run side by side on the same data and the same queues,
-// with orders on their way, forward and back; and no migration is let in that the release before could not live with.
+// Package upgrade compares this release with the previous one: both run side by side on the same data and the same queues,
+// with orders under way, forward and back; and it refuses migrations that the previous release could not work with.
 package upgrade
 
 import (
@@ -9,31 +9,31 @@ import (
 	"strings"
 )
 
-// Verdict is what the reader of migrations says of a file.
+// Verdict is the result of reading a migration.
 type Verdict struct {
-	Refused []string // what the release before could not live with, or nobody can tell
-	Since   []string // releases that are said to have been the first without what a statement takes away
-	Shown   []Shown  // tests that are said to show that the release before lives with the file
+	Refused []string // statements with which the previous release cannot work, or may not be able to
+	Since   []string // first releases that no longer need what a statement removes, as the file claims
+	Shown   []Shown  // tests that show that the previous release works with the file, as the file claims
 }
 
-// Shown is a test, and the package's folder that it is in.
+// Shown is a test, and the folder of its package.
 type Shown struct{ Package, Test string }
 
-// Judge reads a migration (docs/adr/0028). It knows only statements that the release before cannot notice, and refuses all others: a
-// statement that is harmless and not known is added here once, one that does harm and was overlooked is an outage.
+// Judge reads a migration (docs/adr/0028). It only knows statements that the previous release cannot notice, and refuses all
+// others: a harmless statement that is unknown is added here once, but a harmful one that was overlooked causes an outage.
 //
-// What takes something away is let in behind a line that says in which release it was last needed by nobody:
+// A statement that removes something is accepted after a line that names the first release without a use of it:
 //
 //	-- contract: since v1.4.0 nothing reads or writes it
 //	ALTER TABLE payments DROP COLUMN code;
 //
-// What cannot be judged by reading is let in with a file that names the tests which run the statements of the release before on
-// the new schema:
+// A statement that cannot be judged by reading is accepted if the file names tests that run the statements of the previous
+// release on the new schema:
 //
 //	-- shown: pkg/inbox TestTheReleaseBeforeDeletesNothingThatIsRemembered
 //
-// unique are the unique indexes that any migration has made: to drop one of them is to let in what the release before relies on
-// never to meet. Any other index can be dropped, and costs that release time.
+// unique are the unique indexes of all migrations. Dropping one of them is refused, because the previous release relies on it.
+// Any other index may be dropped, which only makes that release slower.
 func Judge(file string, unique ...string) Verdict {
 	statements, err := split(file)
 	if err != nil {
@@ -72,7 +72,7 @@ type judge struct {
 	Verdict
 	statements []statement
 	alone      bool            // each statement is its own transaction
-	created    map[string]bool // tables that this file makes, about which the release before knows nothing
+	created    map[string]bool // tables that this file makes, which the previous release does not use
 	unique     []string        // indexes
 }
 
@@ -90,11 +90,11 @@ var (
 
 	storage   = regexp.MustCompile(`^set \([^()]*\)$`)
 	validate  = regexp.MustCompile(`^validate constraint ` + name + `$`)
-	unrelate  = regexp.MustCompile(`^drop constraint (if exists )?[a-z0-9_]+_fkey$`) // as PostgreSQL names a foreign key: less is refused
+	unrelate  = regexp.MustCompile(`^drop constraint (if exists )?[a-z0-9_]+_fkey$`) // the name of a foreign key; others are refused
 	addColumn = regexp.MustCompile(`^add column ` + name + ` ([a-z]+(\(\d+\))?( with time zone)?(\[\])?)( not null)?( default (''(::[a-z]+)?|-?\d+|true|false|now\(\)))?( not null)?$`)
 )
 
-// wrong says what is wrong with a statement; empty: nothing.
+// wrong describes what is wrong with a statement; empty: nothing.
 func (j *judge) wrong(i int) string {
 	text := j.statements[i].text
 	if m := createTable.FindStringSubmatch(text); m != nil {
@@ -135,7 +135,7 @@ func (j *judge) wrong(i int) string {
 	return "the release before is not known to live with it; rows are filled from code, in small steps"
 }
 
-// wrongDrop is wrong for an index that is dropped: before it is made anew, or for good.
+// wrongDrop is wrong for a statement that drops an index, to make it again or for good.
 func (j *judge) wrongDrop(i int, index string) string {
 	if i+1 < len(j.statements) {
 		if next := createIndex.FindStringSubmatch(j.statements[i+1].text); next != nil && next[3] == index {
@@ -153,7 +153,7 @@ func (j *judge) wrongDrop(i int, index string) string {
 
 // UniqueIndexes are the names of the unique indexes that a migration makes.
 func UniqueIndexes(file string) (names []string) {
-	statements, _ := split(file) // what it cannot read, Judge refuses
+	statements, _ := split(file) // Judge refuses a file that it cannot read
 	for _, s := range statements {
 		if m := createIndex.FindStringSubmatch(s.text); m != nil && m[1] != "" {
 			names = append(names, m[3])

@@ -56,7 +56,7 @@ func TestEveryMigrationSuitsTheReleaseBefore(t *testing.T) {
 	}
 }
 
-// has reports whether there is such a test.
+// has reports whether a test exists.
 func has(t *testing.T, s Shown) bool {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(tree, s.Package, "*_test.go"))
@@ -72,7 +72,7 @@ func has(t *testing.T, s Shown) bool {
 	})
 }
 
-func TestWhatWasReleasedIsNotChangedAndOnlyGoesForward(t *testing.T) {
+func TestReleasedMigrationsDoNotChangeAndNewOnesComeAfterThem(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t)
 	now, released := migrations(t, tree), migrations(t, h.sources(t))

@@ -14,11 +14,11 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// tree are links to all that the programs are built from. go test notes which files below the module a test has looked at,
-// and repeats an old result while they are the same; it overlooks what is outside, and what others read.
+// tree has links to all sources of the programs. go test reuses a cached result while the files below the module that a test
+// opened are unchanged; it ignores files outside, and files that other processes read.
 const tree = "testdata"
 
-// look shows go test the sources of this release.
+// look opens the sources of this release, so that go test sees their changes.
 func look(t *testing.T) {
 	t.Helper()
 	links, err := os.ReadDir(tree)
@@ -26,7 +26,7 @@ func look(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, link := range links {
-		// With the separator it is the folder and not the link.
+		// The separator makes it walk the folder and not the link.
 		err := filepath.WalkDir(filepath.Join(tree, link.Name())+string(filepath.Separator), func(_ string, _ fs.DirEntry, err error) error { return err })
 		if err != nil {
 			t.Fatal(err)
@@ -34,14 +34,14 @@ func look(t *testing.T) {
 	}
 }
 
-// history is the checkout's, as git tells it.
+// history is the checkout's git history.
 type history struct {
 	repo     string
 	previous string // the release before this one
 }
 
-// openHistory skips the test where there is no history that reaches back to the previous release. In a checkout with all
-// of it, a previous release that is not there is a mistake.
+// openHistory skips the test if the history does not reach back to the previous release. In a complete checkout, a missing
+// release is an error.
 func openHistory(t *testing.T) history {
 	t.Helper()
 	named, err := os.ReadFile("previous")
@@ -71,7 +71,7 @@ func openHistory(t *testing.T) history {
 	return h
 }
 
-// git runs git in the checkout, whoever owns it: a container's mount mostly is somebody else's.
+// git runs git in the checkout even if another user owns it, as with a container's mount.
 func (h history) git(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "git", append([]string{"-C", h.repo, "-c", "safe.directory=*"}, args...)...)
@@ -82,7 +82,7 @@ func (h history) git(t *testing.T, args ...string) ([]byte, error) {
 	return out, err
 }
 
-// sources are the files of the previous release, in a folder of their own.
+// sources makes a folder with the files of the previous release.
 func (h history) sources(t *testing.T) string {
 	t.Helper()
 	archive, err := h.git(t, "archive", "--format=tar", h.previous)
@@ -98,7 +98,7 @@ func (h history) sources(t *testing.T) string {
 	return dir
 }
 
-// before reports whether a release was there before another, or is the same.
+// before reports whether a release is older than another, or the same.
 func (h history) before(t *testing.T, release, other string) bool {
 	t.Helper()
 	_, err := h.git(t, "merge-base", "--is-ancestor", release, other)

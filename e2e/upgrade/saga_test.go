@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Orders that were placed under the previous release have gone its ways. The auditor takes for right what docs/saga.md has.
-func TestTheDocumentStillHasTheWaysOfThePreviousRelease(t *testing.T) {
+// Orders placed under the previous release have made its transitions. The auditor accepts the transitions in docs/saga.md.
+func TestTheDocumentStillHasTheTransitionsOfThePreviousRelease(t *testing.T) {
 	t.Parallel()
 	h := openHistory(t)
 	before, err := h.git(t, "show", h.previous+":docs/saga.md")
@@ -25,7 +25,7 @@ func TestTheDocumentStillHasTheWaysOfThePreviousRelease(t *testing.T) {
 	}
 }
 
-func TestAWayThatIsGoneIsNoticed(t *testing.T) {
+func TestAMissingTransitionIsNoticed(t *testing.T) {
 	t.Parallel()
 	const old = "stateDiagram-v2\n    [*] --> placed\n    placed --> reserved: stock_reserved\n"
 	for now, want := range map[string][]string{
@@ -40,7 +40,7 @@ func TestAWayThatIsGoneIsNoticed(t *testing.T) {
 	}
 }
 
-// lost are the ways of one document that another one has not.
+// lost are the transitions in one document that are missing in another one.
 func lost(before, now string) (gone []string) {
 	ways := waysOf(now)
 	for _, way := range waysOf(before) {

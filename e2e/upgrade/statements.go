@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// statement is one of a migration, as simple as the reader wants it: lower case, one space between words, nothing in its
-// strings and quoted names, no comments.
+// statement is a statement of a migration in a simple form: lower case, single spaces between words, empty strings and quoted
+// names, no comments.
 type statement struct {
 	text     string
 	contract string // the comment before it that begins with "contract:"
@@ -15,7 +15,7 @@ type statement struct {
 // split reads the statements of a migration.
 func split(file string) ([]statement, error) {
 	if strings.Contains(file, "/*") || strings.ContainsAny(file, "\\$") {
-		// Each is another way to write a string, a name or a comment, behind which a statement could hide.
+		// Each of them starts another form of string, name or comment, which could hide a statement.
 		return nil, errors.New(`it has one of /* \ $, which the reader of migrations does not know`)
 	}
 	var all []statement
@@ -48,7 +48,7 @@ func split(file string) ([]statement, error) {
 			text.WriteByte('\n')
 		case rest[0] == '\'' || rest[0] == '"':
 			quote := rest[:1]
-			for strings.HasPrefix(rest, quote) { // again at a quote in the string, which is two
+			for strings.HasPrefix(rest, quote) { // a quote within the string is written twice
 				var closed bool
 				if _, rest, closed = strings.Cut(rest[1:], quote); !closed {
 					return nil, errors.New("a string or a name in it has no end")
@@ -70,7 +70,7 @@ func split(file string) ([]statement, error) {
 	return all, nil
 }
 
-// commas splits a list at its commas, but not at those in brackets.
+// commas splits a list at its commas, except those in parentheses.
 func commas(list string) (parts []string) {
 	depth, from := 0, 0
 	for i, c := range list {

@@ -22,27 +22,27 @@ import (
 	"github.com/google/uuid"
 )
 
-// settings make the outside world quick and the waits short. What they shorten is only time.
+// settings make the outside world fast and the timeouts short. They change nothing else.
 var settings = map[string][]string{
 	"simulator": {"CARRIER_PACE=400ms", "SUPPLIER_LEAD_TIME=2s"},
 	"orders":    {"STEP_TIMEOUT=5s", "STEP_PATIENCE=5s", "LONGEST_TIMEOUT=20s", "LONGEST_PATIENCE=20s", "TIMEOUT_TRIES=20", "PATIENCE_TRIES=20"},
 }
 
-// rest is how long the system may take to come to rest in the end.
+// rest bounds the time until the system is at rest at the end.
 const rest = 2 * time.Minute
 
-// outsideIn is one order of a roll-out, and its reverse the other extreme: who calls or asks is of another release than who
-// answers, first in one direction and then in the other.
+// outsideIn is one order of a roll-out, in which callers change to another release before the services that they call. The
+// reverse order is the other extreme.
 var outsideIn = slices.Concat([]string{"gateway", "bff-web"}, servers.Services())
 
-// Each program has two replicas, but for the gateway. An upgrade is under way for as long as they are of two releases, who
-// share databases, queues, tokens and sessions.
+// Each program but the gateway has two replicas. During an upgrade they are of two releases, which share databases, queues,
+// tokens and sessions.
 func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
 	t.Parallel()
 	look(t)
 	h := openHistory(t)
 	r := start(t, h, settings)
-	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until all is over
+	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until the upgrades are over
 	r.Reach(patient, "backordered")
 	load := r.StartLoadOf(customers(r.Client))
 
@@ -70,7 +70,7 @@ func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
 	t.Logf("%d orders accepted, %d requests sent again", len(accepted), load.SentAgain())
 }
 
-// customers want what keeps all parts of the system busy, change their minds at any moment, and click twice.
+// customers order what keeps all parts of the system busy, change their minds at any moment, and click twice.
 func customers(c *stories.Client) stories.Habits {
 	plenty, scarce := c.Product(100_000, 0, 0), c.Product(10, 8, 12)
 	wishes := []stories.Wish{
@@ -90,15 +90,15 @@ func customers(c *stories.Client) stories.Habits {
 	}
 }
 
-// running is a system, and the programs of both releases.
+// running is a system and the programs of both releases.
 type running struct {
 	*stories.Client
 	*system.System
 	repo, previous, current string
 }
 
-// start starts the previous release. The simulator is this release's from the beginning, as it is not part of the system:
-// the world outside does not wait for our releases. So is a program that the previous release has not.
+// start starts the previous release. The simulator is of this release from the beginning, because it is not part of the system.
+// So are programs that the previous release does not have.
 func start(t *testing.T, h history, settings map[string][]string) running {
 	t.Helper()
 	dir := stories.Folder(t)
@@ -123,7 +123,7 @@ func start(t *testing.T, h history, settings map[string][]string) running {
 	return r
 }
 
-// complete puts the programs of this release that the previous one has not, and the simulator, beside those that it has.
+// complete adds the simulator, and the programs that the previous release does not have, to its programs.
 func complete(repo, current, previous string) error {
 	programs, err := system.Programs(repo)
 	if err != nil {
@@ -141,8 +141,8 @@ func complete(repo, current, previous string) error {
 	return err
 }
 
-// roll replaces a replica of each program, one after another, by another release of it: SIGTERM, and its successor. Orders
-// are on their way all the time. When the last one is replaced it tries what users and operators do.
+// roll replaces a replica of each program by another release, one after another: SIGTERM, then a new process. Orders are under
+// way all the time. After the last program it tries actions of users and operators.
 func (r running) roll(what string, number int, programs []string, release string) {
 	r.Helper()
 	began, least := time.Now(), 0
@@ -159,7 +159,7 @@ func (r running) roll(what string, number int, programs []string, release string
 		if err := part.Replace(r.Context(), release); err != nil {
 			r.Fatal(err)
 		}
-		// A queue that the other release has declared in another way keeps a program from its messages, and from nothing else.
+		// If the other release has declared a queue differently, a program gets no messages, but otherwise works.
 		stories.Until(r, part.Name+" has its sessions with RabbitMQ", func() bool {
 			a, err := get(r.Context(), part.URL+"/readyz")
 			return err == nil && a.Status == http.StatusOK && !bytes.Contains(a.Body, []byte(`"rabbitmq_connected":false`))
@@ -175,7 +175,7 @@ func (r running) roll(what string, number int, programs []string, release string
 	r.Logf("%s: %s, with %d orders on their way or more", what, time.Since(began).Round(time.Second), least)
 }
 
-// deadLetters is an error when there are some: the audit would say so in the end, this is the moment.
+// deadLetters is an error when there are any: the audit would find them too, but later.
 func (r running) deadLetters() error {
 	r.Helper()
 	var list struct {
@@ -196,7 +196,7 @@ func (r running) deadLetters() error {
 	return fmt.Errorf("there are dead letters, such as %s", list.Items[0])
 }
 
-// underWay is how many orders are not at their end.
+// underWay is the number of orders that have not ended.
 func (r running) underWay() int {
 	r.Helper()
 	n, err := stories.UnderWay(r.Context(), r.DatabaseURL("orders"))
@@ -206,7 +206,7 @@ func (r running) underWay() int {
 	return n
 }
 
-// stock adds what an order waits for.
+// stock adds the units that an order waits for.
 func (r running) stock(order string) {
 	r.Helper()
 	var o struct{ Lines []struct{ SKU string } }
@@ -225,16 +225,15 @@ func get(ctx context.Context, url string) (stories.Answer, error) {
 	return stories.Send(request)
 }
 
-// cries are what no log has, whatever happens: a mistake of ours, a queue that somebody has declared in another way, a
-// statement that does not fit the schema, and a row that is refused by it. A message that meets them is tried again, and may be
-// lucky with a replica of the other release.
+// cries must be in no log: panics, queues that were declared differently, statements that do not fit the schema, and rows that
+// the schema refuses. The message is retried, and may succeed on a replica of the other release, so that only the log shows it.
 var cries = []string{
 	"panic: ", "fatal error: ",
 	"PRECONDITION_FAILED",
 	"(SQLSTATE 42", "(SQLSTATE 23502)", "(SQLSTATE 23514)",
 }
 
-// complaints are the first line with a cry in each program's log.
+// complaints is an error with the first such line in each program's log.
 func complaints(s *system.System) error {
 	var found []error
 	for _, p := range s.Programs() {

@@ -1,11 +1,10 @@
-// Package audit holds the books of Orderflow against each other: the services' databases, every queue, and the books of the
-// payment provider, the carrier and the supplier, who share nothing with the system but what was said over HTTP. What it
-// finds is what would be found in court: an order that was accepted and is not there, a card that was charged twice, a
-// parcel that nobody has paid for.
+// Package audit compares the books of Orderflow with each other: the services' databases, every queue, and the books of the
+// payment provider, the carrier and the supplier, which learn of the system only through its HTTP calls. It finds, for
+// example, an order that was accepted and is missing, a card that was charged twice, or a parcel that was not paid for.
 //
-// Look reads the books, in parts of some thousand orders, so that a million orders need no more memory than ten thousand.
-// What holds them against the rules is pure, and Check does so with books that are in memory. A system that is at work is
-// always a little at odds with itself, as its parts are only brought together by messages; Await looks until it is at rest.
+// Look reads the books in parts of some thousand orders, so that a million orders need no more memory than ten thousand.
+// The rules are pure functions over these books; Check applies them to books that are in memory. While a system works, its
+// books never agree completely, because its services exchange messages asynchronously; Await repeats Look until they agree.
 package audit
 
 import (
@@ -16,43 +15,43 @@ import (
 	"time"
 )
 
-// Expectations is what the caller knows and the books cannot.
+// Expectations are facts that the caller knows and that are not in the books.
 type Expectations struct {
-	Accepted []string // ids of orders that a client was answered with a 202 for
-	Dead     []string // ids of messages that are dead letters for a good reason
+	Accepted []string // ids of orders that were accepted with a 202
+	Dead     []string // ids of messages that are expected among the dead letters
 }
 
-// Report is what an audit has found.
+// Report is the result of an audit.
 type Report struct {
-	Orders   int              `json:"orders"`
-	Needy    int              `json:"need_attention"` // orders that wait for a person, and are not at their end
-	Rules    []Result         `json:"rules"`          // with the numbers of all checks and breaches
-	Breaches []Breach         `json:"breaches"`       // the first breachesMost of them
-	ByHand   []ManualAction   `json:"by_hand"`        // likewise
-	Stories  map[string]Story `json:"stories"`        // of what breaches are about, up to storiesMost
+	Orders        int              `json:"orders"`
+	NeedAttention int              `json:"need_attention"` // orders that wait for a person and have not ended
+	Rules         []Result         `json:"rules"`          // with the numbers of all checks and breaches
+	Breaches      []Breach         `json:"breaches"`       // the first breachesMost of them
+	ByHand        []ManualAction   `json:"by_hand"`        // likewise
+	Stories       map[string]Story `json:"stories"`        // of the subjects of breaches, up to storiesMost
 }
 
-// A mistake that hits a million orders is understood from some of them.
+// A mistake that affects a million orders can be understood from some of them.
 const (
 	breachesMost = 10_000
 	storiesMost  = 1000
 )
 
-// Result is a rule and how often it was held against something.
+// Result is a rule and how often it was checked.
 type Result struct {
 	Rule     string `json:"rule"`
 	Checked  int    `json:"checked"`
 	Breaches int    `json:"breaches"`
 }
 
-// Breach is something that must not be.
+// Breach is a violation of a rule.
 type Breach struct {
 	Rule    string `json:"rule"`
 	Subject string `json:"subject"` // an order's id, a SKU, or the name of a queue
 	What    string `json:"what"`
 }
 
-// ManualAction is what a person did past the system. It is no breach, but somebody should be able to say why.
+// ManualAction is an action that a person did outside the system. It is no breach, but a person has to account for it.
 type ManualAction struct {
 	Subject string `json:"subject"` // an order's id
 	What    string `json:"what"`
@@ -61,7 +60,7 @@ type ManualAction struct {
 // OK reports whether there is no breach.
 func (r Report) OK() bool { return len(r.Breaches) == 0 }
 
-// Err is nil when the books agree, and else an error that has the whole report.
+// Err is nil when the books agree, and otherwise an error with the whole report.
 func (r Report) Err() error {
 	if r.OK() {
 		return nil
@@ -71,7 +70,7 @@ func (r Report) Err() error {
 	return errors.New("the books do not agree\n" + text.String())
 }
 
-// Summary is the report in a line.
+// Summary is the report in one line.
 func (r Report) Summary() string {
 	checks, broken := 0, 0
 	for _, result := range r.Rules {
@@ -92,14 +91,14 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// rule is something that has to be true, in words and in code. see is told of each thing that the rule was held against,
-// and what is wrong with it; empty: nothing.
+// rule is a statement that has to be true, in words and in code. see is called for each thing that the rule is checked
+// against, with a description of the violation; empty: there is none.
 type rule struct {
 	says string
 	hold func(b *indexed, see func(subject, wrong string))
 }
 
-// unless says what is wrong unless something holds.
+// unless returns the description of a violation, or "" when the condition holds.
 func unless(holds bool, format string, args ...any) string {
 	if holds {
 		return ""
@@ -110,7 +109,7 @@ func unless(holds bool, format string, args ...any) string {
 // again is how long to wait before the books are read again.
 const again = 500 * time.Millisecond
 
-// Await looks until there is no breach, or one is still there in a look that began when timeout was over. It returns the
+// Await repeats Look until there is no breach, or until a Look that began after timeout still finds one. It returns the
 // last report.
 func Await(ctx context.Context, sources Sources, expected Expectations, timeout time.Duration) (Report, error) {
 	for deadline := time.Now().Add(timeout); ; {

@@ -13,7 +13,7 @@ var (
 	late  = began.Add(time.Hour)
 )
 
-// way makes an order that went through statuses.
+// way makes an order that went through these statuses.
 func way(id, reason string, units int, statuses ...string) Order {
 	o := Order{
 		ID: id, Customer: "alice", Status: statuses[len(statuses)-1], Reason: reason, Lines: []Line{{"MUG", units}},
@@ -25,14 +25,14 @@ func way(id, reason string, units int, statuses ...string) Order {
 	return o
 }
 
-// paid lets tracking show a payment of an order.
+// paid sets the payment that tracking shows for an order.
 func (o Order) paid(status string) Order {
 	o.PaymentStatus, o.Paid = status, o.Total
 	return o
 }
 
-// sound is books without a breach. Six orders: delivered, cancelled after it was paid, declined, out of stock, and two that a
-// person has been told of, one with its money still to be given back and one that waits for stock.
+// sound returns books without a breach. It has six orders: delivered, cancelled after it was paid, declined, out of stock, and
+// two that need attention, one with its refund still to be made and one that waits for stock.
 func sound(t *testing.T) Books {
 	t.Helper()
 	saga, err := readSaga("../../docs/saga.md")
@@ -42,7 +42,7 @@ func sound(t *testing.T) Books {
 	delivered := way("delivered", "", 2, "placed", "reserved", "paid", "shipped", "delivered").paid("taken")
 	delivered.TrackingNumber = "SP1"
 	refunding := way("refunding", "undeliverable", 1, "placed", "reserved", "reserved", "paid", "refunding", "refunding").paid("taken")
-	refunding.Timeline[2].What, refunding.Timeline[5].What = "it takes long", "it takes long" // in each status it may
+	refunding.Timeline[2].What, refunding.Timeline[5].What = "it takes long", "it takes long" // allowed in each status
 	waiting := way("waiting", "", 3, "placed", "backordered")
 	refunding.AttentionSince, waiting.AttentionSince = &late, &late
 	refunding.DueAt, waiting.DueAt = &late, &late
@@ -118,13 +118,13 @@ func (b *Books) pay(kind, id, order string, amount int64) {
 	b.Ledger = append(b.Ledger, e)
 }
 
-// giveBack is what a person does at the provider.
+// giveBack is a refund that a person makes directly at the provider.
 func (b *Books) giveBack(order string, amount int64) {
 	b.pay("refund", "re9", order, amount)
 	b.Ledger[len(b.Ledger)-1].Key = "by hand"
 }
 
-func TestWhatPeopleDidPastTheSystemIsListed(t *testing.T) {
+func TestManualActionsOutsideTheSystemAreListed(t *testing.T) {
 	t.Parallel()
 	b := sound(t)
 	if r := Check(b, Expectations{}); len(r.ByHand) != 0 {
@@ -151,8 +151,8 @@ func TestWhatPeopleDidPastTheSystemIsListed(t *testing.T) {
 func TestSoundBooksHaveNoBreach(t *testing.T) {
 	t.Parallel()
 	r := Check(sound(t), Expectations{Accepted: []string{"delivered", "waiting"}})
-	if !r.OK() || r.Needy != 2 {
-		t.Errorf("%d orders need attention, breaches: %+v", r.Needy, r.Breaches)
+	if !r.OK() || r.NeedAttention != 2 {
+		t.Errorf("%d orders need attention, breaches: %+v", r.NeedAttention, r.Breaches)
 	}
 	for _, result := range r.Rules {
 		if result.Checked == 0 && !strings.Contains(result.Rule, "dead") {
@@ -164,7 +164,7 @@ func TestSoundBooksHaveNoBreach(t *testing.T) {
 	}
 }
 
-func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
+func TestBooksThatOnlySeemToHaveABreach(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(b *Books, e *Expectations){
 		"given up, and then the card was declined": func(b *Books, _ *Expectations) { b.Payments[2].Status, b.Payments[2].Code = "withdrawn", "" },
@@ -220,7 +220,7 @@ func TestWhatLooksLikeABreachAndIsNone(t *testing.T) {
 	}
 }
 
-// Each row makes one thing wrong, and one rule sees it.
+// Each row breaks one thing, and exactly one rule finds it.
 func TestEachBreachIsSeenByItsRule(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

@@ -10,34 +10,34 @@ import (
 	"example.com/orderflow/local/money"
 )
 
-// Books are what is written down about orders, money, units and parcels, by the system and by the world around it: all of
-// it, or the part about some ids. They are in memory, with a few kilobytes an order.
+// Books are the records about orders, money, units and parcels, of the system and of the outside world: all of them, or
+// the part about some ids. They are in memory, with a few kilobytes for each order.
 type Books struct {
 	Saga Saga
 
-	// Of orders.
+	// From orders.
 	Orders    []Order
 	Promises  []Promise
 	Catalogue []Product // its copy
 
-	// Of payments.
+	// From payments.
 	Payments []Payment
 
-	// Of inventory.
+	// From inventory.
 	Products     []Product
 	Reservations []Reservation
 	Movements    []Movement
 	Supplies     []Supply
 
-	// Of shipping.
+	// From shipping.
 	Shipments []Shipment
 
-	// Of the world outside.
+	// From the outside world.
 	Ledger     []Entry
 	Parcels    []Parcel
 	Deliveries []Delivery
 
-	// Of the way between them.
+	// Messages on their way between services.
 	Outboxes    []Message
 	Queues      []Queue
 	DeadLetters []Message
@@ -57,7 +57,7 @@ type Line struct {
 	Quantity int
 }
 
-// units sums lines up by product and writes them in one way, so that two lists of the same units are the same text.
+// units sums lines by product and writes them in one canonical form, so that two lists of the same units are the same text.
 func units(lines []Line) string {
 	sum := map[string]int{}
 	for _, l := range lines {
@@ -70,7 +70,7 @@ func units(lines []Line) string {
 	return strings.Join(texts, ", ")
 }
 
-// Order is an order, what tracking shows of its money and its parcel, and its timeline.
+// Order is an order with its timeline, and what tracking shows of its payment and its parcel.
 type Order struct {
 	ID, Customer, Status, Reason string
 	Lines                        []Line
@@ -81,7 +81,7 @@ type Order struct {
 	Seq                          int
 	AttentionSince               *time.Time
 	DueAt                        *time.Time // its deadline
-	Overdue                      bool       // that passed a while ago
+	Overdue                      bool       // reports whether the deadline passed a while ago
 	PlacedAt                     time.Time
 	Timeline                     []TimelineEntry
 }
@@ -92,19 +92,19 @@ type TimelineEntry struct {
 	Seq           int
 	At            time.Time
 	Status, What  string
-	Operator, Why string // whose doing it is, if somebody's
+	Operator, Why string // the operator who made the change and their reason; empty: the system made it
 }
 
-// Promise is an order's id that a customer was answered with under an Idempotency-Key.
+// Promise is the order's id that was returned to a customer for an Idempotency-Key.
 type Promise struct{ Customer, Key, OrderID string }
 
-// Product is what is for sale, and where its units are. In the copy of orders the numbers of units are zero.
+// Product is a product and where its units are. In the copy that orders has, the numbers of units are zero.
 type Product struct {
 	SKU, Name                                 string
 	Price                                     Money
 	Version                                   int64
 	Available, Reserved, Backordered, OnOrder int
-	Kept                                      int // of those available, for orders that wait
+	Kept                                      int // part of Available, kept for orders that wait
 }
 
 // Reservation is the stock of an order.
@@ -113,21 +113,21 @@ type Reservation struct {
 	Lines           []Line
 }
 
-// Movement is a line of the stock's ledger: units that came, or left for good.
+// Movement is a line of the stock ledger: units that arrived, or that left for good.
 type Movement struct {
 	Reference, SKU, Operator, What string
 	Quantity                       int // negative when they left
 	At                             time.Time
 }
 
-// Supply is stock that inventory wants, or has had, from the supplier.
+// Supply is an order to the supplier in inventory's books.
 type Supply struct {
 	ID, SKU  string
 	Quantity int
 	Status   string
 }
 
-// Delivery is the same, in the supplier's books.
+// Delivery is an order in the supplier's own books.
 type Delivery struct {
 	Key, SKU string
 	Quantity int
@@ -140,8 +140,8 @@ type Payment struct {
 	Amount                   Money
 	Code, ChargeID, RefundID string
 	LastError                string
-	DueAt                    *time.Time // nil: it is settled
-	SettledBy, SettledWhy    string     // an operator, if the provider did not
+	DueAt                    *time.Time // nil: the payment is settled
+	SettledBy, SettledWhy    string     // an operator and their reason; empty: the provider settled it
 }
 
 // Entry is a line of the provider's ledger.
@@ -156,7 +156,7 @@ type Entry struct {
 
 func (e Entry) money() Money { return Money{e.Amount, e.Currency} }
 
-// Stage is a step on a parcel's way.
+// Stage is one stage of a parcel's delivery.
 type Stage struct {
 	Stage string
 	At    time.Time
@@ -169,11 +169,11 @@ type Shipment struct {
 	Lines                   []Line
 	Stages                  []Stage
 	LastError               string
-	DueAt                   *time.Time // nil: there is nothing to do
-	SettledBy, SettledWhy   string     // an operator, if the carrier could not say
+	DueAt                   *time.Time // nil: nothing is left to do
+	SettledBy, SettledWhy   string     // an operator and their reason; empty: the carrier settled it
 }
 
-// Parcel is the same, in the carrier's books.
+// Parcel is a parcel in the carrier's own books.
 type Parcel struct {
 	Reference      string // the order
 	TrackingNumber string `json:"tracking_number"`
@@ -182,17 +182,17 @@ type Parcel struct {
 	Stages         []Stage
 }
 
-// Message is a message that has not arrived: in an outbox, or among the dead letters.
+// Message is a message that has not been delivered: it is in an outbox or among the dead letters.
 type Message struct {
 	Where             string // "outbox of orders", "orders.events.dead"
 	ID, Kind, Subject string
-	Early             bool // its time has not come when it was looked at; only in an outbox
-	Fresh             bool // it was sent a moment ago by a replica that has its lease; only in an outbox
+	Early             bool // it was not due yet when it was read; only in an outbox
+	Fresh             bool // a replica has just sent it and still holds its lease; only in an outbox
 	Attempts          int
 	LastError         string
 }
 
-// Queue is how many messages are in a queue. Retry queues are queues; dead letters are listed one by one.
+// Queue is the number of messages in a queue. Retry queues are included; dead letters are listed one by one.
 type Queue struct {
 	Name     string
 	Messages int

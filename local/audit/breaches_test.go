@@ -1,14 +1,14 @@
 package audit
 
-// spoiled is books with one thing wrong.
+// spoiled is a set of books with one mistake.
 type spoiled struct {
 	name  string
-	rule  string // that sees it
+	rule  string // the rule that finds it
 	about string // the subject of the breach
 	spoil func(b *Books, e *Expectations)
 }
 
-// Where the six orders of the sound books are.
+// Indexes of the six orders of the sound books.
 const (
 	delivered = iota
 	cancelled
@@ -53,7 +53,7 @@ var orderBreaches = []spoiled{
 	}},
 	{"a timeline with fewer entries than the order has", timeline, "declined", func(b *Books, _ *Expectations) { b.Orders[declined].Seq = 5 }},
 	{"no timeline", timeline, "declined", func(b *Books, _ *Expectations) { b.Orders[declined].Timeline = nil }},
-	{"an event that was heard twice", timeline, "waiting", func(b *Books, _ *Expectations) {
+	{"an event that was applied twice", timeline, "waiting", func(b *Books, _ *Expectations) {
 		o := &b.Orders[waiting]
 		o.Timeline, o.Seq = append(o.Timeline, TimelineEntry{"waiting", 3, late, "backordered", o.Timeline[1].What, "", ""}), 3
 	}},

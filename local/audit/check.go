@@ -6,13 +6,13 @@ import (
 )
 
 var (
-	// partRules are held against each part of the books by itself: all that is written about some ids is in one part.
+	// partRules are checked for each part of the books by itself: everything about an id is in the same part.
 	partRules = slices.Concat(orderRules, moneyRules, stockRules, parcelRules, messageRules)
-	// closingRules are held against what all parts come to, when all were seen.
+	// closingRules are checked for the sums over all parts, after the last part.
 	closingRules = slices.Concat(productRules, queueRules)
 )
 
-// checker holds the books against the rules, one part after another.
+// checker applies the rules to the books, one part after another.
 type checker struct {
 	saga     Saga
 	expected Expectations
@@ -33,7 +33,7 @@ func newChecker(saga Saga, expected Expectations) *checker {
 	return c
 }
 
-// part holds a part of the books against the rules, and accepted, the ids that fall into it.
+// part checks a part of the books, and the accepted ids that belong to it.
 func (c *checker) part(books Books, accepted []string) {
 	books.Saga = c.saga
 	c.sums.add(books)
@@ -41,7 +41,7 @@ func (c *checker) part(books Books, accepted []string) {
 	c.report.Orders += len(b.Orders)
 	for _, o := range b.Orders {
 		if o.AttentionSince != nil && !b.Saga.final(o.Status) {
-			c.report.Needy++
+			c.report.NeedAttention++
 		}
 	}
 	actions := b.byHand()
@@ -49,7 +49,7 @@ func (c *checker) part(books Books, accepted []string) {
 	c.hold(partRules, b)
 }
 
-// close holds what all parts come to against the catalogue and the queues.
+// close compares the sums over all parts with the catalogue and the queues.
 func (c *checker) close(books Books) Report {
 	b := index(books, c.expected, c.sums)
 	c.hold(closingRules, b)
@@ -86,7 +86,7 @@ func (c *checker) hold(rules []rule, b *indexed) {
 	}
 }
 
-// Check holds books that are in memory against the rules.
+// Check applies the rules to books that are in memory.
 func Check(books Books, expected Expectations) Report {
 	c := newChecker(books.Saga, expected)
 	c.part(books, expected.Accepted)

@@ -8,22 +8,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// database is a service's database as it is at one moment.
+// database is a snapshot of a service's database.
 type database struct {
 	service string
 	tx      pgx.Tx
 	cursors int
 }
 
-// tables puts the tables of a service on the shelves. A service that has nothing for the rules is only asked for its outbox.
+// tables adds the tables of a service to the shelves. Of a service that no rule is about, only the outbox is read.
 var tables = map[string]func(*database, *shelves){
 	"orders": openOrders, "payments": openPayments, "inventory": openInventory, "shipping": openShipping,
 }
 
-// ids are the tables whose ids the other books are about.
+// ids are the tables that define the ids which the other books refer to.
 var ids = map[string]string{"orders": "orders", "inventory": "supplier_orders"}
 
-// connect begins a look at a database; the first query is its moment.
+// connect connects to a database; the first query takes the snapshot.
 func (s *shelves) connect(ctx context.Context, service, url string) (*database, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *shelves) connect(ctx context.Context, service, url string) (*database, 
 	return &database{service: service, tx: tx}, err
 }
 
-// openDatabase puts the books of a service on the shelves. A part ends at every size-th id.
+// openDatabase adds the books of a service to the shelves. A part ends at every size-th id.
 func (s *shelves) openDatabase(ctx context.Context, service, url string, size int) error {
 	d, err := s.connect(ctx, service, url)
 	if err != nil {
@@ -69,10 +69,10 @@ func (d *database) bounds(ctx context.Context, table string, size int) ([]string
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// outboxMost is how many messages of an outbox are read, those first that should have left.
+// outboxMost is the number of messages that are read from an outbox, the most overdue first.
 const outboxMost = 10_000
 
-// outboxLease is how long a message belongs to the replica that has sent it, which publishes it from memory.
+// outboxLease is how long a message is leased to the replica that sent it, which publishes it from memory.
 const outboxLease = 5 * time.Second
 
 func (d *database) outbox(ctx context.Context) ([]Message, error) {
@@ -92,7 +92,7 @@ func (d *database) outbox(ctx context.Context) ([]Message, error) {
 // cursorRows is how many rows are fetched at a time.
 const cursorRows = 1000
 
-// rows are those of a query, which sorts them by what they are about. Fields gives the places for the columns.
+// rows are the rows of a query, which sorts them by the id that they are about. fields returns the targets of the columns.
 func rows[T any](d *database, about func(T) string, fields func(*T) []any, sql string) *sorted[T] {
 	d.cursors++
 	name, declared := fmt.Sprintf("book_%d", d.cursors), false
@@ -107,7 +107,7 @@ func rows[T any](d *database, about func(T) string, fields func(*T) []any, sql s
 	}}
 }
 
-// collect reads rows into things.
+// collect reads the rows of a query into a slice.
 func collect[T any](ctx context.Context, tx pgx.Tx, fields func(*T) []any, sql string, args ...any) ([]T, error) {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {

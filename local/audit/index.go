@@ -1,6 +1,6 @@
 package audit
 
-// indexed is the books with a thumb in every page that the rules turn to.
+// indexed is the books with an index for each lookup that the rules need.
 type indexed struct {
 	Books
 	Expectations
@@ -36,7 +36,7 @@ func index(books Books, expected Expectations, so *sums) *indexed {
 	return b
 }
 
-// by finds the one thing of a name.
+// by indexes things by a unique name.
 func by[T any](things []T, name func(*T) string) map[string]*T {
 	found := make(map[string]*T, len(things))
 	for i := range things {
@@ -45,7 +45,7 @@ func by[T any](things []T, name func(*T) string) map[string]*T {
 	return found
 }
 
-// group finds everything of a name.
+// group indexes things by a name that several of them may have.
 func group[T any, K comparable](things []T, name func(T) K) map[K][]T {
 	found := map[K][]T{}
 	for _, thing := range things {

@@ -10,15 +10,15 @@ import (
 	"slices"
 )
 
-// journal is the book of somebody outside, who has it in the order in which things happened. It is copied page by page into
-// files, one for each part of the books, so that it need not be in memory to be sorted.
+// journal is the book of an outside system, which lists its entries in the order in which they happened. It is copied page by
+// page into files, one for each part of the books, so that sorting it needs little memory.
 type journal[T any] struct {
-	path   string // of the files, to which the number of the part is added
+	path   string // prefix of the files' paths; the number of the part is appended
 	bounds []string
 	about  func(T) string
 }
 
-// copy reads page after page. The last one is shorter than the others.
+// copy reads all pages. The last page is shorter than the others.
 func (j journal[T]) copy(ctx context.Context, address string) error {
 	for read := 0; ; read += pageSize {
 		var page struct{ Items []T }
@@ -36,7 +36,7 @@ func (j journal[T]) copy(ctx context.Context, address string) error {
 	}
 }
 
-// part is the number of the part that an id falls into: its bound is the first above the id.
+// part is the number of the part that an id belongs to: the first one whose bound is above the id.
 func (j journal[T]) part(id string) int {
 	n, found := slices.BinarySearch(j.bounds, id)
 	if found {
@@ -47,7 +47,7 @@ func (j journal[T]) part(id string) int {
 
 func (j journal[T]) file(part int) string { return fmt.Sprintf("%s-%d", j.path, part) }
 
-// append opens the file anew each time: a page has things of one or two parts, and there may be thousands of parts.
+// append opens the file each time: a page has entries of one or two parts, and there may be thousands of parts.
 func (j journal[T]) append(part int, items []T) error {
 	file, err := os.OpenFile(j.file(part), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -56,7 +56,7 @@ func (j journal[T]) append(part int, items []T) error {
 	return errors.Join(json.NewEncoder(file).Encode(items), file.Close())
 }
 
-// into is the journal as a book that fills a field of a part. In it, things are in the order in which they happened.
+// into is the journal as a book that fills a field of a part. The entries are in the order in which they happened.
 func (j journal[T]) into(field func(*Books) *[]T) book {
 	return func(_ context.Context, bound string, part *Books) error {
 		number := len(j.bounds)

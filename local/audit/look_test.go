@@ -19,12 +19,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// id is that of the n-th order. In SQL it is sqlID.
+// id is the id of the n-th order. sqlID is the same in SQL.
 func id(n int) string { return fmt.Sprintf("019a%04x-%04x-7000-8000-000000000000", n>>16, n&0xffff) }
 
 const sqlID = `('019a' || lpad(to_hex(n), 8, '0') || '70008000000000000000')::uuid`
 
-// history fills the databases with so many orders that were delivered, in the tables of the services themselves.
+// history fills the databases with the given number of delivered orders, in the services' own tables.
 var history = map[string]string{
 	"orders": `
 		INSERT INTO orders (id, customer_id, status, lines, total_amount, total_currency, shipping_address, payment_method,
@@ -60,7 +60,7 @@ var history = map[string]string{
 		FROM generate_series(1, $1) AS n`,
 }
 
-// past is a system at rest, with so many delivered orders behind it.
+// past is a system at rest, with the given number of delivered orders.
 func past(t *testing.T, orders int) Sources {
 	t.Helper()
 	postgres, err := servers.StartPostgres(t.Context(), servers.Options{Dir: t.TempDir(), Log: t.Output()})
@@ -86,7 +86,7 @@ func past(t *testing.T, orders int) Sources {
 	return sources
 }
 
-// migrations are the service's own, and the tables that it has from pkg.
+// migrations are those of the service itself, with the tables that it has from pkg.
 func migrations(t *testing.T, service string) string {
 	t.Helper()
 	var all strings.Builder
@@ -103,7 +103,7 @@ func migrations(t *testing.T, service string) string {
 			all.Write(text)
 		}
 	}
-	return strings.ReplaceAll(all.String(), " CONCURRENTLY", "") // which a transaction does not allow, nor an empty table need
+	return strings.ReplaceAll(all.String(), " CONCURRENTLY", "") // not allowed in a transaction, and not needed for an empty table
 }
 
 func do(t *testing.T, url, sql string) {
@@ -118,10 +118,10 @@ func do(t *testing.T, url, sql string) {
 	}
 }
 
-// outside is the provider, the carrier and the supplier, whose journals are in another order than that of ids.
+// outside simulates the provider, the carrier and the supplier. Their journals are not sorted by id.
 func outside(t *testing.T, orders int) string {
 	t.Helper()
-	const stride = 7919 // a prime: every order has its turn
+	const stride = 7919 // a prime, so that each order is visited once
 	nth := func(i int) int { return i*stride%orders + 1 }
 	mux := http.NewServeMux()
 	book := func(path string, size int, at func(i int) any) {
@@ -136,7 +136,7 @@ func outside(t *testing.T, orders int) string {
 		})
 	}
 	book("/provider/ledger", orders+1, func(i int) any {
-		n := nth(i) // the one after the last is the first again: one order is charged twice
+		n := nth(i) // the index after the last is the first again: that order is charged twice
 		return map[string]any{"seq": i + 1, "kind": "charge", "id": "ch" + strconv.Itoa(n), "key": id(n), "reference": id(n), "amount": 1000, "currency": "EUR", "at": began}
 	})
 	book("/carrier/journal", orders, func(i int) any {
@@ -149,7 +149,7 @@ func outside(t *testing.T, orders int) string {
 	return server.URL
 }
 
-// broker is RabbitMQ's management with empty queues and a dead letter about the order that is charged twice.
+// broker simulates RabbitMQ's management API with empty queues and a dead letter about the order that is charged twice.
 func broker(t *testing.T) servers.Broker {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -167,8 +167,8 @@ func broker(t *testing.T) servers.Broker {
 	return servers.Broker{URL: "amqp://a:b@localhost/vhost", Management: strings.Replace(server.URL, "://", "://a:b@", 1)}
 }
 
-// What is found must not depend on where a part ends. AUDIT_ORDERS=1000000 shows that memory does not depend on how many
-// orders there are.
+// The breaches must not depend on where a part ends. AUDIT_ORDERS=1000000 shows that the memory does not depend on the number
+// of orders.
 func TestTheBooksOfManyOrdersAreReadInParts(t *testing.T) {
 	t.Parallel()
 	orders, size := 1500, 100
@@ -212,14 +212,14 @@ func TestTheBooksOfManyOrdersAreReadInParts(t *testing.T) {
 		}
 	}
 	if orders > 10*partOrders {
-		return // which do not fit into memory
+		return // they would not fit into memory
 	}
 	if all, err := Orders(t.Context(), sources); err != nil || len(all) != orders || len(all[0].Timeline) != 5 {
 		t.Errorf("all orders at once are %d, %v", len(all), err)
 	}
 }
 
-// watch measures the heap now and then. What it returns says how large it was at most.
+// watch measures the heap regularly. peak returns the largest value.
 func watch(t *testing.T) (peak func() uint64) {
 	t.Helper()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

@@ -58,16 +58,16 @@ var queueRules = []rule{
 
 func outboxOf(service string) string { return "outbox of " + service }
 
-// deadline reports whether it is a message of orders to itself that waits for its time, as it should: a release before has sent
-// it. One that was refused when its time had come is none any more.
+// deadline reports whether the message is one that orders of an earlier release sent to itself for a deadline, and that is
+// not due yet. A message that was refused when it was due is not counted.
 func (m Message) deadline() bool {
 	return m.Kind == checkProgress && m.Attempts == 0 && m.Early
 }
 
-// checkProgress is the kind of those messages.
+// checkProgress is the kind of such a deadline message.
 const checkProgress = "orders.check_progress"
 
-// about is what a breach over the message is filed under.
+// about is the subject of a breach about the message.
 func (m Message) about() string {
 	if m.Subject == "" {
 		return m.Where

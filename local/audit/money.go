@@ -16,7 +16,7 @@ var moneyRules = []rule{
 	}},
 	{"a delivered order is charged its price", func(b *indexed, see func(string, string)) {
 		b.ended("delivered", func(o Order) {
-			// What a person has given back of it is theirs to account for: it is listed, see byHand.
+			// Refunds that people made at the provider are not counted here: they are listed instead, see byHand.
 			net := balance(b.entries[o.ID])
 			net.Amount += byHand(b.entries[o.ID])
 			see(o.ID, unless(net == o.Total, "it is delivered for %s, and its price is %s", net, o.Total))
@@ -50,7 +50,7 @@ var moneyRules = []rule{
 	}},
 }
 
-// only is the entries of a kind.
+// only returns the entries of one kind.
 func only(entries []Entry, kind string) (some []Entry) {
 	for _, e := range entries {
 		if e.Kind == kind {
@@ -60,7 +60,7 @@ func only(entries []Entry, kind string) (some []Entry) {
 	return some
 }
 
-// balance is what an order's customer has paid after all.
+// balance is the amount that an order's customer has paid, less refunds.
 func balance(entries []Entry) (net Money) {
 	for _, e := range entries {
 		switch e.Kind {
@@ -74,11 +74,11 @@ func balance(entries []Entry) (net Money) {
 	return net
 }
 
-// differs says how a payment that is settled differs from the provider's entries about it. What people gave back there is
-// not payments' doing, but there is so much less for payments to give back.
+// differs describes how a settled payment differs from the provider's entries about it. payments is not responsible for
+// refunds that people made at the provider, but it has less to refund because of them.
 func (p Payment) differs(entries []Entry) string {
 	if p.Status == "withdrawn" && p.SettledBy != "" {
-		return "" // somebody knew better than the provider could say
+		return "" // a person settled it with knowledge that the provider did not have
 	}
 	rest := p
 	rest.Amount.Amount -= byHand(entries)
@@ -96,20 +96,20 @@ func (p Payment) differs(entries []Entry) string {
 		case e.byHand():
 		case e.Kind != "decline":
 			found = append(found, fmt.Sprintf("%s of %s (%s)", e.Kind, e.money(), e.ID))
-		case p.Status != "withdrawn": // there, it may have been declined before anybody knew
+		case p.Status != "withdrawn": // it may have been declined before payments learned of the result
 			found = append(found, "decline "+e.Code)
 		}
 	}
 	return unless(slices.Equal(wanted, found), "payments has it %s and expects %q of the provider, whose ledger has %q", p.Status, wanted, found)
 }
 
-// byHand reports whether a person gave that back at the provider: the keys of payments are made of the order's id.
+// byHand reports whether a person made this refund at the provider: the keys of payments contain the order's id.
 func (e Entry) byHand() bool {
 	ours, own := strings.CutPrefix(e.Key, "refund-"+e.Reference)
 	return e.Kind == "refund" && !(own && (ours == "" || ours[0] == '-'))
 }
 
-// byHand is what people gave back of an order's money at the provider.
+// byHand is the sum of an order's refunds that people made at the provider.
 func byHand(entries []Entry) (sum int64) {
 	for _, e := range entries {
 		if e.byHand() {
@@ -119,8 +119,8 @@ func byHand(entries []Entry) (sum int64) {
 	return sum
 }
 
-// byHand lists what people did with money and parcels past the system. It is no breach: what was paid is with the customer, or is for what
-// was delivered. But the books of the system cannot say why, and somebody has to.
+// byHand lists what people did with money and parcels outside the system. It is no breach: the money is with the customer,
+// or pays for a delivered parcel. But the system's books cannot explain it, so a person has to.
 func (b *indexed) byHand() (actions []ManualAction) {
 	for _, o := range b.Orders {
 		add := func(what string, args ...any) {
@@ -141,7 +141,7 @@ func (b *indexed) byHand() (actions []ManualAction) {
 	return actions
 }
 
-// line is the entry that a payment expects.
+// line is the entry in the provider's ledger that a payment expects.
 func (p Payment) line(kind, id string) string {
 	return fmt.Sprintf("%s of %s (%s)", kind, p.Amount, id)
 }

@@ -69,13 +69,13 @@ var orderRules = []rule{
 	}},
 }
 
-// awaited reports whether an order's deadline is a message, as it was in the release before.
+// awaited reports whether an order's deadline is a message, as in the release before.
 func (b *indexed) awaited(order string) bool {
 	return slices.ContainsFunc(b.Outboxes, func(m Message) bool { return m.Subject == order && m.Kind == checkProgress })
 }
 
-// misleading says how what tracking shows of an order that has ended differs from what the owners know. A card that was
-// declined, or never asked, can be shown as nothing at all: the order may have been given up before it heard of it.
+// misleading describes how tracking of an ended order differs from what the owners know. A payment that was declined or
+// never requested may be missing: the order may have ended before the answer arrived.
 func (b *indexed) misleading(o Order) string {
 	var p Payment
 	if known := b.payment[o.ID]; known != nil {

@@ -55,11 +55,11 @@ var parcelRules = []rule{
 	}},
 }
 
-// settled reports whether it is an operator's word, because the carrier could not give account of the parcel.
+// settled reports whether an operator settled the shipment because the carrier could not tell its state.
 func (s *Shipment) settled() bool { return s != nil && s.SettledBy != "" }
 
-// differs says how a shipment at its end differs from the carrier's parcels of it. One that the carrier gave up by itself
-// has failed in the eyes of shipping.
+// differs describes how a finished shipment differs from the carrier's parcels of it. shipping records
+// a parcel that the carrier itself cancelled as failed.
 func (s Shipment) differs(parcels []Parcel) string {
 	if s.TrackingNumber == "" {
 		return unless(len(parcels) == 0, "shipping has it %s without a parcel, the carrier has %s of it", s.Status, count(len(parcels), "parcel", "parcels"))

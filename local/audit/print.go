@@ -19,7 +19,7 @@ func (r Report) Print(out io.Writer) {
 	for _, result := range r.Rules {
 		fmt.Fprintf(table, "%d\t%d\t  %s\n", result.Checked, result.Breaches, result.Rule)
 	}
-	_ = table.Flush() // as with fmt.Fprint: nothing can be done about an output that is gone
+	_ = table.Flush() // as with fmt.Fprint: nothing can be done when the output is closed
 
 	told := 0
 	for i, breach := range r.Breaches {
@@ -52,8 +52,8 @@ func (r Report) Print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%s  %s\n", action.Subject, action.What)
 	}
-	if r.Needy > 0 {
-		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/runbook.md\n", count(r.Needy, "order needs", "orders need"))
+	if r.NeedAttention > 0 {
+		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/runbook.md\n", count(r.NeedAttention, "order needs", "orders need"))
 	}
 	fmt.Fprintf(out, "\n%s\n", r.Summary())
 }

@@ -11,15 +11,15 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// Sources is where the books are.
+// Sources says where the books are.
 type Sources struct {
-	Repo      string            // the checkout, whose docs/saga.md says which way an order may go
+	Repo      string            // the checkout; its docs/saga.md has the transitions that an order may make
 	Databases map[string]string // URL by service
 	Broker    servers.Broker
-	Simulator string // base address of the world outside
+	Simulator string // base address of the simulator of the outside world
 }
 
-// Of is where the books of a running system are.
+// Of returns where the books of a running system are.
 func Of(s *system.System, repo string) Sources {
 	sources := Sources{Repo: repo, Databases: map[string]string{}, Broker: s.Broker, Simulator: s.SimulatorURL}
 	for _, service := range services {
@@ -28,17 +28,17 @@ func Of(s *system.System, repo string) Sources {
 	return sources
 }
 
-// partOrders is how many orders are held in memory at a time, with all that is written about them.
+// partOrders is how many orders are held in memory at a time, with everything that is written about them.
 const partOrders = 5000
 
-// Look reads all books once and holds them against the rules.
+// Look reads all books once and checks the rules.
 func Look(ctx context.Context, sources Sources, expected Expectations) (Report, error) {
 	return look(ctx, sources, expected, partOrders)
 }
 
-// look reads the books in parts of so many orders. Each database is read as it is at one moment, that of orders first. The
-// others are read when they have had a little longer: what orders says has happened, they should know. What is read then, part
-// after part, does not change any more.
+// look reads the books in parts of size orders. Each database is read as a snapshot, that of orders first. The snapshots of
+// the others are taken a little later, so that they contain what orders reports. Parts that are read later come from the
+// same snapshots.
 func look(ctx context.Context, sources Sources, expected Expectations, size int) (Report, error) {
 	saga, err := readSaga(filepath.Join(sources.Repo, "docs", "saga.md"))
 	if err != nil {
@@ -71,7 +71,7 @@ func look(ctx context.Context, sources Sources, expected Expectations, size int)
 		if err != nil {
 			return Report{}, fmt.Errorf("read the books: %w", err)
 		}
-		ids, _ := accepted.below(ctx, bound) // they are in memory
+		ids, _ := accepted.below(ctx, bound) // cannot fail: they are in memory
 		check.part(part, ids)
 	}
 	for _, read := range s.catalogues {
@@ -86,7 +86,7 @@ func look(ctx context.Context, sources Sources, expected Expectations, size int)
 const peekMost = 1000
 
 // readBroker reads how many messages are in each queue of a service, and what the dead letters are. Messages in other
-// queues are not looked at: to look is to take and to give back, and the broker counts how often it gives a message out.
+// queues are not read: reading means taking and returning them, and the broker counts each delivery.
 func readBroker(ctx context.Context, broker servers.Broker, b *Books) error {
 	queues, err := broker.Queues(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func readBroker(ctx context.Context, broker servers.Broker, b *Books) error {
 	for _, q := range queues {
 		owner, _, _ := strings.Cut(q.Name, ".")
 		switch {
-		case !slices.Contains(services, owner): // the web pages' own, which come and go with them
+		case !slices.Contains(services, owner): // the queues of bff-web, which exist while it is connected
 		case strings.HasSuffix(q.Name, ".dead"):
 			letters, err := broker.Peek(ctx, q.Name, peekMost)
 			if err != nil {

@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// Saga is which way an order may go.
+// Saga is the set of transitions that an order may make.
 //
-// It is read from the diagram in docs/saga.md. A table of our own would be a second truth, and services/orders, which has
-// the first one, cannot be imported; but a test of orders keeps the document equal to the table. Whoever changes the saga
-// has to draw it anew, and the auditor knows. A way that is taken out of the table stays in the document, as orders have gone
-// it: an order may go the ways of all releases (docs/adr/0034).
+// It is read from the diagram in docs/saga.md. A table of our own would be a copy that can be wrong, and services/orders,
+// which has the original, cannot be imported; but a test of orders keeps the document equal to the table. A change of the
+// saga needs a new diagram, from which the auditor learns of it. A transition that is removed from the table stays in the
+// document, because orders have made it: an order may make the transitions of all releases (docs/adr/0034).
 type Saga struct {
 	Start []string
 	Final []string
 	Next  map[string][]string // by status
 }
 
-// readSaga reads the lines of the diagram, and those of the list of earlier ways: "placed --> reserved: stock_reserved", with
-// [*] for the start and the end.
+// readSaga reads the lines of the diagram, and those of the list of earlier transitions: "placed --> reserved:
+// stock_reserved", with [*] for the start and the end.
 func readSaga(path string) (Saga, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -48,8 +48,8 @@ func readSaga(path string) (Saga, error) {
 
 func (s Saga) final(status string) bool { return slices.Contains(s.Final, status) }
 
-// stray says what is wrong with an order's timeline; empty: nothing. While an order stays in a status, its timeline may
-// grow, but says nothing twice: that would be an event that was heard twice.
+// stray describes what is wrong with an order's timeline; empty: nothing. While an order stays in a status, its timeline
+// may grow, but an entry must not repeat: that would be an event that was applied twice.
 func (s Saga) stray(o Order) string {
 	if len(o.Timeline) == 0 {
 		return "it has no timeline"

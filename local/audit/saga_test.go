@@ -22,7 +22,7 @@ func TestTheSagaIsReadFromItsDocument(t *testing.T) {
 	}
 }
 
-// Without it every way would be legal, or none.
+// Without a diagram, every transition would be allowed, or none.
 func TestADocumentWithoutASagaIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -43,8 +43,9 @@ func TestADocumentWithoutASagaIsAnError(t *testing.T) {
 	}
 }
 
-// A status is inserted into the saga, in two releases: known in the one, entered in the next. Orders of all three are sound.
-func TestOrdersOfEarlierReleasesWentTheirWays(t *testing.T) {
+// A status is added to the saga in two releases: the first knows it, the second enters it. Orders of all three releases
+// pass.
+func TestOrdersOfEarlierReleasesMayMakeTheirTransitions(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/saga.md")
 	if err != nil {

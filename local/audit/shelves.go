@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// shelves are all books, open side by side. Each is sorted by what it is about, which is the id of an order or of a supplier
-// order, and they are read from bound to bound, as one merges sorted lists.
+// shelves are all books, read in parallel as in a merge of sorted lists. Each is sorted by the id that it is about, of an order
+// or of a supplier order, and is read from bound to bound.
 type shelves struct {
-	bounds     []string // ids at which a part ends and the next begins
+	bounds     []string // ids that separate the parts
 	books      []book
-	catalogues []func(ctx context.Context, into *Books) error // what is about no id is read as a whole
+	catalogues []func(ctx context.Context, into *Books) error // books that are about no id, which are read as a whole
 	messages   []Message                                      // of all outboxes
 	closers    []func()
 }
 
-// book adds to a part what it has below the part's bound.
+// book adds its entries below the bound to a part.
 type book func(ctx context.Context, bound string, part *Books) error
 
 // unbounded is the bound of the last part.
@@ -27,7 +27,7 @@ func (s *shelves) add(name string, read book) {
 	s.books = append(s.books, func(ctx context.Context, bound string, part *Books) error { return wrap(name, read(ctx, bound, part)) })
 }
 
-// wrap says what was being read.
+// wrap adds to an error what was being read.
 func wrap(what string, err error) error {
 	if err != nil {
 		err = fmt.Errorf("%s: %w", what, err)
@@ -50,7 +50,7 @@ func (s *shelves) close() {
 	}
 }
 
-// sorted is things in the order of what they are about. They come in pieces, so that few are in memory.
+// sorted is things in the order of the ids that they are about. They are read in pieces, so that few are in memory.
 type sorted[T any] struct {
 	about func(T) string
 	more  func(ctx context.Context) ([]T, error) // the next piece; empty at the end
@@ -58,7 +58,7 @@ type sorted[T any] struct {
 	ended bool
 }
 
-// inMemory sorts things that are all there.
+// inMemory sorts things that are already in memory.
 func inMemory[T any](things []T, about func(T) string) *sorted[T] {
 	ahead := slices.SortedStableFunc(slices.Values(things), func(x, y T) int { return cmp.Compare(about(x), about(y)) })
 	return &sorted[T]{about: about, ahead: ahead, ended: true}
@@ -82,7 +82,7 @@ func (s *sorted[T]) below(ctx context.Context, bound string) (found []T, err err
 	}
 }
 
-// into is the things as a book that fills a field of a part.
+// into makes a book that fills a field of a part.
 func (s *sorted[T]) into(field func(*Books) *[]T) book {
 	return func(ctx context.Context, bound string, part *Books) (err error) {
 		*field(part), err = s.below(ctx, bound)

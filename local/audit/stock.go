@@ -112,7 +112,7 @@ var productRules = []rule{
 	}},
 }
 
-// is the status of a reservation, if there is one.
+// is returns the status of a reservation, or "missing" when there is none.
 func (r *Reservation) is() string {
 	if r == nil {
 		return "missing"

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Story is all that the books say about an order, a product or a queue: what somebody needs who is to find out how a
-// breach came about.
+// Story is everything that the books say about an order, a product or a queue. A person needs it to find the cause of a
+// breach.
 type Story []Note
 
-// Note is what one of the books says.
+// Note is an entry of one of the books.
 type Note struct {
 	In   string `json:"in"`
 	Says string `json:"says"`
@@ -20,7 +20,7 @@ func (s *Story) add(in, format string, args ...any) {
 	*s = append(*s, Note{in, fmt.Sprintf(format, args...)})
 }
 
-// story tells the story of an order (by its id), or of whatever there are messages about.
+// story tells the story of an order (by its id), or of another subject of messages.
 func (b *indexed) story(subject string) Story {
 	s := Story{}
 	if o := b.order[subject]; o != nil {
@@ -88,7 +88,7 @@ func (b *indexed) tellParcels(s *Story, id string) {
 	}
 }
 
-// ofProduct is the story of a product. It is told when all parts of the books were seen.
+// ofProduct is the story of a product. It is complete after the last part.
 func (b *indexed) ofProduct(p Product) (s Story) {
 	s.add("inventory", "%s, %s: %d available, %d reserved, %d backordered, %d on order", p.Name, p.Price, p.Available, p.Reserved, p.Backordered, p.OnOrder)
 	shelf := b.sums.shelf(p.SKU)
@@ -119,7 +119,7 @@ func due(t *time.Time) string {
 	return "due " + at(*t)
 }
 
-// spaced joins what there is.
+// spaced joins the words that are not empty.
 func spaced(words ...string) string {
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }

@@ -2,24 +2,24 @@ package audit
 
 import "fmt"
 
-// sums are what the parts of the books come to: some numbers for each product and each outbox, however many orders there are.
+// sums are sums over all parts: a few numbers for each product and each outbox, whatever the number of orders.
 type sums struct {
 	shelves map[string]*shelf // by SKU
 	waiting map[string]int    // messages by outbox, without deadlines
 	dead    map[string]bool   // ids of dead letters
 }
 
-// shelf is what movements, reservations and supplier orders say of a product.
+// shelf is the stock of a product according to movements, reservations and supplier orders.
 type shelf struct {
-	onHand  int // what came less what left
+	onHand  int // arrivals less departures
 	held    int // in reservations
 	awaited int // in backorders
 	coming  int // from the supplier
 	moved   map[string]tally
-	open    []string // what is held, awaited and coming, one by one, up to openMost
+	open    []string // the units that are held, awaited and coming, one by one, up to openMost
 }
 
-// tally is units, and in how many movements.
+// tally is a number of units, and the number of movements that they came in.
 type tally struct{ units, times int }
 
 const openMost = 20

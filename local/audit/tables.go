@@ -128,7 +128,7 @@ func openShipping(d *database, s *shelves) {
 	s.add("shipments", shipments.into(func(b *Books) *[]Shipment { return &b.Shipments }))
 }
 
-// Orders reads all orders with their timelines, which has to fit into memory.
+// Orders reads all orders with their timelines into memory.
 func Orders(ctx context.Context, sources Sources) ([]Order, error) {
 	var s shelves
 	defer s.close()

@@ -14,18 +14,18 @@ import (
 
 const (
 	pageSize  = 1000
-	askTries  = 5 // the world outside may be told to fail now and then
+	askTries  = 5 // the outside world may be told to fail now and then
 	askPause  = 300 * time.Millisecond
 	askWithin = 30 * time.Second
 )
 
-// openWorld puts the books of those outside on the shelves.
+// openWorld adds the books of the outside systems to the shelves.
 func (s *shelves) openWorld(ctx context.Context, simulator string) error {
 	dir, err := os.MkdirTemp("", "orderflow-audit-")
 	if err != nil {
 		return fmt.Errorf("folder for the journals: %w", err)
 	}
-	s.closers = append(s.closers, func() { _ = os.RemoveAll(dir) }) // of no more use
+	s.closers = append(s.closers, func() { _ = os.RemoveAll(dir) }) // no longer needed
 	ledger := journal[Entry]{filepath.Join(dir, "ledger"), s.bounds, func(e Entry) string { return e.Reference }}
 	parcels := journal[Parcel]{filepath.Join(dir, "parcels"), s.bounds, func(p Parcel) string { return p.Reference }}
 	deliveries := journal[Delivery]{filepath.Join(dir, "deliveries"), s.bounds, func(d Delivery) string { return d.Key }}
@@ -69,7 +69,7 @@ func get(ctx context.Context, address string, into any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end, or of no more use
+	defer response.Body.Close() //nolint:errcheck // read to its end, or no longer needed
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", address, response.Status)
 	}

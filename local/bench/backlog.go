@@ -15,15 +15,15 @@ import (
 const (
 	stopped      = "inventory"
 	stoppedQueue = "inventory.commands"
-	queuedWithin = time.Minute // for the command of the first order
+	queuedWithin = time.Minute // until the command of the first order is in the queue
 )
 
-// patient lets orders wait for a service that is away for minutes, without asking again.
+// patient lets orders wait for a stopped service for hours, without sending commands again.
 var patient = map[string][]string{"orders": {"STEP_TIMEOUT=6h", "LONGEST_TIMEOUT=24h"}}
 
-// backlog stops inventory, lets so many commands gather in its queue, starts it again, and measures how long it takes until
-// they are done. Each command is of an order of its own, for something that is sold out: it is the same order and the same
-// message as one that a customer has placed, but for its id. So an order is two messages, and then at its end.
+// backlog stops inventory, lets the given number of commands collect in its queue, starts it again, and measures how long it
+// takes to process them. Each command belongs to an order of its own for a sold-out product: a copy of an order that a
+// customer placed, and of its command, with another id. So an order takes two messages until it ends.
 func (r *rig) backlog(ctx context.Context, row *Row, messages int) error {
 	for _, p := range r.Named(stopped) {
 		if err := p.Stop(); err != nil {
@@ -69,7 +69,7 @@ func (r *rig) backlog(ctx context.Context, row *Row, messages int) error {
 	return nil
 }
 
-// sample reads each program's memory every second, and returns the most of each.
+// sample reads each program's memory every second, and returns the largest value of each.
 func (r *rig) sample(ctx context.Context) (peak map[string]float64) {
 	for {
 		peak = largest(peak, memory(r.members()))
@@ -79,7 +79,7 @@ func (r *rig) sample(ctx context.Context) (peak map[string]float64) {
 	}
 }
 
-// drained waits until the queue is empty. It asks the queue itself, because the management API is seconds behind.
+// drained waits until the queue is empty. It asks the queue itself, because the management API is seconds late.
 func (r *rig) drained(ctx context.Context, began time.Time) (time.Duration, error) {
 	conn, ch, err := openChannel(r.Broker.URL)
 	if err != nil {
@@ -103,7 +103,7 @@ func (r *rig) drained(ctx context.Context, began time.Time) (time.Duration, erro
 	}
 }
 
-// pileUp copies an order, whose command waits in the queue, as often as is asked for, and the command with it.
+// pileUp makes the given number of copies of an order whose command waits in the queue, and of the command.
 func (r *rig) pileUp(ctx context.Context, id string, copies int) error {
 	conn, ch, err := openChannel(r.Broker.URL)
 	if err != nil {
@@ -146,13 +146,13 @@ func openChannel(address string) (*amqp.Connection, *amqp.Channel, error) {
 	}
 	ch, err := conn.Channel()
 	if err != nil {
-		_ = conn.Close() // nothing was done with it
+		_ = conn.Close() // no statement is under way
 		return nil, nil, fmt.Errorf("open a channel: %w", err)
 	}
 	return conn, ch, nil
 }
 
-// firstIn takes the first message of the queue and gives it back.
+// firstIn takes the first message of the queue and returns it to the queue.
 func firstIn(ctx context.Context, ch *amqp.Channel) (amqp.Delivery, error) {
 	for deadline := time.Now().Add(queuedWithin); time.Now().Before(deadline); {
 		d, ok, err := ch.Get(stoppedQueue, false)
@@ -172,10 +172,10 @@ func firstIn(ctx context.Context, ch *amqp.Channel) (amqp.Delivery, error) {
 	return amqp.Delivery{}, fmt.Errorf("no message has come to %s within %s", stoppedQueue, queuedWithin)
 }
 
-// inFlight is how many copies are published before the oldest has to be confirmed.
+// inFlight is how many copies may be published and not yet confirmed.
 const inFlight = 500
 
-// publishCopies puts a message into the queue once for each order, with its id in the place of the first one's.
+// publishCopies publishes one copy of a message for each order, with the order's id in place of the original's.
 func publishCopies(ctx context.Context, ch *amqp.Channel, template amqp.Delivery, id string, orders []string) error {
 	if err := ch.Confirm(false); err != nil {
 		return fmt.Errorf("confirm mode: %w", err)
@@ -220,7 +220,7 @@ func publishCopies(ctx context.Context, ch *amqp.Channel, template amqp.Delivery
 	return nil
 }
 
-// headersWith is a copy of headers with other texts. What the broker has added is left out.
+// headersWith copies headers and replaces texts in them. Headers that the broker added are left out.
 func headersWith(headers amqp.Table, other *strings.Replacer) amqp.Table {
 	copied := amqp.Table{}
 	for name, value := range headers {
@@ -236,5 +236,5 @@ func headersWith(headers amqp.Table, other *strings.Replacer) amqp.Table {
 	return copied
 }
 
-// soldOut starts a system that has nothing of the product that is ordered.
+// soldOut starts a system without stock of the product that is ordered.
 func (b *bench) soldOut(ctx context.Context) (*rig, error) { return b.startRig(ctx, 1, 0, patient) }

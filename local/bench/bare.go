@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// bare is one of the programs without business logic, on servers like those of the system.
+// bare is one of the programs without business logic, on servers that are set up as the system's are.
 type bare struct {
 	postgres *servers.Postgres
 	rabbit   *servers.RabbitMQ
@@ -23,10 +23,10 @@ func (p bare) ended(ctx context.Context, id string) error  { return p.wire.Ended
 func (b *bench) floor(ctx context.Context, row *Row) error { return b.bare(ctx, row, wire.Batched) }
 func (b *bench) naive(ctx context.Context, row *Row) error { return b.bare(ctx, row, wire.Single) }
 
-// bareCallers is how many orders are under way: enough for full batches, and more than Single has workers for.
+// bareCallers is the number of concurrent orders: enough for full batches, and more than Single has workers.
 var bareCallers = map[wire.Way]int{wire.Batched: 1024, wire.Single: 128}
 
-// bare measures one of the programs: as much as it can do, and one order at a time.
+// bare measures one of the programs: its highest throughput, and the latency of one order at a time.
 func (b *bench) bare(ctx context.Context, row *Row, way wire.Way) (err error) {
 	p, err := b.startBare(ctx, way)
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *bench) bare(ctx context.Context, row *Row, way wire.Way) (err error) {
 	return p.alone(ctx, row)
 }
 
-// alone measures orders one after the other.
+// alone measures orders one after another.
 func (p bare) alone(ctx context.Context, row *Row) error {
 	var accepted, done []time.Duration
 	length := row.Window / 4

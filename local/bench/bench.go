@@ -17,15 +17,15 @@ import (
 type Options struct {
 	Repo     string        // root of the checkout
 	Dir      string        // for programs, data and results
-	Out      io.Writer     // gets a line for whatever happens
+	Out      io.Writer     // gets a line for each event
 	Duration time.Duration // of each measurement of throughput; latencies take half of it
-	Seed     uint64        // of the arrivals of the open loops
-	Only     []string      // names of rows, or what they begin with; empty: all
+	Seed     uint64        // of the arrival times in open loops
+	Only     []string      // names of rows, or prefixes of names; empty: all
 	Past     int           // orders of the row past1m
 	Backlog  int           // messages of the row backlog
 }
 
-// bench is a run.
+// bench is one run of the benchmark.
 type bench struct {
 	options  Options
 	binaries string
@@ -33,13 +33,13 @@ type bench struct {
 	began    time.Time
 }
 
-// plan is a row and how it is measured.
+// plan is a row and the function that measures it.
 type plan struct {
 	name string
 	run  func(*bench, context.Context, *Row) error
 }
 
-// plans are all rows, in the order in which they are measured and told.
+// plans are all rows, in the order in which they are measured and shown.
 func plans(o Options) []plan {
 	past := func(orders int) func(*bench, context.Context, *Row) error {
 		return func(b *bench, ctx context.Context, row *Row) error { return b.past(ctx, row, orders) }
@@ -67,7 +67,7 @@ func Names() (names []string) {
 	return names
 }
 
-// chosen are the plans that are asked for.
+// chosen returns the plans with the given names.
 func chosen(all []plan, only []string) ([]plan, error) {
 	if len(only) == 0 {
 		return all, nil
@@ -82,8 +82,8 @@ func chosen(all []plan, only []string) ([]plan, error) {
 	}), nil
 }
 
-// Run measures the rows that are asked for, one after the other, and returns them with those of earlier runs. Each row is
-// kept when it is done. An audit that finds a breach ends the run with an error.
+// Run measures the requested rows, one after another, and returns them together with those of earlier runs. Each row is
+// saved when it is done. An audit that finds a breach ends the run with an error.
 func Run(ctx context.Context, o Options) (Results, error) {
 	rows, err := chosen(plans(o), o.Only)
 	if err != nil {
@@ -132,18 +132,18 @@ func (b *bench) row(ctx context.Context, p plan) error {
 	return b.results.write(b.options.Path())
 }
 
-// othersMost is how many cores may be busy with something else before a row says that it was not alone.
+// othersMost is how many cores other programs may use before a row records it.
 const othersMost = 0.1
 
 func (b *bench) data() string { return filepath.Join(b.options.Dir, "data") }
 
-// Shortest is what throughput has to be measured for, if the figures are to be kept.
+// Shortest is the shortest measurement of throughput whose figures are kept.
 const Shortest = 30 * time.Second
 
-// Trial reports whether the run is too short for figures that are to be kept.
+// Trial reports whether the run is too short for its figures to be kept.
 func (o Options) Trial() bool { return o.Duration < Shortest }
 
-// Path is where the results are. Those of a trial never take the place of others.
+// Path is where the results are. The results of a trial have a path of their own.
 func (o Options) Path() string {
 	name := "results.json"
 	if o.Trial() {
@@ -152,7 +152,7 @@ func (o Options) Path() string {
 	return filepath.Join(o.Dir, name)
 }
 
-// tell writes a line, with how long the run has taken.
+// tell writes a line, with the time since the run began.
 func (b *bench) tell(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.options.Out, "%5.0f s  "+format+"\n", append([]any{time.Since(b.began).Seconds()}, args...)...)
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// The plot is SVG that is written by hand: bars of the rates at the left, latency over load at the right. It has a
-// background of its own and colours for light and for dark pages, so that it can be read on both.
+// The plot is SVG: bars of the rates at the left, latency over load at the right. It has a background of its own, and
+// colours for light and for dark pages, so that it can be read on both.
 
 const (
 	chartWidth, chartHeight = 900, 350
@@ -33,7 +33,7 @@ const chartStyle = `
 	}
 `
 
-// chart is the text of an SVG as it grows.
+// chart is the text of an SVG while it is written.
 type chart struct{ strings.Builder }
 
 func (c *chart) add(format string, args ...any) { fmt.Fprintf(c, "  "+format+"\n", args...) }
@@ -46,7 +46,7 @@ func (c *chart) line(x1, y1, x2, y2 float64, class string) {
 	c.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s"/>`, x1, y1, x2, y2, class)
 }
 
-// drawChart draws what there is of the rows floor, naive and saga.
+// drawChart draws the rows floor, naive and saga, as far as they were measured.
 func drawChart(r Results) string {
 	var c chart
 	fmt.Fprintf(&c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="Orders a second, and latency over load">`+"\n",
@@ -61,7 +61,7 @@ func drawChart(r Results) string {
 	return c.String()
 }
 
-// bars draws the rates, one bar a row.
+// bars draws the rates, one bar for each row.
 func (c *chart) bars(r Results) {
 	c.text(barsLeft, 32, "text title", "start", "Orders a second, all cores busy")
 	most := 0.0
@@ -106,7 +106,7 @@ var captions = map[string]string{
 	"saga":  "Orderflow, through the gateway",
 }
 
-// niceScale is the ticks of an axis from 0 to a little more than the most, at 1, 2 or 5 of some power of ten.
+// niceScale returns the ticks of an axis from 0 to a little more than most, at 1, 2 or 5 times a power of ten.
 func niceScale(most float64) (ticks []float64) {
 	step := math.Pow(10, math.Floor(math.Log10(most)))
 	for _, finer := range []float64{5, 2.5, 2} {
@@ -134,7 +134,7 @@ var curves = []curve{
 	{"accept p99", "accepted, p99", func(l Latency) float64 { return l.Accept.P99 }},
 }
 
-// latency draws p50 and p99 over the load, with a logarithmic axis of milliseconds. One order at a time is the load 0.
+// latency draws p50 and p99 over the load, with a logarithmic axis of milliseconds. One order at a time is drawn at load 0.
 func (c *chart) latency(saga Row) {
 	loads := slices.Clone(saga.Loads)
 	if saga.Alone != nil {
@@ -151,7 +151,7 @@ func (c *chart) latency(saga Row) {
 		}
 	}
 	low, high := math.Floor(math.Log10(least)), math.Ceil(math.Log10(max(most, least*10)))
-	const first = 45 // from one order at a time, which is no share, to where the shares begin
+	const first = 45 // between one order at a time, which has no share, and the first share
 	x := func(l Latency) float64 {
 		if l.Share == 0 {
 			return linesLeft + first/2
@@ -181,7 +181,7 @@ func (c *chart) latency(saga Row) {
 	c.curves(loads, x, y)
 }
 
-// curves draws the lines, with their names at their ends, apart from each other.
+// curves draws the lines, with their names at the right ends, placed so that they do not overlap.
 func (c *chart) curves(loads []Latency, x func(Latency) float64, y func(float64) float64) {
 	type label struct {
 		curve

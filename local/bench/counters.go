@@ -15,18 +15,18 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// databaseSettings make PostgreSQL count what it does, and remember when it committed it.
+// databaseSettings make PostgreSQL keep statistics and commit timestamps.
 var databaseSettings = map[string]string{
 	"shared_preload_libraries": "pg_stat_statements",
 	"track_commit_timestamp":   "on",
 	"pg_stat_statements.save":  "off",
 }
 
-// watcher is a connection of the superuser that reads PostgreSQL's counters. What it does itself is not counted: it works
-// in a database of its own.
+// watcher is a superuser's connection that reads PostgreSQL's counters. Its own work is not counted: it uses a database of
+// its own.
 type watcher struct{ conn *pgx.Conn }
 
-// watch connects to the database postgres, where the services have nothing.
+// watch connects to the database postgres, which no service uses.
 func watch(ctx context.Context, administrator string) (watcher, error) {
 	conn, err := pgx.Connect(ctx, administrator)
 	if err == nil {
@@ -40,11 +40,11 @@ func watch(ctx context.Context, administrator string) (watcher, error) {
 
 func (w watcher) close(ctx context.Context) { _ = w.conn.Close(context.WithoutCancel(ctx)) } // it has only read
 
-// counters are what PostgreSQL has done so far, in all databases but the watcher's.
+// counters are PostgreSQL's totals so far, over all databases but the watcher's.
 type counters struct{ statements, commits, syncs, bytes int64 }
 
-// count reads the counters. Statements and commits are those of the services' roles: what the benchmark asks as the
-// superuser is left out, but for its commits, which the caller knows.
+// count reads the counters. Statements and commits are those of the services' roles. The benchmark's own statements are left
+// out, because it runs them as the superuser; its commits are not, but the caller knows their number.
 func (w watcher) count(ctx context.Context) (c counters, err error) {
 	err = w.conn.QueryRow(ctx, `
 		SELECT
@@ -63,7 +63,7 @@ func (w watcher) count(ctx context.Context) (c counters, err error) {
 	return c, nil
 }
 
-// since is what an order has cost since an earlier count, less what the benchmark has committed itself.
+// since is the cost of an order since an earlier count, without the benchmark's own commits.
 func (c counters) since(before counters, own int64, orders int) Database {
 	if orders == 0 {
 		return Database{}
@@ -75,7 +75,7 @@ func (c counters) since(before counters, own int64, orders int) Database {
 	}
 }
 
-// overview is what RabbitMQ says of itself as a whole.
+// overview is RabbitMQ's summary of itself.
 type overview struct {
 	Version string `json:"rabbitmq_version"`
 	Stats   struct {
@@ -87,7 +87,7 @@ type overview struct {
 	} `json:"queue_totals"`
 }
 
-// brokerTimeout bounds one question to the management API.
+// brokerTimeout bounds a request to the management API.
 const brokerTimeout = 30 * time.Second
 
 func readOverview(ctx context.Context, broker servers.Broker) (o overview, err error) {
@@ -101,11 +101,11 @@ func readOverview(ctx context.Context, broker servers.Broker) (o overview, err e
 	if err != nil {
 		return o, fmt.Errorf("ask RabbitMQ: %w", err)
 	}
-	response, err := direct.Client.Do(request) // the account is in the address
+	response, err := direct.Client.Do(request) // the account is in the URL
 	if err != nil {
 		return o, fmt.Errorf("ask RabbitMQ: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end, or of no more use
+	defer response.Body.Close() //nolint:errcheck // read to its end, or no longer needed
 	if response.StatusCode != http.StatusOK {
 		return o, fmt.Errorf("ask RabbitMQ: %s", response.Status)
 	}
@@ -115,14 +115,14 @@ func readOverview(ctx context.Context, broker servers.Broker) (o overview, err e
 	return o, nil
 }
 
-// steadyWithin bounds the wait for RabbitMQ's own counters, which it brings up to date every five seconds.
+// steadyWithin bounds the wait for RabbitMQ's counters, which it updates every five seconds.
 const (
 	steadyWithin = 30 * time.Second
 	steadyFor    = 6 * time.Second
 )
 
-// published is how many messages RabbitMQ has taken from publishers so far, read when the number does not change any more.
-// Nobody may be publishing.
+// published is how many messages RabbitMQ has taken from publishers so far. It waits until the number stops changing, so no
+// program may publish meanwhile.
 func published(ctx context.Context, broker servers.Broker) (int64, error) {
 	last, since := int64(-1), time.Now()
 	for deadline := time.Now().Add(steadyWithin); ; {
@@ -145,7 +145,7 @@ func published(ctx context.Context, broker servers.Broker) (int64, error) {
 	}
 }
 
-// pause waits, or returns the error of a context that has ended.
+// pause waits. It returns the error of a context that ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -15,11 +15,11 @@ import (
 //go:embed benchmarks.md.tmpl
 var docs string
 
-// page is what the template can say.
+// page is the data of the template.
 type page struct {
 	Results
 
-	Rates, Latencies, Costs, CPU, Scale, Memory, Backlog, Runs string // tables, empty without rows for them
+	Rates, Latencies, Costs, CPU, Scale, Memory, Backlog, Runs string // tables, empty when no row has figures for them
 }
 
 func newPage(r Results) page {
@@ -32,7 +32,7 @@ func newPage(r Results) page {
 	}
 }
 
-// Tables are the results for a terminal.
+// Tables formats the results for a terminal.
 func Tables(r Results) string {
 	p := newPage(r)
 	tables := []string{p.Rates, p.Latencies, p.Costs, p.CPU, p.Scale, p.Backlog, p.Memory, p.Runs}
@@ -69,7 +69,7 @@ func renderDocs(r Results) (string, error) {
 	return out.String(), nil
 }
 
-// table is one of Markdown. The first column is at the left, numbers at the right.
+// table formats a Markdown table. The first column is aligned left, numbers are aligned right.
 func table(head []string, rows [][]string) string {
 	if len(rows) == 0 {
 		return ""
@@ -142,7 +142,7 @@ func costs(r Results) string {
 	return table([]string{"row", "messages", "statements", "commits", "WAL syncs", "WAL kB", "CPU ms"}, rows)
 }
 
-// processors is the CPU time of each program. Programs are columns' neighbours: most of them are in all rows.
+// processors is the CPU time of each program. Each row is a column, because most programs are in all rows.
 func processors(r Results) string {
 	return byProgram(r, func(row Row) map[string]float64 { return row.CPU }, func(v float64) string { return fmt.Sprintf("%.2f", v) })
 }
@@ -212,7 +212,7 @@ func scale(r Results) string {
 		})
 	}
 	if len(rows) == 1 && saga != nil {
-		return "" // it has nothing to be held against
+		return "" // there is no row to compare it with
 	}
 	return table([]string{"row", "orders before", "kB each", "replicas", "orders/s", "of saga", "accepted at 50%, p50", "p99", "delivered, p50", "p99"}, rows)
 }
@@ -244,7 +244,7 @@ func runs(r Results) string {
 	return table([]string{"row", "began (UTC)", "commit", "seed", "window", "took", "cores busy with something else", "audit"}, rows)
 }
 
-// kilobytes are left out where there is nothing to measure.
+// kilobytes is empty where nothing was measured.
 func kilobytes(kb float64) string {
 	if kb == 0 {
 		return ""
@@ -254,7 +254,7 @@ func kilobytes(kb float64) string {
 
 func whole(v float64) string { return fmt.Sprintf("%.0f", v) }
 
-// decimal writes small numbers with the digits that they have.
+// decimal writes small numbers with all their digits.
 func decimal(v float64) string {
 	if v >= 10 {
 		return fmt.Sprintf("%.1f", v)

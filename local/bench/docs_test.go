@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// measured is a run with figures that somebody has made up.
+// measured is a run with invented figures.
 func measured() Results {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	base := Row{At: at, Commit: "0123456789", Took: 90 * time.Second, Window: time.Minute, Seed: 7, Replicas: 1, Audit: "audit: 6000 orders, 34 rules, 200000 checks, no breach"}
@@ -45,7 +45,7 @@ func measured() Results {
 			Processor: "Some Processor", Cores: 2, MemoryGB: 24, System: "linux/amd64, Linux 6.1", FileSystem: "ext4", Go: "1.26.8",
 			PostgreSQL: "15.18", RabbitMQ: "3.10.8", SyncMicros: 250,
 		},
-		Rows: []Row{backlog, saga, naive, floor, replicas, past}, // in the order in which somebody has measured them
+		Rows: []Row{backlog, saga, naive, floor, replicas, past}, // in any order
 	}
 }
 
@@ -78,8 +78,8 @@ func TestThePageAndThePlotOfMeasuredRows(t *testing.T) {
 	}
 }
 
-// A run of some rows has a page of those only, and a plot that is well formed whatever there is.
-func TestWhatWasNotMeasuredIsNotTold(t *testing.T) {
+// The page of a run with only some rows contains only those rows, and its plot is well-formed in any case.
+func TestRowsThatWereNotMeasuredAreNotShown(t *testing.T) {
 	t.Parallel()
 	all := measured()
 	for name, rows := range map[string][]Row{"nothing": nil, "one bar": all.Rows[3:4], "no bars": all.Rows[:1], "no latencies": {{Name: "saga", Rate: 3}}} {

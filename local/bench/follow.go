@@ -11,28 +11,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// follower knows when orders are at their end. It asks the database of orders, one statement for all orders that somebody
-// waits for, which costs the system less than one question for each.
+// follower notices when orders end. It asks the database of orders with one statement for all orders that callers wait for,
+// which costs the system less than one question for each.
 type follower struct {
 	conn *pgx.Conn
-	own  atomic.Int64 // transactions of its own, which PostgreSQL counts as well
+	own  atomic.Int64 // its own transactions, which PostgreSQL counts as well
 
 	mu      sync.Mutex
-	waiting map[string]chan string // by order; gets the status at the end
+	waiting map[string]chan string // by order; gets the final status
 
-	over chan struct{} // closed when nobody asks any more
-	why  error         // set before
+	over chan struct{} // closed when run has ended
+	why  error         // the error of run; set before over is closed
 }
 
-// The time between two questions lengthens a lap of the closed loop by half of it. It grows with the orders that are asked
-// for, so that all questions together are about at most 4000 orders a second, some hundredths of a core. Times that are reported
-// as until delivered come from delivered instead.
+// The interval between two questions adds half of it to each lap of the closed loop. It grows with the number of awaited
+// orders, so that all questions together ask for at most 4000 orders a second, some hundredths of a core. Reported times until
+// delivery come from delivered instead.
 const (
 	followEvery = 10 * time.Millisecond
 	followEach  = time.Second / 4000
 )
 
-// newFollower connects as the superuser, so that its statements are told from those of orders.
+// newFollower connects as the superuser, so that its statements can be told from those of orders.
 func newFollower(ctx context.Context, databases, name string) (*follower, error) {
 	conn, err := connectTo(ctx, databases, name)
 	if err != nil {
@@ -41,7 +41,7 @@ func newFollower(ctx context.Context, databases, name string) (*follower, error)
 	return &follower{conn: conn, waiting: map[string]chan string{}, over: make(chan struct{})}, nil
 }
 
-// connectTo connects to a database of the server that an administrator's address is of.
+// connectTo connects to a database of the server at an administrator's address.
 func connectTo(ctx context.Context, administrator, database string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(administrator)
 	if err != nil {
@@ -55,7 +55,7 @@ func connectTo(ctx context.Context, administrator, database string) (*pgx.Conn, 
 	return conn, nil
 }
 
-// run asks until ctx ends or there is an error, which all get who wait.
+// run asks until ctx ends or an error occurs, which all waiting callers get.
 func (f *follower) run(ctx context.Context) {
 	f.why = f.ask(ctx)
 	close(f.over)
@@ -96,7 +96,7 @@ func (f *follower) ask(ctx context.Context) error {
 	return nil
 }
 
-// wait returns when the order is at its end. An end other than delivered is an error.
+// wait returns when the order has ended. A final status other than delivered is an error.
 func (f *follower) wait(ctx context.Context, id string) error {
 	told := make(chan string, 1)
 	f.mu.Lock()
@@ -115,7 +115,7 @@ func (f *follower) wait(ctx context.Context, id string) error {
 	}
 }
 
-// delivered says when the commit was that made each order delivered. Orders that are not are missing.
+// delivered returns when the commit was made that set each order to delivered. Other orders are missing in the result.
 func delivered(ctx context.Context, conn *pgx.Conn, ids []string) (map[string]time.Time, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT order_id::text, pg_xact_commit_timestamp(xmin)
@@ -139,7 +139,7 @@ func delivered(ctx context.Context, conn *pgx.Conn, ids []string) (map[string]ti
 	return at, nil
 }
 
-// underWay counts the orders that are not at their end.
+// underWay counts the orders that have not ended.
 func underWay(ctx context.Context, conn *pgx.Conn) (n int, err error) {
 	if err := conn.QueryRow(ctx, `SELECT count(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled')`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count orders under way: %w", err)

@@ -12,14 +12,14 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// An order of the past is a copy of one that was really delivered: whatever rows the services have written about that one,
-// in whatever tables and columns they have by now, are there for each copy, with another id, another customer and another
-// key. So the benchmark needs not know the tables.
+// An order of the past is a copy of a real one that was delivered: each copy gets all rows that the services have written
+// about that order, in all their present tables and columns, with another id, customer and key. So the benchmark does not
+// depend on the services' tables.
 //
-// The provider, the carrier and the supplier know nothing of the past, and the auditor is shown the databases without it: see
-// present.go.
+// The provider, the carrier and the supplier know nothing about orders of the past, so the auditor reads the databases without
+// them: see present.go.
 
-// ids of copies: UUIDv7 of the year 2020, so that they are below all real ones and their order is that of n. In SQL.
+// ids of copies: UUIDv7 of the year 2020, so that they are below all real ones and sorted by n. In SQL.
 const (
 	pastID  = `('016f5e66-' || substr(lpad(to_hex(n), 12, '0'), 1, 4) || '-7' || substr(lpad(to_hex(n), 12, '0'), 5, 3) || '-8000-' || substr(lpad(to_hex(n), 12, '0'), 8, 5) || substr(md5(n::text), 1, 7))`
 	pastMin = "016f5e66-0000-7000-8000-000000000000"
@@ -29,10 +29,10 @@ const (
 	pastChunk     = 50_000 // copies in one transaction
 )
 
-// handled is how many messages each service has handled for an order: so many rows of the past its inbox gets.
+// handled is how many messages each service handles for an order: the inbox gets that many rows for each order of the past.
 var handled = map[string]int{"orders": 5, "inventory": 2, "payments": 1, "shipping": 1}
 
-// fill makes a past of so many orders, copied from the one that is placed here.
+// fill makes the given number of orders of the past, copied from one that is placed here.
 func (r *rig) fill(ctx context.Context, row *Row, orders int) error {
 	began := time.Now()
 	id, err := r.shop.place(ctx)
@@ -42,7 +42,7 @@ func (r *rig) fill(ctx context.Context, row *Row, orders int) error {
 	if err := r.shop.ended(ctx, id); err != nil {
 		return err
 	}
-	if _, err := published(ctx, r.Broker); err != nil { // nothing is on its way any more
+	if _, err := published(ctx, r.Broker); err != nil { // no message is on its way
 		return err
 	}
 	empty, err := r.size(ctx)
@@ -61,7 +61,7 @@ func (r *rig) fill(ctx context.Context, row *Row, orders int) error {
 	return nil
 }
 
-// size is how many bytes all databases are, with their indexes.
+// size is the size of all databases in bytes, with their indexes.
 func (r *rig) size(ctx context.Context) (bytes int64, err error) {
 	if err := r.orders.QueryRow(ctx, `SELECT sum(pg_database_size(oid))::bigint FROM pg_database`).Scan(&bytes); err != nil {
 		return 0, fmt.Errorf("size of the databases: %w", err)
@@ -69,7 +69,7 @@ func (r *rig) size(ctx context.Context) (bytes int64, err error) {
 	return bytes, nil
 }
 
-// relaxed does something while PostgreSQL makes fewer checkpoints, and then one, so that what is measured later does not pay
+// relaxed runs do while PostgreSQL makes fewer checkpoints, and then a checkpoint, so that later measurements do not pay
 // for it.
 func (r *rig) relaxed(ctx context.Context, do func() error) error {
 	conn, err := connectTo(ctx, r.Databases.URL, "postgres")
@@ -114,14 +114,14 @@ func (r *rig) copyAll(ctx context.Context, id string, orders int) error {
 	return errors.Join(failed...)
 }
 
-// copyOne fills the database of a service, and its inbox with so many messages for each order; 0: the inbox stays as it is.
+// copyOne fills the database of a service, and its inbox with the given number of messages for each order; 0: none.
 func (r *rig) copyOne(ctx context.Context, service, id string, orders, inbox int) error {
 	conn, err := connectTo(ctx, r.Databases.URL, service)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is lost with it
-	// No triggers: what the copies refer to is there, or they would not be copies.
+	// Without triggers: the rows that the copies refer to exist, because the original refers to them.
 	if _, err := conn.Exec(ctx, `SET session_replication_role = replica; SET synchronous_commit = off`); err != nil {
 		return err
 	}
@@ -147,8 +147,8 @@ func (r *rig) copyOne(ctx context.Context, service, id string, orders, inbox int
 	return err
 }
 
-// copies are the statements that copy all rows about an order but those in the outbox, which would be sent. A service that has
-// none about it is one that the benchmark does not understand.
+// copies are the statements that copy all rows about an order, except those in the outbox, which would be sent. It is an
+// error when a service has no such row, because the benchmark then does not understand its tables.
 func copies(ctx context.Context, conn *pgx.Conn, id string, inbox int) (statements []string, err error) {
 	tables, err := tablesOf(ctx, conn)
 	if err != nil {
@@ -177,13 +177,13 @@ func copies(ctx context.Context, conn *pgx.Conn, id string, inbox int) (statemen
 			statements = append(statements, copying(table, columns, row, replacementsFor(columns, row, id)))
 		}
 	}
-	if len(statements) == min(inbox, 1) { // that of the inbox
+	if len(statements) == min(inbox, 1) { // only the statement of the inbox
 		return nil, fmt.Errorf("no table has a row about order %s", id)
 	}
 	return statements, nil
 }
 
-// inboxOfPast enters messages that were handled in the last hour, the first one first, as their ids would have it.
+// inboxOfPast inserts messages that were handled in the last hour, in the order of their ids.
 const inboxOfPast = `
 	INSERT INTO inbox (id)
 	SELECT (substr(at, 1, 8) || '-' || substr(at, 9, 4) || '-7' || substr(md5(n::text || m), 1, 3) || '-8000-' || substr(md5(m || n::text), 1, 12))::uuid
@@ -192,7 +192,7 @@ const inboxOfPast = `
 		lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - 3600000 + n), 12, '0') AS at
 	ORDER BY n, m`
 
-// replacementsFor says what is different in each copy: the order's id, and, where the row is the customer's, them and their key.
+// replacementsFor lists what differs in each copy: the order's id, and the customer and the key where the row has them.
 func replacementsFor(columns []column, row []*string, id string) []replacement {
 	replace := []replacement{{id, pastID}}
 	for i, c := range columns {

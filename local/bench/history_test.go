@@ -13,7 +13,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// One server for all tests of what is done to tables: it takes seconds to start.
+// All tests of these statements share one server, because its start takes seconds.
 func TestThePast(t *testing.T) {
 	t.Parallel()
 	postgres, err := servers.StartPostgres(t.Context(), servers.Options{
@@ -72,13 +72,13 @@ func TestThePast(t *testing.T) {
 		}
 	})
 	t.Run("is not among what the auditor is shown", func(t *testing.T) {
-		for range 2 { // it is shown again
+		for range 2 { // it can be repeated
 			must(t, pgx.BeginFunc(t.Context(), conn, func(pgx.Tx) error { return copyPresent(t.Context(), conn, "orders") }))
 		}
 		for table, want := range map[string]string{"orders": "1", "timeline": "2", "movements": "2", "idempotency_keys": "1", "products": "1", "outbox": "1"} {
 			where := presentSchema + "." + table
 			if there := ask(t, conn, `SELECT (to_regclass('`+where+`') IS NOT NULL)::text`); there == "false" {
-				where = "public." + table // nothing in it is of the past
+				where = "public." + table // the table has no orders of the past
 			}
 			if got := ask(t, conn, `SELECT count(*) FROM `+where); got != want && table != "idempotency_keys" {
 				t.Errorf("%s has %s rows, want %s", where, got, want)

@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// target takes orders. Both methods are called by many goroutines at the same time.
+// target takes orders. Its methods may be called by many goroutines at the same time.
 type target interface {
-	// place returns when the order was accepted for good, with its id.
+	// place returns the order's id when the order is durably accepted.
 	place(ctx context.Context) (id string, err error)
-	// ended returns when the order is at its end, and it is an error when that is another one than delivered.
+	// ended returns when the order has ended. A final status other than delivered is an error.
 	ended(ctx context.Context, id string) error
 }
 
-// lap is an order of a closed loop that has ended.
+// lap is a finished order of a closed loop.
 type lap struct {
 	id             string
-	began          time.Time     // when it was sent
+	began          time.Time     // when the request was sent
 	accepted, done time.Duration // since then
 }
 
-// closed lets callers place orders one after the other, each when its last one has ended, until ctx ends. It calls each
-// for every order that has ended; the calls come one at a time. The first error ends the loop.
+// closed lets callers place orders until ctx ends; each caller places its next order when its last one has ended. It calls
+// each for every order that has ended, one call at a time. The first error ends the loop.
 //
-// The number of orders under way is the number of callers, so whatever rate comes out can be kept up for ever.
+// The number of orders under way is the number of callers, so the rate that results can be sustained.
 func closed(ctx context.Context, t target, callers int, each func(lap)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	finish := context.WithoutCancel(ctx) // an order that was sent is seen to its end
+	finish := context.WithoutCancel(ctx) // an order that was sent is followed to its end
 	finish, cancel := context.WithTimeout(finish, endWithin)
 	defer cancel()
 	var all sync.WaitGroup
@@ -57,7 +57,7 @@ func closed(ctx context.Context, t target, callers int, each func(lap)) error {
 	return nil
 }
 
-// endWithin bounds a load with all of its orders. Nothing that is measured here takes longer.
+// endWithin bounds a load with all of its orders. No measurement here takes longer.
 const endWithin = 30 * time.Minute
 
 // once places one order and waits for its end.
@@ -75,7 +75,7 @@ func once(ctx context.Context, t target) (lap, error) {
 	return l, nil
 }
 
-// arrival is an order of an open loop: when it was to be sent, and what became of it.
+// arrival is an order of an open loop: when it was due, and its result.
 type arrival struct {
 	due      time.Time
 	id       string
@@ -83,8 +83,8 @@ type arrival struct {
 	err      error
 }
 
-// gaps are the times between arrivals at a rate, exponential as those of many independent callers are. One seed always gives
-// the same ones.
+// gaps are the times between arrivals at a rate. They are exponentially distributed, as with many independent callers. The
+// same seed gives the same times.
 func gaps(seed uint64, rate float64, length time.Duration) (due []time.Duration) {
 	random := rand.New(rand.NewPCG(seed, uint64(length)))
 	for at := time.Duration(0); ; {
@@ -96,13 +96,13 @@ func gaps(seed uint64, rate float64, length time.Duration) (due []time.Duration)
 	}
 }
 
-// overdueMost bounds the orders of an open loop that have no answer yet. A system that is that far behind is not at the
-// rate that is to be measured.
+// overdueMost bounds the orders of an open loop that have no answer yet. A system that is further behind does not sustain
+// the rate that is to be measured.
 const overdueMost = 20_000
 
-// open sends orders at given moments, whether or not earlier ones were answered, and returns when all have an answer. The
-// times are counted from when an order was due, so that an order that had to wait because the sender was held up counts the
-// wait (no coordinated omission).
+// open sends orders at the given moments, whether or not earlier ones were answered, and returns when all have an answer.
+// Times are counted from the moment when an order was due, so that a delay of the sender counts as well (no coordinated
+// omission).
 func open(ctx context.Context, t target, due []time.Duration) []arrival {
 	arrivals := make([]arrival, len(due))
 	began := time.Now()

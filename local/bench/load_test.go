@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// steady is a target that accepts after a while, and ends after another one.
+// steady is a target that takes a fixed time to accept an order and another one to end it.
 type steady struct {
 	accept, end time.Duration
 	placed      atomic.Int64
 	under, most atomic.Int64
-	fails       int64 // the order that is refused, from 1
+	fails       int64 // the number of the order that is refused, from 1
 }
 
 var errNo = errors.New("no")
@@ -84,7 +84,7 @@ func TestAnErrorEndsAClosedLoop(t *testing.T) {
 	})
 }
 
-func TestOneSeedHasTheSameArrivalsWhichHaveTheRateThatIsAskedFor(t *testing.T) {
+func TestASeedGivesTheSameArrivalsAtTheRequestedRate(t *testing.T) {
 	t.Parallel()
 	a, b, other := gaps(7, 50, time.Minute), gaps(7, 50, time.Minute), gaps(8, 50, time.Minute)
 	if !slices.Equal(a, b) || slices.Equal(a, other) {
@@ -93,7 +93,7 @@ func TestOneSeedHasTheSameArrivalsWhichHaveTheRateThatIsAskedFor(t *testing.T) {
 	if n := len(a); n < 2800 || n > 3200 || !slices.IsSorted(a) || a[n-1] >= time.Minute {
 		t.Errorf("%d arrivals within %s, want about 3000", n, a[n-1])
 	}
-	// Of exponential gaps 1 - 1/e are shorter than the mean; of even ones all or none would be.
+	// With exponential gaps, a share of 1 - 1/e is shorter than the mean; with even gaps it would be all or none.
 	short, before := 0, time.Duration(0)
 	for _, at := range a {
 		if at-before < time.Second/50 {
@@ -118,8 +118,8 @@ func (b busy) place(context.Context) (string, error) {
 
 func (busy) ended(context.Context, string) error { return nil }
 
-// The wait in front of a target that is behind has to be counted: a driver that waits for answers before it sends the next
-// order would not see it (coordinated omission).
+// The wait in front of a slow target has to be counted: a driver that waits for an answer before it sends the next order would
+// not measure it (coordinated omission).
 func TestTheTimeOfAnArrivalBeginsWhenItWasDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestTheTimeOfAnArrivalBeginsWhenItWasDue(t *testing.T) {
 			}
 			waited = append(waited, a.accepted)
 		}
-		slices.Sort(waited) // which of those that wait is next is the lock's choice
+		slices.Sort(waited) // the lock decides which waiting order is next
 		if sum := waited[0] + waited[1] + waited[2] + waited[3]; sum != 10*time.Second-600*time.Millisecond || waited[0] != time.Second {
 			t.Errorf("waited %v", waited)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Machine is where the results were measured.
+// Machine describes the machine on which the results were measured.
 type Machine struct {
 	Processor  string `json:"processor"`
 	Cores      int    `json:"cores"`
@@ -21,10 +21,10 @@ type Machine struct {
 	Go         string `json:"go"`
 	PostgreSQL string `json:"postgresql"`
 	RabbitMQ   string `json:"rabbitmq"`
-	SyncMicros int    `json:"fsync_us"` // what one fsync of a small write takes, median
+	SyncMicros int    `json:"fsync_us"` // median duration of an fsync after a small write
 }
 
-// describe says what it can find out; what it cannot stays empty.
+// describe describes this machine. Fields that cannot be determined stay empty.
 func describe(dir string) Machine {
 	m := Machine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: strings.TrimPrefix(runtime.Version(), "go")}
 	m.Processor = field("/proc/cpuinfo", "model name")
@@ -40,9 +40,9 @@ func describe(dir string) Machine {
 	return m
 }
 
-// field is the value of the first line "name : value" of a file.
+// field is the value of the first line "name : value" in a file.
 func field(path, name string) string {
-	text, _ := os.ReadFile(path) // none: nothing is known
+	text, _ := os.ReadFile(path) // a file that cannot be read leaves the field empty
 	for line := range strings.Lines(string(text)) {
 		key, value, ok := strings.Cut(line, ":")
 		if ok && strings.TrimSpace(key) == name {
@@ -65,7 +65,7 @@ func fileSystem(dir string) string {
 	return kind
 }
 
-// serverVersions asks both servers which release they are.
+// serverVersions asks both servers for their versions.
 func serverVersions(ctx context.Context, postgres string, broker overview) (pg, rabbit string, err error) {
 	conn, err := pgx.Connect(ctx, postgres)
 	if err != nil {
@@ -79,7 +79,7 @@ func serverVersions(ctx context.Context, postgres string, broker overview) (pg, 
 	return pg, broker.Version, nil
 }
 
-// commitOf is the commit of a checkout, with a plus when files were changed since. Empty: nobody knows.
+// commitOf is the commit of a checkout, with a plus when files were changed since. Empty: unknown.
 func commitOf(ctx context.Context, repo string) string {
 	git := func(args ...string) string {
 		command := exec.CommandContext(ctx, "git", append([]string{"-C", repo}, args...)...)

@@ -13,12 +13,12 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// presentSchema has copies of the tables that have something of the past, without that.
+// presentSchema has copies, without orders of the past, of the tables that contain some.
 const presentSchema = "present"
 
-// present copies what is not of the past, and says where an auditor finds it: in tables of the same names, which come first
-// in the search path. What has no past, such as the outbox, is read where it is. The system has to be at rest, more or less:
-// each database is copied at another moment.
+// present copies the rows that are not of the past, and returns where an auditor finds them: in tables of the same names that
+// come first in the search path. Tables without a past, such as the outbox, are read where they are. The system should be
+// at rest, because each database is copied at another moment.
 func (r *rig) present(ctx context.Context) (audit.Sources, error) {
 	sources := r.sources
 	sources.Databases = maps.Clone(r.sources.Databases)
@@ -28,7 +28,7 @@ func (r *rig) present(ctx context.Context) (audit.Sources, error) {
 			return sources, err
 		}
 		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return copyPresent(ctx, conn, service) })
-		_ = conn.Close(context.WithoutCancel(ctx)) // what it did is committed or not
+		_ = conn.Close(context.WithoutCancel(ctx)) // its work is either committed or not
 		if err != nil {
 			return sources, fmt.Errorf("the present of %s: %w", service, err)
 		}
@@ -44,7 +44,7 @@ func (r *rig) present(ctx context.Context) (audit.Sources, error) {
 	return sources, nil
 }
 
-// copyPresent works in the transaction that the connection is in. A row of the past is told by its id, in whichever column.
+// copyPresent works in the connection's transaction. A row of the past is recognised by an id in one of its columns.
 func copyPresent(ctx context.Context, conn *pgx.Conn, role string) error {
 	owner := pgx.Identifier{role}.Sanitize()
 	_, err := conn.Exec(ctx, `
@@ -77,7 +77,7 @@ func copyPresent(ctx context.Context, conn *pgx.Conn, role string) error {
 	return nil
 }
 
-// notPast is the condition on rows that are not of the past; empty: the table has none that could be.
+// notPast is the condition for rows that are not of the past; empty: the table cannot have any.
 func notPast(columns []column) string {
 	var those []string
 	for _, c := range columns {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// quantiles are those of durations, zero when there are none. The q-th is the smallest that at least that share is not above.
+// quantiles of durations; zero when there are none. A quantile is the smallest duration that at least that share does not exceed.
 func quantiles(all []time.Duration) Quantiles {
 	if len(all) == 0 {
 		return Quantiles{}

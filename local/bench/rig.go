@@ -16,7 +16,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// rig is a whole system that is measured, with what looks at it.
+// rig is a running system that is measured, with the connections that observe it.
 type rig struct {
 	*system.System
 	repo    string
@@ -24,13 +24,13 @@ type rig struct {
 	shop    *shop
 	follow  *follower
 	watch   watcher
-	orders  *pgx.Conn // the superuser's, to the database of orders
+	orders  *pgx.Conn // a superuser's connection to the database of orders
 	sources audit.Sources
 
 	stopFollowing context.CancelFunc
 }
 
-// settings of all programs: nothing of them limits the load, and the carrier delivers at once, so that an order's time is
+// settings of all programs: none of them limits the load, and the carrier delivers at once, so that an order's time is
 // Orderflow's own.
 var settings = map[string][]string{
 	"":          {"LOG_LEVEL=warn"},
@@ -41,7 +41,7 @@ var settings = map[string][]string{
 // stockUnits is more than a row can sell.
 const stockUnits = 5_000_000
 
-// startRig starts a system in an empty folder, with the same settings for each row but those in further.
+// startRig starts a system in an empty folder, with the same settings for each row except those in further.
 func (b *bench) startRig(ctx context.Context, replicas int, units int, further map[string][]string) (*rig, error) {
 	dir, err := b.folder()
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *rig) open(ctx context.Context, units int) (err error) {
 	return err
 }
 
-// expect looks that the tables have what the benchmark reads, so that one that has changed is named instead of measured wrongly.
+// expect checks that the tables have the columns that the benchmark reads, so that a change is reported and not measured wrongly.
 func (r *rig) expect(ctx context.Context) error {
 	conn, err := connectTo(ctx, r.Databases.URL, "orders")
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *rig) expect(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the system. Its folder is removed with the next row.
+// stop ends the system. Its folder is removed when the next row starts.
 func (r *rig) stop() error {
 	if r.stopFollowing != nil {
 		r.stopFollowing()
@@ -122,7 +122,7 @@ func (r *rig) stop() error {
 	return r.Stop()
 }
 
-// members are the processes of the system by program.
+// members are the system's processes, by program.
 func (r *rig) members() members {
 	m := members{}
 	for _, part := range r.Parts() {
@@ -134,14 +134,14 @@ func (r *rig) members() members {
 	return m
 }
 
-// restWithin bounds the time until all orders are at their end when nobody places any more.
+// restWithin bounds the time until all orders have ended after the last one was placed.
 const restWithin = 10 * time.Minute
 
-// bookWithin is how long the system may take to come to rest after its last order.
+// bookWithin bounds the time until the books agree after the last order.
 const bookWithin = 2 * time.Minute
 
-// audited waits until the system is at rest and holds its books against each other. Breaches are an error. With orders of
-// the past in the tables it is about those of the present only.
+// audited waits until the system is at rest and audits it. Breaches are an error. If the tables contain orders of the past,
+// only the others are audited.
 func (r *rig) audited(ctx context.Context, row *Row) error {
 	if _, err := rest(ctx, r.orders, restWithin); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (r *rig) audited(ctx context.Context, row *Row) error {
 	}
 }
 
-// folder is a new one for a row's data, in place of the last one's.
+// folder makes a new folder for a row's data and removes the previous one.
 func (b *bench) folder() (string, error) {
 	if err := b.clear(); err != nil {
 		return "", err

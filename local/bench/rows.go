@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// shares of the rate of the closed loop at which orders arrive in the open loops.
+// shares of the closed loop's rate at which orders arrive in the open loops.
 var shares = []float64{0.1, 0.5, 0.9}
 
-// saga is the row that is about everything.
+// saga is the row that measures everything.
 func (b *bench) saga(ctx context.Context, row *Row) error {
 	return b.onRig(ctx, row, 1, func(r *rig) (err error) {
 		if row.Callers, err = r.saturate(ctx, r.shop, row.Window); err != nil {
@@ -27,7 +27,7 @@ func (b *bench) saga(ctx context.Context, row *Row) error {
 	})
 }
 
-// past is the closed loop, and half of its rate, with orders of the past in the tables.
+// past measures the closed loop, and half of its rate, with orders of the past in the tables.
 func (b *bench) past(ctx context.Context, row *Row, orders int) error {
 	return b.onRig(ctx, row, 1, func(r *rig) error {
 		if err := r.fill(ctx, row, orders); err != nil {
@@ -37,13 +37,13 @@ func (b *bench) past(ctx context.Context, row *Row, orders int) error {
 	})
 }
 
-// replicated is the same with several replicas of all that can have some.
+// replicated measures the same with several replicas of each program that can have them.
 func (b *bench) replicated(ctx context.Context, row *Row, replicas int) error {
 	row.Replicas = replicas
 	return b.onRig(ctx, row, replicas, func(r *rig) error { return b.compared(ctx, row, r) })
 }
 
-// compared measures what is held against the row saga: for half as long, with as many callers as that had.
+// compared measures a row for comparison with the row saga: for half as long, with as many callers.
 func (b *bench) compared(ctx context.Context, row *Row, r *rig) (err error) {
 	if before := b.results.Row("saga"); before != nil {
 		row.Callers = before.Callers
@@ -57,7 +57,7 @@ func (b *bench) compared(ctx context.Context, row *Row, r *rig) (err error) {
 	return r.atShare(ctx, row, 0.5, row.Window/2)
 }
 
-// piledUp is a queue that has grown while its service was away.
+// piledUp measures a queue that has grown while its service was stopped.
 func (b *bench) piledUp(ctx context.Context, row *Row) error {
 	r, err := b.soldOut(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *bench) piledUp(ctx context.Context, row *Row) error {
 	return errors.Join(err, r.stop())
 }
 
-// onRig measures something on a system of its own, which is audited and stopped.
+// onRig measures something on a new system, then audits and stops it.
 func (b *bench) onRig(ctx context.Context, row *Row, replicas int, measure func(*rig) error) error {
 	r, err := b.startRig(ctx, replicas, stockUnits, nil)
 	if err != nil {
@@ -84,7 +84,7 @@ func (b *bench) onRig(ctx context.Context, row *Row, replicas int, measure func(
 	return errors.Join(err, r.stop())
 }
 
-// versions notes which servers were measured. Not to know them is no reason not to measure.
+// versions records the servers' versions. A row is measured even if they cannot be determined.
 func (b *bench) versions(ctx context.Context, r *rig) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

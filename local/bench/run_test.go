@@ -9,8 +9,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// Every row on small numbers, to see that the benchmark still understands the services' tables and messages. It takes some
-// minutes, so it is run when it is asked for.
+// Every row with small numbers, to check that the benchmark still understands the services' tables and messages. It takes
+// some minutes, so it only runs when it is requested.
 func TestEveryRowCanBeMeasured(t *testing.T) {
 	if os.Getenv("TEST_BENCH") == "" {
 		t.Skip("set TEST_BENCH=1")
@@ -40,7 +40,7 @@ func TestEveryRowCanBeMeasured(t *testing.T) {
 	}
 }
 
-func TestRowsAreChosenByTheirNamesOrWhatTheyBeginWith(t *testing.T) {
+func TestRowsAreChosenByNameOrPrefix(t *testing.T) {
 	t.Parallel()
 	for only, want := range map[string]string{
 		"":            strings.Join(Names(), ","),

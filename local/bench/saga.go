@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// callersOf are how many callers of the closed loop are tried, one after the other, until more of them bring nothing.
+// callersOf are the numbers of callers that are tried in the closed loop, until more callers no longer help.
 var callersOf = []int{32, 64, 128, 256, 512, 1024}
 
-// better is how much more orders a second the next number of callers has to bring to be worth their latency.
+// better is the factor by which the next number of callers has to raise the rate to be worth its latency.
 const better = 1.05
 
-// saturate finds how many callers keep the system busy, and returns them. Each number is tried for a quarter of the window.
+// saturate returns how many callers keep the system busy. Each number is tried for a quarter of the window.
 func (r *rig) saturate(ctx context.Context, t target, length time.Duration) (callers int, err error) {
 	best := 0.0
 	for _, n := range callersOf {
@@ -34,7 +34,7 @@ func (r *rig) saturate(ctx context.Context, t target, length time.Duration) (cal
 	return callers, nil
 }
 
-// loop runs a closed loop for a while after it has become warm. Between is called at the begin and at the end of the window.
+// loop runs a closed loop for a while after warming up. between is called at the beginning and at the end of the window.
 func (r *rig) loop(ctx context.Context, t target, callers int, length time.Duration, between func(begins bool) error) (*window, error) {
 	w := &window{}
 	loop, stop := context.WithCancel(ctx)
@@ -71,8 +71,8 @@ func (w *window) mark(ctx context.Context, callers int, length time.Duration, be
 	return between(false)
 }
 
-// full measures the closed loop with all that an order costs. Messages are counted over all its orders, those of the warm
-// time and those that ended after the window included, because RabbitMQ counts only every few seconds.
+// full measures the closed loop with all costs of an order. Messages are counted over all its orders, including those before
+// and after the window, because RabbitMQ counts only every few seconds.
 func (r *rig) full(ctx context.Context, row *Row) error {
 	before, err := published(ctx, r.Broker)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *rig) full(ctx context.Context, row *Row) error {
 	return nil
 }
 
-// each divides what was used in the window by its orders.
+// each divides the usage in the window by the number of its orders.
 func (row *Row) each(orders float64) {
 	for program := range row.CPU {
 		row.CPU[program] /= orders
@@ -141,7 +141,7 @@ func (r *rig) countOrders(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// atShare measures how long orders take that arrive at a share of the rate of the closed loop.
+// atShare measures how long orders take at a share of the closed loop's rate.
 func (r *rig) atShare(ctx context.Context, row *Row, share float64, length time.Duration) error {
 	rate := share * row.Rate
 	due := gaps(row.Seed, rate, length)
@@ -165,7 +165,7 @@ func (r *rig) atShare(ctx context.Context, row *Row, share float64, length time.
 	return nil
 }
 
-// alone measures orders that have the system for themselves, one after the other.
+// alone measures orders one after another, without other load.
 func (r *rig) alone(ctx context.Context, row *Row, length time.Duration) error {
 	var arrivals []arrival
 	began := time.Now()
@@ -191,7 +191,7 @@ func (r *rig) alone(ctx context.Context, row *Row, length time.Duration) error {
 	return nil
 }
 
-// judgeLaps is how long the orders of a closed loop took, by when PostgreSQL has committed their ends.
+// judgeLaps returns how long the orders of a closed loop took, by PostgreSQL's commit times of their ends.
 func (r *rig) judgeLaps(ctx context.Context, laps []lap) (accept, end Quantiles, err error) {
 	arrivals := make([]arrival, len(laps))
 	for i, l := range laps {
@@ -201,7 +201,7 @@ func (r *rig) judgeLaps(ctx context.Context, laps []lap) (accept, end Quantiles,
 	return l.Accept, l.End, err
 }
 
-// judge looks up when the orders were delivered. All that were accepted have to be.
+// judge looks up when the orders were delivered. It is an error if an accepted order was not.
 func (r *rig) judge(ctx context.Context, arrivals []arrival) (l Latency, err error) {
 	var ids []string
 	for _, a := range arrivals {

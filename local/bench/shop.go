@@ -17,19 +17,19 @@ import (
 	"example.com/orderflow/local/direct"
 )
 
-// errOverdue is what becomes of an order that is not sent because too many have no answer.
+// errOverdue is the result of an order that was not sent because too many orders have no answer.
 var errOverdue = errors.New("not sent: too many orders have no answer yet")
 
-// shop is the public API as its callers see it, with a connection for each call that is under way.
+// shop is a client of the public API, with a connection for each concurrent call.
 type shop struct {
 	gateway string
-	sku     string // what is ordered
+	sku     string // of the product that is ordered
 	client  *http.Client
 	tokens  map[string]string // by name of the demo client
 	follow  *follower
 }
 
-// openShop signs in as a shopper and as the operator, and makes a product with so many units, which are never reordered.
+// openShop signs in as a shopper and as the operator, and makes a product with the given stock, which is never reordered.
 func openShop(ctx context.Context, gateway string, units int, f *follower) (*shop, error) {
 	transport := direct.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 4096, 4096
@@ -62,7 +62,7 @@ func (s *shop) stock(ctx context.Context, units int) error {
 	if err := s.call(ctx, "olga", http.MethodPut, "/api/products/"+s.sku, product, nil); err != nil {
 		return fmt.Errorf("make a product: %w", err)
 	}
-	for left := units; left > 0; { // an operator may add a million at once at most
+	for left := units; left > 0; { // an operator may add at most a million at once
 		add := min(left, 1_000_000)
 		if err := s.call(ctx, "olga", http.MethodPost, "/api/products/"+s.sku+"/stock", fmt.Sprintf(`{"add":%d}`, add), nil); err != nil {
 			return fmt.Errorf("add stock: %w", err)
@@ -72,10 +72,10 @@ func (s *shop) stock(ctx context.Context, units int) error {
 	return s.known(ctx)
 }
 
-// knownWithin bounds the time until orders has heard of a new product.
+// knownWithin bounds the time until orders knows a new product.
 const knownWithin = time.Minute
 
-// known waits until orders has heard of the product: a list of two, of which one cannot exist, is refused for that one only.
+// known waits until orders knows the product: an order of it and of a product that cannot exist is refused for the latter only.
 func (s *shop) known(ctx context.Context) error {
 	const nobody = "NO-SUCH-PRODUCT"
 	for deadline := time.Now().Add(knownWithin); ; {
@@ -115,14 +115,14 @@ func (s *shop) place(ctx context.Context) (id string, err error) {
 	return placed.ID, nil
 }
 
-// placeAgain is how often an order is sent when the system sheds load, a second after the last time, as a caller does who reads
-// Retry-After. The wait counts.
+// placeAgain is how often an order is sent when the system sheds load, each time a second later, as Retry-After asks. The wait
+// counts.
 const placeAgain = 30
 
-// ended waits until the order is at its end.
+// ended waits until the order has ended.
 func (s *shop) ended(ctx context.Context, id string) error { return s.follow.wait(ctx, id) }
 
-// refusal is an answer that is an error.
+// refusal is the error for an error response.
 type refusal struct {
 	status int
 	text   string
@@ -130,8 +130,8 @@ type refusal struct {
 
 func (r refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.text) }
 
-// call sends a request once, as a caller of the demo identity. It is not tried again: an answer that is an error is one of
-// the things that are measured.
+// call sends a request once, as a client of the demo identity. It does not retry, because error responses are part of the
+// measurement.
 func (s *shop) call(ctx context.Context, who, method, path, body string, into any) error {
 	header := http.Header{"Authorization": {"Bearer " + s.tokens[who]}}
 	if method == http.MethodPost {

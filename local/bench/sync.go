@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// syncTime is the median time of an fsync after a small write, which is what each commit waits for at least. 0: it could
-// not be measured.
+// syncTime is the median time of an fsync after a small write, which each commit has to wait for. 0: it could not be
+// measured.
 func syncTime(dir string) time.Duration {
 	file, err := os.CreateTemp(dir, "sync-")
 	if err != nil {
 		return 0
 	}
 	defer os.Remove(file.Name()) //nolint:errcheck // the folder goes as well
-	defer file.Close()           //nolint:errcheck // nothing in it is worth anything
+	defer file.Close()           //nolint:errcheck // its content is not needed
 	took := make([]time.Duration, 50)
 	block := make([]byte, 8192)
 	for i := range took {

@@ -13,21 +13,21 @@ import (
 // Linux counts CPU time in /proc in ticks of 10 ms, on every architecture.
 const ticksPerSecond = 100
 
-// usage is what processes have used so far.
+// usage is the CPU time that processes have used so far.
 type usage struct {
 	cpu   map[string]time.Duration // by program
-	host  time.Duration            // all cores, whoever it was
+	host  time.Duration            // all cores, all processes
 	taken time.Time
 }
 
-// members are the process ids that make up each program, without their descendants.
+// members are the process ids of each program, without their descendants.
 type members map[string][]int
 
 // driver is the name under which the load itself is counted.
 const driver = "load driver"
 
-// measure reads the CPU time of programs with all their descendants, and that of this program. What descendants used that
-// have ended is in their parents' sums.
+// measure reads the CPU time of programs with all their descendants, and that of this program. The time of descendants that
+// have ended is included in their parents' sums.
 func measure(programs members) usage {
 	u := usage{cpu: map[string]time.Duration{}, host: hostBusy(), taken: time.Now()}
 	all := processes()
@@ -45,8 +45,8 @@ func measure(programs members) usage {
 	return u
 }
 
-// since says what was used from an earlier measurement on: milliseconds an order by program, and how many cores were busy
-// with something that is not ours.
+// since is the usage since an earlier measurement: milliseconds an order by program, and how many cores other processes kept
+// busy.
 func (u usage) since(before usage, orders int) (perOrder map[string]float64, others float64) {
 	perOrder, ours := map[string]float64{}, time.Duration(0)
 	for name, cpu := range u.cpu {
@@ -68,7 +68,7 @@ type stat struct {
 	cpu    time.Duration // its own, and that of its children that have ended
 }
 
-// processes reads them in one go: a search for each program's descendants would take as long as what is measured.
+// processes reads all of them at once: a search for each program's descendants would take as long as the measurement.
 func processes() snapshot {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is valid, so there is no error
 	all := make(snapshot, len(files))
@@ -112,7 +112,7 @@ func (all snapshot) family(pid int) []int {
 	return members
 }
 
-// hostBusy is the time that all cores together were not idle.
+// hostBusy is the time in which cores were not idle, summed over all cores.
 func hostBusy() time.Duration {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -154,7 +154,7 @@ func residentKB(pid int) (kb int) {
 	return 0
 }
 
-// largest keeps the larger of each program's memory.
+// largest keeps the larger memory of each program.
 func largest(so, now map[string]float64) map[string]float64 {
 	if so == nil {
 		so = map[string]float64{}

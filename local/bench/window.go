@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	warmFor = 3 * time.Second  // at least, for caches to fill and connections to be made
+	warmFor = 3 * time.Second  // at least, to fill caches and open connections
 	warmMax = 90 * time.Second // at most
 )
 
-// window counts the laps of a closed loop between two moments. Before the first one the loop becomes warm.
+// window counts the laps of a closed loop between two moments. The loop warms up before the first one.
 type window struct {
 	mu       sync.Mutex
 	open     bool
@@ -31,8 +31,8 @@ func (w *window) add(l lap) {
 	}
 }
 
-// warm waits until so many orders have ended as are under way: what is measured then has its usual mixture of orders at
-// their begin and at their end.
+// warm waits until as many orders have ended as are under way, so that the window has its usual mixture of orders that have
+// just begun and orders that are about to end.
 func (w *window) warm(ctx context.Context, callers int) error {
 	for began := time.Now(); ; {
 		w.mu.Lock()

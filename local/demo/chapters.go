@@ -6,29 +6,29 @@ import (
 	"slices"
 )
 
-// chapter is one order and how it should end.
+// chapter is an order and its expected end.
 type chapter struct {
 	title      string
 	explain    string
 	quantity   int
-	beyond     bool // quantity is what is ordered beyond what there is
+	beyond     bool // quantity is added to the available stock
 	backorder  bool
 	payment    string
 	postalCode string
-	cancelAt   string // the status in which the customer wants to cancel; empty: never
+	cancelAt   string // the status in which the customer tries to cancel; empty: never
 	want       outcome
 
 	sku    string // chosen from the catalogue
-	before int    // what was available of it
+	before int    // the stock that was available before
 }
 
 // outcome is how an order ended.
 type outcome struct {
 	status, reason, payment string
-	cancellation            string // what the customer's request to cancel was answered with
+	cancellation            string // the answer to the customer's request to cancel
 }
 
-// chapters is the story: an order for each way in which one can end.
+// chapters is the story: one order for each way in which an order can end.
 func chapters() []chapter {
 	const berlin, nowhere = "10115", "00000"
 	return []chapter{
@@ -70,15 +70,15 @@ func chapters() []chapter {
 	}
 }
 
-// roomToMove is how far above its reorder point a product's stock has to be for an order of the story not to bring new
-// stock: the story counts what goes and what comes back.
+// roomToMove is how far a product's stock has to be above its reorder point, so that no order of the story causes a reorder:
+// the story compares stock before and after.
 const roomToMove = 10
 
 var errCatalogue = errors.New("the story needs a product that is reordered, another one to run out of, and at least one " +
 	"with plenty of stock; add stock as olga (POST /api/products/{sku}/stock)")
 
-// cast gives each chapter a product: the two that order more than there is get one each that nobody else orders, the
-// others share those that have plenty.
+// cast gives each chapter a product: the two orders that exceed the stock get a product each, the others share products with
+// enough stock.
 func cast(story []chapter, catalogue []product) error {
 	rest := slices.SortedFunc(slices.Values(catalogue), func(a, b product) int { return cmp.Compare(a.Available, b.Available) })
 	take := func(fits func(product) bool) (product, bool) {
@@ -102,7 +102,7 @@ func cast(story []chapter, catalogue []product) error {
 			fits = func(p product) bool { return !reordered(p) }
 		}
 		p, ok := take(fits)
-		if !ok && !c.backorder { // a product that is reordered runs out as well, for as long as nobody orders it
+		if !ok && !c.backorder { // without other orders, a product that is reordered runs out as well
 			p, ok = take(func(product) bool { return true })
 		}
 		if !ok {
@@ -115,7 +115,7 @@ func cast(story []chapter, catalogue []product) error {
 	if len(plenty) == 0 {
 		return errCatalogue
 	}
-	next := len(plenty) // from the fullest down
+	next := len(plenty) // beginning with the largest stock
 	for i := range story {
 		if c := &story[i]; !c.beyond {
 			next = cmp.Or(next, len(plenty)) - 1

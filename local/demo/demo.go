@@ -1,5 +1,5 @@
 // Package demo tells a story: a customer places orders that end in every possible way, through the gateway and over HTTP
-// as anybody could, and each stage is shown as it happens.
+// like any client, and each stage is shown as it happens.
 package demo
 
 import (
@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// timeout is how long the whole story may take. It takes a quarter of a minute on an idle machine.
+// timeout bounds the whole story. It takes a quarter of a minute on an idle machine.
 const timeout = 3 * time.Minute
 
-// opening is how long the shop may take to know all its products everywhere.
+// opening bounds the time until all services know all products.
 const opening = 20 * time.Second
 
-// Tell tells the story of the system behind a gateway. It returns an error that says what differed, when not all
-// orders ended as they should.
+// Tell tells the story on the system behind a gateway. If an order did not end as expected, it returns an error that
+// describes the differences.
 func Tell(ctx context.Context, gateway string, n *Narrator) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -47,7 +47,7 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 	results := make([]result, len(story))
 	var all sync.WaitGroup
 	for i, c := range story {
-		// One after the other: the first may have to wait for a shop that has just opened.
+		// One after another: the first order may have to wait for a shop that has just opened.
 		results[i] = place(ctx, alice, c)
 		all.Go(func() { results[i].follow(ctx, alice, n) })
 	}
@@ -67,7 +67,7 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 	return nil
 }
 
-// stocked waits for the catalogue. It is filled when inventory starts for the first time.
+// stocked waits for the catalogue, which inventory fills at its first start.
 func stocked(ctx context.Context, s shop) ([]product, error) {
 	for {
 		catalogue, err := s.products(ctx)
@@ -85,7 +85,7 @@ func stocked(ctx context.Context, s shop) ([]product, error) {
 	}
 }
 
-// result is a chapter as it went.
+// result is a chapter with its actual course.
 type result struct {
 	chapter
 	orderID string
@@ -96,8 +96,8 @@ type result struct {
 	err     error
 }
 
-// place places a chapter's order. Its product is in the shop's list, so when it is refused as unknown (422), then the word
-// of it is still on its way to the service that takes orders.
+// place places a chapter's order. Its product is in the shop's list, so a refusal as unknown (422) means that the news of the
+// product has not reached orders yet.
 func place(ctx context.Context, customer shop, c chapter) result {
 	o := order{
 		Lines: []line{{SKU: c.sku, Quantity: c.quantity}}, PaymentMethod: c.payment, AllowBackorder: c.backorder,
@@ -116,7 +116,7 @@ func place(ctx context.Context, customer shop, c chapter) result {
 	}
 }
 
-// follow looks at an order until it has ended.
+// follow polls an order until it has ended.
 func (r *result) follow(ctx context.Context, customer shop, n *Narrator) {
 	for seen := 0; r.err == nil; {
 		var t tracking
@@ -147,7 +147,7 @@ func (r *result) follow(ctx context.Context, customer shop, n *Narrator) {
 	r.took = time.Since(r.began)
 }
 
-// pause is between two looks at an order. Who wants to catch it in one status looks more often.
+// pause is the time between two polls. It is shorter if the order has to be caught in one status.
 func pause(c chapter) time.Duration {
 	if c.cancelAt != "" {
 		return 100 * time.Millisecond
@@ -166,7 +166,7 @@ func cancellation(ctx context.Context, customer shop, id string) (string, error)
 	return "accepted", nil
 }
 
-// compare lists what differs from what should be.
+// compare lists the differences between actual and expected results.
 func compare(results []result) []string {
 	var differences []string
 	for _, r := range results {
@@ -201,8 +201,8 @@ type holding struct {
 	after                   int
 }
 
-// balance checks the stock of each product that is not reordered during the story: what was delivered is gone, what was
-// taken back is there again, to the unit.
+// balance checks the stock of each product that is not reordered during the story: delivered units are gone, all others are
+// available again.
 func balance(ctx context.Context, s shop, before []product, results []result) (stock []holding, differences []string) {
 	after, err := s.products(ctx)
 	if err != nil {

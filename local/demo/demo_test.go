@@ -73,12 +73,12 @@ func TestTheStoryTakesLessOfAProductThanItHasRoomFor(t *testing.T) {
 			sum += c.quantity
 		}
 	}
-	if sum > roomToMove { // all may meet in one product
+	if sum > roomToMove { // all of them may get the same product
 		t.Errorf("the story takes %d, and there may be only %d above the reorder point", sum, roomToMove)
 	}
 }
 
-func TestWhatDiffersIsNamed(t *testing.T) {
+func TestDifferencesAreNamed(t *testing.T) {
 	t.Parallel()
 	story := chapters()
 	good := result{chapter: story[0], got: story[0].want}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Narrator writes down what happens, for a terminal or for a file.
+// Narrator writes the story, to a terminal or to a file.
 type Narrator struct {
 	mu     sync.Mutex // several orders report at once
 	out    io.Writer
@@ -21,29 +21,29 @@ type Narrator struct {
 	example string // a product that can be ordered
 }
 
-// NewNarrator writes to a file; with colours, if it is a terminal and nobody objects (https://no-color.org).
+// NewNarrator writes to a file, in colours if it is a terminal and NO_COLOR is not set (https://no-color.org).
 func NewNarrator(out *os.File) *Narrator {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
 	return &Narrator{out: out, styled: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
-// Write lets others tell something between the lines of the story.
+// Write lets other code print between the lines of the story.
 func (n *Narrator) Write(text []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.out.Write(text)
 }
 
-// Say tells one line.
+// Say prints one line.
 func (n *Narrator) Say(format string, args ...any) { fmt.Fprintf(n, format+"\n", args...) }
 
-// heading is a line that a reader finds again.
+// heading is a line that is easy to find.
 func (n *Narrator) heading(text string) {
 	n.Say("\n%s", n.style("1", text))
 }
 
-// style marks text with one of the terminal's own attributes or colours, where there is a terminal.
+// style adds a terminal attribute or colour to text, if the output is a terminal.
 func (n *Narrator) style(code, text string) string {
 	if !n.styled {
 		return text
@@ -88,7 +88,7 @@ func (n *Narrator) request(c chapter, at time.Duration, answer string) {
 	n.Say("%7.2f  %s  %-11s  %s", at.Seconds(), n.label(c), "", "Alice asks to cancel: "+answer)
 }
 
-// label is a chapter's title in a column of its own, each in a colour of its own.
+// label is a chapter's title in a column, with a colour for each chapter.
 func (n *Narrator) label(c chapter) string {
 	var sum int
 	for _, r := range c.title {
@@ -125,7 +125,7 @@ func (n *Narrator) stock(holdings []holding) {
 	})
 }
 
-// operator shows what olga, who runs the shop, sees of it all.
+// operator shows what olga, the shop's operator, sees of the orders.
 func (n *Narrator) operator(ctx context.Context, olga shop) error {
 	attention, err := olga.count(ctx, "/api/operations/attention")
 	if err != nil {
@@ -156,10 +156,10 @@ func (n *Narrator) table(write func(row func(...any))) {
 		}
 		fmt.Fprintln(aligned, "  "+strings.Join(texts, "\t"))
 	})
-	_ = aligned.Flush() // as with fmt.Fprint: nothing can be done about an output that is gone
+	_ = aligned.Flush() // as with fmt.Fprint: nothing can be done when the output is closed
 }
 
-// Invitation says what to try next.
+// Invitation prints what to try next.
 func (n *Narrator) Invitation(gateway string) {
 	n.heading("Now you: " + gateway)
 	n.Say(`  Web pages:   %[1]s/ (alice or olga, secret: demo)

@@ -18,7 +18,7 @@ import (
 	"example.com/orderflow/local/money"
 )
 
-// shop is the public API as a customer's program sees it.
+// shop is a client of the public API.
 type shop struct {
 	url   string
 	token string // of the caller
@@ -40,7 +40,7 @@ type product struct {
 	ReorderQuantity int    `json:"reorder_quantity"`
 }
 
-// order is what is sent to place one.
+// order is the request to place an order.
 type order struct {
 	Lines          []line  `json:"lines"`
 	PaymentMethod  string  `json:"payment_method"`
@@ -61,7 +61,7 @@ type address struct {
 	Country    string `json:"country"`
 }
 
-// tracking is what the shop tells of an order.
+// tracking is the shop's answer about an order.
 type tracking struct {
 	OrderID  string  `json:"order_id"`
 	Status   string  `json:"status"`
@@ -82,7 +82,7 @@ type entry struct {
 
 func (t tracking) final() bool { return t.Status == "delivered" || t.Status == "cancelled" }
 
-// signIn returns the shop as a caller of the demo's identity sees it.
+// signIn returns a client with a token of the demo identity.
 func signIn(ctx context.Context, address, name, secret string) (shop, error) {
 	s := shop{url: address}
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {name}, "client_secret": {secret}}
@@ -126,7 +126,7 @@ func (s shop) cancel(ctx context.Context, id string) error {
 	return s.call(ctx, http.MethodPost, "/api/orders/"+id+"/cancellation", nil, nil)
 }
 
-// count returns how many things a list of the operator's holds.
+// count returns the length of one of the operator's lists.
 func (s shop) count(ctx context.Context, path string) (int, error) {
 	var list struct {
 		Items []any `json:"items"`
@@ -135,8 +135,8 @@ func (s shop) count(ctx context.Context, path string) (int, error) {
 	return len(list.Items), err
 }
 
-// call sends a request until it is answered for good: a shop that is busy, or still starting, says when to come again.
-// A POST carries one key all the time, so that it takes effect once.
+// call sends a request until it gets a final answer: a shop that is busy or still starting says when to retry. A POST keeps its
+// idempotency key, so that it takes effect once.
 func (s shop) call(ctx context.Context, method, path string, body, into any) error {
 	key := rand.Text()
 	for {
@@ -171,13 +171,13 @@ func (s shop) call(ctx context.Context, method, path string, body, into any) err
 	}
 }
 
-// problem is an answer that is an error.
+// problem is the error for an error response.
 type problem struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 
-	again time.Duration // after which the same request may succeed; 0: it will not
+	again time.Duration // the time after which a retry may succeed; 0: it will not
 }
 
 func (p problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail) }
@@ -194,7 +194,7 @@ func send(request *http.Request, into any) error {
 	}
 	if response.StatusCode >= http.StatusBadRequest {
 		p := problem{Status: response.StatusCode, Title: http.StatusText(response.StatusCode), Detail: string(answer)}
-		_ = json.Unmarshal(answer, &p) // what is not a problem document is quoted as it is
+		_ = json.Unmarshal(answer, &p) // other bodies than problem documents are quoted unchanged
 		if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 			seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 			if err != nil {

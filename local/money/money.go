@@ -1,4 +1,4 @@
-// Package money writes amounts for people who look at the system from outside.
+// Package money formats amounts for people.
 package money
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/bojanz/currency"
 )
 
-// Text writes an amount in minor units, with the digits behind the point that ISO 4217 gives its currency: 50.000 IQD.
+// Text formats an amount in minor units, with as many decimals as ISO 4217 gives its currency: 50.000 IQD.
 func Text(amount int64, code string) string {
 	places := 2
 	if digits, known := currency.GetDigits(code); known {

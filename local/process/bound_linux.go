@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// startBound starts cmd so that the kernel sends it the signal orphaned when its parent's thread ends. The kernel
-// forgets the wish when a process changes its user id, so the order matters: Go sets it after the credentials.
+// startBound starts cmd so that the kernel sends it the signal orphaned when its parent's thread ends. The kernel drops this
+// request when a process changes its user id, so the order matters: Go makes it after setting the credentials.
 func startBound(cmd *exec.Cmd, orphaned syscall.Signal) (release func(), err error) {
 	cmd.SysProcAttr.Pdeathsig = orphaned
 	return func() {}, cmd.Start()
@@ -41,7 +41,7 @@ func childrenByParent() map[int][]int {
 	return children
 }
 
-// Alive reports whether there is a process with this id. It is false for a zombie: in a container without an init it stays for ever and does no harm.
+// Alive reports whether there is a process with this id. It is false for a zombie, which stays in a container without an init.
 func Alive(pid int) bool {
 	state, _, ok := stat(pid)
 	return ok && state != "Z" && state != "X"
@@ -52,7 +52,7 @@ func stat(pid int) (state string, parent int, ok bool) {
 	if err != nil {
 		return "", 0, false
 	}
-	// "12 (a name with ) and spaces) S 11 …": what follows the last parenthesis has a fixed form.
+	// "12 (a name with ) and spaces) S 11 …": the fields after the last parenthesis have a fixed form.
 	fields := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])
 	if len(fields) < 2 {
 		return "", 0, false

@@ -10,7 +10,7 @@ import (
 // ErrLocked is the error for a file that another program has locked.
 var ErrLocked = errors.New("locked by another program")
 
-// Lock takes a file for this program alone, until the file is closed or the program ends.
+// Lock locks a file for this program until the file is closed or the program ends.
 func Lock(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// logSize is where a log file is put aside when its process is started anew.
+// logSize is the size from which a log file is renamed when its process starts.
 const logSize = 20 << 20
 
-// OpenLog opens a file for the output of a child. It continues the file of earlier runs; one that has grown large is
-// kept under the name path.old.
+// OpenLog opens a file for a child's output. It appends to the file of earlier runs; a large file is first renamed to
+// path.old.
 func OpenLog(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("folder for a log: %w", err)

@@ -1,7 +1,7 @@
-// Package process runs child processes that cannot outlive their parent: however the parent ends, kill -9
-// included, the kernel (or a watcher, where the kernel cannot) ends the child too. It can also freeze and kill a
-// child with everything that the child started, which a signal to the process group does not do: PostgreSQL puts
-// each of its backends in a session of its own.
+// Package process runs child processes that cannot outlive their parent: if the parent ends, even by kill -9, the kernel
+// (or a watcher, where the kernel cannot) ends the child too. It can also freeze and kill a child with everything that the
+// child started. A signal to the process group does not do that: PostgreSQL puts each of its backends in a session of its
+// own.
 package process
 
 import (
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Process is a running, or ended, child.
+// Process is a child that runs or has ended.
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -35,8 +35,8 @@ func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
-		// Linux ties the death signal to the thread that started the child, not to the program: this thread has
-		// to stay for as long as the child does.
+		// Linux ties the death signal to the thread that started the child, not to the program: this thread has to live as long
+		// as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 
@@ -55,8 +55,8 @@ func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
 	return p, nil
 }
 
-// Run runs cmd to its end in the caller's own process group, where the terminal's Ctrl-C reaches both. When the parent
-// dies, the child gets the signal orphaned.
+// Run runs cmd to its end in the caller's own process group, so that Ctrl-C reaches both. When the parent dies, the child
+// gets the signal orphaned.
 func Run(cmd *exec.Cmd, orphaned syscall.Signal) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -87,14 +87,14 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Err says how the child ended, nil for exit code 0. It waits for the end.
+// Err waits for the end and says how the child ended: nil for exit code 0.
 func (p *Process) Err() error {
 	<-p.done
 	return p.err
 }
 
-// Stop asks the child to end with a signal and waits. A child that takes longer than timeout is killed, which is
-// an error, as is an exit code other than 0.
+// Stop asks the child to end with a signal and waits. A child that takes longer than timeout is killed. That is an error,
+// as is an exit code other than 0.
 func (p *Process) Stop(ask syscall.Signal, timeout time.Duration) error {
 	if err := p.Signal(ask); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (p *Process) Stop(ask syscall.Signal, timeout time.Duration) error {
 	}
 }
 
-// Signal sends a signal to the child alone. A child that has ended already is not an error.
+// Signal sends a signal to the child alone. It is not an error if the child has already ended.
 func (p *Process) Signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("send %s to %s: %w", sig, p.cmd.Path, err)
@@ -118,18 +118,18 @@ func (p *Process) Signal(sig os.Signal) error {
 
 // Kill ends the child and all its descendants at once, as kill -9 does, and returns when they are gone.
 func (p *Process) Kill() {
-	family := p.freeze() // a frozen process starts no further child while the list is read
+	family := p.freeze() // a frozen process cannot start children while the list is read
 	for _, pid := range family {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	<-p.done
 	for deadline := time.Now().Add(2 * time.Second); slices.ContainsFunc(family, Alive) && time.Now().Before(deadline); {
-		<-time.After(10 * time.Millisecond) // descendants are reaped by init, not by us
+		<-time.After(10 * time.Millisecond) // descendants are reaped by init
 	}
 }
 
-// Suspend freezes the child and all its descendants, as a machine that hangs would: connections stay open and
-// nothing answers.
+// Suspend freezes the child and all its descendants, like a machine that hangs: connections stay open and no request is
+// answered.
 func (p *Process) Suspend() { p.freeze() }
 
 // Resume lets a suspended child and its descendants go on.
@@ -142,7 +142,7 @@ func (p *Process) Resume() {
 	}
 }
 
-// freeze stops the child and its descendants, parents first, until there is none left that runs.
+// freeze stops the child and its descendants, parents first, until none of them runs.
 func (p *Process) freeze() []int {
 	if !p.Running() {
 		return nil

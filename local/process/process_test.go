@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestMain plays a parent when a test starts this binary again to kill it.
+// TestMain acts as a parent when a test starts this binary again in order to kill it.
 func TestMain(m *testing.M) {
 	if os.Getenv("PROCESS_TEST_PARENT") == "" {
 		os.Exit(m.Run())
@@ -79,7 +79,7 @@ func TestStopWaitsForTheChildAndReportsItsExitCode(t *testing.T) {
 	for _, test := range []struct {
 		name, script string
 		timeout      time.Duration
-		want         string // part of the error; empty: none
+		want         string // part of the error; empty: none expected
 	}{
 		{"a child that ends well", `trap 'exit 0' TERM; echo ready >&3; while :; do sleep 0.05; done`, time.Minute, ""},
 		{"a child that ends badly", `trap 'exit 7' TERM; echo ready >&3; while :; do sleep 0.05; done`, time.Minute, "exit status 7"},

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// File returns the text of a file, which it makes with generate the first time.
+// File returns the content of a file. It makes the file with generate if it does not exist.
 func File(path string, generate func() string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {

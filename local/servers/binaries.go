@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// Missing is the error for a program that is not on this machine. Its text says how to get it.
+// Missing is the error for a program that is not on this machine. Its text says how to install it.
 type Missing struct {
-	Program string // what was looked for
+	Program string // the program that is missing
 	Package string // the Debian package that has it
 }
 
@@ -22,7 +22,7 @@ func (m Missing) Error() string {
 	return fmt.Sprintf("%s is not installed; to install it: %s", m.Program, InstallCommand(m.Package))
 }
 
-// InstallCommand is the command line that installs Debian packages, or what takes their place elsewhere.
+// InstallCommand is the command line that installs Debian packages, or their counterparts on other systems.
 func InstallCommand(packages ...string) string {
 	if runtime.GOOS == "darwin" {
 		formulas := make([]string, len(packages))
@@ -44,7 +44,7 @@ func InstallCommand(packages ...string) string {
 
 var brewFormula = map[string]string{"postgresql": "postgresql@17", "rabbitmq-server": "rabbitmq"}
 
-// FindPostgres returns the folder of PostgreSQL's programs: of the given major version when there is one, else the
+// FindPostgres returns the folder of PostgreSQL's programs: of the given major version if it is installed, otherwise of the
 // newest on this machine.
 func FindPostgres(version string) (string, error) {
 	var folders []string
@@ -70,17 +70,17 @@ func FindPostgres(version string) (string, error) {
 	return folders[0], nil
 }
 
-// major reads the version from a folder such as /usr/lib/postgresql/15/bin; 0 where there is none.
+// major reads the version from a folder such as /usr/lib/postgresql/15/bin; 0: it has none.
 func major(folder string) int {
 	digits := strings.Trim(filepath.Base(filepath.Dir(folder)), "abcdefghijklmnopqrstuvwxyz-@")
 	version, _ := strconv.Atoi(digits) // no digits: 0, so that it comes last
 	return version
 }
 
-// FindRabbitMQ returns the path of the program rabbitmq-server.
+// FindRabbitMQ returns the path of rabbitmq-server.
 func FindRabbitMQ() (string, error) {
 	candidates := []string{
-		// Debian's /usr/sbin/rabbitmq-server refuses any user but root and rabbitmq; the one behind it does not.
+		// Debian's /usr/sbin/rabbitmq-server runs only as root or rabbitmq; the script that it calls runs as any user.
 		"/usr/lib/rabbitmq/bin/rabbitmq-server",
 		"/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
 		"/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
@@ -96,7 +96,7 @@ func FindRabbitMQ() (string, error) {
 	return "", Missing{Program: "RabbitMQ", Package: "rabbitmq-server"}
 }
 
-// findRabbitmqctl returns the path of the node's tool, which is beside the node's program.
+// findRabbitmqctl returns the path of rabbitmqctl, which is beside rabbitmq-server.
 func findRabbitmqctl() (string, error) {
 	server, err := FindRabbitMQ()
 	if err != nil {
@@ -109,7 +109,7 @@ func findRabbitmqctl() (string, error) {
 	return path, nil
 }
 
-// findEpmd returns the path of Erlang's port mapper, which comes with RabbitMQ.
+// findEpmd returns the path of epmd, Erlang's port mapper, which comes with RabbitMQ.
 func findEpmd() (string, error) {
 	if path, err := exec.LookPath("epmd"); err == nil {
 		return path, nil

@@ -15,25 +15,25 @@ import (
 	"example.com/orderflow/local/direct"
 )
 
-// Broker is the administration of RabbitMQ, ours or one that was there before.
+// Broker is the administration of a RabbitMQ broker, a private one or an existing one.
 type Broker struct {
-	URL        string // AMQP, of an administrator; of a cluster one for each node, separated by commas
+	URL        string // AMQP URL of an administrator; of a cluster one for each node, separated by commas
 	Management string // base address of the management API, with the administrator's name and password
 }
 
-// BrokerUser is an account and what it may do in one vhost. The permissions are regular expressions over the names
-// of queues and exchanges; an empty one permits nothing.
+// BrokerUser is an account and its permissions in one vhost. The permissions are regular expressions over the names of
+// queues and exchanges; an empty one permits nothing.
 type BrokerUser struct {
 	Name, Password string
 
 	Configure, Write, Read string
 
-	// On a topic exchange RabbitMQ also checks the routing key. An empty TopicExchange leaves that unrestricted.
+	// On a topic exchange RabbitMQ also checks the routing key. An empty TopicExchange means no such restriction.
 	TopicExchange, TopicWrite, TopicRead string
 }
 
-// ServiceUser is what one service of Orderflow may do: all to what is named after it; publish its own events and no
-// other's; listen to everybody's. Only orders commands the others.
+// ServiceUser is the account of a service of Orderflow: it has all permissions on queues and exchanges that are named after
+// it, may publish its own events only, and may consume the events of all services. Only orders may send commands to others.
 func ServiceUser(service string) BrokerUser {
 	publish := `orderflow\.events`
 	if service == "orders" {
@@ -50,21 +50,21 @@ func ServiceUser(service string) BrokerUser {
 	}
 }
 
-// WebUser is what a web front end may do: make queues of its own for as long as it is connected, and have the changes of
-// orders' status copied into them. It may say nothing.
+// WebUser is the account of a web front end: it may make queues that exist while it is connected, and bind them to the
+// changes of orders' status. It may not publish.
 func WebUser(name string) BrokerUser {
 	own := `^` + name + `\..*$`
 	return BrokerUser{
 		Name:          name,
 		Configure:     own,
-		Write:         own, // to bind a queue is to write to it
+		Write:         own, // binding a queue needs permission to write to it
 		Read:          `^(` + name + `\..*|orderflow\.events)$`,
 		TopicExchange: "orderflow.events",
 		TopicRead:     `^orders\.order_[a-z_]+$`,
 	}
 }
 
-// CreateVhost makes a vhost where the administrator may do everything. One that exists is kept.
+// CreateVhost makes a vhost with all permissions for the administrator. An existing one is kept.
 func (b Broker) CreateVhost(ctx context.Context, name string) error {
 	if err := b.call(ctx, http.MethodPut, nil, "vhosts", name); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (b Broker) CreateVhost(ctx context.Context, name string) error {
 	return b.call(ctx, http.MethodPut, everything, "permissions", name, admin.User.Username())
 }
 
-// DeleteVhost removes a vhost with all its queues. One that is not there is not an error.
+// DeleteVhost removes a vhost with all its queues. It is not an error if there is none.
 func (b Broker) DeleteVhost(ctx context.Context, name string) error {
 	return b.call(ctx, http.MethodDelete, nil, "vhosts", name)
 }
@@ -102,7 +102,7 @@ func (b Broker) CreateUser(ctx context.Context, vhost string, user BrokerUser) (
 	return b.urlOf(vhost, url.UserPassword(user.Name, user.Password))
 }
 
-// Vhost is the name of the vhost that the address is of.
+// Vhost is the name of the vhost in the address.
 func (b Broker) Vhost() (string, error) {
 	address, err := b.address()
 	if err != nil {
@@ -134,7 +134,7 @@ func (b Broker) urlOf(vhost string, user *url.Userinfo) (string, error) {
 	return strings.Join(nodes, ","), nil
 }
 
-// address is that of the first node. Account and vhost are the same at all of them.
+// address is the address of the first node. Account and vhost are the same at all nodes.
 func (b Broker) address() (*url.URL, error) {
 	first, _, _ := strings.Cut(b.URL, ",")
 	address, err := url.Parse(first)
@@ -144,23 +144,23 @@ func (b Broker) address() (*url.URL, error) {
 	return address, nil
 }
 
-// ping asks for something that needs the node as well as the account.
+// ping sends a request that needs both the node and the account.
 func (b Broker) ping(ctx context.Context) error {
 	return b.call(ctx, http.MethodGet, nil, "whoami")
 }
 
 var management = http.Client{Timeout: 30 * time.Second, Transport: direct.Transport}
 
-// call tells the management API something whose answer says nothing.
+// call sends a request to the management API and ignores the body of the answer.
 func (b Broker) call(ctx context.Context, method string, body any, path ...string) error {
 	_, err := b.ask(ctx, method, "", body, path...)
 	return err
 }
 
-// answerMost bounds what is read of an answer: of those that we ask for, a list of many dead letters is the longest.
+// answerMost bounds how much of an answer is read: the longest one is a list of many dead letters.
 const answerMost = 16 << 20
 
-// ask sends one request to the management API. Names may hold any character: the default vhost is called "/".
+// ask sends a request to the management API. Names may contain any character: the default vhost is called "/".
 func (b Broker) ask(ctx context.Context, method, query string, body any, path ...string) ([]byte, error) {
 	target, err := url.Parse(b.Management)
 	if err != nil {

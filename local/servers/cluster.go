@@ -18,28 +18,28 @@ import (
 	"example.com/orderflow/local/secret"
 )
 
-// Cluster is several RabbitMQ nodes that are one broker: accounts, queues and what is in them are at all of them.
+// Cluster is several RabbitMQ nodes that form one broker: accounts, queues and their messages are on all of them.
 type Cluster struct {
 	Broker
 	Nodes []*RabbitMQ
 }
 
-// Between has a word on how one node of a cluster reaches another: it gets the address and returns the one that leads there.
-// It is where somebody puts himself between them. Nodes are called "rabbitmq-1", "rabbitmq-2", ….
+// Between can redirect the connection from one node of a cluster to another: it gets the other's address and returns the
+// address to use, for example that of a proxy. Nodes are called "rabbitmq-1", "rabbitmq-2", ….
 type Between func(from, to, address string) (string, error)
 
-// partitions is what a node does that sees less than half of the others. Without it, both sides would go on with an
-// administration of their own each, and stay apart when they meet again.
+// partitions is the behaviour of a node that sees less than half of the others: it pauses. Otherwise both sides would go on
+// separately, and could not be joined again when they meet.
 const partitions = "pause_minority"
 
-// peer is another node of the cluster, as its neighbour sees it.
+// peer is another node of the cluster, as a node sees it.
 type peer struct {
 	name string // before the @
-	port int    // of 127.0.0.1, that leads to the node
+	port int    // port of 127.0.0.1 that leads to the node
 }
 
 // StartCluster starts n nodes, each with its data in a folder of its own below options.Dir, and returns when all of them
-// answer. between may be nil.
+// answer. A nil between redirects nothing.
 func StartCluster(ctx context.Context, options Options, n int, between Between) (*Cluster, error) {
 	c := &Cluster{}
 	err := c.prepare(options, n)
@@ -69,7 +69,7 @@ func (c *Cluster) Kill() {
 	}
 }
 
-// prepare makes the nodes. Each has to know the others before it starts, so that their ports are chosen here once and for all.
+// prepare makes the nodes and chooses all their ports, because each node has to know the others before it starts.
 func (c *Cluster) prepare(options Options, n int) error {
 	settings := map[string]string{"cluster_partition_handling": partitions}
 	maps.Copy(settings, options.Settings)
@@ -109,7 +109,7 @@ func (c *Cluster) acquaint(between Between) error {
 	return nil
 }
 
-// start starts the nodes. A new cluster is what joins the first node; those of an old one wait for each other.
+// start starts the nodes. In a new cluster the others join the first node; in an existing one they wait for each other.
 func (c *Cluster) start(ctx context.Context) error {
 	first, rest := c.Nodes[:1], c.Nodes[1:]
 	if _, err := os.Stat(c.Nodes[0].file("data")); err == nil {
@@ -129,8 +129,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	return nil
 }
 
-// adopt gives a node what all nodes have in common with the first one: the administrator's password, and the cookie by
-// which Erlang's nodes know each other.
+// adopt gives a node what it shares with the first node: the administrator's password, and the cookie with which Erlang
+// nodes authenticate each other.
 func (r *RabbitMQ) adopt(first *RabbitMQ) error {
 	for _, name := range []string{"password", ".erlang.cookie"} {
 		text, err := secret.File(first.file(name), rand.Text)
@@ -163,7 +163,7 @@ func (r *RabbitMQ) way(to *RabbitMQ, between Between) (peer, error) {
 	return p, nil
 }
 
-// formation is how a node finds the first one, at its very first start.
+// formation is the configuration with which a node finds the first one when it starts for the first time.
 func (r *RabbitMQ) formation() map[string]string {
 	if len(r.peers) == 0 {
 		return nil
@@ -175,8 +175,8 @@ func (r *RabbitMQ) formation() map[string]string {
 	}
 }
 
-// introduce tells the node's own epmd of its peers, so that the way to each of them can lead anywhere. An epmd remembers
-// who registered for as long as he stays connected: the peers are known until it ends.
+// introduce registers the node's peers at the node's own epmd, so that the connection to each of them can be redirected. epmd
+// remembers a registration while the registering connection is open: here, until epmd ends.
 func (r *RabbitMQ) introduce(ctx context.Context) error {
 	for _, p := range r.peers {
 		if err := register(ctx, address(r.ports.epmd), p); err != nil {
@@ -186,7 +186,7 @@ func (r *RabbitMQ) introduce(ctx context.Context) error {
 	return nil
 }
 
-// register speaks as a node of Erlang does when it starts (ALIVE2_REQ of the distribution protocol), in the name of another one.
+// register registers a peer as an Erlang node does when it starts (ALIVE2_REQ of the distribution protocol).
 func register(ctx context.Context, epmd string, p peer) error {
 	const (
 		alive2, alive2Answer, alive2LongAnswer = 120, 121, 118
@@ -220,7 +220,7 @@ func register(ctx context.Context, epmd string, p peer) error {
 	return nil
 }
 
-// dialPatiently connects to somebody who has just been started.
+// dialPatiently connects to a program that has just been started.
 func dialPatiently(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

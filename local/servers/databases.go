@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Databases is the administration of a PostgreSQL server, ours or one that was there before.
+// Databases is the administration of a PostgreSQL server, a private one or an existing one.
 type Databases struct {
 	URL string // of a superuser, or of a role that may create roles and databases
 }
 
-// CreateDatabase makes a role and a database with the same name, which the role owns and nobody else may connect
-// to, and returns the role's URL. What exists already is kept; the role then gets the password.
+// CreateDatabase makes a role and a database with the same name, which the role owns and no other role may connect to, and
+// returns the role's URL. If they exist, they are kept, and the role gets the password.
 func (d Databases) CreateDatabase(ctx context.Context, name, password string) (string, error) {
 	conn, err := pgx.Connect(ctx, d.URL)
 	if err != nil {

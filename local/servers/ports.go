@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// FreePort finds a TCP port of 127.0.0.1 that nobody uses. It is below the ports that kernels give to outgoing connections
-// (Linux from 32768): while a server there is down for a moment, one of them would take its place, and a client that
-// redials it could even meet itself. It finds none twice: the owner of the first may not have come yet, or be down.
+// FreePort finds a free TCP port of 127.0.0.1. It is below the ports that kernels give to outgoing connections (Linux from
+// 32768): otherwise, while a server is down for a moment, an outgoing connection could take its port, and a client that
+// redials it could even connect to itself. It never returns a port twice, because the owner may not use it yet, or be down.
 func FreePort() (int, error) {
 	for range 1000 {
 		port := 12000 + rand.IntN(20000)
@@ -24,10 +24,10 @@ func FreePort() (int, error) {
 	return 0, errors.New("no free TCP port on 127.0.0.1 between 12000 and 32000")
 }
 
-// found are the ports that this process has tried.
+// found are the ports that this process has already tried.
 var found sync.Map
 
-// Reserve finds a free port and holds it until Release, so that nobody else finds it meanwhile.
+// Reserve finds a free port and holds it until Release, so that no other caller finds it meanwhile.
 func Reserve(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	for {
@@ -36,14 +36,14 @@ func Reserve(ctx context.Context) (net.Listener, error) {
 			return nil, err
 		}
 		held, err := config.Listen(ctx, "tcp4", address(port))
-		if !errors.Is(err, syscall.EADDRINUSE) { // somebody was faster
+		if !errors.Is(err, syscall.EADDRINUSE) { // another process was faster
 			return held, err
 		}
 	}
 }
 
-// Release gives up a reserved port and returns when it can be used. Closing is not enough: a child of ours that is just
-// being started has a copy of the listener until it becomes its program.
+// Release gives up a reserved port and returns when it can be used. Closing is not enough: a child that is just being started
+// has a copy of the listener until it executes its program.
 func Release(held net.Listener) error {
 	port := Port(held)
 	if err := held.Close(); err != nil {
@@ -58,7 +58,7 @@ func Release(held net.Listener) error {
 	return nil
 }
 
-// free tries a port. No child can be started while it does, so that none inherits the attempt.
+// free tries a port. No child can be started meanwhile, so that none inherits the socket.
 func free(port int) bool {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -67,7 +67,7 @@ func free(port int) bool {
 		return false
 	}
 	defer syscall.Close(socket) //nolint:errcheck // nothing was written to it
-	// As servers do: connections of the port's last owner that linger do not count, a listener does.
+	// As servers do: lingering connections of the port's last owner do not count, a listener does.
 	if err := syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
 		return false
 	}

@@ -25,12 +25,12 @@ type Postgres struct {
 	server
 	port     int
 	password string
-	owner    *syscall.Credential // whom the server runs as; nil: as ourselves
-	folder   *os.File            // the way to the server's folder for that owner
+	owner    *syscall.Credential // the user that runs the server; nil: the present one
+	folder   *os.File            // open descriptor through which the owner reaches the server's folder
 }
 
-// StartPostgres starts a server on the data in options.Dir, which it makes when there is none, and returns when
-// queries are answered. What it does on disk survives Stop and Kill.
+// StartPostgres starts a server on the data in options.Dir, which it makes if there is none, and returns when the server
+// answers queries. The data survives Stop and Kill.
 func StartPostgres(ctx context.Context, options Options) (*Postgres, error) {
 	common, err := open("postgres", options)
 	if err != nil {
@@ -51,7 +51,7 @@ func StartPostgres(ctx context.Context, options Options) (*Postgres, error) {
 func (p *Postgres) Start(ctx context.Context) error {
 	chosen := p.port != 0
 	return p.start(ctx, func(ctx context.Context) (err error) {
-		if !chosen { // another one at each try
+		if !chosen { // another port at each try
 			if p.port, err = FreePort(); err != nil {
 				return err
 			}
@@ -61,12 +61,12 @@ func (p *Postgres) Start(ctx context.Context) error {
 	}, p.answers)
 }
 
-// Stop ends the server in an orderly way; clients that are connected lose their connection.
+// Stop shuts the server down; connected clients lose their connection.
 func (p *Postgres) Stop() error {
 	if !p.Running() {
 		return nil
 	}
-	// SIGINT is PostgreSQL's fast shutdown. SIGTERM would wait for every client to leave.
+	// SIGINT is PostgreSQL's fast shutdown. SIGTERM would wait for every client to disconnect.
 	if err := p.process.Stop(syscall.SIGINT, 30*time.Second); err != nil {
 		return fmt.Errorf("stop postgres: %w", err)
 	}
@@ -75,7 +75,7 @@ func (p *Postgres) Stop() error {
 	return nil
 }
 
-// prepare makes the cluster when there is none.
+// prepare makes the database cluster if there is none.
 func (p *Postgres) prepare(ctx context.Context) error {
 	if err := p.chooseOwner(); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 		return p.removeStalePid()
 	}
 
-	// Made under another name, so that an interrupted attempt is not taken for a cluster.
+	// It is made under another name first, so that the rest of an interrupted attempt is not used as a cluster.
 	if err := os.RemoveAll(p.file("data.new")); err != nil {
 		return fmt.Errorf("remove an unfinished cluster: %w", err)
 	}
@@ -129,13 +129,13 @@ func (p *Postgres) launch(ctx context.Context) error {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own copy
 	command.Stdout, command.Stderr = log, log
-	// SIGQUIT is the immediate shutdown: the postmaster takes its backends along, busy ones too.
+	// SIGQUIT is the immediate shutdown: the postmaster ends its backends too, even busy ones.
 	p.process, err = process.Start(command, syscall.SIGQUIT)
 	return err
 }
 
-// answers asks for more than a connection: the password is this server's own, so that no other one that happens to
-// listen on the port is taken for it.
+// answers does more than connect: it uses the password of this server, so that another server on the same port is not taken
+// for it.
 func (p *Postgres) answers(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, p.URL)
 	if err != nil {
@@ -144,7 +144,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
-// chooseOwner finds somebody to run the server, which refuses to be run by root.
+// chooseOwner finds a user to run the server, because PostgreSQL refuses to run as root.
 func (p *Postgres) chooseOwner() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -171,8 +171,8 @@ func (p *Postgres) chooseOwner() error {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	// The other user may not be able to walk to the folder: a checkout below /root is closed to everybody else. An
-	// open descriptor of the folder, handed down, is a way in that needs no walk.
+	// The other user may have no permission to enter the path of the folder, for example below /root. An open descriptor of the
+	// folder, inherited by the child, works without that.
 	if p.folder, err = os.Open(p.options.Dir); err != nil {
 		return fmt.Errorf("open the folder of postgres: %w", err)
 	}
@@ -191,7 +191,7 @@ func (p *Postgres) own(name string) error {
 
 // command builds a call of one of PostgreSQL's programs.
 func (p *Postgres) command(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
-	version, _ := os.ReadFile(p.file("data/PG_VERSION")) // none yet: any version will do
+	version, _ := os.ReadFile(p.file("data/PG_VERSION")) // a missing file means that any version will do
 	folder, err := FindPostgres(strings.TrimSpace(string(version)))
 	if err != nil {
 		return nil, err
@@ -214,8 +214,8 @@ func (p *Postgres) path(name string) string {
 	return p.file(name)
 }
 
-// removeStalePid removes the pid file of a server that did not end in an orderly way, where its number belongs to
-// some other program by now: PostgreSQL would take that one for itself and refuse to start. We hold the lock.
+// removeStalePid removes the pid file of a server that was killed, if another program has its process id now: PostgreSQL
+// would take that program for a running server and refuse to start. The caller holds the lock.
 func (p *Postgres) removeStalePid() error {
 	text, err := os.ReadFile(p.file("data/postmaster.pid"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -230,7 +230,7 @@ func (p *Postgres) removeStalePid() error {
 		return fmt.Errorf("read postgres' pid file: %w", err)
 	}
 	if strings.Contains(process.Name(pid), "postgres") {
-		return nil // PostgreSQL judges this itself
+		return nil // PostgreSQL decides itself
 	}
 	if err := os.Remove(p.file("data/postmaster.pid")); err != nil {
 		return fmt.Errorf("remove postgres' stale pid file: %w", err)

@@ -36,7 +36,7 @@ func TestPostgresKeepsItsDataOverStopAndKill(t *testing.T) {
 	}
 }
 
-func TestPostgresStartsOnTheDataOfAKilledOneWhosePidIsTakenByNow(t *testing.T) {
+func TestPostgresStartsOnTheDataOfAKilledOneWhosePidIsTaken(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := startPostgres(t, dir)
@@ -67,7 +67,7 @@ func TestTwoPostgresRunBesideEachOtherButNotOnTheSameData(t *testing.T) {
 	if _, err := StartPostgres(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "run by another program") {
 		t.Errorf("starting one on data in use returned %v", err)
 	}
-	execute(t, one.URL, `SELECT 1`) // and left the owner alone
+	execute(t, one.URL, `SELECT 1`) // the owner may still connect
 }
 
 func TestPostgresTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {

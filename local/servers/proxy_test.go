@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The management API has our passwords in its requests. net/http reads the environment once in the life of a process, and knows
-// no proxy for this machine's own names: so it is another process that asks, and for a name that nobody has.
+// Requests to the management API contain passwords. net/http reads the environment once in a process, and uses no proxy for
+// names of this machine: so another process sends the request, and to a name that does not exist.
 func TestTheManagementAPIIsNotAskedThroughAProxy(t *testing.T) {
 	t.Parallel()
 	const child = "TEST_BEHIND_A_PROXY"

@@ -7,14 +7,14 @@ import (
 	"net/http"
 )
 
-// QueueDepth is how many messages are in a queue, those included that a consumer has and has not acknowledged. RabbitMQ
-// counts them every five seconds, so it is right for a queue that is at rest and a little old for one that is not.
+// QueueDepth is how many messages are in a queue, including those that a consumer has not acknowledged yet. RabbitMQ counts
+// them every five seconds, so it is exact for a queue at rest and a little old otherwise.
 type QueueDepth struct {
 	Name     string `json:"name"`
 	Messages int    `json:"messages"`
 }
 
-// QueuedMessage is a message that was looked at in its queue. Its body is cut off after some thousands of bytes.
+// QueuedMessage is a message as Peek returns it. Its body is cut off after some thousands of bytes.
 type QueuedMessage struct {
 	Body       string `json:"payload"`
 	Properties struct {
@@ -42,13 +42,13 @@ func (b Broker) Queues(ctx context.Context) (queues []QueueDepth, err error) {
 	return queues, nil
 }
 
-// Alarm is a resource that a node is short of. Until there is enough again, it takes no message from anybody.
+// Alarm is a resource that a node is short of. Until there is enough again, the node accepts no messages.
 type Alarm struct {
 	Memory bool `json:"mem_alarm"`
 	Disk   bool `json:"disk_free_alarm"`
 }
 
-// Alarms says what the broker's nodes are short of.
+// Alarms returns the resources that the broker's nodes are short of.
 func (b Broker) Alarms(ctx context.Context) (all Alarm, err error) {
 	answer, err := b.ask(ctx, http.MethodGet, "?columns=mem_alarm,disk_free_alarm", nil, "nodes")
 	if err != nil {
@@ -64,8 +64,8 @@ func (b Broker) Alarms(ctx context.Context) (all Alarm, err error) {
 	return all, nil
 }
 
-// Peek looks at up to limit messages of a queue, the first in it first. They are taken and given back, which counts as a
-// delivery of each: it is for queues that have no limit of deliveries.
+// Peek returns up to limit messages of a queue, the first in it first. They are taken and returned to the queue, which counts
+// as a delivery of each: use it only for queues without a delivery limit.
 func (b Broker) Peek(ctx context.Context, queue string, limit int) (messages []QueuedMessage, err error) {
 	vhost, err := b.Vhost()
 	if err != nil {
@@ -83,14 +83,14 @@ func (b Broker) Peek(ctx context.Context, queue string, limit int) (messages []Q
 	return messages, nil
 }
 
-// Replicas are the nodes that a quorum queue is on. Of those that are online, one leads.
+// Replicas are the nodes that have a replica of a quorum queue. One of those online leads.
 type Replicas struct {
 	Leader  string   `json:"leader"`
 	Members []string `json:"members"`
 	Online  []string `json:"online"`
 }
 
-// Replicas says where a quorum queue is, as far as the node knows that is asked.
+// Replicas returns where a quorum queue is, as the asked node knows it.
 func (b Broker) Replicas(ctx context.Context, queue string) (where Replicas, err error) {
 	vhost, err := b.Vhost()
 	if err != nil {
@@ -106,7 +106,7 @@ func (b Broker) Replicas(ctx context.Context, queue string) (where Replicas, err
 	return where, nil
 }
 
-// Dispensable returns an error while some queue would be without a majority if the node that is asked stopped.
+// Dispensable returns an error if a queue would lose its majority when the asked node stopped.
 func (b Broker) Dispensable(ctx context.Context) error {
 	return b.call(ctx, http.MethodGet, nil, "health", "checks", "node-is-quorum-critical")
 }

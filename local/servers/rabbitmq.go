@@ -28,12 +28,12 @@ type RabbitMQ struct {
 	peers    []peer // the other nodes of its cluster
 }
 
-// ports of one node, all on 127.0.0.1. A node of its own needs an epmd of its own: Erlang nodes of one machine
-// otherwise meet in a shared one, which would also outlive us.
+// ports of one node, all on 127.0.0.1. A private node needs a private epmd: otherwise the Erlang nodes of a machine share
+// one, which would also outlive this program.
 type ports struct{ amqp, management, distribution, epmd int }
 
-// StartRabbitMQ starts a node on the data in options.Dir, which it makes when there is none, and returns when AMQP
-// and the management API answer. Durable queues survive Stop and Kill.
+// StartRabbitMQ starts a node on the data in options.Dir, which it makes if there is none, and returns when AMQP and the
+// management API answer. Durable queues survive Stop and Kill.
 func StartRabbitMQ(ctx context.Context, options Options) (*RabbitMQ, error) {
 	r, err := newRabbitMQ("rabbitmq", options)
 	if err != nil {
@@ -61,7 +61,7 @@ func newRabbitMQ(name string, options Options) (*RabbitMQ, error) {
 func (r *RabbitMQ) Start(ctx context.Context) error {
 	chosen := r.ports
 	err := r.start(ctx, func(ctx context.Context) (err error) {
-		if r.ports, err = chosen.complete(); err != nil { // others at each try
+		if r.ports, err = chosen.complete(); err != nil { // other ports at each try
 			return err
 		}
 		return r.launch(ctx)
@@ -72,7 +72,7 @@ func (r *RabbitMQ) Start(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the node in an orderly way, which takes some seconds.
+// Stop shuts the node down, which takes some seconds.
 func (r *RabbitMQ) Stop() error {
 	if !r.Running() {
 		return nil
@@ -93,7 +93,7 @@ func (r *RabbitMQ) Kill() {
 	r.stopEpmd()
 }
 
-// Control runs rabbitmqctl on the node: for what the management API cannot do, such as moving a limit while the node runs.
+// Control runs rabbitmqctl on the node, for actions that the management API lacks, such as changing a limit of a running node.
 func (r *RabbitMQ) Control(ctx context.Context, args ...string) error {
 	program, err := findRabbitmqctl()
 	if err != nil {
@@ -107,10 +107,10 @@ func (r *RabbitMQ) Control(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Name is what other nodes and rabbitmqctl call it.
+// Name is the node's name for other nodes and rabbitmqctl.
 func (r *RabbitMQ) Name() string { return r.node + "@localhost" }
 
-// complete chooses those ports that are not chosen yet.
+// complete chooses the ports that are not chosen yet.
 func (p ports) complete() (ports, error) {
 	for _, port := range []*int{&p.amqp, &p.management, &p.distribution, &p.epmd} {
 		if *port != 0 {
@@ -157,7 +157,7 @@ func (r *RabbitMQ) launch(ctx context.Context) error {
 
 const adminName = "admin"
 
-// configure writes the node's files. The account is made when the node starts for the first time, and kept.
+// configure writes the node's files. The account is made when the node starts for the first time.
 func (r *RabbitMQ) configure() error {
 	settings := map[string]string{
 		"listeners.tcp.1":        address(r.ports.amqp),
@@ -165,15 +165,15 @@ func (r *RabbitMQ) configure() error {
 		"management.tcp.port":    fmt.Sprint(r.ports.management),
 		"default_user":           adminName,
 		"default_pass":           r.password,
-		"log.console":            "true", // our log file
+		"log.console":            "true", // written to our log file
 		"log.file":               "false",
 		"log.console.use_colors": "off",
 
-		// The defaults are parts of the machine's memory and disk, which are not ours alone.
+		// The defaults are shares of the machine's memory and disk, which others use too.
 		"vm_memory_high_watermark.absolute": "512MiB",
 		"disk_free_limit.absolute":          "50MB",
-		// What quorum queues have written since the last roll-over is in memory as well: the default of 512 MB
-		// would reach the limit above by itself.
+		// Memory also holds what quorum queues have written since the last roll-over: the default of 512 MB alone would reach the
+		// limit above.
 		"raft.wal_max_size_bytes": "64000000",
 	}
 	maps.Copy(settings, r.formation())
@@ -193,7 +193,7 @@ func (r *RabbitMQ) configure() error {
 	return nil
 }
 
-// environment puts every file and port of the node into its own folder; nothing of /etc/rabbitmq is read.
+// environment puts every file and port of the node into its own folder; the node reads nothing from /etc/rabbitmq.
 func (r *RabbitMQ) environment() []string {
 	env := []string{
 		"RABBITMQ_NODENAME=" + r.Name(),
@@ -203,13 +203,13 @@ func (r *RabbitMQ) environment() []string {
 		"RABBITMQ_CONFIG_FILE=" + r.file("rabbitmq.conf"),
 		"RABBITMQ_ADVANCED_CONFIG_FILE=" + r.file("advanced.config"), // need not exist
 		"RABBITMQ_CONF_ENV_FILE=" + r.file("rabbitmq-env.conf"),      // need not exist
-		// The start script then becomes the Erlang machine instead of waiting for it, so that the process that we
-		// hold, stop and kill is the node itself.
+		// The start script then becomes the Erlang machine instead of waiting for it, so that the process that is stopped and
+		// killed is the node itself.
 		"RUNNING_UNDER_SYSTEMD=true",
 		"ERL_CRASH_DUMP=" + r.file("erl_crash.dump"),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		fmt.Sprintf("ERL_EPMD_PORT=%d", r.ports.epmd),
-		"HOME=" + r.options.Dir, // with the node's cookie
+		"HOME=" + r.options.Dir, // which has the node's cookie
 		"PATH=" + os.Getenv("PATH"),
 		"LANG=C.UTF-8",
 	}
@@ -221,7 +221,7 @@ func (r *RabbitMQ) environment() []string {
 	return env
 }
 
-// startEpmd starts Erlang's port mapper in the foreground. Left to the node, it would become a daemon.
+// startEpmd starts Erlang's port mapper in the foreground. If the node started it, it would become a daemon.
 func (r *RabbitMQ) startEpmd(ctx context.Context, log *os.File) error {
 	r.stopEpmd()
 	program, err := findEpmd()
@@ -242,11 +242,11 @@ func (r *RabbitMQ) stopEpmd() {
 	}
 }
 
-// answers checks both doors of the node: AMQP, where the server speaks first after the client's protocol header, and
-// the management API, with the password that only this node has.
+// answers checks both ports of the node: AMQP, where the server answers the client's protocol header, and the management
+// API, with the password that only this node has.
 func (r *RabbitMQ) answers(ctx context.Context) error {
 	if !r.epmd.Running() {
-		r.process.Kill() // its port was taken, so that the node has nobody to register with
+		r.process.Kill() // its port was taken, so that the node cannot register
 		return errors.New("epmd did not start")
 	}
 	if err := greet(ctx, address(r.ports.amqp)); err != nil {
@@ -255,7 +255,7 @@ func (r *RabbitMQ) answers(ctx context.Context) error {
 	return r.ping(ctx)
 }
 
-// greet opens an AMQP 0-9-1 connection as far as the server's first frame, Connection.Start.
+// greet opens an AMQP 0-9-1 connection up to the server's first frame, Connection.Start.
 func greet(ctx context.Context, address string) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// One node for all the steps of its life: a start takes seconds.
+// One node for all subtests: a start takes seconds.
 func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 	t.Parallel()
 	r, err := StartRabbitMQ(t.Context(), Options{Dir: t.TempDir(), Log: t.Output()})
@@ -41,7 +41,7 @@ func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 		if r.URL != address {
 			t.Errorf("its address changed from %s to %s", address, r.URL)
 		}
-		// The queue elects its leader only after the node answers.
+		// The queue elects its leader after the node begins to answer.
 		deadline := time.Now().Add(time.Minute)
 		for kept := 0; kept != n+1; {
 			if time.Now().After(deadline) {
@@ -82,7 +82,7 @@ func TestRabbitMQKeepsQueuesAndUsersOverStopAndKill(t *testing.T) {
 	must(t, r.DeleteVhost(t.Context(), "a/b"))
 }
 
-// alarms moves the node's limit of memory below what it has, and back.
+// alarms sets the node's memory limit below its present use, and back.
 func alarms(t *testing.T, r *RabbitMQ) {
 	t.Helper()
 	for _, limit := range []struct {
@@ -106,7 +106,7 @@ func alarms(t *testing.T, r *RabbitMQ) {
 	}
 }
 
-// looksAt looks twice at a queue with two messages, to which add adds one without any properties.
+// looksAt peeks twice at a queue with two messages, to which add adds one without any properties.
 func looksAt(t *testing.T, b Broker, add func()) {
 	t.Helper()
 	for range 2 {
@@ -203,8 +203,8 @@ func TestTheVhostIsPartOfTheAddress(t *testing.T) {
 	}
 }
 
-// waitForRegistration waits until RabbitMQ has written down that a quorum queue exists, which it does half a second
-// after it has confirmed the declaration: a node that is killed in between has lost the queue for good.
+// waitForRegistration waits until RabbitMQ has recorded on disk that a quorum queue exists. It does so half a second after it
+// confirms the declaration: a node that is killed in between loses the queue for good.
 func waitForRegistration(t *testing.T, r *RabbitMQ, queue string) {
 	t.Helper()
 	files, err := filepath.Glob(r.file("data/*/quorum/*/names.dets"))

@@ -1,6 +1,6 @@
-// Package servers runs a private PostgreSQL and a private RabbitMQ for development and tests, from the binaries of
-// this machine: on loopback and free ports, with their data in a folder of their own, as root or as anybody, any
-// number of copies beside each other. They cannot outlive the program that started them.
+// Package servers runs private PostgreSQL and RabbitMQ servers for development and tests, from the binaries of this machine:
+// on loopback and free ports, with their data in a folder of their own, as root or any other user, any number of copies
+// beside each other. They cannot outlive the program that started them.
 package servers
 
 import (
@@ -17,25 +17,25 @@ import (
 	"example.com/orderflow/local/secret"
 )
 
-// Options says where a server lives.
+// Options configures a server.
 type Options struct {
-	Dir  string    // the server's own folder, made when missing: data, log, generated password
+	Dir  string    // the server's own folder, made if missing: data, log, generated password
 	Port int       // on 127.0.0.1; 0: a free one
-	Log  io.Writer // gets one line for whatever happens; nil: nobody is told
+	Log  io.Writer // gets one line for each event; nil: no log
 
 	// Settings are further lines of the server's own configuration, for example {"fsync": "off"} for PostgreSQL.
 	Settings map[string]string
 }
 
-// startTimeout bounds a start that the caller does not bound. RabbitMQ takes 5 seconds on an idle machine, and
-// more than two minutes on one that gives it no more than what others leave of its cores.
+// startTimeout bounds a start if the caller does not. RabbitMQ takes 5 seconds on an idle machine, and more than two minutes
+// on a busy one.
 const startTimeout = 4 * time.Minute
 
-// startTries is how often a start is tried. A try fails when somebody else takes the port between our look and the
-// server's, or when the previous owner of the data is still going down.
+// startTries is how often a start is tried. A try fails when another process takes the port between the check and the
+// server's start, or when the previous owner of the data has not ended yet.
 const startTries = 4
 
-// server is what PostgreSQL and RabbitMQ have in common: one process with a log file and a lock on a folder.
+// server is the common part of PostgreSQL and RabbitMQ: one process with a log file and a lock on a folder.
 type server struct {
 	name    string
 	options Options
@@ -43,7 +43,7 @@ type server struct {
 	lock    *os.File
 }
 
-// open makes the server's folder and takes it.
+// open makes the server's folder and locks it.
 func open(name string, options Options) (server, error) {
 	dir, err := filepath.Abs(options.Dir)
 	if err != nil {
@@ -78,8 +78,8 @@ func (s *server) leave() {
 	}
 }
 
-// start tries until the server is ready. launch starts one try; ready is asked until it returns nil. The context bounds
-// the start and not the server's life.
+// start tries until the server is ready. launch starts one try; ready is called until it returns nil. The context bounds
+// the start, not the server's life.
 func (s *server) start(ctx context.Context, launch func(context.Context) error, ready func(context.Context) error) error {
 	if s.Running() {
 		return fmt.Errorf("%s is running already", s.name)
@@ -118,7 +118,7 @@ func (s *server) start(ctx context.Context, launch func(context.Context) error, 
 	}
 }
 
-// wait asks ready until it is content or the process has ended.
+// wait calls ready until it returns nil or the process has ended.
 func (s *server) wait(ctx context.Context, ready func(context.Context) error) error {
 	var last error
 	for {
@@ -138,13 +138,13 @@ func (s *server) wait(ctx context.Context, ready func(context.Context) error) er
 	}
 }
 
-// Running reports whether the server's process lives.
+// Running reports whether the server's process is running.
 func (s *server) Running() bool { return s.process != nil && s.process.Running() }
 
-// Pid is the process id of the server's last start.
+// Pid is the process id of the latest start.
 func (s *server) Pid() int { return s.process.Pid() }
 
-// Done is closed when the server's process has ended, wanted or not. It is for the process of the last start.
+// Done is closed when the process of the latest start has ended, wanted or not.
 func (s *server) Done() <-chan struct{} { return s.process.Done() }
 
 // Kill ends the server at once, as kill -9 does, with every process that belongs to it.
@@ -156,13 +156,13 @@ func (s *server) Kill() {
 	}
 }
 
-// Suspend freezes the server: its connections stay open and nothing answers.
+// Suspend freezes the server: connections stay open and no request is answered.
 func (s *server) Suspend() { s.process.Suspend() }
 
 // Resume ends a Suspend.
 func (s *server) Resume() { s.process.Resume() }
 
-// LogFile is where the server writes what it has to say.
+// LogFile is the path of the server's log.
 func (s *server) LogFile() string { return s.file(s.name + ".log") }
 
 func (s *server) file(name string) string { return filepath.Join(s.options.Dir, name) }
@@ -171,5 +171,5 @@ func (s *server) tell(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.options.Log, s.name+": "+format+"\n", args...)
 }
 
-// secret is a password that is made once and then read from its file.
+// secret is a password that is generated once and then read from its file.
 func (s *server) secret(name string) (string, error) { return secret.File(s.file(name), rand.Text) }

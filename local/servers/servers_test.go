@@ -18,7 +18,7 @@ import (
 	"example.com/orderflow/local/process"
 )
 
-// TestMain plays the owner of two servers when a test starts this binary again to kill it.
+// TestMain acts as the owner of two servers when a test starts this binary again in order to kill it.
 func TestMain(m *testing.M) {
 	dir := os.Getenv("SERVERS_TEST_OWNER")
 	if dir == "" {
@@ -81,7 +81,7 @@ func TestServersDieWithAnOwnerThatIsKilled(t *testing.T) {
 		}
 	}
 
-	// And the next owner finds nothing in its way.
+	// The next owner can start on the same data.
 	startPostgres(t, dir+"/postgres")
 }
 
@@ -101,7 +101,7 @@ func TestAMissingServerNamesTheCommandThatInstallsIt(t *testing.T) {
 	}
 }
 
-func TestAStartEndsWithItsContextAndSaysWhatTheLogSays(t *testing.T) {
+func TestAStartEndsWithItsContextAndReportsTheLog(t *testing.T) {
 	t.Parallel()
 	s, err := open("postgres", Options{Dir: t.TempDir()})
 	must(t, err)
@@ -146,7 +146,7 @@ func TestAReleasedPortIsFreeAtOnceWhileOtherChildrenStart(t *testing.T) {
 func TestFreePortsStayBelowThoseOfOutgoingConnectionsAndAreFoundOnce(t *testing.T) {
 	t.Parallel()
 	before := map[int]bool{}
-	for range 1000 { // of 20000: drawn without memory, some two dozen would come twice
+	for range 1000 { // with random draws from 20000 ports, some two dozen would repeat
 		port, err := FreePort()
 		must(t, err)
 		if port < 12000 || port >= 32768 {

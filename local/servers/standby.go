@@ -11,8 +11,8 @@ import (
 )
 
 // StartStandby starts a server that follows another one by streaming replication, and returns when it answers. primary is
-// the other's address, of its superuser. What is in options.Dir is replaced by the other's data as they are now, its
-// passwords among them.
+// the URL of the other's superuser. The content of options.Dir is replaced by a copy of the other's data, which includes its
+// passwords.
 func StartStandby(ctx context.Context, primary string, options Options) (*Postgres, error) {
 	address, err := url.Parse(primary)
 	if err != nil {
@@ -52,19 +52,19 @@ func (p *Postgres) copy(ctx context.Context, primary string) error {
 	return nil
 }
 
-// RequireStandby lets every commit wait until a standby has it on disk. Without, a failover loses what was committed last;
-// with it, nothing is committed while no standby follows.
+// RequireStandby makes every commit wait until a standby has it on disk. Without it, a failover loses the latest commits;
+// with it, commits wait while no standby follows.
 func (p *Postgres) RequireStandby(ctx context.Context) error {
 	return p.administer(ctx, `ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'`, `SELECT pg_reload_conf()`)
 }
 
-// Promote makes a standby a primary, of which no standby is required, and returns when it takes writes.
+// Promote makes a standby a primary that requires no standby, and returns when it accepts writes.
 func (p *Postgres) Promote(ctx context.Context) error {
 	return p.administer(ctx, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`, `SELECT pg_promote()`)
 }
 
-// Retire lets a primary refuse to write from now on, with all its connections left open, and returns when the standby has
-// all that was written.
+// Retire makes a primary refuse writes from now on, while all its connections stay open, and returns when the standby has
+// received everything.
 func (p *Postgres) Retire(ctx context.Context) error {
 	if err := p.administer(ctx, `ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`); err != nil {
 		return err
@@ -101,8 +101,8 @@ func (p *Postgres) administer(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// EitherOf is the administration of servers that take each other's place: of the one that takes writes at the moment. The
-// databases' addresses that it makes lead there, too.
+// EitherOf is the administration of servers that replace each other: of the one that accepts writes at the moment. The
+// URLs that it returns work in the same way.
 func EitherOf(all ...*Postgres) Databases {
 	hosts := make([]string, len(all))
 	for i, p := range all {

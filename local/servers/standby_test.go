@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Rows are written one after another until the primary is gone. Each that was confirmed has to be at the standby then.
-func TestWhatWasCommittedSurvivesTheLossOfThePrimary(t *testing.T) {
+// Rows are written one after another until the primary is gone. The standby must then have all that were confirmed.
+func TestCommittedRowsSurviveTheLossOfThePrimary(t *testing.T) {
 	t.Parallel()
 	primary := startPostgres(t, t.TempDir())
 	execute(t, primary.URL, `CREATE TABLE rows (n int)`)
@@ -31,13 +31,13 @@ func TestWhatWasCommittedSurvivesTheLossOfThePrimary(t *testing.T) {
 	confirmed := <-written
 	must(t, standby.Promote(t.Context()))
 	execute(t, either.URL, `INSERT INTO rows VALUES (1)`)
-	// The last one may have been written without anybody hearing of it.
+	// The last row may have been written although its confirmation was lost.
 	if kept := query(t, either.URL, `SELECT count(*) FROM rows`) - 1; kept != confirmed && kept != confirmed+1 {
 		t.Errorf("%d rows were kept, %d had been confirmed", kept, confirmed)
 	}
 }
 
-func TestAPrimaryThatIsRetiredHasNothingThatItsSuccessorHasNot(t *testing.T) {
+func TestTheSuccessorOfARetiredPrimaryHasAllItsRows(t *testing.T) {
 	t.Parallel()
 	old := startPostgres(t, t.TempDir())
 	next := follow(t, old)

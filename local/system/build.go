@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// Programs are the folders of the programs of the workspace at repo, by name. A workspace of another release has others.
+// Programs are the folders of the programs of the workspace at repo, by name. They differ between releases.
 func Programs(repo string) (map[string]string, error) {
 	folders := map[string]string{}
 	for _, pattern := range []string{"*", "services/*"} {
@@ -25,12 +25,12 @@ func Programs(repo string) (map[string]string, error) {
 	return folders, nil
 }
 
-// Build compiles all programs of the workspace at repo into the folder out, with further flags of go build.
+// Build compiles all programs of the workspace at repo into the folder out; flags are passed to go build.
 func Build(ctx context.Context, repo, out string, flags ...string) error {
 	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("folder for the programs: %w", err)
 	}
-	// Without version control: git refuses to speak about a checkout that somebody else owns.
+	// Without version control: git refuses to work in a checkout that another user owns.
 	args := append([]string{"build", "-buildvcs=false", "-o", out + string(filepath.Separator)}, flags...)
 	folders, err := Programs(repo)
 	if err != nil {

@@ -11,21 +11,21 @@ import (
 	"example.com/orderflow/local/process"
 )
 
-// Part is one process of a system: a replica of a program, or a server. What is done to a part holds until something
-// else is done to it: a part that was stopped or killed on purpose is not restarted.
+// Part is one process of a system: a replica of a program, or a server. Its state is kept until the next call: a part that
+// was stopped or killed on purpose is not restarted.
 type Part struct {
 	Name string // "orders-1", "postgres"
-	URL  string // base address; of a server the administrator's
+	URL  string // base address; of a server the administrator's URL
 
 	log     io.Writer
 	started chan (<-chan struct{}) // closed when the process of the latest start ends
 
-	mu     sync.RWMutex // only for reading: to look, which is not to change
+	mu     sync.RWMutex // taken for reading by calls that only look, not change
 	unit   unit
 	wanted bool
 }
 
-// unit is what a part is made of. Its methods are called by one goroutine at a time; only Running may be by several.
+// unit is the process behind a part. Its methods are called by one goroutine at a time; only Running may be called by several.
 type unit interface {
 	Start(ctx context.Context) error // returns when it is ready
 	Stop() error
@@ -33,7 +33,7 @@ type unit interface {
 	Suspend()
 	Resume()
 	Running() bool
-	Pid() int              // of a unit that has been started
+	Pid() int              // of the latest start
 	Done() <-chan struct{} // closed when the process of the latest start has ended
 	LogFile() string
 }
@@ -46,7 +46,7 @@ func newPart(name, url string, u unit, log io.Writer) *Part {
 	return p
 }
 
-// Start starts the part and returns when it is ready. One that runs is left alone.
+// Start starts the part and returns when it is ready. A running part stays as it is.
 func (p *Part) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +68,7 @@ func (p *Part) Stop() error {
 	if !p.unit.Running() {
 		return nil
 	}
-	p.unit.Resume() // a frozen process hears nothing
+	p.unit.Resume() // a frozen process does not receive signals
 	if err := p.unit.Stop(); err != nil {
 		return fmt.Errorf("stop %s: %w", p.Name, err)
 	}
@@ -83,8 +83,8 @@ func (p *Part) Kill() {
 	p.unit.Kill()
 }
 
-// Replace stops a replica of a program and starts it as it is in another folder of programs, as a roll-out of another
-// release does. It keeps its port and its settings.
+// Replace stops a replica of a program and starts it from another folder of programs, as a roll-out of another release does.
+// It keeps its port and its settings.
 func (p *Part) Replace(ctx context.Context, binaries string) error {
 	replica, ok := p.unit.(*program)
 	if !ok {
@@ -99,7 +99,7 @@ func (p *Part) Replace(ctx context.Context, binaries string) error {
 	return p.Start(ctx)
 }
 
-// Suspend freezes the part: its connections stay open and nothing answers.
+// Suspend freezes the part: its connections stay open and no request is answered.
 func (p *Part) Suspend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +108,7 @@ func (p *Part) Suspend() {
 	}
 }
 
-// Resume ends a Suspend.
+// Resume lets a suspended part go on.
 func (p *Part) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,8 +129,8 @@ func (p *Part) State() string {
 	return "stopped"
 }
 
-// Pid is the process id of the part's latest start, 0 while it does not run. Its descendants belong to the part as well:
-// process.Family lists them.
+// Pid is the process id of the part's latest start; 0: it does not run. Its descendants, which process.Family lists, belong
+// to the part as well.
 func (p *Part) Pid() int {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -140,20 +140,20 @@ func (p *Part) Pid() int {
 	return p.unit.Pid()
 }
 
-// LogFile is where the part writes its log.
+// LogFile is the path of the part's log.
 func (p *Part) LogFile() string { return p.unit.LogFile() }
 
 // note tells the supervisor of a start.
 func (p *Part) note() {
 	p.wanted = true
 	select {
-	case <-p.started: // of an earlier start, which it has not looked at
+	case <-p.started: // of an earlier start that it has not read yet
 	default:
 	}
 	p.started <- p.unit.Done()
 }
 
-// supervise reports each end of the part that nobody asked for and, if it may, starts the part again.
+// supervise reports each unexpected end of the part and, if restart is set, starts the part again.
 func (p *Part) supervise(ctx context.Context, restart bool) {
 	for {
 		select {
@@ -183,7 +183,7 @@ func (p *Part) lost() bool {
 	return p.wanted && !p.unit.Running()
 }
 
-// restart tries until the part runs or is no longer wanted, with pauses that grow.
+// restart tries until the part runs or is no longer wanted, with growing pauses.
 func (p *Part) restart(ctx context.Context) {
 	for pause := time.Second; p.lost(); pause = min(2*pause, 30*time.Second) {
 		select {

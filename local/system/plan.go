@@ -12,10 +12,10 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// Programs are the names of all programs, in the order in which they stop: from the outside in.
+// programs are the names of all programs, in the order in which they stop: the outermost first.
 var programs = slices.Concat([]string{"gateway", "bff-web"}, servers.Services(), []string{"simulator"})
 
-// replica is one process that a plan asks for.
+// replica is one process of a plan.
 type replica struct {
 	program string
 	number  int // from 1
@@ -26,7 +26,7 @@ func (r replica) name() string { return fmt.Sprintf("%s-%d", r.program, r.number
 
 func (r replica) url() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
 
-// plan is what each program needs to know of the others.
+// plan is the addresses and secrets that programs need.
 type plan struct {
 	replicas  []replica
 	adminPort int               // of the gateway
@@ -37,7 +37,7 @@ type plan struct {
 	data      string            // folder for the simulator's ledger
 }
 
-// urls lists the addresses of a program's replicas, as their upstreams want them.
+// urls lists the addresses of a program's replicas, in the form that their clients expect.
 func (p plan) urls(program string) string {
 	var urls []string
 	for _, r := range p.replicas {
@@ -48,12 +48,12 @@ func (p plan) urls(program string) string {
 	return strings.Join(urls, ",")
 }
 
-// env is what a replica gets in its environment, apart from what the caller adds.
+// env is the environment of a replica, without the caller's settings.
 func (p plan) env(r replica) []string {
-	// There is one simulator and, as far as tokens are concerned, one gateway.
+	// There is one simulator, and one gateway that issues tokens.
 	simulator, gateway := p.urls("simulator"), p.urls("gateway")
 	env := []string{fmt.Sprintf("HTTP_ADDR=127.0.0.1:%d", r.port)}
-	if r.program == "gateway" { // people call it localhost, which a browser may take for ::1
+	if r.program == "gateway" { // people use localhost, which a browser may resolve to ::1
 		env = []string{fmt.Sprintf("HTTP_ADDR=localhost:%d", r.port)}
 	}
 	var upstreams []string
@@ -90,7 +90,7 @@ func (p plan) env(r replica) []string {
 	}
 }
 
-// Each asks for n replicas of every program that can have some.
+// Each asks for n replicas of every program that can have several.
 func Each(n int) map[string]int {
 	replicas := map[string]int{"bff-web": n}
 	for _, service := range servers.Services() {
@@ -99,7 +99,7 @@ func Each(n int) map[string]int {
 	return replicas
 }
 
-// replicasOf counts the replicas that are asked for. The gateway and the simulator have one door each.
+// replicasOf counts the requested replicas of a program. The gateway and the simulator always have one.
 func replicasOf(program string, wanted map[string]int) int {
 	if program == "gateway" || program == "simulator" {
 		return 1
@@ -107,7 +107,7 @@ func replicasOf(program string, wanted map[string]int) int {
 	return max(1, wanted[program])
 }
 
-// keyFile is a key of 32 bytes in base64, made once: what the gateway signs tokens with, or the BFF seals sessions with.
+// keyFile returns a key of 32 bytes in base64, which it makes once: the gateway signs tokens with one, bff-web seals sessions.
 func keyFile(dir, name string) (string, error) {
 	return secret.File(filepath.Join(dir, name), func() string {
 		key := make([]byte, 32)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
+func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 	t.Parallel()
 	p := plan{
 		replicas: []replica{
@@ -45,7 +45,7 @@ func TestWhatEachProgramIsToldOfTheOthers(t *testing.T) {
 		}},
 		{p.replicas[8], []string{"HTTP_ADDR=127.0.0.1:71", "SIMULATOR_DATA=/data/simulator"}},
 	} {
-		got := slices.DeleteFunc(p.env(test.of), func(s string) bool { return strings.HasSuffix(s, "_URL=") }) // of no replica here
+		got := slices.DeleteFunc(p.env(test.of), func(s string) bool { return strings.HasSuffix(s, "_URL=") }) // programs without replicas here
 		slices.Sort(got)
 		slices.Sort(test.want)
 		if !slices.Equal(got, test.want) {

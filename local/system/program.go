@@ -87,7 +87,7 @@ func ready(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
 	if response.StatusCode != http.StatusOK {
-		answer, _ := io.ReadAll(io.LimitReader(response.Body, 500)) // only to quote it
+		answer, _ := io.ReadAll(io.LimitReader(response.Body, 500)) // only for the error message
 		return fmt.Errorf("/readyz: %s %s", response.Status, answer)
 	}
 	return nil

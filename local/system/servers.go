@@ -12,7 +12,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// startServers starts the servers that were not given, both at the same time.
+// startServers starts the servers that the caller did not provide, both at the same time.
 func (s *System) startServers(ctx context.Context) error {
 	var postgres, rabbit error
 	var both sync.WaitGroup
@@ -52,7 +52,7 @@ func (s *System) startRabbit(ctx context.Context) error {
 	return nil
 }
 
-// Rabbitmqctl runs RabbitMQ's own tool on the node, which has to be ours and running.
+// Rabbitmqctl runs rabbitmqctl on the node, which has to be a private one and running.
 func (s *System) Rabbitmqctl(ctx context.Context, args ...string) error {
 	if s.node == nil {
 		return errors.New("rabbitmqctl: the broker is not ours")
@@ -60,8 +60,8 @@ func (s *System) Rabbitmqctl(ctx context.Context, args ...string) error {
 	return s.node.Control(ctx, args...)
 }
 
-// createAccounts gives each service a database and a broker account of its own, and the BFF an account with which it can
-// only listen, with passwords that are made once.
+// createAccounts gives each service a database and a broker account of its own, and bff-web a broker account that can only
+// consume. Their passwords are generated once.
 func (s *System) createAccounts(ctx context.Context) error {
 	secrets := filepath.Join(s.options.Dir, "secrets")
 	var err error

@@ -1,6 +1,6 @@
-// Package system runs the whole of Orderflow as processes of this machine: PostgreSQL, RabbitMQ, the outside world's
-// simulator, the services in any number of replicas, the web BFF and the gateway. Everything listens on loopback, keeps
-// its data in one folder, and ends with the program that started it.
+// Package system runs the whole of Orderflow as processes of this machine: PostgreSQL, RabbitMQ, the simulator of the outside
+// world, the services in any number of replicas, bff-web and the gateway. Everything listens on loopback, keeps its data in
+// one folder, and ends with the program that started it.
 package system
 
 import (
@@ -22,24 +22,24 @@ import (
 
 // Options says what to run. Only Dir and Binaries are needed.
 type Options struct {
-	Dir         string              // data, logs and secrets; a system that is started on it again continues where it was
+	Dir         string              // data, logs and secrets; a system that is started again on the same folder continues
 	Binaries    string              // folder with the programs, as Build makes it
-	Replicas    map[string]int      // by program; 1 where there is none. The gateway and the simulator have one
+	Replicas    map[string]int      // by program; default 1. The gateway and the simulator always have one
 	Env         map[string][]string // further NAME=value settings by program; "" is for all
 	GatewayPort int                 // 0: a free one. All other ports are always chosen
 
-	// Amend, when given, has the last word on the settings of a program (NAME=value). All that programs know of each
-	// other and of the servers is in them, so this is also where somebody puts himself between them.
+	// Amend, when given, changes the settings (NAME=value) of a program last. They contain all addresses of other programs and
+	// servers, so it can also redirect connections, for example through a proxy.
 	Amend func(program string, env []string) ([]string, error)
 
-	Restart bool      // start what ended by itself again, as a container's restart policy does
-	Log     io.Writer // gets a line for whatever happens; nil: nobody is told
+	Restart bool      // start a part that ended by itself again, as a container's restart policy does
+	Log     io.Writer // gets a line for each event; nil: no log
 
 	// PostgresSettings are further settings of a private PostgreSQL, such as {"track_commit_timestamp": "on"}.
 	PostgresSettings map[string]string
 
-	// Databases and Broker, when given, are servers that run already; their accounts must be administrators, who
-	// may create databases, roles and users. Nil: private ones are started.
+	// Databases and Broker, when given, are existing servers. Their accounts must be administrators that may create databases,
+	// roles and users. Nil: private servers are started.
 	Databases *servers.Databases
 	Broker    *servers.Broker
 }
@@ -48,15 +48,15 @@ type Options struct {
 type System struct {
 	GatewayURL   string
 	SimulatorURL string
-	AdminURL     string // the gateway's private door, with its metrics
+	AdminURL     string // the gateway's administrative address, with its metrics
 
 	Databases servers.Databases // administration of PostgreSQL
 	Broker    servers.Broker    // administration of RabbitMQ
-	Postgres  *Part             // nil when it is not ours
-	Rabbit    *Part             // nil when it is not ours
+	Postgres  *Part             // nil: it is not private
+	Rabbit    *Part             // nil: it is not private
 
 	options  Options
-	node     *servers.RabbitMQ // behind Rabbit
+	node     *servers.RabbitMQ // the node of Rabbit
 	plan     plan
 	programs []*Part
 	held     map[string][]net.Listener // ports of programs that have not started yet, by part
@@ -64,7 +64,7 @@ type System struct {
 	watching sync.WaitGroup
 }
 
-// PortTaken is the error for a gateway port that somebody else listens on.
+// PortTaken is the error when another process listens on the gateway's port.
 type PortTaken struct{ Port int }
 
 func (e PortTaken) Error() string {
@@ -105,13 +105,13 @@ func Start(ctx context.Context, options Options) (*System, error) {
 	return s, nil
 }
 
-// Stop ends the system from the outside in and returns when nothing of it runs any more.
+// Stop ends the system from the outermost program inwards and returns when all of its processes have ended.
 func (s *System) Stop() error {
 	s.end()
 	s.watching.Wait()
 	for _, held := range s.held {
 		for _, listener := range held {
-			_ = listener.Close() // mostly closed long ago, by the program that has the port now
+			_ = listener.Close() // usually closed already, by the program that has the port now
 		}
 	}
 	var failed []error
@@ -127,7 +127,7 @@ func (s *System) Stop() error {
 	return errors.Join(failed...)
 }
 
-// Remove removes what a system that has stopped has kept in its folder. Servers that were given keep what is in them.
+// Remove removes the data of a stopped system from its folder. Data on servers that the caller provided stays.
 func Remove(dir string) error {
 	for _, name := range []string{"postgres", "rabbitmq", "simulator", "secrets", "logs"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -140,12 +140,12 @@ func Remove(dir string) error {
 // Programs lists the replicas of all programs, the outermost first.
 func (s *System) Programs() []*Part { return s.programs }
 
-// Parts lists the programs and the servers that are ours.
+// Parts lists the programs and the private servers.
 func (s *System) Parts() []*Part {
 	return slices.DeleteFunc(append(slices.Clone(s.programs), s.Rabbit, s.Postgres), func(p *Part) bool { return p == nil })
 }
 
-// Program is a replica of a program, counted from 1; nil when there is none.
+// Program is a replica of a program, counted from 1; nil: there is none.
 func (s *System) Program(name string, number int) *Part {
 	for _, part := range s.programs {
 		if part.Name == (replica{program: name, number: number}).name() {
@@ -155,27 +155,27 @@ func (s *System) Program(name string, number int) *Part {
 	return nil
 }
 
-// Named lists the parts that a name means: "orders" all replicas, "orders-2" one, "postgres" and "rabbitmq" a server.
+// Named lists the parts with a name: "orders" all replicas, "orders-2" one, "postgres" and "rabbitmq" a server.
 func (s *System) Named(name string) []*Part {
 	return slices.DeleteFunc(s.Parts(), func(p *Part) bool { return p.Name != name && programOf(p.Name) != name })
 }
 
-// DatabaseURL is the address of a service's database, with the service's own role.
+// DatabaseURL is the URL of a service's database, with the service's own role.
 func (s *System) DatabaseURL(service string) string { return s.plan.databases[service] }
 
-// RabbitURL is the address of the broker, with the service's own account.
+// RabbitURL is the URL of the broker, with the service's own account.
 func (s *System) RabbitURL(service string) string { return s.plan.brokers[service] }
 
 func (s *System) replicas(program string) []*Part {
 	return slices.DeleteFunc(slices.Clone(s.programs), func(p *Part) bool { return programOf(p.Name) != program })
 }
 
-// programOf cuts the number off a part's name.
+// programOf removes the number from a part's name.
 func programOf(part string) string {
 	return strings.TrimRight(strings.TrimRight(part, "0123456789"), "-")
 }
 
-// reserve chooses a port for every replica and holds it, so that another system that starts beside this one gets others.
+// reserve chooses a port for every replica and holds it, so that another system that starts at the same time gets others.
 func (s *System) reserve(ctx context.Context) error {
 	s.held = make(map[string][]net.Listener)
 	for _, program := range programs {
@@ -212,7 +212,7 @@ func (s *System) listen(ctx context.Context, program string) (net.Listener, erro
 			if err != nil || !takenOnIPv6(ctx, servers.Port(listener)) {
 				return listener, err
 			}
-			_ = listener.Close() // nobody has used it
+			_ = listener.Close() // it was never used
 		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", s.options.GatewayPort))
@@ -225,22 +225,22 @@ func (s *System) listen(ctx context.Context, program string) (net.Listener, erro
 	return listener, nil
 }
 
-// takenOnIPv6 is for the gateway, which listens at both addresses of localhost.
+// takenOnIPv6 checks the second address of localhost, because the gateway listens on both.
 func takenOnIPv6(ctx context.Context, port int) bool {
 	probe, err := (&net.ListenConfig{}).Listen(ctx, "tcp6", fmt.Sprintf("[::1]:%d", port))
 	if err == nil {
-		_ = probe.Close() // nothing came
+		_ = probe.Close() // the probe was not used
 	}
 	return errors.Is(err, syscall.EADDRINUSE)
 }
 
-// startPrograms starts all programs at once: each waits by itself for what it needs.
+// startPrograms starts all programs at once: each waits for what it needs.
 func (s *System) startPrograms(ctx context.Context) error {
-	// All programs and servers are on this machine. A Go program that thinks it has all cores to itself keeps some of them awake
-	// looking for work: a tenth of what an order costs on two cores.
+	// All programs and servers share this machine. A Go program that assumes that it has all cores keeps some of them awake looking
+	// for work: a tenth of the cost of an order on two cores.
 	share := fmt.Sprintf("GOMAXPROCS=%d", max(1, runtime.NumCPU()/2))
 	for _, r := range s.plan.replicas {
-		// What the caller has in the environment applies as well (PROVIDER_LATENCY=1s make up); the last one counts.
+		// The caller's environment applies as well (PROVIDER_LATENCY=1s make up); the last value of a name counts.
 		env := slices.Concat([]string{"DEMO_SECRET=demo", share}, inherited(), s.plan.env(r), s.options.Env[""], s.options.Env[r.program])
 		if amend := s.options.Amend; amend != nil {
 			var err error
@@ -257,7 +257,7 @@ func (s *System) startPrograms(ctx context.Context) error {
 	defer cancel()
 	return together(s.programs, func(p *Part) error {
 		if err := p.Start(ctx); err != nil {
-			cancel() // there is no use in waiting for the others
+			cancel() // waiting for the others is useless
 			return err
 		}
 		_, _ = fmt.Fprintf(s.options.Log, "%s: ready at %s\n", p.Name, p.URL)
@@ -265,7 +265,7 @@ func (s *System) startPrograms(ctx context.Context) error {
 	})
 }
 
-// inherited is the caller's environment without the administrators' addresses.
+// inherited is the caller's environment without the administrators' URLs.
 func inherited() []string {
 	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
 		name, _, _ := strings.Cut(setting, "=")
@@ -273,7 +273,7 @@ func inherited() []string {
 	})
 }
 
-// together does one thing with several parts at the same time.
+// together calls do for several parts at the same time.
 func together(parts []*Part, do func(*Part) error) error {
 	failed := make([]error, len(parts))
 	var all sync.WaitGroup
@@ -281,7 +281,7 @@ func together(parts []*Part, do func(*Part) error) error {
 		all.Go(func() { failed[i] = do(part) })
 	}
 	all.Wait()
-	// A part that was only given up because another one failed has nothing to add.
+	// A part that was given up only because another one failed adds no information.
 	causes := slices.DeleteFunc(slices.Clone(failed), func(err error) bool { return err == nil || errors.Is(err, context.Canceled) })
 	if len(causes) == 0 {
 		causes = failed
@@ -289,7 +289,7 @@ func together(parts []*Part, do func(*Part) error) error {
 	return errors.Join(causes...)
 }
 
-// lines lets several parts write to one log.
+// lines lets several parts write to one log without mixing their lines.
 type lines struct {
 	mu sync.Mutex
 	to io.Writer

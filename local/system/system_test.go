@@ -20,7 +20,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// One system for all the steps of its life, with stubs for the programs: its servers take seconds to start.
+// One system for all subtests, with stubs for the programs: its servers take seconds to start.
 func TestASystemFromStartToStop(t *testing.T) {
 	t.Parallel()
 	told := &log{}
@@ -60,7 +60,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 		}
 	})
 	t.Run("a part that ends by itself is reported and started again", func(t *testing.T) {
-		_, _ = http.Get(s.Program("orders", 1).URL + "/crash") // is not answered
+		_, _ = http.Get(s.Program("orders", 1).URL + "/crash") // the connection ends without an answer
 		told.wait(t, "orders-1 ended by itself")
 		told.wait(t, "crashed on request")
 		told.wait(t, "orders-1 runs again")
@@ -77,7 +77,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 					t.Errorf("%s is %s with the process id %d", p.Name, p.State(), p.Pid())
 				}
 				must(t, p.Start(t.Context()))
-				must(t, p.Start(t.Context())) // twice is once
+				must(t, p.Start(t.Context())) // starting twice has no further effect
 				get(t, p.URL+"/readyz")
 			}
 		}
@@ -114,7 +114,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	t.Run("secrets are for their owner alone", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(options.Dir, "secrets", "*"))
 		must(t, err)
-		if len(files) != len(servers.Services())+len(servers.BrokerUsers())+2 { // and the keys of the gateway and the BFF
+		if len(files) != len(servers.Services())+len(servers.BrokerUsers())+2 { // also the keys of the gateway and bff-web
 			t.Errorf("the secrets are %v", files)
 		}
 		for _, file := range files {
@@ -147,7 +147,7 @@ func TestASystemFromStartToStop(t *testing.T) {
 	})
 }
 
-func TestAProgramThatCannotStartFailsTheSystemWithItsLastWords(t *testing.T) {
+func TestAProgramThatCannotStartFailsTheSystemWithTheEndOfItsLog(t *testing.T) {
 	t.Parallel()
 	_, err := Start(t.Context(), Options{
 		Dir: t.TempDir(), Binaries: stubs(t), Env: map[string][]string{"payments": {"STUB_FAILS=1"}},
@@ -160,7 +160,7 @@ func TestAProgramThatCannotStartFailsTheSystemWithItsLastWords(t *testing.T) {
 	}
 }
 
-func TestATakenGatewayPortIsSaidBeforeAnythingStarts(t *testing.T) {
+func TestATakenGatewayPortIsReportedBeforeAnythingStarts(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)
@@ -184,7 +184,7 @@ func start(t *testing.T, options Options) *System {
 	return s
 }
 
-// stubs is a folder with a stub for each program.
+// stubs makes a folder with a stub for each program.
 func stubs(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -221,7 +221,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// log collects what a system tells.
+// log collects the lines that a system writes.
 type log struct {
 	mu   sync.Mutex
 	text strings.Builder

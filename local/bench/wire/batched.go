@@ -17,14 +17,14 @@ const (
 	intakeMost = 4096
 )
 
-// intake is an order that somebody wants to place.
+// intake is an order that a caller wants to place.
 type intake struct {
 	order     uuid.UUID
-	committed chan struct{} // closed when it is
+	committed chan struct{} // closed when the order is committed
 }
 
-// startBatched runs a service in four loops: one handles what comes, one publishes what was committed, one waits for the
-// confirms, one removes from the outbox what is confirmed. None of them waits for another one but by its channel.
+// startBatched runs a service in four loops: one handles deliveries, one publishes committed messages, one waits for
+// confirms, one removes confirmed messages from the outbox. They wait for each other only through channels.
 func (w *Wire) startBatched(ctx context.Context, s *service) error {
 	ch, err := s.conn.Channel()
 	if err != nil {
@@ -52,8 +52,7 @@ func (w *Wire) startBatched(ctx context.Context, s *service) error {
 	return nil
 }
 
-// buffered puts a channel with room in front of the library's, which has none: without it a batch is what was handed over
-// while nobody looked, which is one message.
+// buffered puts a buffered channel behind the library's, which has no buffer: without it, each batch would be a single message.
 func buffered(in <-chan amqp.Delivery) <-chan amqp.Delivery {
 	out := make(chan amqp.Delivery, prefetch)
 	go func() {
@@ -65,7 +64,7 @@ func buffered(in <-chan amqp.Delivery) <-chan amqp.Delivery {
 	return out
 }
 
-// gather takes the first thing when it comes, and whatever else is there, up to batchMost.
+// gather waits for the first element and takes all others that are ready, up to batchMost.
 func gather[T any](ctx context.Context, in <-chan T) (batch []T, open bool) {
 	select {
 	case <-ctx.Done():
@@ -80,7 +79,7 @@ func gather[T any](ctx context.Context, in <-chan T) (batch []T, open bool) {
 		select {
 		case another, ok := <-in:
 			if !ok {
-				return batch, true // the end is seen by the next call
+				return batch, true // the next call notices the end
 			}
 			batch = append(batch, another)
 		default:
@@ -90,22 +89,22 @@ func gather[T any](ctx context.Context, in <-chan T) (batch []T, open bool) {
 	return batch, true
 }
 
-// handleBatches makes a transaction of each batch, and acknowledges it with one frame.
+// handleBatches handles each batch in a transaction, and acknowledges it with one frame.
 func (w *Wire) handleBatches(ctx context.Context, s *service, ch *amqp.Channel, deliveries <-chan amqp.Delivery) error {
 	for {
 		batch, open := gather(ctx, deliveries)
 		if !open {
 			return errStopped
 		}
-		heard := make([]message, 0, len(batch))
+		received := make([]message, 0, len(batch))
 		for _, d := range batch {
 			m, err := read(d)
 			if err != nil {
 				return err
 			}
-			heard = append(heard, m)
+			received = append(received, m)
 		}
-		fresh, ended, err := s.handle(ctx, distinct(heard))
+		fresh, ended, err := s.handle(ctx, distinct(received))
 		if err != nil {
 			return err
 		}
@@ -126,14 +125,14 @@ func (w *Wire) handleBatches(ctx context.Context, s *service, ch *amqp.Channel, 
 	}
 }
 
-// handle is the transaction of a batch, which is one statement. It returns the messages that are in the outbox now, and
-// those that were the last of their orders.
-func (s *service) handle(ctx context.Context, heard []message) (fresh, ended []message, err error) {
+// handle is the transaction of a batch, which is one statement. It returns the messages that are now in the outbox, and the
+// received messages that were the last of their orders.
+func (s *service) handle(ctx context.Context, received []message) (fresh, ended []message, err error) {
 	var ids, orders, causes, nextIDs, subjects []uuid.UUID
 	var at []int32
 	var kinds, bodies []string
-	answers := map[uuid.UUID]message{} // by what they answer
-	for _, m := range heard {
+	answers := map[uuid.UUID]message{} // by the message that they answer
+	for _, m := range received {
 		ids, orders, at = append(ids, m.id), append(orders, m.order), append(at, int32(m.hop))
 		n, more, err := m.next()
 		if err != nil {
@@ -174,8 +173,8 @@ func (s *service) handle(ctx context.Context, heard []message) (fresh, ended []m
 	if err != nil {
 		return nil, nil, fmt.Errorf("handle a batch: %w", err)
 	}
-	byID := make(map[uuid.UUID]message, len(heard))
-	for _, m := range heard {
+	byID := make(map[uuid.UUID]message, len(received))
+	for _, m := range received {
 		byID[m.id] = m
 	}
 	for _, id := range new {
@@ -188,14 +187,14 @@ func (s *service) handle(ctx context.Context, heard []message) (fresh, ended []m
 	return fresh, ended, nil
 }
 
-// flight is a message that is published and not confirmed yet.
+// flight is a message that is published and not yet confirmed.
 type flight struct {
 	id      uuid.UUID
 	confirm *amqp.DeferredConfirmation
 }
 
-// publishFresh publishes what was committed. It takes it from memory: the rows in the outbox are for a program that starts
-// after a crash, which would have to read them.
+// publishFresh publishes committed messages from memory. The rows in the outbox are for a program that starts after a crash,
+// which would have to read them.
 func (s *service) publishFresh(ctx context.Context, out publishing, sent chan<- flight) error {
 	for {
 		select {
@@ -238,10 +237,10 @@ func (s *service) collectConfirms(ctx context.Context, out publishing, sent <-ch
 	}
 }
 
-// clearEvery is how long what is confirmed may stay in the outbox, so that many rows are removed at once.
+// clearEvery is how long confirmed messages stay in the outbox, so that many rows are removed at once.
 const clearEvery = 20 * time.Millisecond
 
-// clear removes what is confirmed. Its commits do not wait for the disk: after a crash some rows may be back, their messages
+// clear removes confirmed messages. Its commits do not wait for the disk: after a crash some rows may be back, their messages
 // would be published again, and the receivers' inboxes would drop them.
 func (s *service) clear(ctx context.Context) error {
 	conn, err := s.db.Acquire(ctx)
@@ -271,7 +270,7 @@ func (s *service) clear(ctx context.Context) error {
 	}
 }
 
-// takeOrders makes one transaction of all orders that wait to be placed.
+// takeOrders places all waiting orders in one transaction.
 func (w *Wire) takeOrders(ctx context.Context, s *service) error {
 	for {
 		batch, open := gather(ctx, s.intake)

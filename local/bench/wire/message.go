@@ -12,7 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// message is one of an order, as it is in an outbox and on its way. Its body is about as long as that of Orderflow's.
+// message is a message of an order, in an outbox or in transit. Its body is about as long as Orderflow's are.
 type message struct {
 	id    uuid.UUID
 	hop   int
@@ -21,7 +21,7 @@ type message struct {
 	cause uuid.UUID // the message that it answers
 }
 
-// body is what is written as JSON.
+// body is the JSON of a message.
 type body struct {
 	Hop      int       `json:"hop"`
 	OrderID  uuid.UUID `json:"order_id"`
@@ -41,7 +41,7 @@ type money struct {
 	Currency string `json:"currency"`
 }
 
-// compose makes the message of an order at a hop.
+// compose makes the message of an order for a hop.
 func compose(order uuid.UUID, at int, cause uuid.UUID) (message, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -54,7 +54,7 @@ func compose(order uuid.UUID, at int, cause uuid.UUID) (message, error) {
 	return message{id, at, order, text, cause}, nil
 }
 
-// read is the other way round.
+// read parses a delivery into a message.
 func read(d amqp.Delivery) (message, error) {
 	id, err := uuid.Parse(d.MessageId)
 	if err != nil {
@@ -70,7 +70,7 @@ func read(d amqp.Delivery) (message, error) {
 	return message{id: id, hop: b.Hop, order: b.OrderID}, nil
 }
 
-// next is the message that follows, none after the last.
+// next is the message that follows; false after the last.
 func (m message) next() (message, bool, error) {
 	if m.hop == len(hops)-1 {
 		return message{}, false, nil
@@ -87,7 +87,7 @@ type publishing struct {
 	returned chan amqp.Return
 }
 
-// returnMost is more messages than are published between two looks at what came back.
+// returnMost is more than the number of messages that are published before the returned ones are read.
 const returnMost = 4096
 
 func openPublishing(conn *amqp.Connection) (publishing, error) {
@@ -115,7 +115,8 @@ var (
 	errReturned = errors.New("a message has no queue to go to")
 )
 
-// confirmed waits for the broker's word. A message that has come back was confirmed as well, and its return is here first.
+// confirmed waits for the broker's confirm. The broker returns an unroutable message before it confirms it, so the return is
+// seen here first.
 func (p publishing) confirmed(ctx context.Context, c *amqp.DeferredConfirmation) error {
 	ok, err := c.WaitContext(ctx)
 	if err != nil {
@@ -136,7 +137,7 @@ func (p publishing) confirmed(ctx context.Context, c *amqp.DeferredConfirmation)
 
 func hexOf(id uuid.UUID) string { return fmt.Sprintf("%x", id[:]) }
 
-// distinct leaves out what came twice within a batch.
+// distinct removes duplicates within a batch.
 func distinct(batch []message) []message {
 	seen := make(map[uuid.UUID]bool, len(batch))
 	return slices.DeleteFunc(batch, func(m message) bool {

@@ -95,15 +95,15 @@ func store(ctx context.Context, tx pgx.Tx, m message) error {
 	return err
 }
 
-// rouse tells one relay that there is something in the outbox.
+// rouse wakes one relay, because there is something in the outbox.
 func (s *service) rouse() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // they are all awake
+	default: // all of them have been woken
 	}
 }
 
-// relay publishes one row after the other, each in the transaction that locks and removes it.
+// relay publishes one row after another, each in the transaction that locks and removes it.
 func (s *service) relay(ctx context.Context, out publishing) error {
 	for {
 		found := true
@@ -158,7 +158,7 @@ func hopOf(kind string) int {
 	return -1
 }
 
-// takeEach places one order after the other, each in a transaction.
+// takeEach places one order after another, each in a transaction.
 func (s *service) takeEach(ctx context.Context) error {
 	for {
 		var o intake

@@ -1,10 +1,10 @@
 // Package wire moves the messages and rows of an order between four databases and four queues, without HTTP and without
-// business logic. It shows what the machine, PostgreSQL and RabbitMQ can do: Batched as well as anybody can, Single in the
-// way that comes to mind first. Both are as durable as Orderflow: fsync, quorum queues, publisher confirms, mandatory
-// publishing, a transactional outbox, and an inbox that drops what comes twice.
+// business logic. It shows what the machine, PostgreSQL and RabbitMQ can do: Batched as fast as possible, Single in the simplest
+// way. Both are as durable as Orderflow: fsync, quorum queues, publisher confirms, mandatory publishing, a transactional outbox,
+// and an inbox that drops duplicates.
 //
-// An order is eight messages, one after the other: see hops. Each is handled in a transaction that enters its id in the
-// inbox, writes one row, and puts the next message into the outbox. The last one ends the order.
+// An order is eight messages, one after another: see hops. Each is handled in a transaction that enters its id in the inbox,
+// writes one row, and puts the next message into the outbox. The last one ends the order.
 package wire
 
 import (
@@ -19,7 +19,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// hop is a message of an order: who sends it, and whose queue it goes to.
+// hop is a message of an order: its sender, the service whose queue it goes to, and its kind.
 type hop struct{ from, to, kind string }
 
 var hops = []hop{
@@ -33,7 +33,7 @@ var hops = []hop{
 	{"inventory", "orders", "stock_taken"},
 }
 
-// Hops is how many messages an order is.
+// Hops is the number of messages of an order.
 var Hops = len(hops)
 
 var services = []string{"orders", "inventory", "payments", "shipping"}
@@ -42,8 +42,8 @@ var services = []string{"orders", "inventory", "payments", "shipping"}
 type Way int
 
 const (
-	// Batched handles what is in the queue as one transaction of set-based SQL, acknowledges it with one frame, and publishes
-	// a transaction's messages without waiting between them.
+	// Batched handles the messages in the queue in one transaction of set-based SQL, acknowledges them with one frame, and
+	// publishes the messages of a transaction without waiting between them.
 	Batched Way = iota
 	// Single has a transaction, a confirm and an acknowledgement for each message, with eight workers for each queue and each
 	// outbox.
@@ -54,13 +54,13 @@ const (
 type Options struct {
 	Way       Way
 	Databases map[string]string // URL by service: orders, inventory, payments, shipping
-	Broker    string            // AMQP URL of an account that may do everything in its vhost
+	Broker    string            // AMQP URL of an account with all permissions in its vhost
 }
 
 // Wire is a running program. Its methods Place and Ended may be called by many goroutines.
 type Wire struct {
 	services map[string]*service
-	failed   chan struct{} // closed with the first error
+	failed   chan struct{} // closed on the first error
 	fail     sync.Once
 	cause    error
 
@@ -78,12 +78,12 @@ type Wire struct {
 type service struct {
 	name   string
 	db     *pgxpool.Pool
-	conn   *amqp.Connection // to consume; a connection that publishes is throttled by the broker, with all that is on it
+	conn   *amqp.Connection // to consume; the broker throttles a connection that publishes, with everything on it
 	sender *amqp.Connection
-	intake chan intake      // orders that are to be placed
-	fresh  chan []message   // messages whose transaction has committed (Batched)
-	wake   chan struct{}    // there is something in the outbox (Single)
-	gone   chan []uuid.UUID // messages that are confirmed (Batched)
+	intake chan intake      // orders that wait to be placed
+	fresh  chan []message   // messages of committed transactions (Batched)
+	wake   chan struct{}    // signals that there is something in the outbox (Single)
+	gone   chan []uuid.UUID // confirmed messages (Batched)
 }
 
 const (
@@ -114,7 +114,7 @@ const schema = `
 	);
 	ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000)`
 
-// Start makes tables and queues, which it empties when they exist, and begins to move messages.
+// Start makes the tables and queues, or empties those that exist, and begins to move messages.
 func Start(ctx context.Context, options Options) (*Wire, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w := &Wire{services: map[string]*service{}, failed: make(chan struct{}), waiting: map[uuid.UUID]chan struct{}{}, stop: stop}
@@ -164,13 +164,13 @@ func (w *Wire) open(ctx context.Context, name string, options Options) error {
 			return fmt.Errorf("connect to RabbitMQ: %w", err)
 		}
 		*conn = dialled
-		w.closers = append(w.closers, func() { _ = dialled.Close() }) // what it still had comes again
+		w.closers = append(w.closers, func() { _ = dialled.Close() }) // messages that were not acknowledged are delivered again
 	}
 	w.services[name] = s
 	return nil
 }
 
-// declare makes the exchange, and for each service an empty queue with the kinds that go to it.
+// declare makes the exchange, and for each service an empty queue that is bound to its kinds of messages.
 func (w *Wire) declare() error {
 	ch, err := w.services["orders"].conn.Channel()
 	if err != nil {
@@ -243,7 +243,7 @@ func (w *Wire) await(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// end marks an order as at its end.
+// end marks an order as ended.
 func (w *Wire) end(order uuid.UUID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -253,15 +253,15 @@ func (w *Wire) end(order uuid.UUID) {
 	}
 }
 
-// Handled is how many messages were handled so far, those that came twice not counted.
+// Handled is the number of messages handled so far, without duplicates.
 func (w *Wire) Handled() int64 { return w.handled.Load() }
 
 // Stop ends the program. Orders that are under way stay where they are.
 func (w *Wire) Stop() {
 	w.stop()
-	for _, s := range w.services { // what waits for a delivery ends with its connection
+	for _, s := range w.services { // a worker that waits for a delivery ends with its connection
 		if s.conn != nil {
-			_ = s.conn.Close() // what was not acknowledged is of no more use
+			_ = s.conn.Close() // messages that were not acknowledged are no longer needed
 		}
 	}
 	w.workers.Wait()
@@ -272,7 +272,7 @@ func (w *Wire) Stop() {
 
 var errStopped = errors.New("the connection to RabbitMQ has ended")
 
-// work runs a worker. Its first error ends the whole program: a measurement with something broken in it is none.
+// work runs a worker. Its first error ends the whole program, because a measurement with a broken part is not valid.
 func (w *Wire) work(ctx context.Context, what string, run func(context.Context) error) {
 	w.workers.Go(func() {
 		if err := run(ctx); err != nil && ctx.Err() == nil {

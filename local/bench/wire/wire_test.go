@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// Both ways must have done the same when they are through: what is compared with each other has to be alike.
+// Both ways must have done the same work at the end, so that they can be compared.
 func TestBothWaysMoveEveryMessageOnceAndLeaveNothing(t *testing.T) {
 	t.Parallel()
 	options := start(t)
@@ -100,7 +100,7 @@ func place(ctx context.Context, w *Wire) error {
 	return w.Ended(ctx, id)
 }
 
-// start runs servers of the test's own, which need not keep anything.
+// start runs servers for the test, which need not be durable.
 func start(t *testing.T) Options {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,5 +1,5 @@
-// Bench measures Orderflow on this machine and writes what came of it: see example.com/orderflow/local/bench. The machine
-// should have nothing else to do.
+// Bench measures Orderflow on this machine and writes the results: see example.com/orderflow/local/bench. Nothing else should
+// run on the machine.
 package main
 
 import (

@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/local/audit"
 )
 
-// auditing holds the books of the system that runs against each other. Its error is an exit code when there are breaches.
+// auditing audits the running system. Its error is an exit code when there are breaches.
 func auditing(ctx context.Context, s settings, args []string) error {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the whole report as JSON")
@@ -22,7 +22,7 @@ func auditing(ctx context.Context, s settings, args []string) error {
 	accepted := flags.String("accepted", "", "`file` with the ids of orders that were accepted, one a line")
 	dead := flags.String("dead", "", "`ids` of messages that are dead letters for a good reason, separated by commas")
 	if flags.Parse(args) != nil {
-		return exitCode(2) // flag has said why
+		return exitCode(2) // flag has printed the reason
 	}
 	var expected audit.Expectations
 	if *dead != "" {

@@ -11,7 +11,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// clean ends the system and removes what it keeps. Its folder may be somebody's home that has other things in it: they stay.
+// clean ends the system and removes its data. Other things in its folder stay, because it may be anybody's home folder.
 func clean(ctx context.Context, s settings) error {
 	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
 		return nil

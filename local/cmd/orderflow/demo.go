@@ -18,10 +18,10 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// worldInAHurry makes the outside world fast enough to watch. What the caller has set counts.
+// worldInAHurry makes the outside world fast enough to watch. Settings of the caller take precedence.
 var worldInAHurry = map[string]string{"CARRIER_PACE": "1.5s", "SUPPLIER_LEAD_TIME": "2s"}
 
-// tellStory runs a system of its own from nothing, tells its story, and removes it again.
+// tellStory runs a new system of its own, tells its story, and removes it again.
 func tellStory(ctx context.Context, s settings, args []string) (err error) {
 	once := slices.Equal(args, []string{"-once"})
 	if len(args) > 0 && !once {
@@ -66,12 +66,12 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 		return stopped
 	}
 	if err != nil {
-		return exitCode(1) // all is said
+		return exitCode(1) // everything has been printed
 	}
 	return nil
 }
 
-// calm gives the visitor time to cancel an order: from now on the carrier is as slow as it is by itself.
+// calm gives the visitor time to cancel an order: from now on the carrier has its default speed.
 func calm(ctx context.Context, sys *system.System) error {
 	if os.Getenv("CARRIER_PACE") != "" {
 		return nil
@@ -86,18 +86,18 @@ func calm(ctx context.Context, sys *system.System) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // nothing more is read of it
+	defer answer.Body.Close() //nolint:errcheck // the rest of it is not needed
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(answer.Status)
 	}
 	return nil
 }
 
-// auditWithin is how long the demo's system may take to come to rest. Its orders are at their end by then, and some messages
-// may still be on their way.
+// auditWithin bounds the time until the demo's system is at rest. Its orders have ended by then, but some messages may still
+// be on their way.
 const auditWithin = 20 * time.Second
 
-// auditDemo says that the books agree, or how they do not.
+// auditDemo reports whether the books agree, and how they differ.
 func (s settings) auditDemo(ctx context.Context, sys *system.System, narrator *demo.Narrator) error {
 	report, err := audit.Await(ctx, audit.Of(sys, s.repo), audit.Expectations{}, auditWithin)
 	if err != nil {
@@ -142,7 +142,7 @@ func freshFolder(parent string) (string, *os.File, error) {
 	}
 	for _, dir := range left {
 		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {
-			continue // perhaps just made, by one that starts beside us
+			continue // a demo that is starting at the same time may just have made it
 		}
 		if lock, err := process.Lock(filepath.Join(dir, "lock")); err == nil {
 			_ = os.RemoveAll(dir) // the next demo tries again

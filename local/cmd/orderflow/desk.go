@@ -21,21 +21,21 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// desk is where a supervisor takes requests: HTTP on loopback, for whoever can read the key in its folder.
+// desk is the supervisor's API: HTTP on loopback, for callers that can read the key in its folder.
 type desk struct {
 	file   string
 	server *http.Server
 	system atomic.Pointer[system.System] // nil until the system is ready
 }
 
-// sign is what the desk puts up in the folder for its visitors.
+// sign is the file in the folder from which clients learn the desk's address and key.
 type sign struct {
 	PID int    `json:"pid"`
 	URL string `json:"url"`
 	Key string `json:"key"`
 }
 
-// report is the answer to a question for the status.
+// report is the answer to a request for the status.
 type report struct {
 	Ready   bool   `json:"ready"`
 	Gateway string `json:"gateway,omitempty"`
@@ -84,7 +84,7 @@ func openDesk(ctx context.Context, dir string, stop func()) (*desk, error) {
 }
 
 func (d *desk) close() {
-	_ = os.Remove(d.file) // a stale one is noticed by its visitors
+	_ = os.Remove(d.file) // clients detect a stale file
 	_ = d.server.Close()
 }
 
@@ -99,10 +99,10 @@ func (d *desk) status(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(r) // a visitor who has left needs no answer
+	_ = json.NewEncoder(w).Encode(r) // a client that has disconnected needs no answer
 }
 
-// books says where the auditor finds what he reads, passwords included: the key of this desk is worth as much.
+// books says where the auditor finds the books, passwords included: the key of this desk gives the same rights.
 func (d *desk) books(w http.ResponseWriter, _ *http.Request) {
 	s := d.system.Load()
 	if s == nil {
@@ -110,7 +110,7 @@ func (d *desk) books(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(audit.Of(s, "")) // a visitor who has left needs no answer
+	_ = json.NewEncoder(w).Encode(audit.Of(s, "")) // a client that has disconnected needs no answer
 }
 
 func (d *desk) each(do func(context.Context, *system.Part) error) http.HandlerFunc {
@@ -153,7 +153,7 @@ func visit(ctx context.Context, dir, method, path string, query url.Values) ([]b
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, errNotRunning // a sign that was left behind by a supervisor that was killed
+		return nil, errNotRunning // a supervisor that was killed has left the file behind
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end below
 	answer, err := io.ReadAll(response.Body)
@@ -162,7 +162,7 @@ func visit(ctx context.Context, dir, method, path string, query url.Values) ([]b
 	}
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
-		return nil, errNotRunning // as above, and its port is another's by now
+		return nil, errNotRunning // as above, and another program uses its port now
 	case response.StatusCode != http.StatusOK:
 		return nil, errors.New(string(answer))
 	}

@@ -15,8 +15,8 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// execute runs a command with servers of its own, as `make test` does with `go test`. Servers that the environment names
-// already are used as they are.
+// execute runs a command with servers of its own, as `make test` does with `go test`. Servers whose addresses are already in the
+// environment are used instead.
 func execute(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
@@ -25,14 +25,14 @@ func execute(ctx context.Context, args []string) error {
 		return errors.New("exec -- which command?")
 	}
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
-	if command.Err != nil { // before the servers take their time
+	if command.Err != nil { // before servers are started in vain
 		return command.Err
 	}
 	dir, err := os.MkdirTemp("", "orderflow-exec-")
 	if err != nil {
 		return fmt.Errorf("folder for the servers: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a folder for temporary files is emptied by others as well
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder, which is cleaned up anyway
 
 	stop, added, err := testServers(ctx, dir)
 	defer stop()
@@ -51,8 +51,8 @@ func execute(ctx context.Context, args []string) error {
 	return err
 }
 
-// testServers starts what the environment does not name. The data is thrown away, so it need not reach the disk, and
-// the servers may be killed at the end.
+// testServers starts the servers whose addresses are not in the environment. Their data is thrown away, so it need not reach
+// the disk, and they may be killed at the end.
 func testServers(ctx context.Context, dir string) (stop func(), env []string, err error) {
 	var mu sync.Mutex
 	var stops []func()

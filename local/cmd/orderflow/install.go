@@ -11,14 +11,14 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// need is something that must be on the machine.
+// need is a program that must be on the machine.
 type need struct {
 	what     string
-	packages []string // Debian's
+	packages []string // Debian packages that have it
 	find     func() (string, error)
 }
 
-// needs lists what the system needs, and what the caller asks for beyond.
+// needs lists what the system needs, and the extra tools that the caller asks for.
 func needs(extra []string) ([]need, error) {
 	all := []need{
 		{"PostgreSQL", []string{"postgresql"}, func() (string, error) { return servers.FindPostgres("") }},
@@ -33,7 +33,7 @@ func needs(extra []string) ([]need, error) {
 	return all, nil
 }
 
-// doctor says what there is and what is missing.
+// doctor prints what is there and what is missing.
 func doctor(extra []string) error {
 	all, err := needs(extra)
 	if err != nil {
@@ -63,8 +63,8 @@ func missing(all []need) []string {
 	return packages
 }
 
-// script installs Debian packages. They bring services of their own, which would start on all interfaces, and whose
-// failure to start (a port is taken) would fail the installation: they are kept from starting while it lasts.
+// script installs Debian packages. Their services would start on all interfaces, and would fail the installation when their
+// ports are taken: they are kept from starting during the installation.
 const script = `set -e
 export DEBIAN_FRONTEND=noninteractive
 if [ ! -e /usr/sbin/policy-rc.d ]; then
@@ -76,7 +76,7 @@ apt-get -o DPkg::Lock::Timeout=300 update || echo 'going on with the package lis
 apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 `
 
-// install installs what is missing where that can be done without asking for a password, else it says how.
+// install installs what is missing if it can do so without a password, and otherwise prints how.
 func install(ctx context.Context, extra []string) error {
 	all, err := needs(extra)
 	if err != nil {

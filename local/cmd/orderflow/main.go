@@ -31,6 +31,7 @@ const usage = `usage: orderflow COMMAND
                    TEST_RABBITMQ_MANAGEMENT_URL)
   doctor [gcc]     what is needed on this machine, and what of it is missing
   install [gcc]    install what is missing
+  rename PATH      give the modules of the checkout another path, as a fork wants it: github.com/acme/shop
 
 settings, from the environment:
   ORDERFLOW_DIR    where data and logs are kept; default: .local at the root of the checkout
@@ -42,7 +43,7 @@ settings, from the environment:
 Whatever else is set (LOG_LEVEL, PROVIDER_ERROR_RATE, …) reaches the programs.
 `
 
-// exitCode is the error of a command that has said all there is to say.
+// exitCode is the error of a command that has already printed its message.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
@@ -79,6 +80,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return install(ctx, args)
 	case "exec":
 		return execute(ctx, args)
+	case "rename":
+		return rename(ctx, args)
 	case "help", "-h", "-help", "--help":
 		fmt.Print(usage)
 		return nil
@@ -112,7 +115,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "audit", "exec", "doctor", "install",
+			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "audit", "exec", "doctor", "install", "rename",
 		}, ", "))
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-func TestTheManagementAPIIsOnTheBrokersHostUnlessSaid(t *testing.T) {
+func TestTheManagementAPIIsOnTheBrokersHostByDefault(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ amqp, management, want string }{
 		{"amqp://admin:secret@mq:5672/", "", "http://admin:secret@mq:15672"},
@@ -43,7 +43,7 @@ func TestEveryMistakeInTheSettingsIsNamed(t *testing.T) {
 	}
 }
 
-func TestTheSupervisorListensToWhoeverCanReadItsFolder(t *testing.T) {
+func TestTheSupervisorObeysOnlyCallersThatCanReadItsFolder(t *testing.T) {
 	t.Parallel()
 	dir, stopped := t.TempDir(), false
 	if _, err := visit(t.Context(), dir, http.MethodGet, "/status", nil); !errors.Is(err, errNotRunning) {
@@ -133,7 +133,7 @@ func TestACommandsExitCodeIsPassedOn(t *testing.T) {
 	}
 }
 
-func TestAFolderOfAKilledDemoIsRemovedAndThatOfARunningOneKept(t *testing.T) {
+func TestTheFolderOfAKilledDemoIsRemovedAndThatOfARunningOneIsKept(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	running, lock, err := freshFolder(parent)

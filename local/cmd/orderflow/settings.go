@@ -18,7 +18,7 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// settings are what the environment says.
+// settings are read from the environment.
 type settings struct {
 	repo        string // root of the checkout
 	dir         string // data and logs
@@ -64,8 +64,8 @@ func readSettings() (settings, error) {
 	return s, errors.Join(mistakes...)
 }
 
-// brokerAt fills in the management address, which is by default on the same host, the first one of a cluster, and for the
-// same account.
+// brokerAt fills in the management address. The default is the host of address, the first one of a cluster, with the same
+// account.
 func brokerAt(address, management string) (servers.Broker, error) {
 	first, _, _ := strings.Cut(address, ",")
 	u, err := url.Parse(first)
@@ -78,7 +78,7 @@ func brokerAt(address, management string) (servers.Broker, error) {
 	return servers.Broker{URL: address, Management: management}, nil
 }
 
-// build compiles the programs and returns what to run them with.
+// build compiles the programs and returns the options to run them with.
 func (s settings) build(ctx context.Context, dir string, out io.Writer) (system.Options, error) {
 	began := time.Now()
 	fmt.Fprintln(out, "building the programs (the first time, Go fetches what they need)")

@@ -12,8 +12,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// supervise runs the system until it is told to stop, by a signal or by `orderflow down`. It is what `up` leaves behind
-// in the background: all other processes are its children and end with it.
+// supervise runs the system until it is stopped by a signal or by `orderflow down`. It is the process that `up` starts in the
+// background: all other processes are its children and end with it.
 func supervise(ctx context.Context, s settings) error {
 	if err := os.MkdirAll(s.dir, 0o750); err != nil {
 		return fmt.Errorf("folder of the system: %w", err)

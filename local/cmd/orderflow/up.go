@@ -20,7 +20,7 @@ import (
 )
 
 // up starts a supervisor in a session of its own, where neither Ctrl-C nor the end of this terminal reaches it, and
-// shows what it says until the system is ready.
+// shows its output until the system is ready.
 func up(ctx context.Context, s settings) error {
 	if r, err := ask(ctx, s); err == nil {
 		if !r.Ready {
@@ -51,7 +51,7 @@ func up(ctx context.Context, s settings) error {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = supervisor.Wait() // its log says why
+		_ = supervisor.Wait() // its log has the reason
 		close(ended)
 	}()
 
@@ -62,7 +62,7 @@ func up(ctx context.Context, s settings) error {
 			show(path, from)
 			return exitCode(1)
 		case <-ctx.Done():
-			_ = supervisor.Process.Signal(syscall.SIGTERM) // or it has ended by itself
+			_ = supervisor.Process.Signal(syscall.SIGTERM) // an error means that it has ended
 			<-ended
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
@@ -74,7 +74,7 @@ func up(ctx context.Context, s settings) error {
 	}
 }
 
-// show prints what has been added to a file and returns where it ends now.
+// show prints what has been added to a file and returns the new offset.
 func show(path string, from int64) int64 {
 	file, err := os.Open(path)
 	if err != nil {
@@ -84,11 +84,11 @@ func show(path string, from int64) int64 {
 	if _, err := file.Seek(from, io.SeekStart); err != nil {
 		return from
 	}
-	shown, _ := io.Copy(os.Stdout, file) // the file is there for all that could not be shown
+	shown, _ := io.Copy(os.Stdout, file) // a text that could not be printed is still in the file
 	return from + shown
 }
 
-// down ends the system that up has started and returns when it is gone.
+// down ends the system that up started and returns when it is gone.
 func down(ctx context.Context, s settings) error {
 	if _, err := visit(ctx, s.dir, http.MethodPost, "/down", nil); errors.Is(err, errNotRunning) {
 		fmt.Println("the system does not run")
@@ -138,14 +138,14 @@ func ask(ctx context.Context, s settings) (report, error) {
 	return r, nil
 }
 
-// tellSupervisor stops or starts a part of the system that runs.
+// tellSupervisor stops or starts a part of the running system.
 func tellSupervisor(ctx context.Context, s settings, command, name string) error {
 	answer, err := visit(ctx, s.dir, http.MethodPost, "/"+command, url.Values{"name": {name}})
 	fmt.Print(string(answer))
 	return err
 }
 
-// logs shows the logs of a part, also of a system that does not run any more.
+// logs shows the logs of a part, even if the system does not run.
 func logs(s settings, args []string) error {
 	tail := []string{"tail", "-n", "100"}
 	if len(args) > 0 && args[0] == "-f" {

@@ -1,6 +1,6 @@
 // Provision gives every program of Orderflow its account: a role and a database at PostgreSQL, a user at RabbitMQ. It runs
-// to its end before the programs start, where containers do not have them from an operator. What exists already is kept and
-// gets the passwords that it is given, so it can run as often as anybody likes.
+// to its end before the programs start, where no operator makes the accounts. Existing accounts are kept and get the given
+// passwords, so it can run repeatedly.
 package main
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	timeout = 3 * time.Minute // with servers that are being started, perhaps on a slow machine
-	most    = 5 * time.Second // between two tries, at most
+	timeout = 3 * time.Minute // the servers may still be starting, perhaps on a slow machine
+	most    = 5 * time.Second // the longest pause between two tries
 )
 
 func main() {
@@ -47,8 +47,8 @@ func run(ctx context.Context, args []string) int {
 	return 0
 }
 
-// persist tries until it succeeds or ctx ends. A server that is not up yet and one that refuses us look alike from here, so
-// every new error is told at once.
+// persist tries until it succeeds or ctx ends. A server that is not up yet and one that refuses the account look alike, so
+// every new error is printed at once.
 func persist(ctx context.Context, try func(context.Context) error) error {
 	told := ""
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, most) {
@@ -68,7 +68,7 @@ func persist(ctx context.Context, try func(context.Context) error) error {
 	}
 }
 
-// provision makes all accounts, or finds that they are there.
+// provision makes all accounts that do not exist.
 func (s settings) provision(ctx context.Context) error {
 	for _, d := range s.databases {
 		if _, err := s.postgres.CreateDatabase(ctx, d.name, d.password); err != nil {
@@ -87,7 +87,7 @@ func (s settings) provision(ctx context.Context) error {
 	return nil
 }
 
-// settings are what the environment says.
+// settings are read from the environment.
 type settings struct {
 	postgres  servers.Databases
 	rabbitmq  servers.Broker
@@ -95,5 +95,5 @@ type settings struct {
 	users     []servers.BrokerUser
 }
 
-// database is one that a role with its name owns.
+// database is a database that is owned by a role with the same name.
 type database struct{ name, password string }

@@ -28,14 +28,14 @@ func set(t *testing.T, env map[string]string) {
 	}
 }
 
-// One pair of servers for the whole life of the accounts: RabbitMQ takes seconds to start.
+// One pair of servers for all subtests: RabbitMQ takes seconds to start.
 func TestEveryProgramGetsItsAccountsHoweverOftenItRuns(t *testing.T) {
 	dir := t.TempDir()
 	postgres := start(t, servers.StartPostgres, filepath.Join(dir, "postgres"))
 	rabbit := start(t, servers.StartRabbitMQ, filepath.Join(dir, "rabbitmq"))
 	set(t, map[string]string{"POSTGRES_URL": postgres.URL, "RABBITMQ_URL": rabbit.Broker.URL, "RABBITMQ_MANAGEMENT_URL": rabbit.Management})
 
-	// The servers are not there yet, and come while it waits.
+	// The servers start while it waits.
 	if err := postgres.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestEveryProgramGetsItsAccountsHoweverOftenItRuns(t *testing.T) {
 		}
 	}
 	for _, user := range servers.BrokerUsers() {
-		// Without a tag an account may not use the management API: 401 says which of both is wrong.
+		// An account without a tag may not use the management API: the 401 says whether the password or the tag is wrong.
 		if said := whoami(t, rabbit.Management, user.Name, "mq-"+strings.ToUpper(strings.ReplaceAll(user.Name, "-", "_"))); !strings.Contains(said, "Not management user") {
 			t.Errorf("%s at the broker: %s", user.Name, said)
 		}
@@ -102,7 +102,7 @@ func TestItGivesUpWhenTheServersNeverCome(t *testing.T) {
 	}
 }
 
-func TestAllMistakesAreNamedAtOnceAndNoPasswordIsTold(t *testing.T) {
+func TestAllMistakesAreNamedAtOnceWithoutPasswords(t *testing.T) {
 	set(t, map[string]string{
 		"POSTGRES_URL": "postgres://admin:hunter2@/orders", "RABBITMQ_URL": "", "RABBITMQ_MANAGEMENT_URL": "amqp://admin:hunter2@mq:15672",
 		"ORDERS_DATABASE_PASSWORD": "hunter2@", "BFF_WEB_RABBITMQ_PASSWORD": "",
@@ -129,7 +129,7 @@ func TestAllMistakesAreNamedAtOnceAndNoPasswordIsTold(t *testing.T) {
 
 func start[S interface{ Stop() error }](t *testing.T, start func(context.Context, servers.Options) (S, error), dir string) S {
 	t.Helper()
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // PostgreSQL may have to run as somebody else
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // PostgreSQL may have to run as another user
 		t.Fatal(err)
 	}
 	server, err := start(t.Context(), servers.Options{Dir: dir, Log: t.Output()})
@@ -148,7 +148,7 @@ func connect(ctx context.Context, url string) error {
 	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
 }
 
-// whoami is what the management API says to an account.
+// whoami returns the management API's answer to an account.
 func whoami(t *testing.T, management, user, password string) string {
 	t.Helper()
 	u, _ := url.Parse(management)
@@ -161,7 +161,7 @@ func whoami(t *testing.T, management, user, password string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // enough of it is read
+	defer answer.Body.Close() //nolint:errcheck // the rest is not needed
 	body := make([]byte, 200)
 	n, _ := answer.Body.Read(body)
 	return string(body[:n])

@@ -10,7 +10,7 @@ import (
 	"example.com/orderflow/local/servers"
 )
 
-// readSettings reads all of them, and names every mistake at once:
+// readSettings reads all settings, and reports all mistakes at once:
 //
 //	POSTGRES_URL             of an administrator
 //	RABBITMQ_URL             the same; its path is the vhost
@@ -33,7 +33,7 @@ func readSettings() (settings, error) {
 		switch {
 		case given == "":
 			mistakes = append(mistakes, fmt.Errorf("  %s is not set", name))
-		case url.QueryEscape(given) != given: // programs have it in a URL that somebody else puts together
+		case url.QueryEscape(given) != given: // other components put it into a URL without escaping it
 			mistakes = append(mistakes, fmt.Errorf("  %s may have only letters, digits and -_.~", name))
 		}
 		return given

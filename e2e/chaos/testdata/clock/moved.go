@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// moved is by how many seconds the clock of this process is wrong. Only what Now says on the wall is: like the kernel's,
-// the monotonic clock, which times waits and deadlines, is never moved.
+// moved is the error of this process's clock in seconds. It only changes the wall clock in the result of Now: like the kernel's,
+// the monotonic clock, which measures waits and deadlines, is never changed.
 var moved atomic.Int64
 
-// The file that CLOCK names says so, again and again, so that the clock can be moved while the process runs.
+// The file named by CLOCK is read again and again, so that the clock can be changed while the process runs.
 func init() {
 	file, ok := syscall.Getenv("CLOCK")
 	if !ok {
@@ -22,7 +22,7 @@ func init() {
 	}()
 }
 
-// secondsIn reads a number with or without a minus; 0 when there is none.
+// secondsIn reads a number with or without a minus sign; 0 when there is none.
 func secondsIn(file string) int64 {
 	fd, err := open(file)
 	if err != nil {

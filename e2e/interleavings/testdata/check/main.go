@@ -1,5 +1,5 @@
-// Command check explores one configuration. The test that builds it reads its exit code: 0 all is well, 1 an invariant is
-// broken, 2 it ran out of its budget.
+// Command check explores one configuration. Its exit code is 0 when all is well, 1 when an invariant is broken, and 2 when it
+// exceeds its budget of states.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 		m.Add("payments", payments.New(!*provider, *happy), id)
 		m.Add("shipping", shipping.New(!*carrier, *happy), id)
 	}
-	debug.SetGCPercent(400) // next to nothing is garbage here
+	debug.SetGCPercent(400) // there is almost no garbage here
 	begin := time.Now()
 	r := m.Explore(*most)
 	fmt.Printf("%d states (%d without what is under way), %d steps, %d messages, depth %d, %d settled, %s\n",

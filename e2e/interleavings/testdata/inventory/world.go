@@ -1,4 +1,4 @@
-// Package inventory is inventory with tables in memory, and an operator who adds stock.
+// Package inventory is the service with tables in memory, and an operator who adds stock.
 package inventory
 
 import (
@@ -19,20 +19,20 @@ import (
 
 const (
 	sku     = "MUG"
-	onOrder = 1000 // of a supplier from whom nothing comes, so that orders may wait
+	onOrder = 1000 // ordered from a supplier that never delivers, so that orders may wait
 )
 
-// World is one product and the orders that want it.
+// World is one product and the orders for it.
 type World struct {
 	interleavings.Outbox
 	Product      stock
 	Reservations map[string]reservation
-	Queue        []string       // those who wait, first come first
+	Queue        []string       // ids of waiting orders, first come first served
 	Movements    map[string]int // the ledger, by reference
 	ToCome       int            // units that may still be added
 }
 
-// New returns a product with units in stock, and units that may come.
+// New returns a product with units in stock, and toCome units that may be added.
 func New(units, toCome int) *World {
 	return &World{
 		Product:      stock{SKU: sku, Available: units, OnOrder: onOrder},
@@ -42,7 +42,7 @@ func New(units, toCome int) *World {
 	}
 }
 
-// warehouse is what the handlers need of the real one.
+// warehouse is the part of the real one that the handlers need.
 type warehouse struct {
 	outbox *outbox.Outbox
 	worker *worker.Worker[supplierOrder]
@@ -65,7 +65,7 @@ func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(newWarehouse().handlers(), w.office(), m)
 }
 
-// Actions are the operator's: see postStock.
+// Actions are those of the operator: see postStock.
 func (w *World) Actions() []interleavings.Action {
 	if w.ToCome == 0 {
 		return nil
@@ -80,7 +80,7 @@ func (w *World) Actions() []interleavings.Action {
 	}}}
 }
 
-// Tell compares the product with the reservations and with the ledger, too.
+// Tell also compares the product with the reservations and with the ledger.
 func (w *World) Tell(order string, f *interleavings.Facts) {
 	f.Stock = string(w.Reservations[order].Status)
 	held, wanted, all := 0, 0, 0
@@ -106,7 +106,7 @@ func (w *World) Void(messages.Message) bool { return false }
 
 func (w *World) Tidy() {}
 
-// What follows stands for store.go and its siblings.
+// The rest replaces store.go and the other files with SQL.
 
 type product struct{}
 
@@ -131,7 +131,7 @@ func lockQueues(tx *postgres.Tx, _ locks, _, _ []string, row func(*stock)) {
 func saveStock(tx *postgres.Tx, s shelf, _ map[string]stock) {
 	product := *s[sku]
 	if product.Available < 0 || product.Reserved < 0 || product.Backordered < 0 {
-		tx.Fail(fmt.Errorf("the table refuses %+v", product)) // its CHECKs
+		tx.Fail(fmt.Errorf("the table refuses %+v", product)) // by its CHECKs
 	}
 	tx.World.(*World).Product = product
 }
@@ -181,7 +181,7 @@ func insertMovements(tx *postgres.Tx, movements *unit.Rows[string, movement], _ 
 	}
 }
 
-// readQueues returns all who wait, where the statement leaves out those who cannot be served: they make no difference.
+// readQueues returns all waiting orders. The real statement leaves out those that cannot be served, which makes no difference.
 func readQueues(tx *postgres.Tx, _ []messages.Line, row func(waiting)) {
 	w := tx.World.(*World)
 	ahead := 0

@@ -1,4 +1,4 @@
-// Package orders is orders with a table in memory, and its customer.
+// Package orders is the service with a table in memory, and its customer.
 package orders
 
 import (
@@ -20,7 +20,7 @@ import (
 type World struct {
 	interleavings.Outbox
 	Order   order // without a status until it is placed
-	Whole   bool  // states are told apart by what only tracking shows, too
+	Whole   bool  // states also differ by what only tracking shows
 	Patient bool  // no deadline passes
 }
 
@@ -33,10 +33,10 @@ func New(id string, mayWait, whole, patient bool) *World {
 	}}
 }
 
-// waits is two deadlines in a status. What comes after is the same however many they are.
+// waits allows two deadlines in a status. More of them would change nothing.
 var waits = timeouts{Step: time.Second, Backorder: time.Second, Dispatch: time.Second, Delivery: time.Second, Longest: time.Second, Tries: 1}
 
-// shop is what the handlers need of the real one.
+// shop is the part of the real one that the handlers need.
 type shop struct {
 	outbox   *outbox.Outbox
 	timeouts timeouts
@@ -57,7 +57,7 @@ func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(newShop().handlers(), w.office(), m)
 }
 
-// Actions are the customer's (see postOrder and postCancellation), and those of time (see meetDeadlines).
+// Actions are those of the customer (see postOrder and postCancellation) and the deadlines (see meetDeadlines).
 func (w *World) Actions() (actions []interleavings.Action) {
 	if w.Order.Status == "" {
 		return []interleavings.Action{{Do: func() (string, error) {
@@ -81,7 +81,7 @@ func (w *World) Actions() (actions []interleavings.Action) {
 	return actions
 }
 
-// commit saves what a request or a timeout brings.
+// commit saves the outcome of a request or a deadline.
 func (w *World) commit(out outcome) error {
 	return w.office().Do(context.Background(), unit.Decision[*work]{
 		Name: func(u *work) { u.orders.Name(w.Order.ID) },
@@ -94,7 +94,7 @@ func (w *World) Tell(_ string, f *interleavings.Facts) {
 	f.Busy = w.Order.Status != "" && !w.Order.Status.final()
 }
 
-// Void is an event that a final order ignores.
+// Void reports whether a final order ignores the event.
 func (w *World) Void(m messages.Message) bool {
 	_, ok := w.Order.apply(m, interleavings.Now, waits)
 	return !ok && w.Order.Status.final()
@@ -103,19 +103,19 @@ func (w *World) Void(m messages.Message) bool {
 func (w *World) Tidy() {
 	o := &w.Order
 	o.CreatedAt, o.UpdatedAt, o.Seq = time.Time{}, time.Time{}, 0
-	o.Passed = min(o.Passed, waits.Tries) // from there on nothing depends on it
+	o.Passed = min(o.Passed, waits.Tries) // larger values have no further effect
 	var due interleavings.Ranks
 	o.DueAt, o.AttentionSince = due.Of(o.DueAt), due.Of(o.AttentionSince)
 	if w.Whole {
 		return
 	}
 	o.Payment = payment{}
-	if o.Status != paid && o.Status != shipped && o.Status != withdrawing { // where apply asks which stages are known
+	if o.Status != paid && o.Status != shipped && o.Status != withdrawing { // in these statuses apply checks which stages are known
 		o.Shipment = shipment{}
 	}
 }
 
-// What follows stands for store.go.
+// The rest replaces store.go.
 
 type (
 	remembered struct{}
@@ -150,7 +150,7 @@ func saveOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 func insertTimeline(tx *postgres.Tx, entries []dated) {
 	o := tx.World.(*World).Order
 	for i, e := range entries {
-		follows := o.Status // what comes after this entry
+		follows := o.Status // the next status
 		if i+1 < len(entries) {
 			follows = entries[i+1].Status
 		} else if e.Status != follows {
@@ -162,7 +162,7 @@ func insertTimeline(tx *postgres.Tx, entries []dated) {
 	}
 }
 
-// path is what may follow what, whatever saga.go says.
+// path has the allowed transitions, independent of saga.go.
 var path = map[status][]status{
 	"":            {"placed"},
 	"placed":      {"reserved", "backordered", "releasing", "cancelled"},

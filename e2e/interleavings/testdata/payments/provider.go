@@ -9,15 +9,15 @@ import (
 
 var verdicts = []string{operationSucceeded, operationDeclined}
 
-// fate is what becomes of the calls of one claim.
+// fate decides the results of the calls of one lease.
 type fate struct {
 	find    bool   // the look-up is answered
-	call    string // what becomes of the call
+	call    string // the result of the call
 	verdict string
 	clear   bool // PROVIDER_IN_DOUBT_FOR has passed
 }
 
-// fates are all there are. Many come to the same.
+// fates are all combinations. Many have the same outcome.
 func fates() (all []fate) {
 	for _, find := range []bool{true, false} {
 		for _, clear := range []bool{false, true} {
@@ -40,7 +40,7 @@ func (f fate) inDoubtFor() time.Duration {
 	return 1000 * time.Hour
 }
 
-// fickle is the provider for one claim. It does once what it is asked twice with one key.
+// fickle is the provider for the calls of one lease. It executes a key only once.
 type fickle struct {
 	*World
 	fate fate
@@ -50,11 +50,11 @@ var errNoAnswer = errors.New("no answer")
 
 func (w *World) charge(key, verdict string) operation {
 	if _, done := w.Charges[key]; !done {
-		d := operation{Key: key, Status: verdict}
+		op := operation{Key: key, Status: verdict}
 		if verdict == operationSucceeded {
-			d.Amount = price
+			op.Amount = price
 		}
-		w.Charges[key] = d
+		w.Charges[key] = op
 	}
 	return w.Charges[key]
 }
@@ -67,8 +67,8 @@ func (f *fickle) charge(_ context.Context, p payment) (operation, error) {
 		f.Late = p.chargeKey()
 		return operation{}, errors.New("it is late and not waited for")
 	case "unanswered":
-		d := f.World.charge(p.chargeKey(), f.fate.verdict)
-		return operation{}, fmt.Errorf("%s, and the answer is lost", d.Status)
+		op := f.World.charge(p.chargeKey(), f.fate.verdict)
+		return operation{}, fmt.Errorf("%s, and the answer is lost", op.Status)
 	}
 	return f.World.charge(p.chargeKey(), f.fate.verdict), nil
 }
@@ -84,16 +84,16 @@ func (f *fickle) refund(_ context.Context, p payment, amount int64) (operation, 
 	if f.fate.call == "not sent" {
 		return operation{}, fmt.Errorf("not sent: %w", errNoEffect)
 	}
-	d, err := f.giveBack(p.chargeKey(), p.refundKey(amount), amount)
+	op, err := f.giveBack(p.chargeKey(), p.refundKey(amount), amount)
 	if err == nil && f.fate.call == "unanswered" {
 		return operation{}, errors.New("refunded, and the answer is lost")
 	}
-	return d, err
+	return op, err
 }
 
 func (w *World) giveBack(charge, key string, amount int64) (operation, error) {
-	if d, done := w.Refunds[key]; done {
-		return d, nil
+	if op, done := w.Refunds[key]; done {
+		return op, nil
 	}
 	c := w.Charges[charge]
 	if amount > c.left() {

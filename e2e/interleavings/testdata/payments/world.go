@@ -1,4 +1,4 @@
-// Package payments is payments with a table in memory, its workers, and the payment provider.
+// Package payments is the service with a table in memory, its workers, and the payment provider.
 package payments
 
 import (
@@ -17,7 +17,7 @@ import (
 	"example.com/orderflow/pkg/worker"
 )
 
-// price is what the order costs.
+// price is the price of the order.
 const price = 500
 
 // World is the payment of one order.
@@ -27,13 +27,13 @@ type World struct {
 	Workers []*hand
 	Charges map[string]operation // the provider's ledger, by key
 	Refunds map[string]operation
-	Calm    bool   // every worker lives and every call is answered
+	Calm    bool   // every worker survives and every call is answered
 	Happy   bool   // the card is good
-	Late    string // the key of a charge that is on its way to the provider, and whose answer nobody waits for
+	Late    string // the key of a charge that is on its way to the provider, but whose caller has given up; empty: none
 }
 
-// hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of payments
-// looks at those that are.
+// hand is a worker with a lease. It is never frozen: it has ended when its lease ends. property_test.go of payments tests
+// frozen workers.
 type hand struct {
 	Claim     claim
 	Asked     bool
@@ -42,16 +42,16 @@ type hand struct {
 	NoEffect  bool
 }
 
-// New returns the payment of an order that nobody has spoken of yet.
+// New returns the payment of an order before the first message about it.
 func New(calm, happy bool) *World {
 	return &World{Calm: calm, Happy: happy, Charges: map[string]operation{}, Refunds: map[string]operation{}}
 }
 
-// till is what the handlers and workers need of the real one.
+// till is the part of the real one that the handlers and workers need.
 type till struct {
 	outbox     *outbox.Outbox
 	office     *unit.Office[*work]
-	worker     *worker.Worker[claim] // which does not run: a claim is an action of its own
+	worker     *worker.Worker[claim] // it does not run: claiming a row is an action of its own
 	provider   provider
 	inDoubtFor time.Duration
 	now        func() time.Time
@@ -70,7 +70,7 @@ func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(t.handlers(), t.office, m)
 }
 
-// Actions are those of the workers and of the world outside.
+// Actions are those of the workers and of the outside world.
 func (w *World) Actions() (actions []interleavings.Action) {
 	can := func(do func() (string, error)) { actions = append(actions, interleavings.Action{Do: do}) }
 	if w.due() {
@@ -101,7 +101,7 @@ func (w *World) Actions() (actions []interleavings.Action) {
 		case w.Row.Status == refunding:
 			byHand(price)
 			byHand(price / 2)
-		case w.Row.Status == requested && len(w.Workers) == 0: // once it is known to be charged, it would be a present
+		case w.Row.Status == requested && len(w.Workers) == 0: // after payments knows of the charge, it would be a gift
 			byHand(price)
 		}
 	}
@@ -118,12 +118,12 @@ func (w *World) Actions() (actions []interleavings.Action) {
 	return actions
 }
 
-// due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
+// due replaces the claim's condition due_at <= now: enough time has passed whenever no worker has a lease.
 func (w *World) due() bool {
 	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
 }
 
-// claim stands for claimPayments, and for a payment that is born leased.
+// claim replaces claimPayments, and the lease of a payment that is inserted leased.
 func (w *World) claim() (string, error) {
 	c := w.Row.leased(interleavings.Now)
 	w.Row = c.payment
@@ -134,12 +134,12 @@ func (w *World) claim() (string, error) {
 func (w *World) ask(i int, f fate) string {
 	h := w.Workers[i]
 	t := w.till(f)
-	d, err := t.ask(context.Background(), h.Claim)
-	h.Asked, h.Operation, h.Failed, h.NoEffect = true, d, err != nil, errors.Is(err, errNoEffect)
+	op, err := t.ask(context.Background(), h.Claim)
+	h.Asked, h.Operation, h.Failed, h.NoEffect = true, op, err != nil, errors.Is(err, errNoEffect)
 	if err != nil {
 		return "a worker asks the provider: " + err.Error()
 	}
-	return "a worker asks the provider: " + string(h.Claim.Status) + ", it has " + d.Status
+	return "a worker asks the provider: " + string(h.Claim.Status) + ", it has " + op.Status
 }
 
 func (w *World) record(i int) error {
@@ -157,18 +157,18 @@ func (w *World) record(i int) error {
 
 func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
 
-// clear reports whether so much time may have passed since the provider was last asked to charge that what was on its way
-// has arrived or never will, and whoever asked has ended.
+// clear reports whether enough time may have passed since the last request to charge: the request has arrived or never will,
+// and the worker that sent it has ended.
 func (w *World) clear() bool {
 	return w.Late == "" && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.Status == requested })
 }
 
 func (w *World) Tell(_ string, f *interleavings.Facts) {
-	for _, d := range w.Charges {
-		if d.Status == operationSucceeded {
+	for _, op := range w.Charges {
+		if op.Status == operationSucceeded {
 			f.Charged++
 		}
-		if d.Refunded > 0 && d.left() == 0 {
+		if op.Refunded > 0 && op.left() == 0 {
 			f.Refunded++
 		}
 	}
@@ -202,7 +202,7 @@ func (w *World) Tidy() {
 	}
 }
 
-// What follows stands for store.go.
+// The rest replaces store.go.
 
 func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	if w := tx.World.(*World); w.Row.Status != "" {
@@ -218,7 +218,7 @@ func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	}
 }
 
-// keep refuses what the table's CHECKs refuse.
+// keep refuses rows that the table's CHECKs refuse.
 func (w *World) keep(p payment) error {
 	switch {
 	case p.Amount.Amount <= 0 && p.Status != withdrawn,

@@ -10,22 +10,22 @@ import (
 	"example.com/orderflow/e2e/interleavings"
 )
 
-// onward is what a carrier may do with a parcel next.
+// onward are the next statuses that a carrier may give a parcel.
 var onward = map[status][]status{
 	arranged:   {dispatched, cancelled},
 	dispatched: {inTransit, failed},
 	inTransit:  {delivered, failed},
 }
 
-// fate is what becomes of the calls of one claim.
+// fate decides the results of the calls of one lease.
 type fate struct {
-	look   bool   // the question is answered
-	call   string // what becomes of the call
-	refuse bool   // the parcel, unless it has been taken
+	look   bool   // the look-up is answered
+	call   string // the result of the call
+	refuse bool   // the parcel is refused, unless it was accepted before
 	clear  bool   // CARRIER_IN_DOUBT_FOR has passed
 }
 
-// fates are all there are. Many come to the same.
+// fates are all combinations. Many have the same outcome.
 func fates() (all []fate) {
 	for _, look := range []bool{true, false} {
 		for _, clear := range []bool{false, true} {
@@ -48,7 +48,7 @@ func (f fate) inDoubtFor() time.Duration {
 	return 1000 * time.Hour
 }
 
-// take is the carrier's decision about a parcel. It is made once: the order's id is the key.
+// take is the carrier's decision to accept or refuse a parcel. It is made once: the order's id is the key.
 func (w *World) take(refuse bool) {
 	if w.Parcel != nil || w.Refused {
 		return
@@ -59,7 +59,7 @@ func (w *World) take(refuse bool) {
 	}
 }
 
-// reach moves a parcel on. Each stage has its time; the last is as late as it can be.
+// reach moves a parcel to a stage. Each stage has a time of its own; a final one has Now.
 func (w *World) reach(s status) {
 	at := interleavings.Now
 	if !s.final() {
@@ -69,7 +69,7 @@ func (w *World) reach(s status) {
 	w.Parcel.Stages = append(slices.Clone(w.Parcel.Stages), stage{s, at})
 }
 
-// fickle is the carrier for one claim.
+// fickle is the carrier for the calls of one lease.
 type fickle struct {
 	*World
 	fate fate

@@ -1,4 +1,4 @@
-// Package shipping is shipping with a table in memory, its workers, and the carrier.
+// Package shipping is the service with a table in memory, its workers, and the carrier.
 package shipping
 
 import (
@@ -23,33 +23,33 @@ type World struct {
 	interleavings.Outbox
 	Row     shipment // without a status: there is none
 	Workers []*hand
-	Calm    bool    // every worker lives and every call is answered
+	Calm    bool    // every worker survives and every call is answered
 	Happy   bool    // the carrier delivers everything
-	Parcel  *parcel // the carrier's
-	Refused bool    // the carrier will not take it
-	Late    bool    // a request to ship is on its way to the carrier, and nobody waits for the answer
+	Parcel  *parcel // in the carrier's books
+	Refused bool    // the carrier has refused the parcel
+	Late    bool    // a request to ship is on its way to the carrier, but its caller has given up
 }
 
-// hand is a worker with a claim. It is never frozen, that is: it has ended when its lease has. property_test.go of shipping
-// looks at those that are.
+// hand is a worker with a lease. It is never frozen: it has ended when its lease ends. property_test.go of shipping tests
+// frozen workers.
 type hand struct {
 	Claim    claim
 	Asked    bool
 	Answer   parcel
-	Refused  reason // of the answer
-	Kept     bool   // likewise
+	Refused  reason // from the answer
+	Kept     bool   // from the answer
 	Failed   bool
 	NoEffect bool
 }
 
-// New returns the shipment of an order that nobody has spoken of yet.
+// New returns the shipment of an order before the first message about it.
 func New(calm, happy bool) *World { return &World{Calm: calm, Happy: happy} }
 
-// dock is what the handlers and workers need of the real one.
+// dock is the part of the real one that the handlers and workers need.
 type dock struct {
 	outbox     *outbox.Outbox
 	office     *unit.Office[*work]
-	worker     *worker.Worker[claim] // which does not run: a claim is an action of its own
+	worker     *worker.Worker[claim] // it does not run: claiming a row is an action of its own
 	log        *slog.Logger
 	carrier    carrier
 	inDoubtFor time.Duration
@@ -73,7 +73,7 @@ func (w *World) Receive(m messages.Message) error {
 	return inbox.Handle(d.handlers(), d.office, m)
 }
 
-// Actions are those of the workers and of the world outside.
+// Actions are those of the workers and of the outside world.
 func (w *World) Actions() (actions []interleavings.Action) {
 	can := func(do func() (string, error)) { actions = append(actions, interleavings.Action{Do: do}) }
 	if w.due() {
@@ -114,12 +114,12 @@ func (w *World) Actions() (actions []interleavings.Action) {
 	return actions
 }
 
-// due stands for the claim's condition due_at <= now: time enough has passed whenever nobody has a lease.
+// due replaces the claim's condition due_at <= now: enough time has passed whenever no worker has a lease.
 func (w *World) due() bool {
 	return w.Row.DueAt != nil && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.DueAt.Equal(*w.Row.DueAt) })
 }
 
-// claim stands for claimShipments and claimFollowed, and for a shipment that is born leased.
+// claim replaces claimShipments and claimFollowed, and the lease of a shipment that is inserted leased.
 func (w *World) claim() (string, error) {
 	c := w.Row.leased(interleavings.Now)
 	w.Row = c.shipment
@@ -137,7 +137,7 @@ func (w *World) ask(i int, f fate) string {
 	return fmt.Sprintf("a worker asks the carrier: parcel %q, refused %q, kept %t", p.Status, p.Refused, p.Kept)
 }
 
-// see asks the carrier as the worker does, or as the tracker does.
+// see calls the carrier as the worker or the tracker does.
 func (d *dock) see(ctx context.Context, c claim) (parcel, error) {
 	if !c.followed() {
 		return d.ask(ctx, c)
@@ -165,8 +165,8 @@ func (w *World) record(i int) error {
 
 func (w *World) drop(i int) { w.Workers = slices.Delete(w.Workers, i, i+1) }
 
-// clear reports whether so much time may have passed since the carrier was last asked to ship that what was on its way
-// has arrived or never will, and whoever asked has ended.
+// clear reports whether enough time may have passed since the last request to ship: the request has arrived or never will, and
+// the worker that sent it has ended.
 func (w *World) clear() bool {
 	return !w.Late && !slices.ContainsFunc(w.Workers, func(h *hand) bool { return h.Claim.ships() })
 }
@@ -198,12 +198,12 @@ func (w *World) Tidy() {
 	}
 	for _, h := range w.Workers {
 		h.Claim.Before = asked.Of(h.Claim.Before)
-		c := &h.Claim.shipment // what the worker does not look at
+		c := &h.Claim.shipment // fields that the worker does not read
 		c.Stages, c.Lines, c.Address, c.Reason = nil, nil, messages.Address{}, ""
 	}
 }
 
-// What follows stands for store.go.
+// The rest replaces store.go.
 
 func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	if w := tx.World.(*World); w.Row.Status != "" {
@@ -219,7 +219,7 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	}
 }
 
-// keep refuses what the table's CHECKs refuse.
+// keep refuses rows that the table's CHECKs refuse.
 func (w *World) keep(s shipment) error {
 	switch {
 	case (s.DueAt == nil) != (s.Status.final() && !s.CancelWanted),

@@ -1,4 +1,4 @@
-// Stub stands for each of Orderflow's programs in tests: it is ready at once and shows its environment.
+// Stub replaces each of Orderflow's programs in tests: it is ready at once and shows its environment.
 package main
 
 import (

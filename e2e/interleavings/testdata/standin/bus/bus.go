@@ -1,5 +1,5 @@
-// Package bus stands in for the one verdict that handlers give.
+// Package bus replaces the only verdict that handlers give.
 package bus
 
-// Reject makes a dead letter. The model has none that is not a mistake.
+// Reject makes a dead letter. In the model, each one is a mistake.
 func Reject(err error) error { return err }

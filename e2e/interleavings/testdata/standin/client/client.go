@@ -1,4 +1,4 @@
-// Package client stands in for what is done to the text of errors.
+// Package client replaces the function that cleans the text of errors.
 package client
 
 // Clean returns s.

@@ -1,5 +1,5 @@
-// Package inbox stands in for the inbox, without its memory: a message that arrives again reaches its handler again. In the
-// system the same happens to a command that is sent again, to a dead letter that is replayed, and to a message that is a
+// Package inbox replaces the inbox with one that remembers nothing: a repeated message reaches its handler again. In the
+// system, the same happens to a command that is sent again, to a dead letter that is replayed, and to a message that is a
 // week late.
 package inbox
 
@@ -17,7 +17,7 @@ type Work interface {
 	About(m messages.Message)
 }
 
-// Handler decides about one kind of message.
+// Handler handles one kind of message.
 type Handler[W Work] struct {
 	kind   string
 	decide func(ctx context.Context, w W, m messages.Message) error
@@ -29,7 +29,7 @@ func On[W Work, M messages.Message](decide func(ctx context.Context, w W, m M) e
 	return Handler[W]{zero.Kind(), func(ctx context.Context, w W, m messages.Message) error { return decide(ctx, w, m.(M)) }}
 }
 
-// Kinds lists what there are handlers for.
+// Kinds lists the kinds that have a handler.
 func Kinds[W Work](handlers []Handler[W]) (kinds []string) {
 	for _, h := range handlers {
 		kinds = append(kinds, h.kind)
@@ -37,7 +37,7 @@ func Kinds[W Work](handlers []Handler[W]) (kinds []string) {
 	return kinds
 }
 
-// Handle has a message decided about by its handler.
+// Handle passes a message to its handler.
 func Handle[W Work](handlers []Handler[W], office *unit.Office[W], m messages.Message) error {
 	for _, h := range handlers {
 		if h.kind == m.Kind() {

@@ -1,4 +1,4 @@
-// Package outbox stands in for the outbox: what is sent is under way at once, for the network may delay it anyway.
+// Package outbox replaces the outbox: a message is under way at once, because the network may delay it anyway.
 package outbox
 
 import (
@@ -8,10 +8,10 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
-// Origin is of no consequence here.
+// Origin is empty here.
 type Origin struct{}
 
-// OriginOf returns it.
+// OriginOf returns an empty Origin.
 func OriginOf(context.Context) Origin { return Origin{} }
 
 // Resume returns ctx.
@@ -34,8 +34,8 @@ func Letters(origin Origin, msgs ...messages.Message) (letters []Letter) {
 // Outbox is the outbox of a world.
 type Outbox struct{}
 
-// Send sends. An event about several stages of a parcel goes as one for each of them, which may arrive in any order or be lost: among
-// the ways of all of them is that of the one.
+// Send sends. An event about several stages of a parcel is sent as one event for each stage, which may arrive in any order or be
+// lost: this includes all behaviours of the single event.
 func (*Outbox) Send(tx *postgres.Tx, letters ...Letter) error {
 	for _, l := range letters {
 		tx.World.(interface {

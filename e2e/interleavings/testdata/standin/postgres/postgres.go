@@ -1,5 +1,5 @@
-// Package postgres stands in for a transaction: one step of a world, while nothing else happens. After an error all of it is
-// forgotten.
+// Package postgres replaces a transaction by one step of a world, during which nothing else happens. After an error the whole
+// step is undone.
 package postgres
 
 import "context"
@@ -10,20 +10,20 @@ type Tx struct {
 	failed error
 }
 
-// Flush returns what has failed.
+// Flush returns the error of Fail.
 func (tx *Tx) Flush(context.Context) error { return tx.failed }
 
-// Fail notes that the tables refuse something.
+// Fail records that a table refuses a row.
 func (tx *Tx) Fail(err error) {
 	if tx.failed == nil {
 		tx.failed = err
 	}
 }
 
-// Try runs fn: nobody else is there to come between.
+// Try runs fn: there are no concurrent transactions.
 func (tx *Tx) Try(_ context.Context, fn func() error) error { return fn() }
 
-// OnCommit calls f: nothing comes between a decision and its commit that could be seen.
+// OnCommit calls f at once: nothing can happen between a decision and its commit.
 func (tx *Tx) OnCommit(f func()) { f() }
 
 // OnRollback does nothing.

@@ -1,5 +1,5 @@
-// Package unit stands in for the unit of work: one decision at a time. That many at once come to the same is shown by the tests of
-// each service.
+// Package unit replaces the unit of work: it makes one decision at a time. The tests of each service show that decisions made
+// together have the same result.
 package unit
 
 import (
