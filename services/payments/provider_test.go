@@ -23,7 +23,7 @@ func httpProviderAt(t *testing.T, url string) *httpProvider {
 }
 
 // The promises of a provider that payments relies on. The fake must keep them as the real client with a provider does.
-func TestAProviderCarriesOutTwoRequestsWithOneKeyOnce(t *testing.T) {
+func TestAProviderDoesOnceWhatItIsAskedTwiceWithOneKey(t *testing.T) {
 	t.Parallel()
 	memory, b := newLedger(), newBank(t)
 	for what, p := range map[string]provider{"in memory": memory, "over HTTP": httpProviderAt(t, b.URL+"/provider")} {
@@ -108,7 +108,7 @@ func TestTheRequestsToTheProvider(t *testing.T) {
 }
 
 // The service looks for a charge unless the provider has certainly done nothing.
-func TestTheMeaningOfTheProvidersAnswers(t *testing.T) {
+func TestWhatAnAnswerOfTheProviderMeans(t *testing.T) {
 	t.Parallel()
 	breaking := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	silent := func(_ http.ResponseWriter, r *http.Request) {
