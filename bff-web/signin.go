@@ -23,7 +23,7 @@ type person struct{ ID, Name, Role, About string }
 
 var people = []person{
 	{"alice", "Alice", "Shopper", "Orders things and follows their way."},
-	{"bob", "Bob", "Shopper", "Likewise. He does not see what Alice has ordered."},
+	{"bob", "Bob", "Shopper", "Likewise. Bob does not see what Alice has ordered."},
 	{"olga", "Olga", "Operator", "Sees every order, mends what is stuck, looks after the stock."},
 }
 

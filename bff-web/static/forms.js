@@ -1,6 +1,6 @@
 // A form that is being sent shows it, and is not sent a second time. Its buttons work again when the page comes back from the
 // cache of the back button, and after a while, in case the visitor has stopped a slow request.
-const patience = 15_000; // ms; longer than the gateway waits
+const timeout = 15_000; // ms; longer than the gateway waits
 
 function busy(form, button) {
   form.dataset.busy = "";
@@ -18,7 +18,7 @@ function busy(form, button) {
     button?.removeAttribute("aria-busy");
     if (button?.dataset.busy) button.innerHTML = text;
   };
-  setTimeout(ready, patience);
+  setTimeout(ready, timeout);
   addEventListener("pageshow", ready, { once: true });
 }
 

@@ -41,7 +41,7 @@ const (
 
 func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	if *duration == 0 {
-		t.Skip("takes a system for itself, and minutes: make chaos DURATION=3m")
+		t.Skip("takes a system for itself, and minutes: make chaos DURATION=4m")
 	}
 	plan := Plan(*seed, *duration)
 	write(t.Output(), plan)

@@ -87,14 +87,14 @@ func firstOf(programs []string) (replicas []string) {
 }
 
 // kinds lists all kinds. A frozen program is frozen for longer than heartbeats take to fail (15 s), a call with all its attempts
-// (8 s) and a worker's lease of a row (20 s): when it goes on, it has lost all of them and does not know. A host is gone for
+// (8 s) and a worker's lease of a row (30 s): when it goes on, another replica has the row as well, and it does not know. A host is gone for
 // longer than a database waits for the next statement of a transaction (25 s).
 func kinds() []kind {
 	const s = time.Second
 	all := []kind{
 		{Killed, slices.Concat(whole, single), 1 * s, 3 * s},
 		{Stopped, slices.Concat(whole, single), 1 * s, 3 * s},
-		{Frozen, slices.Concat(whole, single), 21 * s, 4 * s},
+		{Frozen, slices.Concat(whole, single), 31 * s, 4 * s},
 		{Memory, []string{"rabbitmq"}, 4 * s, 4 * s},
 		{Disk, []string{"rabbitmq"}, 4 * s, 4 * s},
 		{DealtTwice, queues, 2 * s, 2 * s},

@@ -19,7 +19,7 @@ func TestTheSameSeedGivesTheSamePlan(t *testing.T) {
 func TestAPlanHasEveryKindOftenEnough(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
-		for duration, want := range map[time.Duration]int{3 * time.Minute: 1, 30 * time.Minute: 10} {
+		for duration, want := range map[time.Duration]int{4 * time.Minute: 1, 30 * time.Minute: 10} {
 			counts := map[Kind]int{}
 			for _, f := range Plan(seed, duration) {
 				counts[f.Kind]++
@@ -33,10 +33,10 @@ func TestAPlanHasEveryKindOftenEnough(t *testing.T) {
 	}
 }
 
-func TestAPlanHasEveryVictimOfAnHour(t *testing.T) {
+func TestAPlanHasEveryVictimOfAnHourAndAHalf(t *testing.T) {
 	t.Parallel()
 	met := map[string]bool{}
-	for _, f := range Plan(7, time.Hour) {
+	for _, f := range Plan(7, 90*time.Minute) {
 		met[f.String()] = true
 	}
 	for _, k := range kinds() {

@@ -133,11 +133,11 @@ func TestManualActionsOutsideTheSystemAreListed(t *testing.T) {
 	b.giveBack("delivered", 600)
 	b.Ledger = slices.Delete(b.Ledger, 2, 3)
 	b.Payments[1].RefundID, b.Payments[1].SettledBy, b.Payments[1].SettledWhy = "", "olga", "repaid by bank transfer"
-	b.Shipments[0].SettledBy, b.Shipments[0].SettledWhy = "oscar", "the neighbour has it"
+	b.Shipments[0].SettledBy, b.Shipments[0].SettledWhy = "oscar", "the people next door have it"
 	var out strings.Builder
 	Check(b, Expectations{}).Print(&out)
 	for _, want := range []string{
-		"delivered  oscar has settled the shipment as delivered: the neighbour has it\n",
+		"delivered  oscar has settled the shipment as delivered: the people next door have it\n",
 		"delivered  6.00 EUR were given back at the provider (re9, key by hand) for an order that is delivered\n",
 		"cancelled  olga has settled the payment: repaid by bank transfer; 20.00 EUR are with the provider\n",
 		"no breach\n",

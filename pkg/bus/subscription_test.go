@@ -121,7 +121,7 @@ func TestASubscriberMayListenAndLookButNotPublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for deed, do := range map[string]func(*amqp.Channel) error{
+	for what, do := range map[string]func(*amqp.Channel) error{
 		"publish an event": func(ch *amqp.Channel) error {
 			return ch.Publish(bus.Events, "orders.order_placed", false, false, amqp.Publishing{})
 		},
@@ -152,12 +152,12 @@ func TestASubscriberMayListenAndLookButNotPublish(t *testing.T) {
 		if err := do(ch); err == nil {
 			// A publish is refused by closing the channel, a moment later.
 			if _, err = ch.QueueDeclarePassive("payments.commands", true, false, false, false, nil); err == nil {
-				t.Errorf("the web's account may %s", deed)
+				t.Errorf("the web's account may %s", what)
 				continue
 			}
 		}
 		if e := <-closed; e == nil || e.Code != amqp.AccessRefused {
-			t.Errorf("%s: %v", deed, e)
+			t.Errorf("%s: %v", what, e)
 		}
 	}
 }

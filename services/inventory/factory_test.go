@@ -13,10 +13,10 @@ import (
 // factory is a supplier with its API. A test can make it misbehave.
 type factory struct {
 	*httptest.Server
-	mu      sync.Mutex
-	orders  map[string]*made
-	posts   int
-	trouble func(w http.ResponseWriter, r *http.Request, deed func()) // in place of the normal answer; deed carries out the request
+	mu     sync.Mutex
+	orders map[string]*made
+	posts  int
+	fault  func(w http.ResponseWriter, r *http.Request, act func()) // in place of the normal answer; act carries out the request
 }
 
 type made struct {
@@ -32,10 +32,10 @@ func newFactory(t *testing.T) *factory {
 	f := &factory{orders: map[string]*made{}}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
-		trouble := f.trouble
+		fault := f.fault
 		f.mu.Unlock()
-		if trouble != nil {
-			trouble(w, r, func() { f.serve(httptest.NewRecorder(), r) })
+		if fault != nil {
+			fault(w, r, func() { f.serve(httptest.NewRecorder(), r) })
 			return
 		}
 		f.serve(w, r)
@@ -72,10 +72,10 @@ func (f *factory) deliver() {
 	}
 }
 
-func (f *factory) misbehave(how func(w http.ResponseWriter, r *http.Request, deed func())) {
+func (f *factory) misbehave(how func(w http.ResponseWriter, r *http.Request, act func())) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.trouble = how
+	f.fault = how
 }
 
 // ordered returns how many units of a product were ordered in all, and by how many orders.

@@ -85,18 +85,18 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 		_ = conn.Close()
 	}
 	for _, c := range []struct {
-		name    string
-		trouble func(w http.ResponseWriter, r *http.Request, deed func())
-		orders  int // number at the supplier after the failed attempt
+		name   string
+		fault  func(w http.ResponseWriter, r *http.Request, act func())
+		orders int // number at the supplier after the failed attempt
 	}{
 		{"503", func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusServiceUnavailable) }, 0},
-		{"500 after the deed", func(w http.ResponseWriter, _ *http.Request, deed func()) {
-			deed()
+		{"500 after it was done", func(w http.ResponseWriter, _ *http.Request, act func()) {
+			act()
 			w.WriteHeader(http.StatusInternalServerError)
 		}, 1},
 		{"a reset connection", reset, 0},
-		{"a reset connection after the deed", func(w http.ResponseWriter, r *http.Request, deed func()) { deed(); reset(w, r, nil) }, 1},
-		{"no answer in time, and the deed done", func(_ http.ResponseWriter, r *http.Request, deed func()) { deed(); <-r.Context().Done() }, 1},
+		{"a reset connection after it was done", func(w http.ResponseWriter, r *http.Request, act func()) { act(); reset(w, r, nil) }, 1},
+		{"no answer in time, and it was done", func(_ http.ResponseWriter, r *http.Request, act func()) { act(); <-r.Context().Done() }, 1},
 		{"a refusal", func(w http.ResponseWriter, _ *http.Request, _ func()) { w.WriteHeader(http.StatusUnprocessableEntity) }, 0},
 		{"a refusal that no database takes", func(w http.ResponseWriter, _ *http.Request, _ func()) {
 			w.Header().Set("Content-Type", "application/problem+json")
@@ -109,12 +109,12 @@ func TestASupplierOrderIsPlacedOnce(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, lamp(4))
 			f.receive(reserve(newOrder(), "LAMP", 1))
-			f.factory.misbehave(func(w http.ResponseWriter, r *http.Request, deed func()) {
+			f.factory.misbehave(func(w http.ResponseWriter, r *http.Request, act func()) {
 				if r.Method == http.MethodGet {
 					f.factory.serve(w, r)
 					return
 				}
-				c.trouble(w, r, deed)
+				c.fault(w, r, act)
 			})
 			if f.work(f.replica) == nil {
 				t.Error("no error")
