@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderflow/pkg/wait"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -87,7 +88,7 @@ func (b *Broker) keep(ctx context.Context, part string, use func(context.Context
 	b.down.Add(1)
 	defer b.parts.Add(-1)
 	defer b.down.Add(-1)
-	delay, level := redialFirst, slog.LevelInfo
+	delays, level := wait.Backoff{First: redialFirst, Most: redialMax}, slog.LevelInfo
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := b.once(ctx, part, level, use)
@@ -100,12 +101,11 @@ func (b *Broker) keep(ctx context.Context, part string, use func(context.Context
 		}
 		level = slog.LevelInfo
 		if time.Since(begun) > sessionStable {
-			delay = redialFirst
+			delays.Reset()
 		}
-		wait := time.Duration(rand.Int64N(int64(delay))) + redialFirst/2
-		b.log.WarnContext(ctx, "no session with RabbitMQ", "part", part, "error", err, "again_in", wait.Round(time.Millisecond))
-		delay = min(2*delay, redialMax)
-		pause(ctx, wait)
+		delay := delays.Next()
+		b.log.WarnContext(ctx, "no session with RabbitMQ", "part", part, "error", err, "again_in", delay.Round(time.Millisecond))
+		wait.For(ctx, delay)
 	}
 }
 
@@ -248,14 +248,4 @@ func orClosed(e *amqp.Error) error {
 		return amqp.ErrClosed
 	}
 	return e
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

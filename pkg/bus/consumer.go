@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/wait"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -149,14 +150,14 @@ func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error
 	failpoint.At("bus.arrived")
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
-	for wait := holdFirst; ; wait = min(2*wait, holdMax) {
+	for delays := (wait.Backoff{First: holdFirst, Most: holdMax}); ; {
 		errs := c.handler(ctx, batch)
 		hold := held(errs)
 		if hold == nil {
 			return c.settle(ctx, h, batch, errs)
 		}
 		c.broker.log.WarnContext(ctx, "cannot work, holding messages", "queue", c.queue.Name(), "messages", len(batch), "error", hold)
-		if err := rest(ctx, h.session, wait); err != nil {
+		if err := rest(ctx, h.session, delays.Next()); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/wait"
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
@@ -253,7 +254,7 @@ func (s *looking) settled(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%d letters of %s in hand: %w", q.Consumers, s.queue.Dead(), ctx.Err())
 		}
-		pause(ctx, 5*time.Millisecond)
+		wait.For(ctx, 5*time.Millisecond)
 	}
 }
 

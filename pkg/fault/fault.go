@@ -30,7 +30,6 @@ const (
 	BadGateway    Kind = "bad-gateway"    // 502: an upstream answered with nonsense
 	Unavailable   Kind = "unavailable"    // 503: the caller may try again later
 	Timeout       Kind = "timeout"        // 504: an upstream did not answer in time
-	NotSupported  Kind = "not-supported"  // 501
 )
 
 // Field is one thing that is wrong with a request.

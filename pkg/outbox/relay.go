@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/wait"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -77,7 +77,7 @@ func (r *Relay) runFresh(ctx context.Context, published chan<- []string) {
 			r.log.WarnContext(ctx, "messages wait in the outbox", "messages", n, "error", err)
 		}
 		if n == 0 {
-			sleep(ctx, pollEvery, r.outbox.wake)
+			wait.Until(ctx, pollEvery, r.outbox.wake)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (r *Relay) flush(ctx context.Context, published chan<- []string) (n int, er
 // off a little: then one statement removes the rows of many batches.
 func (r *Relay) runRemoval(ctx context.Context, published <-chan []string) {
 	for sent := range published {
-		sleep(ctx, removeEvery, nil)
+		wait.For(ctx, removeEvery)
 		for range len(published) {
 			sent = append(sent, <-published...)
 		}
@@ -110,18 +110,18 @@ func (r *Relay) runRemoval(ctx context.Context, published <-chan []string) {
 
 // runTable publishes messages without a lease.
 func (r *Relay) runTable(ctx context.Context) {
-	delay := time.Duration(0)
+	delays := wait.Backoff{First: retryFirst, Most: delayMax}
 	for ctx.Err() == nil {
 		switch n, err := r.Sweep(ctx); {
 		case err != nil:
-			delay = min(max(2*delay, retryFirst), delayMax)
+			delay := delays.Next()
 			r.log.WarnContext(ctx, "outbox waits", "error", err, "again_in", delay)
-			sleep(ctx, delay/2+rand.N(delay/2), nil)
+			wait.For(ctx, delay)
 		case n > 0: // there may be more
-			delay = 0
+			delays.Reset()
 		default:
-			delay = 0
-			sleep(ctx, pollEvery, r.outbox.look)
+			delays.Reset()
+			wait.Until(ctx, pollEvery, r.outbox.look)
 		}
 	}
 }
@@ -252,14 +252,4 @@ func (r *Relay) postpone(ctx context.Context, left []string, refused []refusal) 
 		return fmt.Errorf("outbox: give back what is not published: %w", err)
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-wake:
-	case <-ctx.Done():
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderflow/pkg/wait"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -59,7 +60,7 @@ func Migrate(ctx context.Context, db *DB, log *slog.Logger, parts ...Migrations)
 		if err != nil {
 			return fmt.Errorf("migrations of %s: %w", part.Name, err)
 		}
-		for pause := migrationPause; ; pause = min(2*pause, migrationPauseMax) {
+		for pauses := (wait.Backoff{First: migrationPause, Most: migrationPauseMax}); ; {
 			applied, err := provider.Up(ctx)
 			file := ""
 			if partly, ok := errors.AsType[*goose.PartialError](err); ok {
@@ -74,11 +75,10 @@ func Migrate(ctx context.Context, db *DB, log *slog.Logger, parts ...Migrations)
 			if c := code(err); c != lockNotAvailable && c != deadlockDetected {
 				return fmt.Errorf("migrate %s: %s: %w", part.Name, file, err)
 			}
+			pause := pauses.Next()
 			log.WarnContext(ctx, "a migration waits for a lock that somebody holds, trying again", "part", part.Name, "file", file,
 				"error", err, "in", pause, "oldest_transaction", oldestTransaction(ctx, db))
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
+			if !wait.For(ctx, pause) {
 				return fmt.Errorf("migrate %s: %s: %w: %w", part.Name, file, ctx.Err(), err)
 			}
 		}

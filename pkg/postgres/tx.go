@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/wait"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -42,9 +43,7 @@ func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
 			return err
 		}
 		if c := code(err); c == deadlockDetected || c == serializationFailure { // let the other transaction come first this time
-			select {
-			case <-time.After(rand.N(time.Duration(attempt) * yieldMost)):
-			case <-ctx.Done():
+			if !wait.For(ctx, rand.N(time.Duration(attempt)*yieldMost)) {
 				return err
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"example.com/orderflow/pkg/wait"
 )
 
 // Watch looks for rows that are due and handles them, again and again until ctx ends. It is a part of a program. Replicas
@@ -31,7 +33,7 @@ func (w Watch) Run(ctx context.Context) error {
 		case n >= w.Most:
 			continue
 		}
-		wait(ctx, pause, nil)
+		wait.For(ctx, pause)
 	}
 	return nil
 }

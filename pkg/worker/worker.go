@@ -7,11 +7,11 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/wait"
 )
 
 const (
@@ -146,12 +146,12 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 	w.mu.Lock()
 	w.running = ctx
 	w.mu.Unlock()
-	delay, least := time.Duration(0), 1
+	delays, least := wait.Backoff{First: pollEvery, Most: delayMax}, 1
 	for ctx.Err() == nil {
 		free := w.Reserve((w.Slots + 1) / 2) // the other slots are for rows that are lent meanwhile
 		if free < least {
 			w.give(free)
-			if !wait(ctx, pollEvery, w.left) { // the other slots take long: the free ones should not stand idle
+			if !wait.Until(ctx, pollEvery, w.left) { // the other slots take long: the free ones should not stand idle
 				least = 1
 			}
 			continue
@@ -164,14 +164,16 @@ func (w *Worker[T]) Run(ctx context.Context) error {
 		w.Begin(rows...)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			delay = min(max(2*delay, pollEvery), delayMax)
+			delay := delays.Next()
 			w.Log.WarnContext(ctx, "cannot claim work", "worker", w.Name, "error", err, "again_in", delay)
-			wait(ctx, delay/2+rand.N(delay/2), nil)
+			wait.For(ctx, delay)
 		case len(rows) < free:
-			delay, least = 0, 1
-			wait(ctx, pollEvery, w.wake)
+			least = 1
+			delays.Reset()
+			wait.Until(ctx, pollEvery, w.wake)
 		default: // there is more
-			delay, least = 0, max(1, w.Slots/claimShare)
+			least = max(1, w.Slots/claimShare)
+			delays.Reset()
 		}
 	}
 	w.mu.Lock()
@@ -196,30 +198,4 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
-}
-
-// wait waits until it is woken, d has passed or ctx has ended. It reports whether it was woken.
-func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-wake:
-		return true
-	case <-ctx.Done():
-	}
-	return false
-}
-
-// Backoff returns how long a row that failed attempts times should wait: exponential from first, up to most, with equal
-// jitter.
-func Backoff(attempts int, first, most time.Duration) time.Duration {
-	d := first
-	for range min(attempts-1, 30) {
-		if d = 2 * d; d >= most {
-			d = most
-			break
-		}
-	}
-	return d/2 + rand.N(d/2+1)
 }

@@ -104,20 +104,3 @@ func TestAWorkerIsWokenAndSurvivesErrors(t *testing.T) {
 		stop()
 	})
 }
-
-func TestBackoffGrowsIsSpreadAndHasACap(t *testing.T) {
-	t.Parallel()
-	for attempts, full := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 7: time.Minute, 1000: time.Minute} {
-		seen := map[time.Duration]bool{}
-		for range 50 {
-			d := Backoff(attempts, time.Second, time.Minute)
-			if d < full/2 || d > full {
-				t.Errorf("attempt %d waits %s, want %s to %s", attempts, d, full/2, full)
-			}
-			seen[d] = true
-		}
-		if len(seen) < 10 {
-			t.Errorf("attempt %d waits always the same", attempts)
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/wait"
 	"example.com/orderflow/pkg/worker"
 )
 
@@ -70,7 +71,7 @@ func (w *work) supplied(ctx context.Context, id string, d delivery, failure erro
 	}
 	switch {
 	case failure != nil:
-		o.LastError, o.DueIn = client.Clean(failure.Error()), worker.Backoff(o.Attempts, retryFirst, retryMost)
+		o.LastError, o.DueIn = client.Clean(failure.Error()), wait.After(o.Attempts, retryFirst, retryMost)
 	case d.arrived:
 		o.Status, o.LastError, o.UpdatedAt = arrived, "", w.at
 		w.shelf[o.SKU].OnOrder -= o.Quantity

@@ -8,6 +8,7 @@ import (
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/wait"
 	"example.com/orderflow/pkg/worker"
 )
 
@@ -111,6 +112,6 @@ func (p payment) recorded(c claim, op operation, failure error, now time.Time) o
 	if failure == nil {
 		return p.apply(c, op, now)
 	}
-	again := now.Add(worker.Backoff(c.Attempts, againFirst, againMost))
+	again := now.Add(wait.After(c.Attempts, againFirst, againMost))
 	return p.unanswered(c, errors.Is(failure, errNoEffect), client.Clean(failure.Error()), now, again)
 }

@@ -127,7 +127,7 @@ func claimShipments(ctx context.Context, db *postgres.DB, limit int, now time.Ti
 }
 
 // claimFollowed claims up to limit shipments that are due and only need tracking. There is no lease: the claim sets when they
-// are due again if nothing changes. This is worker.Backoff in SQL.
+// are due again if nothing changes. This is wait.After in SQL.
 func claimFollowed(ctx context.Context, db *postgres.DB, limit int, now time.Time, often pace) ([]claim, error) {
 	claims, err := postgres.Planned(ctx, db, scanClaim, `
 		WITH due AS (

@@ -8,6 +8,7 @@ import (
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/wait"
 	"example.com/orderflow/pkg/worker"
 )
 
@@ -109,7 +110,7 @@ func (s shipment) recorded(c claim, p parcel, failure error, now time.Time, ofte
 		if c.followed() && attempts == c.Attempts { // without progress the tracker's claim has set it already
 			return *c.DueAt
 		}
-		return now.Add(worker.Backoff(attempts, often.Every, often.Most))
+		return now.Add(wait.After(attempts, often.Every, often.Most))
 	}
 	if failure == nil {
 		return s.apply(c, p, now, again)
