@@ -68,7 +68,8 @@ const (
 var imports = map[string]string{
 	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "reflect": "", "slices": "", "time": "",
 	"example.com/orderflow/pkg/messages": "",
-	"example.com/orderflow/pkg/worker":   "", // for its arithmetic
+	"example.com/orderflow/pkg/wait":     "", // for its arithmetic
+	"example.com/orderflow/pkg/worker":   "", // whose leases and slots the world stands for
 	"example.com/orderflow/pkg/bus":      standin + "bus",
 	"example.com/orderflow/pkg/client":   standin + "client",
 	"example.com/orderflow/pkg/inbox":    standin + "inbox",
