@@ -159,7 +159,7 @@ type timeouts struct {
 	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // the same, for new stock
 	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // the same, for the carrier to fetch the parcel
 	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // the same, for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // these waits double each time, up to this one
+	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // these waits double each time, up to this one; a first wait that is longer stays as it is
 	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"`       // so many timeouts in one state may pass; at the next one the order is compensated or needs attention. In a compensation it is 2, or fewer
 }
 
