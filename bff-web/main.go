@@ -28,11 +28,11 @@ type config struct {
 	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
 	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"`   // where tokens come from when somebody signs in
 	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                                // the gateway's admin port, for the operator console; empty: the console does not show the gateway
-	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all of them; 2 s for an attempt, 4 s in all, one retry
+	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all these programs; 2 s for an attempt, 4 s in all, one retry
 
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
-	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in one replica; more get 503 with `Retry-After`, and their pages ask every 3 s
-	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person; more get 429. A browser needs one for all its pages
+	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in one replica; further ones get 503 with `Retry-After`, and their pages ask every 3 s
+	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person; further ones get 429. A browser needs one for all its pages
 
 	SessionKey sealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
 	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them

@@ -17,13 +17,13 @@ import (
 // limits are how much one client may ask for. They are far above what a person or a well-behaved program needs: they only
 // prevent that one client takes everything.
 type limits struct {
-	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from an IPv4 address or an IPv6 network of 64 bits, and twice as many at once; 0: no limit
-	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject, and twice as many at once; 0: no limit
+	PerAddress float64 `env:"RATE_PER_ADDRESS" envDefault:"1000"` // requests a second, from one IPv4 address or one IPv6 network of 64 bits; a burst may be twice as many; 0: no limit
+	PerCaller  float64 `env:"RATE_PER_CALLER" envDefault:"500"`   // requests a second, with tokens of one subject; a burst may be twice as many; 0: no limit
 
 	Streams           int `env:"STREAMS" envDefault:"5000"`             // streams of server-sent events that are open at the same time
 	StreamsPerAddress int `env:"STREAMS_PER_ADDRESS" envDefault:"2500"` // of these streams, from one address
 
-	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // the lowest value of the adaptive limit: requests that wait for one upstream at the same time
+	ConcurrencyLeast uint `env:"CONCURRENCY_LEAST" envDefault:"100"` // the lowest value of the adaptive limit, which is how many requests may wait for one upstream at the same time
 	ConcurrencyMost  uint `env:"CONCURRENCY_MOST" envDefault:"2000"` // its highest value
 	ConcurrencyFirst uint `env:"CONCURRENCY_FIRST" envDefault:"500"` // its first value, before anything is known about the upstream
 }

@@ -27,7 +27,7 @@ type config struct {
 	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"` // replicas of inventory
 	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
 	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`       // replicas of bff-web
-	Upstream     client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all of them; the time limits are 5 s for an attempt and 12 s in all
+	Upstream     client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all these programs; the time limits are 5 s for an attempt and 12 s in all
 
 	Timeouts      web.Timeouts
 	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // CIDRs or addresses whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. Set it behind a load balancer, or all clients share one address
@@ -40,7 +40,7 @@ type config struct {
 	IdentityKey   seed   `env:"IDENTITY_KEY"`                          // signs these tokens: 32 bytes in base64, such as `openssl rand -base64 32` prints, the same for all replicas; empty: a new key at each start
 	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`         // the secret of all demo clients
 	OIDCIssuer    string `env:"OIDC_ISSUER"`                           // URL of an OpenID Connect provider, the same for all programs; only without DEMO_IDENTITY
-	JWKSURL       string `env:"JWKS_URL"`                              // or only the URL of an issuer's public keys; only without DEMO_IDENTITY
+	JWKSURL       string `env:"JWKS_URL"`                              // the URL of an issuer's public keys, instead of OIDC_ISSUER; only without DEMO_IDENTITY
 	TokenIssuer   string `env:"TOKEN_ISSUER" envDefault:"orderflow"`   // what a token's `iss` must be; with OIDC_ISSUER it is that provider
 	TokenAudience string `env:"TOKEN_AUDIENCE" envDefault:"orderflow"` // what a token's `aud` must contain
 }

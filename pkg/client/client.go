@@ -30,7 +30,7 @@ type Config struct {
 	Total   time.Duration `env:"TOTAL"`   // of all attempts together; default 8s
 	Retries int           `env:"RETRIES"` // attempts after the first one, negative: none; default 2
 
-	RetryBudget float64       `env:"RETRY_BUDGET"` // the share of calls that may be repeated, beyond 5 a second; default 0.2
+	RetryBudget float64       `env:"RETRY_BUDGET"` // the share of calls that may be repeated, in addition to 5 a second; default 0.2
 	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, unless its records have a shorter TTL; default 5s
 	DNSServer   string        `env:"DNS_SERVER"`   // `host:port` of a DNS server; empty: those of /etc/resolv.conf
 
@@ -45,7 +45,7 @@ type Config struct {
 	// KeepHost passes on the Host that the request names. A program that serves pages to browsers needs it.
 	KeepHost bool
 
-	Bulkhead     uint          `env:"BULKHEAD"`      // attempts that wait for one replica's answer at the same time; default 256
+	Bulkhead     uint          `env:"BULKHEAD"`      // how many attempts may wait for one replica's answer at the same time; default 256
 	BreakerDelay time.Duration `env:"BREAKER_DELAY"` // between a breaker's opening and its next trial; default 5s
 }
 

@@ -155,12 +155,12 @@ func (s status) compensating() bool {
 
 // timeouts are how long an order waits in a state before it sends its command again. The wait doubles each time, up to Longest.
 type timeouts struct {
-	Step      time.Duration `env:"STEP_TIMEOUT" envDefault:"1m"`       // for stock, for payment, and in each state of the compensation
-	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // for new stock
-	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // for the carrier to fetch the parcel
-	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // for the parcel to arrive
-	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // the wait doubles each time, up to this
-	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"`       // timeouts in one state before the order is compensated, or needs attention; in a compensation 2, or fewer
+	Step      time.Duration `env:"STEP_TIMEOUT" envDefault:"1m"`       // how long an order waits before it asks again: for stock, for payment, and in each state of the compensation
+	Backorder time.Duration `env:"BACKORDER_TIMEOUT" envDefault:"24h"` // the same, for new stock
+	Dispatch  time.Duration `env:"DISPATCH_TIMEOUT" envDefault:"1h"`   // the same, for the carrier to fetch the parcel
+	Delivery  time.Duration `env:"DELIVERY_TIMEOUT" envDefault:"72h"`  // the same, for the parcel to arrive
+	Longest   time.Duration `env:"LONGEST_TIMEOUT" envDefault:"24h"`   // these waits double each time, up to this one; a first wait that is longer stays as it is
+	Tries     int           `env:"TIMEOUT_TRIES" envDefault:"5"`       // so many timeouts in one state may pass; at the next one the order is compensated or needs attention. In a compensation it is 2, or fewer
 }
 
 // compensationTries is how many timeouts pass in a compensating state before the order needs attention. Normally such a state

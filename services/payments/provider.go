@@ -55,9 +55,9 @@ type providerSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/provider"` // the payment provider
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"`                         // of one attempt; a call with all its attempts has 8 s
 	Slots   uint          `env:"SLOTS" envDefault:"100"`                          // payments for which one replica calls the provider at the same time
-	// A charge that was asked for and got no answer may still be on its way. When the payment is given up meanwhile, the
-	// provider's word that there is no charge counts only this long after it was asked for. It must be longer than a claim
-	// is worked on (20 s).
+	// A request for a charge that got no answer may still be on its way. If the payment is given up meanwhile, the answer
+	// "there is no charge" is believed only when this time has passed since the request. It must be longer than the 20 s for
+	// which a worker may work on a payment.
 	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 

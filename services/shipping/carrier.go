@@ -63,9 +63,9 @@ type carrierSettings struct {
 	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/carrier"` // the carrier
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"`                        // of one attempt; a call with all its attempts has 6 s
 	Slots   uint          `env:"SLOTS" envDefault:"100"`                         // shipments for which one replica calls the carrier at the same time, to have them shipped or called back
-	// A parcel that was asked for and got no answer may still be on its way to the carrier. When the shipment is cancelled
-	// meanwhile, the carrier's word that there is no parcel counts only this long after it was asked for. It must be longer
-	// than a claim is worked on (20 s).
+	// A request for a parcel that got no answer may still be on its way to the carrier. If the shipment is cancelled
+	// meanwhile, the answer "there is no parcel" is believed only when this time has passed since the request. It must be
+	// longer than the 20 s for which a worker may work on a shipment.
 	InDoubtFor time.Duration `env:"IN_DOUBT_FOR" envDefault:"30s"`
 }
 

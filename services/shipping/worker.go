@@ -21,8 +21,8 @@ const (
 // carrier does not answer, and is short again after progress. A real carrier would call a webhook of ours; polling would then
 // only find what a lost call has missed, and could always be slow.
 type pace struct {
-	Every time.Duration `env:"EVERY" envDefault:"2s"` // until the carrier is asked about a parcel again; the wait doubles while nothing changes
-	Most  time.Duration `env:"MOST" envDefault:"30s"` // the longest wait
+	Every time.Duration `env:"EVERY" envDefault:"2s"` // how long until the carrier is asked about a parcel again; it doubles while nothing changes
+	Most  time.Duration `env:"MOST" envDefault:"30s"` // the longest such wait
 }
 
 // newWorker returns the worker that processes the shipments that need a call of their own, to ship them or call them back. The
