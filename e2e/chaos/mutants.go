@@ -101,7 +101,7 @@ var mutants = []mutant{
 		file:   "pkg/outbox/relay.go",
 		old:    "			away, left = err, append(left, batch[i].ID) // as if",
 		new:    "			away, sent = err, append(sent, batch[i].ID) // as if",
-		breach: "a delivered order has taken its units from the stock, once",
+		breach: "an order is at its end, or a person has been told",
 	},
 	{
 		name:   "inbox",
