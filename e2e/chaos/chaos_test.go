@@ -43,6 +43,11 @@ func TestNothingIsLostOrChargedTwiceWhateverHappens(t *testing.T) {
 	if *duration == 0 {
 		t.Skip("takes a system for itself, and minutes: make chaos DURATION=4m")
 	}
+	if *report != "" && *mutated == "" {
+		if _, _, err := around(*report, "make chaos"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	plan := Plan(*seed, *duration)
 	write(t.Output(), plan)
 

@@ -56,6 +56,11 @@ func TestMutantsAreNoticed(t *testing.T) {
 	if !*everyMutant {
 		t.Skip("takes three quarters of an hour: make mutants")
 	}
+	if *report != "" {
+		if _, _, err := around(*report, "make mutants"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	found := make(map[string]int)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {

@@ -45,17 +45,27 @@ func (o Outcome) Markdown() string {
 
 // writeInto replaces in a page the text that the same command wrote before.
 func writeInto(path, command, text string) error {
-	opening, closing := place(command)
-	page, err := os.ReadFile(path)
+	before, after, err := around(path, command)
 	if err != nil {
 		return err
 	}
+	return os.WriteFile(path, []byte(before+"\n"+text+"\n"+after), 0o600)
+}
+
+// around returns what is before and after the place of a command in a page. It is an error if the page has no such place: a run
+// that takes half an hour should find that out before it begins.
+func around(path, command string) (before, after string, err error) {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", err
+	}
+	opening, closing := place(command)
 	before, rest, ok := strings.Cut(string(page), opening)
 	_, after, ends := strings.Cut(rest, closing)
 	if !ok || !ends {
-		return errors.New(path + " has no place for what " + command + " reports")
+		return "", "", errors.New(path + " has no place for what " + command + " reports")
 	}
-	return os.WriteFile(path, []byte(before+opening+"\n"+text+"\n"+closing+after), 0o600)
+	return before + opening, closing + after, nil
 }
 
 // place is the first and the last line of a command's text in a page.
