@@ -19,8 +19,26 @@ type Subscription struct {
 	kinds   []string
 	receive func([]Delivery)
 	joined  func(bool)
-	wanted  atomic.Bool
-	change  chan struct{} // wanted may have changed
+	wish
+}
+
+// wish says whether something is wanted, and wakes what serves it.
+type wish struct {
+	wanted atomic.Bool
+	change chan struct{} // wanted may have changed
+}
+
+func newWish() wish { return wish{change: make(chan struct{}, 1)} }
+
+// Want says whether it is wanted from now on. It returns at once; joined is called when the change is made.
+func (w *wish) Want(wanted bool) {
+	if w.wanted.Swap(wanted) == wanted {
+		return
+	}
+	select {
+	case w.change <- struct{}{}:
+	default: // a change is pending already
+	}
 }
 
 // subscriptionMost is how many events the broker keeps for a process that does not keep up; then it drops the oldest.
@@ -30,18 +48,7 @@ const subscriptionMost = 10_000
 // with true when events begin to arrive and with false when they stop, and receive is called with those that have arrived.
 // Neither may wait for anything.
 func (b *Broker) NewSubscription(kinds []string, receive func([]Delivery), joined func(bool)) *Subscription {
-	return &Subscription{broker: b, kinds: kinds, receive: receive, joined: joined, change: make(chan struct{}, 1)}
-}
-
-// Want says whether the events are wanted from now on. It returns at once; joined is called when the change is made.
-func (s *Subscription) Want(wanted bool) {
-	if s.wanted.Swap(wanted) == wanted {
-		return
-	}
-	select {
-	case s.change <- struct{}{}:
-	default: // a change is pending already
-	}
+	return &Subscription{broker: b, kinds: kinds, receive: receive, joined: joined, wish: newWish()}
 }
 
 // Run listens until ctx ends, in one session after another. It always returns nil.
@@ -70,6 +77,11 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 	binding.Go(func() { s.attend(bound, on.ch, name) })
 	defer binding.Wait()
 	defer unbind()
+	return on.drain(ctx, deliveries, s.receive)
+}
+
+// drain gives deliveries to receive, which keeps none back, until ctx or the session ends.
+func (s *session) drain(ctx context.Context, deliveries <-chan amqp.Delivery, receive func([]Delivery)) error {
 	arrived := buffered(deliveries)
 	for {
 		batch := next(ctx, arrived)
@@ -77,10 +89,10 @@ func (s *Subscription) listen(ctx context.Context, on *session) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return on.ended()
+			return s.ended()
 		}
-		s.receive(batch)
-		if err := ack(on, batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
+		receive(batch)
+		if err := ack(s, batch[len(batch)-1].raw.DeliveryTag, true); err != nil {
 			return err
 		}
 	}
@@ -111,14 +123,22 @@ func (s *Subscription) attend(ctx context.Context, ch *amqp.Channel, name string
 }
 
 func (s *Subscription) declare(ch *amqp.Channel, name string) error {
-	args := amqp.Table{"x-max-length": subscriptionMost, "x-overflow": "drop-head"}
-	if _, err := ch.QueueDeclare(name, false, true, true, false, args); err != nil {
-		return fmt.Errorf("declare queue %s: %w", name, err)
+	if err := declareOwn(ch, name); err != nil {
+		return err
 	}
 	if !s.wanted.Load() {
 		return nil
 	}
 	return s.bind(ch, name, true)
+}
+
+// declareOwn makes a queue that belongs to its connection.
+func declareOwn(ch *amqp.Channel, name string) error {
+	args := amqp.Table{"x-max-length": subscriptionMost, "x-overflow": "drop-head"}
+	if _, err := ch.QueueDeclare(name, false, true, true, false, args); err != nil {
+		return fmt.Errorf("declare queue %s: %w", name, err)
+	}
+	return nil
 }
 
 func (s *Subscription) bind(ch *amqp.Channel, name string, wanted bool) error {

@@ -26,6 +26,15 @@ type Command interface {
 	command()
 }
 
+// Commands returns the kinds of all commands.
+func Commands() []string {
+	var kinds []string
+	for _, c := range []Command{CheckProgress{}, ReserveStock{}, ReleaseStock{}, TakePayment{}, RefundPayment{}, ArrangeShipment{}, CancelShipment{}} {
+		kinds = append(kinds, c.Kind())
+	}
+	return kinds
+}
+
 // Notification is an event that may have no listener, such as each change of an order's status. For any other message it is
 // an error when no queue takes it: it stays in the outbox until a queue is bound.
 type Notification interface {

@@ -63,6 +63,19 @@ var examples = []Message{
 	CancellationRefused{id},
 }
 
+func TestTheListOfCommandsIsComplete(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, m := range examples {
+		if _, ok := m.(Command); ok {
+			want = append(want, m.Kind())
+		}
+	}
+	if got := Commands(); !slices.Equal(got, want) {
+		t.Errorf("the commands are %v, want %v", got, want)
+	}
+}
+
 // The golden files are the contract: a change of one breaks a service that is running now.
 func TestEveryMessageLooksOnTheWireAsItAlwaysHas(t *testing.T) {
 	t.Parallel()

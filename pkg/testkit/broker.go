@@ -114,21 +114,29 @@ func (v *Vhost) tap(queue, exchange string, args amqp.Table, keys []string) {
 // CloseConnections makes the broker close the connections of this vhost whose name ends in part, as an operator would.
 func (v *Vhost) CloseConnections(part string) {
 	v.t.Helper()
-	closed := 0
 	Until(v.t, "a connection of "+part+" is listed and closed", func() bool {
-		var connections []struct {
-			Name   string `json:"name"`
-			Client string `json:"user_provided_name"`
+		names := v.Connections(part)
+		for _, name := range names {
+			v.manage(http.MethodDelete, "/api/connections/"+url.PathEscape(name), nil)
 		}
-		v.manage(http.MethodGet, "/api/vhosts/"+v.Name+"/connections", &connections)
-		for _, c := range connections {
-			if strings.HasSuffix(c.Client, part) {
-				v.manage(http.MethodDelete, "/api/connections/"+url.PathEscape(c.Name), nil)
-				closed++
-			}
-		}
-		return closed > 0
+		return len(names) > 0
 	})
+}
+
+// Connections returns the names of the connections of this vhost whose client's name ends in part.
+func (v *Vhost) Connections(part string) (names []string) {
+	v.t.Helper()
+	var connections []struct {
+		Name   string `json:"name"`
+		Client string `json:"user_provided_name"`
+	}
+	v.manage(http.MethodGet, "/api/vhosts/"+v.Name+"/connections", &connections)
+	for _, c := range connections {
+		if strings.HasSuffix(c.Client, part) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // Remove deletes something, as an operator would: a queue ("queues", name), an exchange ("exchanges", name), a binding
