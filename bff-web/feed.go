@@ -18,13 +18,10 @@ var notificationKinds = []string{
 // feed passes the events of orders on to the streams that wait for them. It keeps nothing: a stream that may have missed
 // something asks orders. While no page needs them, no notifications come (docs/adr/0041).
 type feed struct {
-	want func(bool)  // starts and stops the notifications; nil: there are none
-	rest *time.Timer // stops the notifications when they have not been needed for a long time
+	interest
 
 	mu        sync.Mutex
-	wanted    bool // notifications were needed lately
 	connected bool
-	arriving  chan struct{}                    // closed while connected
 	changed   time.Time                        // when connected changed, as far as this process has noticed
 	watchers  map[string]map[*watcher]struct{} // by order
 	flow      flow
@@ -46,50 +43,26 @@ type notification struct {
 // notificationsMost is how many notifications may wait for a slow reader, for each order: more than almost any timeline has.
 const notificationsMost = 32
 
-// lookLasts is how long notifications go on after they were last needed: as long as flow counts them.
-const lookLasts = flowMinutes * time.Minute
-
-// attendWithin is how long a request waits at most until notifications come. Without RabbitMQ they do not come.
-const attendWithin = 250 * time.Millisecond
-
 func newFeed() *feed {
-	f := &feed{changed: time.Now(), arriving: make(chan struct{}), watchers: map[string]map[*watcher]struct{}{}}
-	f.rest = time.AfterFunc(lookLasts, f.tire)
+	f := &feed{changed: time.Now(), watchers: map[string]map[*watcher]struct{}{}}
+	f.interest = newInterest(f.watched)
 	return f
 }
 
-// attend starts the notifications, and waits until they come, at most attendWithin.
+// attend starts the notifications, and waits a moment until they come.
 func (f *feed) attend(ctx context.Context) {
-	if f.want == nil {
-		return
-	}
-	f.mu.Lock()
-	if !f.wanted {
-		f.wanted, f.changed = true, time.Now() // before, it would not have been noticed that none come
-	}
-	f.want(true)
-	f.rest.Reset(lookLasts)
-	arriving := f.arriving
-	f.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, attendWithin)
-	defer cancel()
-	select {
-	case <-arriving:
-	case <-ctx.Done():
-	}
+	f.show(ctx, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.changed = time.Now() // before, it would not have been noticed that none come
+	})
 }
 
-// tire stops the notifications, unless streams still wait for some.
-func (f *feed) tire() {
+// watched reports whether streams wait for notifications.
+func (f *feed) watched() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case len(f.watchers) > 0:
-		f.rest.Reset(lookLasts)
-	case f.wanted:
-		f.wanted = false
-		f.want(false)
-	}
+	return len(f.watchers) > 0
 }
 
 func (f *feed) watch(orders ...string) *watcher {
@@ -152,14 +125,8 @@ func (f *feed) tell(order string, e messages.OrderEntry) {
 // joined is called when notifications begin or stop to arrive. In both cases all watchers must check what they may have missed.
 func (f *feed) joined(now bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.connected != now {
 		f.connected, f.changed, f.flow = now, time.Now(), flow{} // the counts start anew, so that they have no gap
-		if now {
-			close(f.arriving)
-		} else {
-			f.arriving = make(chan struct{})
-		}
 	}
 	for _, all := range f.watchers {
 		for w := range all {
@@ -169,6 +136,8 @@ func (f *feed) joined(now bool) {
 			}
 		}
 	}
+	f.mu.Unlock()
+	f.came(now)
 }
 
 func (f *feed) live() bool {
