@@ -37,6 +37,10 @@ stop: $(orderflow) ## stop a part of the running system: NAME=payments, orders-2
 start: $(orderflow) ## start a part again: NAME=payments
 	@exec $(orderflow) start $(NAME)
 
+.PHONY: tap
+tap: $(orderflow) ## print each message that passes RabbitMQ; ORDER=<id, or the end of it>
+	@exec $(orderflow) tap $(ORDER)
+
 .PHONY: audit
 audit: $(orderflow) ## check that the books of the running system agree: databases, provider, carrier, queues; JSON=1, WAIT=30s
 	@exec $(orderflow) audit $(if $(JSON),-json) $(if $(WAIT),-wait $(WAIT))

@@ -45,6 +45,7 @@ type checkout struct {
 }
 
 func (s *site) getCheckout(c echo.Context) error {
+	s.listen(c) // the first messages of an order pass before its page is there
 	o := s.offer(c, cartOf(c))
 	if currency := c.QueryParam("currency"); currency != "" {
 		o = o.in(currency)

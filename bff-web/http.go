@@ -36,6 +36,7 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/checkout", s.postCheckout, mine...)
 	e.GET("/orders", s.getOrders, mine...)
 	e.GET("/orders/:id", s.getOrder, mine...)
+	e.GET("/orders/:id/messages", s.getMessages, mine...)
 	e.GET("/orders/:id/live", s.getPageLive, web.Stream, s.session)
 	e.GET("/live", s.getPagesLive, web.Stream, s.session)
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)

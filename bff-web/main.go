@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/web"
 )
@@ -33,6 +35,9 @@ type config struct {
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
 	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in one replica; further ones get 503 with `Retry-After`, and their pages ask every 3 s
 	StreamsEach int    `env:"STREAMS_EACH" envDefault:"100"`   // open streams of one person; further ones get 429. A browser needs one for all its pages
+
+	TapRabbitMQURL string `env:"TAP_RABBITMQ_URL"` // with the account `tap`, which may listen to everything; empty: pages show no messages
+	TapShoppers    bool   `env:"TAP_SHOPPERS"`     // shoppers, too, see the messages of their own orders: for demos, since then each look at an order costs as much as a service's consumer
 
 	SessionKey sealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
 	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
@@ -65,6 +70,15 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		s.feed.want = notifications.Want
 		parts = append(parts, service.Part{Name: "notifications", Run: notifications.Run})
 	}
+	if cfg.TapRabbitMQURL != "" {
+		broker, err := bus.NewBroker(cfg.TapRabbitMQURL, "tap", p.Log)
+		if err != nil {
+			return err
+		}
+		tap := broker.NewTap(messages.Commands(), slices.Sorted(maps.Keys(cfg.services())), s.taps.pass, s.taps.joined)
+		s.taps.want = tap.Want
+		parts = append(parts, service.Part{Name: "tap", Run: tap.Run})
+	}
 	server := web.New(serving)
 	s.routes(server)
 	// Streams go on during the drain delay, and then end like other requests.
@@ -86,6 +100,8 @@ type site struct {
 	watched  []upstream  // for the operator console: the services, and the gateway if it can be checked
 	broker   *bus.Broker // nil without RABBITMQ_URL
 	feed     *feed
+	taps     *taps
+	showAll  bool // to shoppers, too
 	streams  *streams
 	absences absences
 	shelf    *shelf
@@ -117,6 +133,7 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		log: log, pages: pages, verifier: verifier, sealer: sealer, secret: cfg.DemoSecret,
 		gateway: connect("gateway", cfg.GatewayURL),
 		feed:    newFeed(),
+		taps:    newTaps(), showAll: cfg.TapShoppers,
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
 	}

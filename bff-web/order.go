@@ -152,6 +152,7 @@ type orderScreen struct {
 	Blind    bool            // inventory does not answer, so pictures are missing
 	Payment  told[backstage] // for operators only
 	Shipment told[backstage]
+	Story    *storyPart
 	Account  string // why it was compensated, and what happened to the money
 	Final    bool
 	Back     bool // it is being compensated, or was: steps that are not done yet never will be
@@ -189,6 +190,7 @@ func (s *site) getOrder(c echo.Context) error {
 	var missing, unasked error
 	var asking sync.WaitGroup
 	screen.exact = visitor(c).Operator()
+	s.listen(c)
 	asking.Go(func() {
 		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
 			all, unasked = s.productsOf(c, screen.Order.skus(linesMost)) // the page works without names and pictures
@@ -215,6 +217,7 @@ func (s *site) getOrder(c echo.Context) error {
 	}
 	screen.Stages, screen.Final = stages(status, timeline), final(status)
 	screen.Back = slices.Contains(back, status)
+	screen.Story = s.story(c, screen.Order, screen.Tracking)
 	screen.Account = account(screen.Order, screen.Tracking, visitor(c).Caller.ID)
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }

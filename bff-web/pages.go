@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-//go:embed templates/*.html static/*
+//go:embed templates/*.html templates/parts/*.html static/*
 var files embed.FS
 
 // contentPolicy allows a page only what its own origin serves, and nothing inline.
@@ -61,7 +61,7 @@ func parsePages() (*pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	for _, name := range names {
-		t, err := template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", name)
+		t, err := template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts/*.html", name)
 		if err != nil {
 			return nil, fmt.Errorf("templates: %w", err)
 		}

@@ -1,21 +1,20 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	amqp "github.com/rabbitmq/amqp091-go"
+	"time"
 
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/servers"
+	"example.com/orderflow/local/tap"
 )
 
 var update = flag.Bool("update", false, "write the documents again that are drawn from a run")
@@ -25,7 +24,7 @@ var update = flag.Bool("update", false, "write the documents again that are draw
 func TestTheSequencesOfTheTourAreThoseOfRealOrders(t *testing.T) {
 	t.Parallel()
 	s := together(t)
-	tap := newTap(t, s.Broker)
+	wire := listen(t, s.Broker)
 	c := stories.New(t, world(s))
 	page := filepath.Join(repo, "docs", "tour.md")
 	doc, err := os.ReadFile(page)
@@ -47,7 +46,7 @@ func TestTheSequencesOfTheTourAreThoseOfRealOrders(t *testing.T) {
 		if end := c.End(id).Status; end != story.end {
 			t.Fatalf("the order is %s, want %s", end, story.end)
 		}
-		want = replaced(t, want, story.name, tap.draw(id, story.last))
+		want = replaced(t, want, story.name, wire.draw(id, story.last))
 	}
 	if *update {
 		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
@@ -70,79 +69,46 @@ func replaced(t *testing.T, doc, name, drawing string) string {
 	return before + begin + drawing + end + after
 }
 
-// tap gets a copy of every message (the wire tap of Hohpe and Woolf, Enterprise Integration Patterns, 2003).
-type tap struct {
+// listener keeps the messages that pass, by order.
+type listener struct {
 	*testing.T
-	ch        *amqp.Channel
-	queue     string
-	receivers map[string][]string // services by the kind of the message
-	order     map[string][]amqp.Delivery
+	*tap.Tap
+	order map[string][]tap.Passage
 }
 
-func newTap(t *testing.T, broker servers.Broker) *tap {
+func listen(t *testing.T, broker servers.Broker) *listener {
 	t.Helper()
-	w := &tap{T: t, ch: stories.Channel(t, stories.Dial(t, broker.URL)), receivers: map[string][]string{}, order: map[string][]amqp.Delivery{}}
-	q, err := w.ch.QueueDeclare("", false, true, true, false, nil)
+	w, err := tap.Open(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.queue = q.Name
-	for _, exchange := range []string{"orderflow.commands", "orderflow.events"} {
-		for _, b := range bindings(t, broker, exchange) {
-			service, _, durable := strings.Cut(b.Destination, ".")
-			if !durable || !slices.Contains(servers.Services(), service) { // of a program that only listens for a while
-				continue
-			}
-			w.receivers[b.Key] = append(w.receivers[b.Key], service)
-			if err := w.ch.QueueBind(q.Name, b.Key, exchange, false, nil); err != nil {
-				t.Fatal(err)
-			}
+	t.Cleanup(func() { _ = w.Close() })
+	return &listener{t, w, map[string][]tap.Passage{}}
+}
+
+// passWithin bounds the wait for a message. It is long because the machines are slow and shared.
+const passWithin = 90 * time.Second
+
+// until takes what passes, until an order has what it should have.
+func (w *listener) until(id string, has func(tap.Passage) bool) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), passWithin)
+	defer cancel()
+	for !slices.ContainsFunc(w.order[id], has) {
+		p, err := w.Next(ctx)
+		if err != nil {
+			w.Fatal(err)
 		}
+		w.order[p.CorrelationId] = append(w.order[p.CorrelationId], p)
 	}
-	return w
-}
-
-type binding struct {
-	Destination string `json:"destination"` // a queue, or an exchange of a service
-	Key         string `json:"routing_key"`
-}
-
-func bindings(t *testing.T, broker servers.Broker, exchange string) (all []binding) {
-	t.Helper()
-	at, err := url.Parse(broker.Management)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at = at.JoinPath("api", "exchanges")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.String()+"/%2F/"+exchange+"/bindings/source", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := stories.Send(r)
-	if err != nil || a.Status != http.StatusOK {
-		t.Fatalf("bindings of %s: %d %s, %v", exchange, a.Status, a.Body, err)
-	}
-	a.Into(t, &all)
-	return all
 }
 
 // draw waits until an order's last message has passed, and draws all that have.
-func (w *tap) draw(id, last string) string {
+func (w *listener) draw(id, last string) string {
 	w.Helper()
-	stories.Until(w, "its last message has passed", func() bool {
-		for {
-			d, ok, err := w.ch.Get(w.queue, true)
-			if err != nil {
-				w.Fatal(err)
-			}
-			if !ok {
-				return slices.ContainsFunc(w.order[id], func(d amqp.Delivery) bool { return d.Type == last })
-			}
-			w.order[d.CorrelationId] = append(w.order[d.CorrelationId], d)
-		}
-	})
+	w.until(id, func(p tap.Passage) bool { return p.Type == last })
 	passed := w.order[id]
-	slices.SortFunc(passed, func(a, b amqp.Delivery) int { return strings.Compare(a.MessageId, b.MessageId) }) // UUIDv7: as they came to be
+	slices.SortFunc(passed, func(a, b tap.Passage) int { return strings.Compare(a.MessageId, b.MessageId) }) // UUIDv7: as they came to be
 	var b strings.Builder
 	b.WriteString("```mermaid\nsequenceDiagram\n    participant gateway\n")
 	for _, service := range []string{"orders", "inventory", "payments", "shipping"} {
@@ -152,7 +118,8 @@ func (w *tap) draw(id, last string) string {
 	seen := map[string]bool{}
 	for _, d := range passed {
 		for _, kind := range stages(w, d) {
-			for _, to := range w.receivers[kind] {
+			for _, queue := range d.Queues {
+				to, _, _ := strings.Cut(queue, ".")
 				line := fmt.Sprintf("    %s-)%s: %s\n", d.AppId, to, kind)
 				if !seen[line] { // asked again on a slow machine
 					b.WriteString(line)
@@ -166,7 +133,7 @@ func (w *tap) draw(id, last string) string {
 }
 
 // stages are the kinds of event that a message stands for. A parcel's stages that became known together are one message.
-func stages(t testing.TB, d amqp.Delivery) (kinds []string) {
+func stages(t testing.TB, d tap.Passage) (kinds []string) {
 	t.Helper()
 	if strings.HasPrefix(d.Type, "shipping.shipment_") {
 		var change struct{ Earlier []struct{ Stage string } }

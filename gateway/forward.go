@@ -37,6 +37,9 @@ func (g *gateway) forward(to target) echo.HandlerFunc {
 		if !to.keyed {
 			r = client.Once(r)
 		}
+		if key := to.session(r); key != "" {
+			r = client.Near(r, key)
+		}
 		var failed error
 		proxy := httputil.ReverseProxy{
 			Rewrite:        func(p *httputil.ProxyRequest) { g.request(to, p) },
@@ -58,6 +61,20 @@ func (g *gateway) forward(to target) echo.HandlerFunc {
 		}
 		return serve()
 	}
+}
+
+// session returns what tells the sessions of the pages apart: bff-web's cookie. A session stays with one replica, since each
+// replica has seen other messages (docs/patterns.md). Empty: there is no session.
+func (to target) session(r *http.Request) string {
+	if !to.pages {
+		return ""
+	}
+	for _, cookie := range r.Cookies() {
+		if strings.Contains(cookie.Name, "orderflow_session") { // its name also has a port, and a prefix if it is secure
+			return cookie.Value
+		}
+	}
+	return ""
 }
 
 // request sets what an upstream sees of a request. ReverseProxy has already removed Forwarded, X-Forwarded-* and every header

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +203,28 @@ func TestOnlyRequestsWithAnHonouredKeyArePostedAgain(t *testing.T) {
 		p := f.behind[test.to]
 		if a.StatusCode != http.StatusServiceUnavailable || p.requests() != test.requests || slices.ContainsFunc(p.bodies, func(b string) bool { return b != "the body" && test.method != "GET" }) {
 			t.Errorf("%s %s %v: %s after %d requests, %q", test.method, test.path, test.headers, a.Status, p.requests(), p.bodies)
+		}
+	}
+}
+
+func TestASessionOfThePagesStaysWithOneReplica(t *testing.T) {
+	t.Parallel()
+	second := &program{answer: says(200, "text/html", "second")}
+	second.Server = httptest.NewServer(second)
+	t.Cleanup(second.Close)
+	f := newFixture(t, func(c *config) { c.BFFURL = append(c.BFFURL, second.URL) })
+	first := f.behind["bff"]
+	for _, test := range []struct {
+		cookie string
+		stays  bool
+	}{{"orderflow_session_8080=alice", true}, {"__Host-orderflow_session_443=bob", true}, {"cart=MUG-BLUE:1", false}, {"", false}} {
+		was := [2]int{first.requests(), second.requests()}
+		for range 10 {
+			f.call(http.MethodGet, "/orders", "", "Cookie", test.cookie)
+		}
+		got := [2]int{first.requests() - was[0], second.requests() - was[1]}
+		if stays := got[0] == 10 || got[1] == 10; got[0]+got[1] != 10 || stays != test.stays {
+			t.Errorf("with %q, the replicas got %v requests", test.cookie, got)
 		}
 	}
 }

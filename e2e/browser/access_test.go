@@ -23,6 +23,8 @@ func TestEveryPageCanBeUsedByEverybody(t *testing.T) {
 			p.press("Olga")
 			p.buy("", "tok_visa")
 			p.check(scheme, width)
+			p.visit(p.path() + "/messages")
+			p.check(scheme, width)
 			p.visit("/")
 			p.press("Add")
 			for _, path := range []string{"/", "/cart", "/checkout", "/orders", "/operations", "/operations/dead-letters", "/operations/stock"} {

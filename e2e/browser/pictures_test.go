@@ -35,6 +35,8 @@ func TestPictures(t *testing.T) {
 		p.press("Place the order")
 		p.sees("dispatched")
 		p.take("tracking" + suffix)
+		p.visit(p.path() + "/messages")
+		p.take("messages" + suffix)
 		p.buy("Folding", "tok_declined")
 		p.becomes("Cancelled")
 		p.take("cancelled" + suffix)

@@ -16,5 +16,5 @@ func BrokerUsers() []BrokerUser {
 	for _, service := range Services() {
 		users = append(users, ServiceUser(service))
 	}
-	return append(users, WebUser("bff-web"))
+	return append(users, WebUser("bff-web"), TapUser("tap"))
 }

@@ -64,6 +64,20 @@ func WebUser(name string) BrokerUser {
 	}
 }
 
+// TapUser is the account of a wire tap: it may make queues that exist while it is connected, and bind them to everything that
+// the services send each other. It may not publish, nor read a queue of a service.
+func TapUser(name string) BrokerUser {
+	own := `^` + name + `\..*$`
+	return BrokerUser{
+		Name:          name,
+		Configure:     own,
+		Write:         own,
+		Read:          `^(` + name + `\..*|orderflow\.(events|commands)|[a-z-]+\.redelivery)$`,
+		TopicExchange: "orderflow.events",
+		TopicRead:     `.*`,
+	}
+}
+
 // CreateVhost makes a vhost with all permissions for the administrator. An existing one is kept.
 func (b Broker) CreateVhost(ctx context.Context, name string) error {
 	if err := b.call(ctx, http.MethodPut, nil, "vhosts", name); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // QueueDepth is how many messages are in a queue, including those that a consumer has not acknowledged yet. RabbitMQ counts
@@ -40,6 +41,29 @@ func (b Broker) Queues(ctx context.Context) (queues []QueueDepth, err error) {
 		return nil, fmt.Errorf("read the list of queues: %w", err)
 	}
 	return queues, nil
+}
+
+// Binding leads messages of an exchange that have a routing key into a queue. The key of a topic exchange may be a pattern.
+type Binding struct {
+	Exchange string `json:"source"`
+	Queue    string `json:"destination"`
+	Key      string `json:"routing_key"`
+}
+
+// Bindings lists the bindings of the vhost that the address is of, without those of the default exchange.
+func (b Broker) Bindings(ctx context.Context) (all []Binding, err error) {
+	vhost, err := b.Vhost()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := b.ask(ctx, http.MethodGet, "?columns=source,destination,routing_key", nil, "bindings", vhost)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(answer, &all); err != nil {
+		return nil, fmt.Errorf("read the bindings: %w", err)
+	}
+	return slices.DeleteFunc(all, func(b Binding) bool { return b.Exchange == "" }), nil
 }
 
 // Alarm is a resource that a node is short of. Until there is enough again, the node accepts no messages.

@@ -76,6 +76,8 @@ func (p plan) env(r replica) []string {
 			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),
 			"SESSION_KEY=" + p.session,
 			"RABBITMQ_URL=" + p.brokers["bff-web"],
+			"TAP_RABBITMQ_URL=" + p.brokers["tap"],
+			"TAP_SHOPPERS=true",
 		})
 	case "simulator":
 		return append(env, "SIMULATOR_DATA="+p.data)

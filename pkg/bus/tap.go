@@ -145,6 +145,9 @@ func (b bindings) bind(ch *amqp.Channel, queue string) error {
 // passage says how a message passes, by the exchange and the routing key.
 func passage(d Delivery, now time.Time) Passage {
 	p := Passage{Delivery: d, At: now, Way: Sent, Error: text(d.raw.Headers, headerError), By: text(d.raw.Headers, headerReplayedBy)}
+	if at := moment(d.raw.Headers, "ce-time"); !at.IsZero() { // the property has whole seconds only
+		p.Time = at
+	}
 	key := d.raw.RoutingKey
 	if d.raw.Exchange == Commands || d.raw.Exchange == Events {
 		return p

@@ -52,6 +52,9 @@ func (rs *replicas) pick(ctx context.Context, tried []*replica) (*replica, error
 	if fresh := filter(ready, func(r *replica) bool { return !slices.Contains(tried, r) }); len(fresh) > 0 {
 		ready = fresh
 	}
+	if key, ok := ctx.Value(nearKey{}).(string); ok {
+		return nearest(ready, key), nil
+	}
 	n := len(ready)
 	turn := int(rs.next.Add(1) % uint64(n))
 	one := ready[turn]
