@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/orderflow/pkg/bus"
+)
+
+var midnight = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+
+// passed is a message that was written and seen so many ms after midnight.
+func passed(ms int, id, kind string, adapt ...func(*bus.Passage)) bus.Passage {
+	owner, _, _ := strings.Cut(kind, ".")
+	at := midnight.Add(time.Duration(ms) * time.Millisecond)
+	p := bus.Passage{Way: bus.Sent, At: at.Add(time.Millisecond), Delivery: bus.Delivery{Attempt: 1, Message: bus.Message{
+		ID: id, Kind: kind, Source: owner, Subject: "o-1", CausationID: "a-cause", Time: at, Body: []byte(`{"order_id":"o-1"}`),
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	}}}
+	for _, a := range adapt {
+		a(&p)
+	}
+	return p
+}
+
+func from(source string) func(*bus.Passage) { return func(p *bus.Passage) { p.Source = source } }
+
+func moved(way bus.Way, attempt int, why string) func(*bus.Passage) {
+	return func(p *bus.Passage) {
+		p.Way, p.Attempt, p.Error, p.Queue, p.Source = way, attempt, why, "payments.commands", "orders"
+		p.Wait, p.Dead = 500*time.Millisecond, "exhausted"
+	}
+}
+
+func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
+	t.Parallel()
+	const take, taken, refund, refunded = "payments.take_payment", "payments.payment_taken", "payments.refund_payment", "payments.payment_refunded"
+	entries := func(all ...authored) []authored { return all }
+	at := func(ms int, status, what string) authored {
+		return authored{entry: entry{At: midnight.Add(time.Duration(ms) * time.Millisecond), Status: status, What: what}}
+	}
+	for _, test := range []struct {
+		name     string
+		timeline []authored
+		passages []bus.Passage
+		want     []string // after the request
+	}{
+		{
+			"what orders gets, decides and sends at the same moment", entries(at(0, "placed", "order placed"), at(5, "reserved", "stock reserved")),
+			[]bus.Passage{passed(5, "3", take, from("orders")), passed(5, "2", "inventory.stock_reserved"), passed(0, "1", "inventory.reserve_stock", from("orders"))},
+			[]string{
+				"state orders: Placed: order placed", "command orders → inventory: reserve_stock", "event inventory → orders: stock_reserved",
+				"state orders: Reserved: stock reserved", "command orders → payments: take_payment",
+			},
+		},
+		{
+			"the same message twice", nil, []bus.Passage{passed(1, "1", taken), passed(1, "1", taken)},
+			[]string{"event payments → orders: payment_taken", "event payments → orders: payment_taken (the same message again: the inbox drops it)"},
+		},
+		{
+			"asked and answered again", nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "2", taken), passed(3, "3", take, from("orders")), passed(4, "4", taken)},
+			[]string{"command orders → payments: take_payment", "event payments → orders: payment_taken", "command orders → payments: take_payment (asked again)", "event payments → orders: payment_taken (answered again, not charged again)"},
+		},
+		{
+			"an attempt that fails", nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, moved(bus.Delayed, 2, "no connection")), passed(500, "1", take, moved(bus.Back, 2, "no connection"))},
+			[]string{"command orders → payments: take_payment", "retry payments: take_payment (attempt 1 failed, the next one in 500ms: no connection)", "retry payments: take_payment (attempt 2)"},
+		},
+		{
+			"given up and replayed", nil, []bus.Passage{passed(1, "1", take, moved(bus.GivenUp, 8, "no connection")), passed(2, "1", take, moved(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
+			[]string{"dead payments: take_payment (given up (exhausted), now a dead letter: no connection)", "retry payments: take_payment (replayed by olga)"},
+		},
+		{
+			"a compensation", entries(at(0, "refunding", "cancellation requested by the shop")), []bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
+			[]string{"request back gateway → orders: POST …/cancellation", "state back orders: Undoing the payment: cancellation requested by the shop", "command back orders → payments: refund_payment", "event back payments → orders: payment_refunded"},
+		},
+		{
+			"a message that RabbitMQ got late", nil, []bus.Passage{passed(1, "1", take, from("orders"), func(p *bus.Passage) { p.At = p.At.Add(12 * time.Second) }), passed(9000, "2", "orders.order_status_changed")},
+			[]string{"event orders → bff-web: order_status_changed", "command orders → payments: take_payment (was in the outbox for 12s)"},
+		},
+		{"several receivers", nil, []bus.Passage{passed(1, "1", "orders.order_completed")}, []string{"event orders → inventory, bff-web: order_completed"}},
+	} {
+		steps := tellStory(order{CreatedAt: midnight}, test.timeline, test.passages, true)
+		if steps[0].Label != "POST /api/orders" {
+			t.Errorf("%s: it begins with %+v", test.name, steps[0])
+		}
+		var got []string
+		for _, s := range steps[1:] {
+			got = append(got, line(s))
+		}
+		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%s:\n%s\nwant\n%s", test.name, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+}
+
+func line(s step) string {
+	text := s.Sort + " "
+	if s.Back {
+		text += "back "
+	}
+	if text += s.From; s.To[0] != s.From {
+		text += " → " + strings.Join(s.To, ", ")
+	}
+	if text += ": " + s.Label; s.Note != "" {
+		text += " (" + s.Note + ")"
+	}
+	return text
+}
+
+func TestAShopperIsNotToldWhyAnAttemptFailed(t *testing.T) {
+	t.Parallel()
+	failed := []bus.Passage{passed(1, "1", "payments.take_payment", moved(bus.Delayed, 2, "relation payments does not exist"))}
+	for _, operator := range []bool{false, true} {
+		s := tellStory(order{CreatedAt: midnight}, nil, failed, operator)[1]
+		if told := strings.Contains(s.Note+s.Envelope.Error, "relation payments"); told != operator {
+			t.Errorf("an operator: %t, told: %t", operator, told)
+		}
+	}
+}
+
+// Every step is drawn at a place of its own, within the picture.
+func TestADiagramIsAsLargeAsWhatIsInIt(t *testing.T) {
+	t.Parallel()
+	var passages []bus.Passage
+	for i := range 40 {
+		passages = append(passages, passed(i*700, fmt.Sprint(i), "payments.take_payment", from("loyalty")))
+	}
+	d := draw(tellStory(order{CreatedAt: midnight}, []authored{{entry: entry{At: midnight, Status: "placed", What: strings.Repeat("x", 500)}}}, passages, true), midnight)
+	if n := len(d.Lanes); n != len(standing)+1 || d.Lanes[n-1].Name != "loyalty" {
+		t.Errorf("the lanes are %v", d.Lanes)
+	}
+	y, pauses := 0, 0
+	for _, r := range d.Rows {
+		if r.Y-y < rowHeight || r.Y > d.Height || r.X < gutter || r.X > d.Width && r.Box == nil {
+			t.Errorf("row %d is at %d, %d; the diagram has %d × %d", r.N, r.X, r.Y, d.Width, d.Height)
+		}
+		for _, a := range r.Arrows {
+			if a.X1 == a.X2 || a.X2 > d.Width {
+				t.Errorf("row %d has an arrow from %d to %d", r.N, a.X1, a.X2)
+			}
+		}
+		if y = r.Y; r.Pause != "" {
+			pauses++
+		}
+	}
+	if d.Foot == 0 || pauses != 0 {
+		t.Errorf("foot at %d, %d pauses", d.Foot, pauses)
+	}
+}
+
+func TestThePageBehindAnOrderIsForThoseWhoMaySeeIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer("orders", has(map[string]http.HandlerFunc{
+		"/api/orders/o-1":          says(200, `{"id":"o-1","customer_id":"alice","status":"delivered","lines":[],"created_at":"2026-01-02T00:00:00Z"}`),
+		"/api/orders/o-1/tracking": says(200, `{"order_id":"o-1","status":"delivered","timeline":[{"seq":1,"at":"2026-01-02T00:00:00Z","status":"placed","what":"order placed"}]}`),
+	}))
+	const page = "/orders/o-1/messages"
+	f.as("alice").loads(404, page)
+	if order := f.as("alice").loads(200, "/orders/o-1"); strings.Contains(order, "Behind this order") {
+		t.Error("a shopper is shown messages")
+	}
+	f.as("olga").loads(200, page, "Placed: order placed", "this program has no wire tap")
+
+	f.site.taps.want = func(bool) {}
+	f.as("olga").loads(200, page, "RabbitMQ does not answer")
+	f.site.taps.joined(true)
+	f.site.taps.pass([]bus.Passage{passed(3, "m-1", "inventory.reserve_stock", from("orders"))})
+	f.as("olga").loads(200, page, "when somebody began to look", "reserve_stock", "m-1", "0af7651916cd43dd8448eb211c80319c", "&#34;order_id&#34;: &#34;o-1&#34;")
+
+	f.site.showAll = true
+	f.as("alice").loads(200, page, "reserve_stock")
+	f.as("alice").loads(200, "/orders/o-1", "Behind this order", page+"#step-3")
+	f.answer("orders", says(404, `{}`))
+	f.as("bob").loads(404, page)
+}
+
+func TestTheTapKeepsWhatHasPassedLatelyWithinItsBounds(t *testing.T) {
+	t.Parallel()
+	taps := newTaps()
+	taps.joined(true)
+	var seen int
+	leave := taps.watch(func(p []bus.Passage) { seen += len(p) })
+	of := func(order string) func(*bus.Passage) { return func(p *bus.Passage) { p.Subject = order } }
+	for i := range heardPassages + 5 {
+		taps.pass([]bus.Passage{passed(i, fmt.Sprint(i), "orders.order_status_changed", of("long"))})
+	}
+	if passages, more, since := taps.of("long"); len(passages) != heardPassages || more != 5 || since.IsZero() {
+		t.Errorf("%d passages, %d more, since %s", len(passages), more, since)
+	}
+	leave()
+	big := func(p *bus.Passage) { p.Body = []byte(strings.Repeat("x", 10*heardBytes)) }
+	for i := range 3 * heardOrders {
+		taps.pass([]bus.Passage{passed(i, fmt.Sprint(i), "orders.order_placed", of(fmt.Sprint("o-", i)), big), passed(i, "p", "inventory.product_changed", of("MUG"))})
+	}
+	if seen != heardPassages+5 {
+		t.Errorf("a watcher that has left has seen %d", seen)
+	}
+	if passages, _, _ := taps.of(fmt.Sprint("o-", 3*heardOrders-1)); len(passages) != 1 || len(passages[0].Body) > heardBytes+len("…") {
+		t.Errorf("the last order has %d passages", len(passages))
+	}
+	for _, gone := range []string{"long", "o-0", "MUG"} {
+		if passages, _, _ := taps.of(gone); len(passages) != 0 {
+			t.Errorf("%s is still known", gone)
+		}
+	}
+	if len(taps.heard) != heardOrders || len(taps.oldest) != heardOrders || taps.size > heardMost {
+		t.Errorf("%d orders, %d in line, %d bytes", len(taps.heard), len(taps.oldest), taps.size)
+	}
+	sum := 0
+	for _, h := range taps.heard {
+		sum += h.size
+	}
+	if sum != taps.size {
+		t.Errorf("it counts %d bytes, and has %d", taps.size, sum)
+	}
+}
