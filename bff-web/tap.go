@@ -18,7 +18,8 @@ const (
 	heardMost     = 32 << 20
 )
 
-// taps is the wire tap of this process. It keeps what has passed lately, by order, for the pages that show it.
+// taps is the wire tap of this process. It keeps what has passed lately, by order, for the pages that show it
+// (docs/adr/0044).
 type taps struct {
 	interest
 

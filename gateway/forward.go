@@ -64,7 +64,7 @@ func (g *gateway) forward(to target) echo.HandlerFunc {
 }
 
 // session returns what tells the sessions of the pages apart: bff-web's cookie. A session stays with one replica, since each
-// replica has seen other messages (docs/patterns.md). Empty: there is no session.
+// replica has seen other messages (docs/adr/0044). Empty: there is no session.
 func (to target) session(r *http.Request) string {
 	if !to.pages {
 		return ""
