@@ -3,7 +3,6 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -96,15 +95,13 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	for _, c := range containers {
-		for name, value := range c.env {
-			to, err := url.Parse(value)
-			if err != nil || to.Host == "" {
-				continue
-			}
-			port, err := strconv.Atoi(to.Port())
-			_, there := file.Services[to.Hostname()]
-			if upstream, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(upstream.listens(t), port) {
-				t.Errorf("docker-compose.yml: %s: nobody listens at %s=%s", c.program, name, value)
+		for name, addresses := range c.addresses() {
+			for _, to := range addresses {
+				port, err := strconv.Atoi(to.Port())
+				_, there := file.Services[to.Hostname()]
+				if upstream, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(upstream.listens(t), port) {
+					t.Errorf("docker-compose.yml: %s: nobody listens at %s in %s", c.program, to.Host, name)
+				}
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -313,24 +312,25 @@ func (c *cluster) checkPorts(t testing.TB, k container, w workload) {
 // checkUpstreams requires that a pod listens at each address in the settings, and that the policies allow the connection.
 func (c *cluster) checkUpstreams(t testing.TB, k container, w workload) {
 	t.Helper()
-	for name, value := range k.env {
-		to, err := url.Parse(strings.NewReplacer("$(", "", ")", "").Replace(value))
-		if err != nil || to.Host == "" || strings.Contains(to.Host, ".") { // outside addresses contain dots
-			continue
-		}
+	for name, addresses := range k.addresses() {
 		if name == "JWKS_URL" && k.env["DEMO_IDENTITY"] == "true" {
 			continue // it has the keys itself
 		}
-		at, err := strconv.Atoi(to.Port())
-		s := c.services[to.Hostname()]
-		target, ok := s.ports[at]
-		if err != nil || !ok {
-			t.Errorf("%s: %s: nobody listens at %s=%s", c.where, k.program, name, value)
-			continue
-		}
-		from, pods := w.Spec.Template.Metadata.Labels, c.labels(s)
-		if !c.allows("Egress", from, pods, target) || !c.allows("Ingress", pods, from, target) {
-			t.Errorf("%s: %s: no policy lets it reach %s=%s", c.where, k.program, name, value)
+		for _, to := range addresses {
+			if strings.Contains(to.Host, ".") {
+				continue // it is outside
+			}
+			at, err := strconv.Atoi(to.Port())
+			s := c.services[to.Hostname()]
+			target, ok := s.ports[at]
+			if err != nil || !ok {
+				t.Errorf("%s: %s: nobody listens at %s in %s", c.where, k.program, to.Host, name)
+				continue
+			}
+			from, pods := w.Spec.Template.Metadata.Labels, c.labels(s)
+			if !c.allows("Egress", from, pods, target) || !c.allows("Ingress", pods, from, target) {
+				t.Errorf("%s: %s: no policy lets it reach %s in %s", c.where, k.program, to.Host, name)
+			}
 		}
 	}
 }
