@@ -25,6 +25,7 @@ type cluster struct {
 	permission map[string]permissions // by user
 	topics     map[string]permissions
 	scaled     []scaledObject
+	accounts   []account
 }
 
 // workload is a Deployment, StatefulSet or Job.
@@ -107,6 +108,9 @@ func render(t testing.TB, overlay string) *cluster {
 	each(t, rendered, "NetworkPolicy", func(p policy) { c.policies = append(c.policies, p) })
 	each(t, rendered, "Permission", func(p grant) { c.permission[p.Spec.UserReference.Name] = p.Spec.Permissions })
 	each(t, rendered, "TopicPermission", func(p grant) { c.topics[p.Spec.UserReference.Name] = p.Spec.Permissions })
+	for _, kind := range []string{"DatabaseRole", "Database", "User"} {
+		each(t, rendered, kind, func(a account) { c.accounts = append(c.accounts, a) })
+	}
 	each(t, rendered, "ScaledObject", func(s scaledObject) { c.scaled = append(c.scaled, s) })
 	return c
 }
