@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,37 @@ func TestProductionMakesTheAccountsOfAllPrograms(t *testing.T) {
 	}
 	if others := len(c.accounts) - len(want); others != 1 { // keda
 		t.Errorf("%s makes %d other accounts", c.where, others)
+	}
+}
+
+// Where provision makes the accounts, each password is in two places.
+func TestProgramsLogInWithThePasswordsThatProvisionGivesThem(t *testing.T) {
+	t.Parallel()
+	_, here := composed(t)
+	kind, _ := render(t, "k8s/overlays/kind").containers(t)
+	minikube, _ := render(t, "k8s/overlays/minikube").containers(t)
+	for _, containers := range [][]container{here, kind, minikube} {
+		given, checked := containers[slices.IndexFunc(containers, func(c container) bool { return c.program == "provision" })].env, 0
+		for _, c := range containers {
+			for setting, server := range map[string]string{"DATABASE_URL": "DATABASE", "RABBITMQ_URL": "RABBITMQ"} {
+				value, there := c.env[setting]
+				if !there || c.program == "provision" {
+					continue
+				}
+				checked++
+				login, err := url.Parse(os.Expand(strings.NewReplacer("$(", "${", ")", "}").Replace(value), func(name string) string { return c.env[name] }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := url.UserPassword(c.program, given[servers.Setting(c.program)+"_"+server+"_PASSWORD"])
+				if login.User.String() != want.String() {
+					t.Errorf("%s: %s logs in as %s, and provision makes %s", c.where, setting, login.User, want)
+				}
+			}
+		}
+		if want := len(servers.Services()) + len(servers.BrokerUsers()); checked != want {
+			t.Errorf("%s: %d passwords, and there are %d accounts", containers[0].where, checked, want)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ type workload struct {
 				TerminationGracePeriodSeconds int
 				Containers                    []struct {
 					Image   string
-					EnvFrom []struct{ ConfigMapRef struct{ Name string } }
+					EnvFrom []struct{ ConfigMapRef, SecretRef struct{ Name string } }
 					Env     []struct {
 						Name, Value string
 						ValueFrom   struct{ SecretKeyRef struct{ Name, Key string } }
@@ -90,10 +90,13 @@ func render(t testing.TB, overlay string) *cluster {
 	})
 	each(t, rendered, "Secret", func(s struct {
 		Metadata struct{ Name string }
-		Data     map[string]string
+		Data     map[string][]byte // JSON has them in base64
 	},
 	) {
-		c.data["Secret/"+s.Metadata.Name] = s.Data
+		c.data["Secret/"+s.Metadata.Name] = map[string]string{}
+		for key, value := range s.Data {
+			c.data["Secret/"+s.Metadata.Name][key] = string(value)
+		}
 	})
 	each(t, rendered, "ExternalSecret", func(s struct {
 		Metadata struct{ Name string }
@@ -218,17 +221,21 @@ func (c *cluster) containers(t testing.TB) (ours []container, of []workload) {
 			}
 			env := maps.Clone(base)
 			for _, from := range k.EnvFrom {
-				data, ok := c.data["ConfigMap/"+from.ConfigMapRef.Name]
+				source := "ConfigMap/" + from.ConfigMapRef.Name
+				if from.SecretRef.Name != "" {
+					source = "Secret/" + from.SecretRef.Name
+				}
+				data, ok := c.data[source]
 				if !ok {
-					t.Errorf("%s: %s: there is no ConfigMap %s", c.where, program, from.ConfigMapRef.Name)
+					t.Errorf("%s: %s: there is no %s", c.where, program, source)
 				}
 				maps.Copy(env, data)
 			}
 			for _, e := range k.Env {
 				env[e.Name] = e.Value
 				if ref := e.ValueFrom.SecretKeyRef; ref.Name != "" {
-					env[e.Name] = secret
-					if _, ok := c.data["Secret/"+ref.Name][ref.Key]; !ok {
+					value, ok := c.data["Secret/"+ref.Name][ref.Key]
+					if env[e.Name] = value; !ok {
 						t.Errorf("%s: %s: there is no %s in a Secret %s", c.where, program, ref.Key, ref.Name)
 					}
 				}
