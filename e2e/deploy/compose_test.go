@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"maps"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,6 +58,28 @@ func programOf(image string) (program string, ok bool) {
 	name, _, _ := strings.Cut(image, ":")
 	_, program, ok = strings.Cut("/"+name, "/orderflow/")
 	return program, ok
+}
+
+func TestTheCommandForNewPasswordsNamesAllOfThem(t *testing.T) {
+	t.Parallel()
+	_, command, _ := strings.Cut(string(read(t, ".env.example")), "#   ")
+	command, _, _ = strings.Cut(command, " >> .env")
+	sh := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.Replace(command, "$(openssl rand -hex 24)", "new", 1))
+	sh.Dir = repo
+	out, err := sh.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for name := range settings(t, "provision") {
+		if strings.HasSuffix(name, "_PASSWORD") {
+			want = append(want, name+"=new")
+		}
+	}
+	slices.Sort(want)
+	if got := strings.Fields(string(out)); len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("the command makes %v\nwant %v", got, want)
+	}
 }
 
 func TestCompose(t *testing.T) {

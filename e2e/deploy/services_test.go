@@ -32,9 +32,13 @@ func TestEveryServiceIsKnownWhereverServicesAre(t *testing.T) {
 			continue
 		}
 		prefix := servers.Setting(name)
+		for _, server := range []string{"_DATABASE", "_RABBITMQ"} { // one of the program, one of provision
+			if password := "${" + prefix + server + "_PASSWORD:-"; strings.Count(string(read(t, "docker-compose.yml")), password) != 2 {
+				t.Errorf("docker-compose.yml does not have two passwords %s…}", password)
+			}
+		}
 		for file, lines := range map[string][]string{
 			"go.work":              {"./services/" + name},
-			".env.example":         {prefix + "_DATABASE_PASSWORD=", prefix + "_RABBITMQ_PASSWORD="},
 			"docs/architecture.md": {"| [`" + name + "`](../services/" + name + ")"},
 		} {
 			for _, line := range lines {
