@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -24,13 +25,10 @@ type config struct {
 	service.Settings
 	Addr string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8081"` // where it listens
 
-	OrdersURL       client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`    // replicas of orders
-	PaymentsURL     client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`  // replicas of payments
-	InventoryURL    client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"` // replicas of inventory
-	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
-	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"`   // where tokens come from when somebody signs in
-	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                                // the gateway's admin port, for the operator console; empty: the console does not show the gateway
-	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all these programs; 2 s for an attempt, 4 s in all, one retry
+	Services        client.Directory `env:"SERVICES,required"`                              // replicas of all services, as for the gateway; the operator console shows each of them, with its queues and dead letters
+	GatewayURL      client.URLs      `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // where tokens come from when somebody signs in
+	GatewayAdminURL client.URLs      `env:"GATEWAY_ADMIN_URL"`                              // the gateway's admin port, for the operator console; empty: the console does not show the gateway
+	Upstream        client.Config    `envPrefix:"UPSTREAM_"`                                // for calls to all these programs; 2 s for an attempt, 4 s in all, one retry
 
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
 	StreamsMost int    `env:"STREAMS_MOST" envDefault:"10000"` // open streams of live tracking in one replica; further ones get 503 with `Retry-After`, and their pages ask every 3 s
@@ -43,12 +41,6 @@ type config struct {
 	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
 
 	identity.Trust
-}
-
-// services returns the programs that have data and messages of their own. The console shows each of them, with its queues and
-// dead letters.
-func (c config) services() map[string]client.URLs {
-	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
 }
 
 func main() { service.Main(name, run) }
@@ -75,7 +67,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		if err != nil {
 			return err
 		}
-		tap := broker.NewTap(messages.Commands(), slices.Sorted(maps.Keys(cfg.services())), s.taps.pass, s.taps.joined)
+		tap := broker.NewTap(messages.Commands(), slices.Sorted(maps.Keys(cfg.Services)), s.taps.pass, s.taps.joined)
 		s.taps.want = tap.Want
 		parts = append(parts, service.Part{Name: "tap", Run: tap.Run})
 	}
@@ -138,11 +130,16 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
 	}
 	of := map[string]*client.Client{}
-	for name, urls := range cfg.services() {
+	for name, urls := range cfg.Services {
 		of[name] = connect(name, urls)
 		s.services = append(s.services, upstream{name, of[name]})
 	}
 	slices.SortFunc(s.services, func(a, b upstream) int { return cmp.Compare(a.name, b.name) })
+	for _, name := range []string{"orders", "payments", "inventory", "shipping"} { // whose data is on the pages
+		if of[name] == nil {
+			return nil, fmt.Errorf("SERVICES has no address of %s", name)
+		}
+	}
 	s.orders, s.payments, s.inventory, s.shipping = of["orders"], of["payments"], of["inventory"], of["shipping"]
 	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
 		s.watched = append([]upstream{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)

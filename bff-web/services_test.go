@@ -1,38 +1,43 @@
 package main
 
 import (
-	"reflect"
+	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/identity"
 )
 
-// A developer who adds a service gives its address, and might forget its queues and dead letters.
 func TestTheConsoleShowsEveryServiceThatHasAnAddress(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	var shown []string
-	for _, s := range f.site.services {
-		shown = append(shown, s.name)
+	services := client.Directory{}
+	for _, name := range []string{"orders", "payments", "inventory", "shipping", "newest"} {
+		services[name] = client.URLs{"http://localhost:1"}
 	}
-	for field := range reflect.TypeFor[config]().Fields() {
-		name := strings.ToLower(strings.TrimSuffix(field.Tag.Get("env"), "_URL"))
-		if field.Type != reflect.TypeFor[client.URLs]() || strings.HasPrefix(name, "gateway") {
-			continue
-		}
-		if !slices.Contains(shown, name) {
-			t.Errorf("%s is the address of a service that the console does not show", field.Tag.Get("env"))
+	issuer, err := identity.NewIssuer(bytes.Repeat([]byte{7}, 32), "orderflow", "orderflow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config{Services: services, GatewayURL: client.URLs{"http://localhost:1"}}
+	s, err := newSite(cfg, issuer.Verifier(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range services {
+		if !slices.ContainsFunc(s.watched, func(u upstream) bool { return u.name == name }) {
+			t.Errorf("the console does not show %s", name)
 		}
 		for _, queue := range []string{".commands", ".commands.dead", ".events", ".events.dead"} {
-			if !slices.Contains(f.site.queues(), name+queue) {
+			if !slices.Contains(s.queues(), name+queue) {
 				t.Errorf("the console does not look at %s", name+queue)
 			}
 		}
-		shown = slices.DeleteFunc(shown, func(s string) bool { return s == name })
 	}
-	if len(shown) > 0 {
-		t.Errorf("shown without an address: %v", shown)
+	delete(services, "shipping")
+	if _, err := newSite(cfg, issuer.Verifier(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "SERVICES has no address of shipping") {
+		t.Errorf("without the address of shipping: %v", err)
 	}
 }

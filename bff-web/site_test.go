@@ -58,10 +58,11 @@ func newFixtureWith(t *testing.T, timeout time.Duration) *fixture {
 		f.answers[name] = says(200, `{"items":[]}`)
 		return s.URL
 	}
-	settings := map[string]string{"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10"}
-	for service := range (config{}).services() {
-		settings[strings.ToUpper(service)+"_URL"] = at(service)
+	var services []string
+	for _, service := range []string{"orders", "payments", "inventory", "shipping"} {
+		services = append(services, service+"="+at(service))
 	}
+	settings := map[string]string{"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ",")}
 	cfg, err := env.ParseAsWithOptions[config](env.Options{Environment: settings})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,17 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	dns := serveDNS(t, one, two)
 	s := start(t, system.Each(1), map[string][]string{
 		"":        settings["orders"],
-		"gateway": {"ORDERS_URL=http://orders.test:" + one.port, "UPSTREAM_DNS_SERVER=" + dns.address},
+		"gateway": {"UPSTREAM_DNS_SERVER=" + dns.address},
+	}, func(o *system.Options) {
+		direct := regexp.MustCompile(`\borders=http://[^,]+`) // in SERVICES
+		o.Amend = func(program string, env []string) ([]string, error) {
+			for i := range env {
+				if program == "gateway" {
+					env[i] = direct.ReplaceAllString(env[i], "orders=http://orders.test:"+one.port)
+				}
+			}
+			return env, nil
+		}
 	})
 	behind, err := url.Parse(s.Program("orders", 1).URL)
 	if err != nil {

@@ -65,9 +65,9 @@ func run(m *testing.M) (code int, err error) {
 }
 
 // start starts a new system for a test, with these numbers of replicas.
-func start(t *testing.T, replicas map[string]int, env map[string][]string) *system.System {
+func start(t *testing.T, replicas map[string]int, env map[string][]string, adapt ...func(*system.Options)) *system.System {
 	t.Helper()
-	s, err := launch(t.TempDir(), replicas, env)
+	s, err := launch(t.TempDir(), replicas, env, adapt...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func start(t *testing.T, replicas map[string]int, env map[string][]string) *syst
 	return s
 }
 
-func launch(dir string, replicas map[string]int, env map[string][]string) (*system.System, error) {
+func launch(dir string, replicas map[string]int, env map[string][]string, adapt ...func(*system.Options)) (*system.System, error) {
 	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may have to run as another user
 		return nil, err
 	}
@@ -91,7 +91,11 @@ func launch(dir string, replicas map[string]int, env map[string][]string) (*syst
 		env = map[string][]string{}
 	}
 	env[""] = append(slices.Clip(env[""]), "DEMO_SECRET="+demoSecret)
-	return system.Start(context.Background(), system.Options{Dir: dir, Binaries: programs, Replicas: replicas, Env: env})
+	options := system.Options{Dir: dir, Binaries: programs, Replicas: replicas, Env: env}
+	for _, adapt := range adapt {
+		adapt(&options)
+	}
+	return system.Start(context.Background(), options)
 }
 
 // world has the addresses of a system.

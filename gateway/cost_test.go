@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/web"
 )
@@ -56,9 +57,7 @@ func BenchmarkRequest(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	f := newFixture(b, func(c *config) {
 		c.Limits.PerAddress, c.Limits.PerCaller = 1e6, 1e6 // so high that they count and never limit
-		for _, to := range []*[]string{(*[]string)(&c.OrdersURL), (*[]string)(&c.InventoryURL)} {
-			*to = []string{outside.url}
-		}
+		c.Services["orders"], c.Services["inventory"] = client.URLs{outside.url}, client.URLs{outside.url}
 	})
 	g, err := newGateway(f.config, log)
 	if err != nil {

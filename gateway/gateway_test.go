@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,19 @@ func hasty(c *config) { c.Upstream.Timeout, c.Upstream.Retries = 200*time.Millis
 // silent never answers.
 func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+// serviceNames are the names of all services: those of their folders.
+func serviceNames(t testing.TB) (names []string) {
+	t.Helper()
+	mains, err := filepath.Glob("../services/*/main.go")
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("there are no services: %v", err)
+	}
+	for _, file := range mains {
+		names = append(names, filepath.Base(filepath.Dir(file)))
+	}
+	return names
+}
+
 // newFixture starts a gateway with the default settings, changed by adapt.
 func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 	t.Helper()
@@ -100,10 +114,11 @@ func newFixture(t testing.TB, adapt ...func(*config)) *fixture {
 		f.behind[name] = p
 		return p.URL
 	}
-	settings := map[string]string{"DEMO_IDENTITY": "true", "BFF_URL": at("bff")}
-	for service := range (config{}).services() {
-		settings[strings.ToUpper(service)+"_URL"] = at(service)
+	var services []string
+	for _, name := range serviceNames(t) {
+		services = append(services, name+"="+at(name))
 	}
+	settings := map[string]string{"DEMO_IDENTITY": "true", "BFF_URL": at("bff"), "SERVICES": strings.Join(services, ",")}
 	var err error
 	if f.config, err = env.ParseAsWithOptions[config](env.Options{Environment: settings}); err != nil {
 		t.Fatal(err)

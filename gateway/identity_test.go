@@ -122,18 +122,16 @@ func TestAGatewayWithoutAnyIdentityDoesNotStart(t *testing.T) {
 func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{
-		"IDENTITY_KEY": "c2hvcnQ=", "ORDERS_URL": "localhost:8082", "DEMO_IDENTITY": "maybe", "UPSTREAM_TIMEOUT": "soon",
+		"IDENTITY_KEY": "c2hvcnQ=", "SERVICES": "orders=localhost:8082", "DEMO_IDENTITY": "maybe", "UPSTREAM_TIMEOUT": "soon",
 	}})
-	for _, field := range []string{"IdentityKey", "OrdersURL", "DemoIdentity", "Timeout"} {
+	for _, field := range []string{"IdentityKey", "Services", "DemoIdentity", "Timeout"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("nothing about %s in: %v", field, err)
 		}
 	}
-	cfg, err := env.ParseAsWithOptions[config](env.Options{Environment: map[string]string{"DEMO_IDENTITY": "true"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, err := newGateway(cfg, slog.New(slog.DiscardHandler)); err != nil || g.demo == nil {
+	f := newFixture(t)
+	f.config.IdentityKey = nil
+	if g, err := newGateway(f.config, slog.New(slog.DiscardHandler)); err != nil || g.demo == nil {
 		t.Errorf("a gateway with a key of its own: %v", err)
 	}
 }

@@ -22,12 +22,9 @@ type config struct {
 	Addr      string `env:"HTTP_ADDR" envDefault:"localhost:8080"`  // the public port
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9080"` // metrics and health, for the operators' network only
 
-	OrdersURL    client.URLs   `env:"ORDERS_URL" envDefault:"http://localhost:8082"`    // replicas of orders
-	PaymentsURL  client.URLs   `env:"PAYMENTS_URL" envDefault:"http://localhost:8083"`  // replicas of payments
-	InventoryURL client.URLs   `env:"INVENTORY_URL" envDefault:"http://localhost:8084"` // replicas of inventory
-	ShippingURL  client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
-	BFFURL       client.URLs   `env:"BFF_URL" envDefault:"http://localhost:8081"`       // replicas of bff-web
-	Upstream     client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all these programs; the time limits are 5 s for an attempt and 12 s in all
+	Services client.Directory `env:"SERVICES,required"`                          // replicas of all services, such as `orders=http://a:8080,orders=http://b:8080,payments=http://c:8080`
+	BFFURL   client.URLs      `env:"BFF_URL" envDefault:"http://localhost:8081"` // replicas of bff-web
+	Upstream client.Config    `envPrefix:"UPSTREAM_"`                            // for calls to all these programs; the time limits are 5 s for an attempt and 12 s in all
 
 	Timeouts      web.Timeouts
 	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // CIDRs or addresses whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. Set it behind a load balancer, or all clients share one address
@@ -84,11 +81,6 @@ type upstreams struct {
 	bff      upstream
 }
 
-// services returns the programs that have data and messages of their own.
-func (c config) services() map[string]client.URLs {
-	return map[string]client.URLs{"orders": c.OrdersURL, "payments": c.PaymentsURL, "inventory": c.InventoryURL, "shipping": c.ShippingURL}
-}
-
 func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 	g := &gateway{
 		log:           log,
@@ -112,11 +104,12 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		return connect(c, cfg.Limits)
 	}
 	g.upstreams = upstreams{services: map[string]upstream{}, bff: to("bff-web", cfg.BFFURL)}
-	for name, urls := range cfg.services() {
+	for name, urls := range cfg.Services {
 		g.upstreams.services[name] = to(name, urls)
 	}
-	g.table = g.routes()
-	return g, nil
+	var err error
+	g.table, err = g.routes()
+	return g, err
 }
 
 // seed is the seed of an Ed25519 key; the setting is in base64.

@@ -36,11 +36,9 @@ func startGateway(t *testing.T) process {
 	command := exec.CommandContext(ctx, program)
 	var said strings.Builder
 	command.Stdout, command.Stderr = &said, &said
-	command.Env = append(os.Environ(), "DEMO_IDENTITY=true", "HTTP_ADDR="+g.address, "ADMIN_ADDR="+g.admin,
+	services := strings.Join(serviceNames(t), "="+behind.URL+",") + "=" + behind.URL
+	command.Env = append(os.Environ(), "SERVICES="+services, "BFF_URL="+behind.URL, "DEMO_IDENTITY=true", "HTTP_ADDR="+g.address, "ADMIN_ADDR="+g.admin,
 		"LOG_LEVEL=error", "RATE_PER_ADDRESS=0", "HEADER_TIMEOUT="+headerWithin.String(), "READ_TIMEOUT="+bodyWithin.String(), "IDLE_TIMEOUT="+idleWithin.String())
-	for _, upstream := range []string{"ORDERS", "PAYMENTS", "INVENTORY", "SHIPPING", "BFF"} {
-		command.Env = append(command.Env, upstream+"_URL="+behind.URL)
-	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -24,17 +26,26 @@ type methods map[string]echo.HandlerFunc
 
 // routes returns all that can be reached from outside; the first pattern that fits counts. Paths are the same in front of the
 // gateway and behind it.
-func (g *gateway) routes() []resource {
+func (g *gateway) routes() ([]resource, error) {
 	shopper := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
 	operator := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
 	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
 
-	orders := target{upstream: g.upstreams.services["orders"]}
-	placing := target{upstream: g.upstreams.services["orders"], keyed: true}
-	inventory := target{upstream: g.upstreams.services["inventory"]}
-	shelving := target{upstream: g.upstreams.services["inventory"], keyed: true}
-	payments := target{upstream: g.upstreams.services["payments"]}
-	shipping := target{upstream: g.upstreams.services["shipping"]}
+	var missing error
+	service := func(name string) target {
+		upstream, there := g.upstreams.services[name]
+		if !there {
+			missing = errors.Join(missing, fmt.Errorf("SERVICES has no address of %s", name))
+		}
+		return target{upstream: upstream}
+	}
+	keyed := func(to target) target { to.keyed = true; return to }
+
+	orders := service("orders")
+	inventory := service("inventory")
+	payments := service("payments")
+	shipping := service("shipping")
+	placing, shelving := keyed(orders), keyed(inventory)
 	composed := target{upstream: g.upstreams.bff}
 	pages := target{upstream: g.upstreams.bff, pages: true}
 
@@ -73,7 +84,7 @@ func (g *gateway) routes() []resource {
 		{"/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/orders/{id}/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // bff-web checks the Origin of forms
-	}
+	}, missing
 }
 
 // deadLetter forwards to the service that is named at the beginning of a dead letter's id.

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"example.com/orderflow/local/servers"
 )
 
 // Network is a proxy between the programs and all that they connect to. Its ways are called "payments to rabbitmq" and so on;
@@ -25,16 +23,13 @@ func NewNetwork() *Network { return &Network{ways: map[string]*way{}} }
 
 // led are the settings whose addresses are replaced by addresses of the network, and the name of the other end. The addresses
 // of the tokens' keys, and of the gateway for the web pages, are not replaced.
-var led = func() map[string]string {
-	to := map[string]string{
-		"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
-		"PROVIDER_URL": "provider", "CARRIER_URL": "carrier", "SUPPLIER_URL": "supplier", "BFF_URL": "bff-web",
-	}
-	for _, service := range services {
-		to[servers.Setting(service)+"_URL"] = service
-	}
-	return to
-}()
+var led = map[string]string{
+	"DATABASE_URL": "database", "RABBITMQ_URL": "rabbitmq",
+	"PROVIDER_URL": "provider", "CARRIER_URL": "carrier", "SUPPLIER_URL": "supplier", "BFF_URL": "bff-web",
+}
+
+// directory is the setting whose entries name their other ends: orders=http://127.0.0.1:8082.
+const directory = "SERVICES"
 
 // Amend replaces the addresses in a program's settings. It is for system.Options.
 func (n *Network) Amend(program string, env []string) ([]string, error) {
@@ -43,18 +38,23 @@ func (n *Network) Amend(program string, env []string) ([]string, error) {
 		amended[i] = setting
 		name, value, _ := strings.Cut(setting, "=")
 		to, ok := led[name]
-		if !ok {
+		if !ok && name != directory {
 			continue
 		}
-		addresses := strings.Split(value, ",")
-		for j, address := range addresses {
+		entries := strings.Split(value, ",")
+		for j, address := range entries {
+			before := ""
+			if name == directory {
+				to, address, _ = strings.Cut(address, "=")
+				before = to + "="
+			}
 			through, err := n.lead(program+" to "+to, address)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			addresses[j] = through
+			entries[j] = before + through
 		}
-		amended[i] = name + "=" + strings.Join(addresses, ",")
+		amended[i] = name + "=" + strings.Join(entries, ",")
 	}
 	return amended, nil
 }

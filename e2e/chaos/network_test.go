@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -50,14 +51,14 @@ func call(t *testing.T) *caller {
 	t.Helper()
 	n := NewNetwork()
 	t.Cleanup(n.Close)
-	env, err := n.Amend("orders", []string{"PAYMENTS_URL=http://user:p%40ss@" + echo(t) + "/path", "HTTP_ADDR=127.0.0.1:1"})
+	env, err := n.Amend("orders", []string{"PROVIDER_URL=http://user:p%40ss@" + echo(t) + "/path", "HTTP_ADDR=127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if env[1] != "HTTP_ADDR=127.0.0.1:1" || !strings.HasPrefix(env[0], "PAYMENTS_URL=http://user:p%40ss@127.0.0.1:") || !strings.HasSuffix(env[0], "/path") {
+	if env[1] != "HTTP_ADDR=127.0.0.1:1" || !strings.HasPrefix(env[0], "PROVIDER_URL=http://user:p%40ss@127.0.0.1:") || !strings.HasSuffix(env[0], "/path") {
 		t.Errorf("the settings became %v", env)
 	}
-	door, err := url.Parse(strings.TrimPrefix(env[0], "PAYMENTS_URL="))
+	door, err := url.Parse(strings.TrimPrefix(env[0], "PROVIDER_URL="))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,14 +110,14 @@ func (c *caller) getsNoAnswerTo(line string) {
 
 func (c *caller) breaks(with Kind) {
 	c.Helper()
-	if err := c.network.Break("orders to payments", with); err != nil {
+	if err := c.network.Break("orders to provider", with); err != nil {
 		c.Fatal(err)
 	}
 }
 
 func (c *caller) mends() {
 	c.Helper()
-	if hits, err := c.network.Mend("orders to payments"); hits == 0 || err != nil {
+	if hits, err := c.network.Mend("orders to provider"); hits == 0 || err != nil {
 		c.Errorf("%d hits, %v", hits, err)
 	}
 }
@@ -187,7 +188,7 @@ func TestAVanishedHostClosesNoConnection(t *testing.T) {
 	t.Cleanup(func() { _ = listener.Close() })
 	n := NewNetwork()
 	t.Cleanup(n.Close)
-	door, err := n.lead("orders to payments", "http://"+listener.Addr().String())
+	door, err := n.lead("orders to provider", "http://"+listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +225,20 @@ func TestOneEndLearnsThatTheOtherHasEnded(t *testing.T) {
 	}
 }
 
+func TestEveryEntryOfSERVICESLeadsThroughTheNetwork(t *testing.T) {
+	t.Parallel()
+	n := NewNetwork()
+	t.Cleanup(n.Close)
+	env, err := n.Amend("gateway", []string{"SERVICES=orders=http://127.0.0.1:1,orders=http://127.0.0.1:2,payments=http://127.0.0.1:3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := regexp.MustCompile(`^SERVICES=orders=http://127.0.0.1:\d\d+,orders=http://127.0.0.1:\d\d+,payments=http://127.0.0.1:\d\d+$`)
+	if ways := n.from("gateway"); !form.MatchString(env[0]) || !slices.Equal(ways, []string{"gateway to orders", "gateway to payments"}) {
+		t.Errorf("%s, and the ways are %v", env[0], ways)
+	}
+}
+
 func TestTheNetworkHasEveryWayOfAPlan(t *testing.T) {
 	t.Parallel()
 	n := NewNetwork()
@@ -232,6 +247,9 @@ func TestTheNetworkHasEveryWayOfAPlan(t *testing.T) {
 		var env []string
 		for name := range led {
 			env = append(env, name+"=http://127.0.0.1:1,http://127.0.0.1:2")
+		}
+		if program == "gateway" || program == "bff-web" {
+			env = append(env, "SERVICES="+strings.Join(services, "=http://127.0.0.1:1,")+"=http://127.0.0.1:1")
 		}
 		if _, err := n.Amend(program, env); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/servers"
 )
 
 const budget = 1.5 * (1 << 30) // of memory, for the whole system
@@ -168,7 +169,7 @@ func served(s *stack) map[string]int {
 }
 
 // everything has the servers last, because the programs do little without them.
-var everything = []string{"gateway", "bff-web", "orders", "payments", "inventory", "shipping", "simulator", "rabbitmq", "postgres"}
+var everything = slices.Concat([]string{"gateway", "bff-web"}, servers.Services(), []string{"simulator", "rabbitmq", "postgres"})
 
 func killEach(s *stack) {
 	load := stories.New(s, s.World).StartLoad()

@@ -30,7 +30,7 @@ type stack struct {
 	stories.World
 	repo    string
 	version string            // of the images; like the project's name, it belongs to this checkout
-	secrets map[string]string // by the names in .env.example
+	secrets map[string]string // by the names in docker-compose.yml
 	env     []string
 	said    string // the messages of `up`
 }
@@ -76,15 +76,15 @@ func (s *stack) remove() {
 	}
 }
 
-// secrets makes a new value for every password and key in .env.example, so that a program with a wrong one fails.
+// secrets makes a new value for every password and key in docker-compose.yml, so that a program with a wrong one fails.
 func secrets(t *testing.T, repo string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(repo + "/.env.example")
+	text, err := os.ReadFile(repo + "/docker-compose.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	made := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^(\w+_(PASSWORD|KEY))=`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`\$\{(\w+_(PASSWORD|KEY)):-`).FindAllStringSubmatch(string(text), -1) {
 		made[m[1]] = rand.Text()
 		if m[2] == "KEY" {
 			made[m[1]] = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())[:32])

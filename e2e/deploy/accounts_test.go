@@ -1,8 +1,10 @@
 package deploy
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +36,80 @@ func TestProductionGivesTheAccountsTheSamePermissions(t *testing.T) {
 	}
 	if keda, ok := c.permission["keda"]; !ok || keda != (permissions{}) || len(c.permission) != 1 {
 		t.Errorf("others may %+v, and only keda should be there, to look", c.permission)
+	}
+}
+
+// account is a DatabaseRole, a Database, or a User of RabbitMQ.
+type account struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Spec     struct {
+		Name, Owner             string
+		Login                   bool
+		PasswordSecret          struct{ Name string }
+		ImportCredentialsSecret struct{ Name string }
+	}
+}
+
+// The operators make the accounts with the passwords that the programs have.
+func TestProductionMakesTheAccountsOfAllPrograms(t *testing.T) {
+	t.Parallel()
+	c := render(t, "k8s/overlays/production")
+	var want []account
+	for _, name := range servers.Services() {
+		role, database := account{Kind: "DatabaseRole"}, account{Kind: "Database"}
+		role.Metadata.Name, role.Spec.Name, role.Spec.Login, role.Spec.PasswordSecret.Name = name, name, true, name+"-database"
+		database.Metadata.Name, database.Spec.Name, database.Spec.Owner = name, name, name
+		want = append(want, role, database)
+	}
+	for _, u := range servers.BrokerUsers() {
+		user := account{Kind: "User"}
+		user.Metadata.Name, user.Spec.ImportCredentialsSecret.Name = u.Name, u.Name+"-rabbitmq"
+		want = append(want, user)
+	}
+	for _, a := range want {
+		if !slices.Contains(c.accounts, a) {
+			t.Errorf("%s has no %+v", c.where, a)
+		}
+		for _, secret := range []string{a.Spec.PasswordSecret.Name, a.Spec.ImportCredentialsSecret.Name} {
+			if _, there := c.data["Secret/"+secret]["password"]; secret != "" && !there {
+				t.Errorf("%s: there is no password in a Secret %s", c.where, secret)
+			}
+		}
+	}
+	if others := len(c.accounts) - len(want); others != 1 { // keda
+		t.Errorf("%s makes %d other accounts", c.where, others)
+	}
+}
+
+// Where provision makes the accounts, each password is in two places.
+func TestProgramsLogInWithThePasswordsThatProvisionGivesThem(t *testing.T) {
+	t.Parallel()
+	_, here := composed(t)
+	kind, _ := render(t, "k8s/overlays/kind").containers(t)
+	minikube, _ := render(t, "k8s/overlays/minikube").containers(t)
+	for _, containers := range [][]container{here, kind, minikube} {
+		given, checked := containers[slices.IndexFunc(containers, func(c container) bool { return c.program == "provision" })].env, 0
+		for _, c := range containers {
+			for setting, server := range map[string]string{"DATABASE_URL": "DATABASE", "RABBITMQ_URL": "RABBITMQ"} {
+				value, there := c.env[setting]
+				if !there || c.program == "provision" {
+					continue
+				}
+				checked++
+				login, err := url.Parse(os.Expand(strings.NewReplacer("$(", "${", ")", "}").Replace(value), func(name string) string { return c.env[name] }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := url.UserPassword(c.program, given[servers.Setting(c.program)+"_"+server+"_PASSWORD"])
+				if login.User.String() != want.String() {
+					t.Errorf("%s: %s logs in as %s, and provision makes %s", c.where, setting, login.User, want)
+				}
+			}
+		}
+		if want := len(servers.Services()) + len(servers.BrokerUsers()); checked != want {
+			t.Errorf("%s: %d passwords, and there are %d accounts", containers[0].where, checked, want)
+		}
 	}
 }
 

@@ -3,7 +3,7 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"net/url"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -60,6 +60,30 @@ func programOf(image string) (program string, ok bool) {
 	return program, ok
 }
 
+func TestTheCommandForNewPasswordsNamesAllOfThem(t *testing.T) {
+	t.Parallel()
+	_, command, _ := strings.Cut(string(read(t, ".env.example")), "#   ")
+	command, _, _ = strings.Cut(command, " >> .env")
+	sh := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.Replace(command, "$(openssl rand -hex 24)", "new", 1))
+	sh.Dir = repo
+	out, err := sh.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for name := range settings(t, "provision") {
+		if strings.HasSuffix(name, "_PASSWORD") {
+			want = append(want, name+"=new")
+		}
+	}
+	got := strings.Fields(string(out))
+	slices.Sort(got)
+	slices.Sort(want)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("the command makes %v\nwant %v", got, want)
+	}
+}
+
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	file, containers := composed(t)
@@ -96,15 +120,13 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	for _, c := range containers {
-		for name, value := range c.env {
-			to, err := url.Parse(value)
-			if err != nil || to.Host == "" {
-				continue
-			}
-			port, err := strconv.Atoi(to.Port())
-			_, there := file.Services[to.Hostname()]
-			if upstream, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(upstream.listens(t), port) {
-				t.Errorf("docker-compose.yml: %s: nobody listens at %s=%s", c.program, name, value)
+		for name, addresses := range c.addresses() {
+			for _, to := range addresses {
+				port, err := strconv.Atoi(to.Port())
+				_, there := file.Services[to.Hostname()]
+				if upstream, ours := by[to.Hostname()]; err != nil || !there || ours && !slices.Contains(upstream.listens(t), port) {
+					t.Errorf("docker-compose.yml: %s: nobody listens at %s in %s", c.program, to.Host, name)
+				}
 			}
 		}
 	}

@@ -6,6 +6,7 @@
 package deploy
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,6 +50,22 @@ func (c container) listens(t testing.TB) (ports []int) {
 		ports = append(ports, number)
 	}
 	return ports
+}
+
+// addresses are the URLs in the settings, by setting. A setting may be a list, and its entries may have names: orders=http://….
+func (c container) addresses() map[string][]*url.URL {
+	all := map[string][]*url.URL{}
+	for name, value := range c.env {
+		for entry := range strings.SplitSeq(value, ",") {
+			if before, after, ok := strings.Cut(entry, "=http"); ok && !strings.Contains(before, "/") {
+				entry = "http" + after
+			}
+			if to, err := url.Parse(strings.NewReplacer("$(", "", ")", "").Replace(entry)); err == nil && to.Host != "" {
+				all[name] = append(all[name], to)
+			}
+		}
+	}
+	return all
 }
 
 // image reads from the Dockerfile the environment and the port of all programs.

@@ -3,7 +3,6 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,6 +25,7 @@ type cluster struct {
 	permission map[string]permissions // by user
 	topics     map[string]permissions
 	scaled     []scaledObject
+	accounts   []account
 }
 
 // workload is a Deployment, StatefulSet or Job.
@@ -39,7 +39,7 @@ type workload struct {
 				TerminationGracePeriodSeconds int
 				Containers                    []struct {
 					Image   string
-					EnvFrom []struct{ ConfigMapRef struct{ Name string } }
+					EnvFrom []struct{ ConfigMapRef, SecretRef struct{ Name string } }
 					Env     []struct {
 						Name, Value string
 						ValueFrom   struct{ SecretKeyRef struct{ Name, Key string } }
@@ -90,10 +90,13 @@ func render(t testing.TB, overlay string) *cluster {
 	})
 	each(t, rendered, "Secret", func(s struct {
 		Metadata struct{ Name string }
-		Data     map[string]string
+		Data     map[string][]byte // JSON has them in base64
 	},
 	) {
-		c.data["Secret/"+s.Metadata.Name] = s.Data
+		c.data["Secret/"+s.Metadata.Name] = map[string]string{}
+		for key, value := range s.Data {
+			c.data["Secret/"+s.Metadata.Name][key] = string(value)
+		}
 	})
 	each(t, rendered, "ExternalSecret", func(s struct {
 		Metadata struct{ Name string }
@@ -108,6 +111,9 @@ func render(t testing.TB, overlay string) *cluster {
 	each(t, rendered, "NetworkPolicy", func(p policy) { c.policies = append(c.policies, p) })
 	each(t, rendered, "Permission", func(p grant) { c.permission[p.Spec.UserReference.Name] = p.Spec.Permissions })
 	each(t, rendered, "TopicPermission", func(p grant) { c.topics[p.Spec.UserReference.Name] = p.Spec.Permissions })
+	for _, kind := range []string{"DatabaseRole", "Database", "User"} {
+		each(t, rendered, kind, func(a account) { c.accounts = append(c.accounts, a) })
+	}
 	each(t, rendered, "ScaledObject", func(s scaledObject) { c.scaled = append(c.scaled, s) })
 	return c
 }
@@ -215,17 +221,21 @@ func (c *cluster) containers(t testing.TB) (ours []container, of []workload) {
 			}
 			env := maps.Clone(base)
 			for _, from := range k.EnvFrom {
-				data, ok := c.data["ConfigMap/"+from.ConfigMapRef.Name]
+				source := "ConfigMap/" + from.ConfigMapRef.Name
+				if from.SecretRef.Name != "" {
+					source = "Secret/" + from.SecretRef.Name
+				}
+				data, ok := c.data[source]
 				if !ok {
-					t.Errorf("%s: %s: there is no ConfigMap %s", c.where, program, from.ConfigMapRef.Name)
+					t.Errorf("%s: %s: there is no %s", c.where, program, source)
 				}
 				maps.Copy(env, data)
 			}
 			for _, e := range k.Env {
 				env[e.Name] = e.Value
 				if ref := e.ValueFrom.SecretKeyRef; ref.Name != "" {
-					env[e.Name] = secret
-					if _, ok := c.data["Secret/"+ref.Name][ref.Key]; !ok {
+					value, ok := c.data["Secret/"+ref.Name][ref.Key]
+					if env[e.Name] = value; !ok {
 						t.Errorf("%s: %s: there is no %s in a Secret %s", c.where, program, ref.Key, ref.Name)
 					}
 				}
@@ -313,24 +323,25 @@ func (c *cluster) checkPorts(t testing.TB, k container, w workload) {
 // checkUpstreams requires that a pod listens at each address in the settings, and that the policies allow the connection.
 func (c *cluster) checkUpstreams(t testing.TB, k container, w workload) {
 	t.Helper()
-	for name, value := range k.env {
-		to, err := url.Parse(strings.NewReplacer("$(", "", ")", "").Replace(value))
-		if err != nil || to.Host == "" || strings.Contains(to.Host, ".") { // outside addresses contain dots
-			continue
-		}
+	for name, addresses := range k.addresses() {
 		if name == "JWKS_URL" && k.env["DEMO_IDENTITY"] == "true" {
 			continue // it has the keys itself
 		}
-		at, err := strconv.Atoi(to.Port())
-		s := c.services[to.Hostname()]
-		target, ok := s.ports[at]
-		if err != nil || !ok {
-			t.Errorf("%s: %s: nobody listens at %s=%s", c.where, k.program, name, value)
-			continue
-		}
-		from, pods := w.Spec.Template.Metadata.Labels, c.labels(s)
-		if !c.allows("Egress", from, pods, target) || !c.allows("Ingress", pods, from, target) {
-			t.Errorf("%s: %s: no policy lets it reach %s=%s", c.where, k.program, name, value)
+		for _, to := range addresses {
+			if strings.Contains(to.Host, ".") {
+				continue // it is outside
+			}
+			at, err := strconv.Atoi(to.Port())
+			s := c.services[to.Hostname()]
+			target, ok := s.ports[at]
+			if err != nil || !ok {
+				t.Errorf("%s: %s: nobody listens at %s in %s", c.where, k.program, to.Host, name)
+				continue
+			}
+			from, pods := w.Spec.Template.Metadata.Labels, c.labels(s)
+			if !c.allows("Egress", from, pods, target) || !c.allows("Ingress", pods, from, target) {
+				t.Errorf("%s: %s: no policy lets it reach %s in %s", c.where, k.program, to.Host, name)
+			}
 		}
 	}
 }

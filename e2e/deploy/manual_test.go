@@ -3,9 +3,11 @@ package deploy
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,7 +31,7 @@ func TestThePageOfSettingsShowsThemAsTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := tabulated(t, string(page))
+	want := tabulated(t, sections(string(page)))
 	if *update {
 		if err := os.WriteFile(settingsPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -54,6 +56,20 @@ func tables(page string) map[structure]string {
 		found[structure{page[begin[2]:begin[3]], page[begin[4]:begin[5]]}] = above[len(above)-1][1]
 	}
 	return found
+}
+
+// sections adds an empty section for each service that has none, after the sections of the others.
+func sections(page string) string {
+	known := tables(page)
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		s := structure{"services/" + name, "config"}
+		if programs[name] != filepath.Join(repo, s.folder) || known[s] != "" {
+			continue
+		}
+		before, after, _ := strings.Cut(page, "\n## gateway\n")
+		page = before + fmt.Sprintf("\n### %s\n\n<!-- the settings of %s, written by a test from the source: do not edit -->\n", name, s) + tableEnd + "\n## gateway\n" + after
+	}
+	return page
 }
 
 // tabulated is a page with all its tables written anew.

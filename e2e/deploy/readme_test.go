@@ -67,6 +67,11 @@ func TestTheReadmesOfTheServicesSayWhatTheCodeDoes(t *testing.T) {
 		for _, m := range created.FindAllStringSubmatch(sources(t, "services/"+service+"/migrations/*.sql"), -1) {
 			tables = append(tables, m[1])
 		}
+		for _, row := range []string{"owns", "calls"} {
+			if len(readme[row]) == 0 || readme[row][0] == "" {
+				t.Errorf("%s: the README does not say what it %s", service, row)
+			}
+		}
 		is("consume.go", handles, "handles the commands", "handles the events")
 		is("docs/messages.md", received, "handles the commands", "handles the events")
 		is("docs/messages.md", sent, "sends")

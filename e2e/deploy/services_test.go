@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,21 +32,45 @@ func TestEveryServiceIsKnownWhereverServicesAre(t *testing.T) {
 			continue
 		}
 		prefix := servers.Setting(name)
-		for _, caller := range []string{"gateway", "bff-web"} { // through which its dead letters and its health are reached
-			if _, there := settings(t, caller)[prefix+"_URL"]; !there {
-				t.Errorf("%s has no %s_URL", caller, prefix)
+		for _, server := range []string{"_DATABASE", "_RABBITMQ"} { // one of the program, one of provision
+			if password := "${" + prefix + server + "_PASSWORD:-"; strings.Count(string(read(t, "docker-compose.yml")), password) != 2 {
+				t.Errorf("docker-compose.yml does not have two passwords %s…}", password)
 			}
 		}
-		for file, lines := range map[string][]string{
-			"go.work":              {"./services/" + name},
-			".env.example":         {prefix + "_DATABASE_PASSWORD=", prefix + "_RABBITMQ_PASSWORD="},
-			"docs/architecture.md": {"| [`" + name + "`](../services/" + name + ")"},
-		} {
-			for _, line := range lines {
-				if !strings.Contains(string(read(t, file)), line) {
-					t.Errorf("%s has no %s", file, line)
-				}
-			}
+		if line := "./services/" + name; !strings.Contains(string(read(t, "go.work")), line) {
+			t.Errorf("go.work has no %s", line)
 		}
+	}
+}
+
+// Its dead letters and its health are reached through the gateway and bff-web.
+func TestTheGatewayAndTheConsoleReachEveryService(t *testing.T) {
+	t.Parallel()
+	_, callers := composed(t)
+	for _, overlay := range overlays {
+		applied, _ := render(t, overlay).containers(t)
+		callers = append(callers, applied...)
+	}
+	seen := 0
+	for _, c := range callers {
+		if _, needed := settings(t, c.program)["SERVICES"]; !needed {
+			continue
+		}
+		seen++
+		var want, entries []string
+		for _, name := range servers.Services() {
+			want = append(want, fmt.Sprintf("%s=http://%s:8080", name, name))
+		}
+		for entry := range strings.SplitSeq(c.env["SERVICES"], ",") {
+			entries = append(entries, strings.TrimSpace(entry))
+		}
+		slices.Sort(want)
+		slices.Sort(entries)
+		if !slices.Equal(entries, want) {
+			t.Errorf("%s: %s reaches %v\nwant %v", c.where, c.program, entries, want)
+		}
+	}
+	if seen != 2*(1+len(overlays)) {
+		t.Errorf("%d programs have the setting SERVICES", seen)
 	}
 }

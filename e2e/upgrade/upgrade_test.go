@@ -108,7 +108,7 @@ func start(t *testing.T, h history, settings map[string][]string) running {
 		t.Fatal(err)
 	}
 	r.System, err = system.Start(context.WithoutCancel(t.Context()), system.Options{
-		Dir: dir, Binaries: r.previous, Env: settings,
+		Dir: dir, Binaries: r.previous, Env: settings, Amend: understood,
 		Replicas: system.Each(2),
 	})
 	if err != nil {
@@ -121,6 +121,23 @@ func start(t *testing.T, h history, settings map[string][]string) running {
 	})
 	r.Client = stories.New(t, stories.World{Gateway: r.GatewayURL, Simulator: r.SimulatorURL})
 	return r
+}
+
+// understood adds what the previous release reads in place of SERVICES: a setting such as ORDERS_URL for each service.
+func understood(_ string, env []string) ([]string, error) {
+	urls := map[string][]string{}
+	for _, setting := range env {
+		if services, ok := strings.CutPrefix(setting, "SERVICES="); ok {
+			for entry := range strings.SplitSeq(services, ",") {
+				name, url, _ := strings.Cut(entry, "=")
+				urls[name] = append(urls[name], url)
+			}
+		}
+	}
+	for name, urls := range urls {
+		env = append(env, servers.Setting(name)+"_URL="+strings.Join(urls, ","))
+	}
+	return env, nil
 }
 
 // complete adds the simulator, and the programs that the previous release does not have, to its programs.

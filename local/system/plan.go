@@ -48,6 +48,17 @@ func (p plan) urls(program string) string {
 	return strings.Join(urls, ",")
 }
 
+// directory lists the addresses of all services' replicas, in the form of the setting SERVICES.
+func (p plan) directory() string {
+	var entries []string
+	for _, r := range p.replicas {
+		if slices.Contains(servers.Services(), r.program) {
+			entries = append(entries, r.program+"="+r.url())
+		}
+	}
+	return strings.Join(entries, ",")
+}
+
 // env is the environment of a replica, without the caller's settings.
 func (p plan) env(r replica) []string {
 	// There is one simulator, and one gateway that issues tokens.
@@ -56,29 +67,25 @@ func (p plan) env(r replica) []string {
 	if r.program == "gateway" { // people use localhost, which a browser may resolve to ::1
 		env = []string{fmt.Sprintf("HTTP_ADDR=localhost:%d", r.port)}
 	}
-	var upstreams []string
-	for _, service := range servers.Services() {
-		upstreams = append(upstreams, servers.Setting(service)+"_URL="+p.urls(service))
-	}
+	services := "SERVICES=" + p.directory()
 	keys := "JWKS_URL=" + gateway + "/.well-known/jwks.json"
 	switch r.program {
 	case "gateway":
-		return slices.Concat(env, upstreams, []string{
-			"BFF_URL=" + p.urls("bff-web"),
+		return append(env, services,
+			"BFF_URL="+p.urls("bff-web"),
 			fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", p.adminPort),
 			"DEMO_IDENTITY=true",
-			"IDENTITY_KEY=" + p.identity,
-		})
+			"IDENTITY_KEY="+p.identity,
+		)
 	case "bff-web":
-		return slices.Concat(env, upstreams, []string{
-			keys,
-			"GATEWAY_URL=" + gateway,
+		return append(env, services, keys,
+			"GATEWAY_URL="+gateway,
 			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),
-			"SESSION_KEY=" + p.session,
-			"RABBITMQ_URL=" + p.brokers["bff-web"],
-			"TAP_RABBITMQ_URL=" + p.brokers["tap"],
+			"SESSION_KEY="+p.session,
+			"RABBITMQ_URL="+p.brokers["bff-web"],
+			"TAP_RABBITMQ_URL="+p.brokers["tap"],
 			"TAP_SHOPPERS=true",
-		})
+		)
 	case "simulator":
 		return append(env, "SIMULATOR_DATA="+p.data)
 	default:

@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -297,6 +299,29 @@ func TestURLsAndTimeoutsAreSettings(t *testing.T) {
 	for _, wrong := range []string{"localhost:8082", "http://", "http://:80", "ftp://a", "http://a,", "http://a?b", "http://u:p@a", "http://a b"} {
 		_, err := env.ParseAsWithOptions[settings](env.Options{Environment: map[string]string{"ORDERS_URL": wrong}})
 		if err == nil || !strings.Contains(err.Error(), "Orders") {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+func TestADirectoryIsASetting(t *testing.T) {
+	t.Parallel()
+	type settings struct {
+		Services Directory `env:"SERVICES"`
+	}
+	cfg, err := env.ParseAsWithOptions[settings](env.Options{Environment: map[string]string{
+		"SERVICES": "orders=http://a:1, payments=https://b/base,\n orders=http://c:2",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Directory{"orders": {"http://a:1", "http://c:2"}, "payments": {"https://b/base"}}
+	if !maps.EqualFunc(cfg.Services, want, slices.Equal[URLs]) {
+		t.Errorf("the setting is %v", cfg.Services)
+	}
+	for _, wrong := range []string{"http://a:1", "orders", "orders=", "=http://a:1", "orders=http://a:1,", "orders=localhost:8082", "orders=http://a:1,http://c:2"} {
+		_, err := env.ParseAsWithOptions[settings](env.Options{Environment: map[string]string{"SERVICES": wrong}})
+		if err == nil || !strings.Contains(err.Error(), "Services") {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}

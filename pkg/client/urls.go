@@ -24,6 +24,26 @@ func (u *URLs) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Directory has the URLs of several upstreams, by name. As a setting it is a list of name=URL, separated by commas; an upstream with
+// several URLs has several entries.
+type Directory map[string]URLs
+
+// UnmarshalText checks each entry.
+func (d *Directory) UnmarshalText(text []byte) error {
+	*d = Directory{}
+	for entry := range strings.SplitSeq(string(text), ",") {
+		name, s, ok := strings.Cut(strings.TrimSpace(entry), "=")
+		if !ok || name == "" {
+			return fmt.Errorf("%q is not like name=http://host:8080", entry)
+		}
+		if _, err := parseBase(s); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		(*d)[name] = append((*d)[name], s)
+	}
+	return nil
+}
+
 func parseBase(s string) (*url.URL, error) {
 	base, err := url.Parse(s)
 	if err != nil {
