@@ -71,7 +71,7 @@ test-cluster: $(orderflow) ## three RabbitMQ nodes, and PostgreSQL with a standb
 	@$(orderflow) install && cd e2e && TEST_CLUSTER=1 go test -count 1 -timeout 30m $(TESTFLAGS) ./cluster
 
 .PHONY: test-patterns
-test-patterns: $(orderflow) ## every command of docs/patterns.md on a system of its own, with an audit after each section; six minutes
+test-patterns: $(orderflow) ## every command of docs/patterns.md on a system of its own, with an audit after each section; ten minutes
 	@$(orderflow) install && cd e2e && TEST_PATTERNS=1 go test -v -count 1 -timeout 30m $(TESTFLAGS) ./patterns
 
 FUZZTIME ?= 60s

@@ -72,30 +72,36 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 		}
 		return had
 	}
+	// show is ask, and tells what came of it: docs/patterns.md prints this.
+	show := func(what string, n int) [3]int64 {
+		had := ask(n)
+		t.Logf("%s: the three had %v of %d requests", what, had, n)
+		return had
+	}
 
-	if had := ask(80); had[0] < 8 || had[1] < 8 || had[2] != 0 {
+	if had := show("DNS has the first and the second", 80); had[0] < 8 || had[1] < 8 || had[2] != 0 {
 		t.Errorf("two replicas of three are known, and had %v of 80 requests", had)
 	}
 	dns.set(one, two, three)
 	stories.Until(t, "the third is found", func() bool { return ask(8)[2] > 0 })
 	dns.set(one, three)
 	stories.Until(t, "the second is left alone", func() bool { return ask(24)[1] == 0 })
-	if had := ask(80); had[0] < 8 || had[1] != 0 || had[2] < 8 {
+	if had := show("the third was added, the second removed", 80); had[0] < 8 || had[1] != 0 || had[2] < 8 {
 		t.Errorf("the first and the third are known, and had %v of 80 requests", had)
 	}
 	three.slow.Store(int64(200 * time.Millisecond))
-	if had := ask(160); had[0] < 2*had[2] {
+	if had := show("the third is slow", 160); had[0] < 2*had[2] {
 		t.Errorf("the third is slow, and had %v of 160 requests", had)
 	}
 	three.slow.Store(0)
 	one.die()
 	ask(80) // every request must be answered
-	if had := ask(80); had[0] != 0 || had[2] < 80 {
+	if had := show("the first is dead", 80); had[0] != 0 || had[2] < 80 {
 		t.Errorf("the first is dead, and had %v of 80 requests", had)
 	}
 	dns.silence.Store(true)
 	time.Sleep(2 * time.Second) // longer than the TTL of the records
-	if had := ask(40); had[2] < 40 {
+	if had := show("DNS is silent", 40); had[2] < 40 {
 		t.Errorf("DNS is silent, and the last addresses had %v of 40 requests", had)
 	}
 

@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	if b.results, err = ReadResults(o.Path()); err != nil {
 		return Results{}, err
 	}
-	machine := describe(o.Dir)
+	machine := Describe(o.Dir)
 	machine.PostgreSQL, machine.RabbitMQ = b.results.Machine.PostgreSQL, b.results.Machine.RabbitMQ
 	b.results.Machine = machine
 	b.tell("the programs are being built")

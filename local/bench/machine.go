@@ -24,8 +24,8 @@ type Machine struct {
 	SyncMicros int    `json:"fsync_us"` // median duration of an fsync after a small write
 }
 
-// describe describes this machine. Fields that cannot be determined stay empty.
-func describe(dir string) Machine {
+// Describe describes this machine, with the disk of a folder. Fields that cannot be determined stay empty.
+func Describe(dir string) Machine {
 	m := Machine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: strings.TrimPrefix(runtime.Version(), "go")}
 	m.Processor = field("/proc/cpuinfo", "model name")
 	var kb int
