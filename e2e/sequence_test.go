@@ -114,11 +114,7 @@ func bindings(t *testing.T, broker servers.Broker, exchange string) (all []bindi
 		t.Fatal(err)
 	}
 	at = at.JoinPath("api", "exchanges")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.String()+"/%2F/"+exchange+"/bindings/source", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := stories.Send(r)
+	a, err := stories.Send(t.Context(), http.MethodGet, at.String()+"/%2F/"+exchange+"/bindings/source", "")
 	if err != nil || a.Status != http.StatusOK {
 		t.Fatalf("bindings of %s: %d %s, %v", exchange, a.Status, a.Body, err)
 	}

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 )
 
@@ -22,21 +22,15 @@ func TestTheWholeSystemTrustsAProvider(t *testing.T) {
 	s := start(t, p.url)
 	call := func(base, method, path, token, body string) int {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", fmt.Sprint(time.Now().UnixNano()))
+		headers := []string{"Idempotency-Key", fmt.Sprint(time.Now().UnixNano())}
 		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
+			headers = append(headers, "Authorization", "Bearer "+token)
 		}
-		answer, err := http.DefaultClient.Do(r)
+		answer, err := (&shop.Client{Gateway: base}).Send(t.Context(), method, path, body, headers...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
-		return answer.StatusCode
+		return answer.Status
 	}
 	expect := func(what string, status int, got int) {
 		t.Helper()

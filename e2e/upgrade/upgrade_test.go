@@ -161,7 +161,7 @@ func (r running) roll(what string, number int, programs []string, release string
 		}
 		// If the other release has declared a queue differently, a program gets no messages, but otherwise works.
 		stories.Until(r, part.Name+" has its sessions with RabbitMQ", func() bool {
-			a, err := get(r.Context(), part.URL+"/readyz")
+			a, err := stories.Send(r.Context(), http.MethodGet, part.URL+"/readyz", "")
 			return err == nil && a.Status == http.StatusOK && !bytes.Contains(a.Body, []byte(`"rabbitmq_connected":false`))
 		})
 	}
@@ -215,14 +215,6 @@ func (r running) stock(order string) {
 	if err != nil || a.Status/100 != 2 {
 		r.Fatalf("add stock: %v %d %s", err, a.Status, a.Body)
 	}
-}
-
-func get(ctx context.Context, url string) (stories.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return stories.Answer{}, err
-	}
-	return stories.Send(request)
 }
 
 // cries must be in no log: panics, queues that were declared differently, statements that do not fit the schema, and rows that
