@@ -14,7 +14,7 @@ import (
 )
 
 // repo is the root of the repository, relative to this package.
-const repo = "../.."
+const repo = tree + "/repo"
 
 // setting is an environment variable that a program reads.
 type setting struct {
