@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,6 +95,7 @@ func start(t *testing.T, issuer string) *system.System {
 	if err != nil {
 		t.Fatal(err)
 	}
+	look(t)
 	dir, err := os.MkdirTemp("", "orderflow-oidc-") // PostgreSQL may have to run as another user, which cannot reach t.TempDir
 	if err != nil {
 		t.Fatal(err)
@@ -119,4 +121,16 @@ func start(t *testing.T, issuer string) *system.System {
 		}
 	})
 	return s
+}
+
+// look opens the sources of the programs, so that go test runs this test again when one of them has changed. It ignores files
+// outside of the module, so there is a link to the tree.
+func look(t *testing.T) {
+	t.Helper()
+	for _, folder := range []string{"bff-web", "gateway", "pkg", "services", "simulator"} {
+		err := filepath.WalkDir(filepath.Join("testdata", "repo", folder), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

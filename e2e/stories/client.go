@@ -44,6 +44,8 @@ type Client struct {
 
 // New makes a client for a test or a benchmark.
 func New(t testing.TB, w World) *Client {
+	t.Helper()
+	Look(t)
 	return &Client{TB: t, World: w, callers: map[string]*shop.Client{}}
 }
 

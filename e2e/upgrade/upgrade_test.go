@@ -39,7 +39,7 @@ var outsideIn = slices.Concat([]string{"gateway", "bff-web"}, servers.Services()
 // tokens and sessions.
 func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
 	t.Parallel()
-	look(t)
+	stories.Look(t)
 	h := openHistory(t)
 	r := start(t, h, settings)
 	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until the upgrades are over
