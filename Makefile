@@ -170,7 +170,7 @@ build: ## build all programs into bin
 .PHONY: clean
 clean: $(orderflow) ## end the system; remove it, the built programs, and all data
 	@$(orderflow) clean
-	@rm -rf bin .local
+	@rm -rf bin
 
 # Go decides whether it is up to date.
 .PHONY: $(orderflow)

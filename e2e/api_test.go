@@ -83,7 +83,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s := together(t)
 	c := stories.New(t, world(s))
-	good, err := c.Login("alice")
+	good, err := c.As("alice").Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -68,15 +67,8 @@ func startChain(t *testing.T, s *system.System) *chain {
 // place places an order that needs a step of the first services, as many as given.
 func (c *chain) place(services int) (id string, accepted bool) {
 	id = uuid.NewString()
-	r, err := http.NewRequest(http.MethodPost, c.gateway.url+"/orders",
-		strings.NewReader(fmt.Sprintf(`{"id": %q, "amount": 1000, "services": %d}`, id, services)))
-	if err != nil {
-		c.Error(err)
-		return "", false
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", id)
-	if a, err := stories.Send(r); err != nil || a.Status != http.StatusCreated {
+	body := fmt.Sprintf(`{"id": %q, "amount": 1000, "services": %d}`, id, services)
+	if a, err := stories.Send(c.Context(), http.MethodPost, c.gateway.url+"/orders", body, "Idempotency-Key", id); err != nil || a.Status != http.StatusCreated {
 		return "", false
 	}
 	c.mu.Lock()
@@ -114,11 +106,7 @@ func (c *chain) audited(t *testing.T) {
 // ledger counts the charges and the refunds at the chain's provider.
 func (c *chain) ledger(t *testing.T) (kinds map[string]int) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.simulator.url+"/provider/ledger?limit=10000", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := stories.Send(r)
+	a, err := stories.Send(t.Context(), http.MethodGet, c.simulator.url+"/provider/ledger?limit=10000", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +123,8 @@ func (c *chain) ledger(t *testing.T) (kinds map[string]int) {
 func slow(t *testing.T, latency time.Duration, simulators ...string) {
 	t.Helper()
 	for _, url := range simulators {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/faults", strings.NewReader(fmt.Sprintf(`{"provider": {"latency": %q}}`, latency)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a, err := stories.Send(r); err != nil || a.Status != http.StatusOK {
+		body := fmt.Sprintf(`{"provider": {"latency": %q}}`, latency)
+		if a, err := stories.Send(t.Context(), http.MethodPut, url+"/faults", body); err != nil || a.Status != http.StatusOK {
 			t.Fatalf("slow: %d %s %v", a.Status, a.Body, err)
 		}
 	}
@@ -175,11 +160,7 @@ func (m *member) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	stories.Until(t, filepath.Base(m.path)+" is ready", func() bool {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+"/readyz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := stories.Send(r)
+		a, err := stories.Send(t.Context(), http.MethodGet, m.url+"/readyz", "")
 		return err == nil && a.Status == http.StatusOK
 	})
 }

@@ -47,7 +47,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 		f.to.Store(behind)
 	}
 	c := stories.New(t, world(s))
-	if _, err := c.Login("alice"); err != nil {
+	if _, err := c.As("alice").Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// ask sends n requests, eight at a time, and returns how many of them each replica got.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 )
 
@@ -221,7 +221,7 @@ func manyStreams(t *testing.T, s *system.System) {
 type reader struct {
 	mu   sync.Mutex
 	ids  []string
-	last string
+	last string // of ids
 
 	connected, ended atomic.Bool
 	connections      atomic.Int64
@@ -235,50 +235,31 @@ func (r *reader) seen() string {
 
 func follow(t *testing.T, c *stories.Client, id string) *reader {
 	t.Helper()
-	token, err := c.Login("alice")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &reader{}
-	ctx := t.Context()
+	r, alice, ctx := &reader{}, c.As("alice"), t.Context()
 	go func() {
 		for ; ctx.Err() == nil && !r.ended.Load(); time.Sleep(200 * time.Millisecond) {
-			r.connect(ctx, c.Gateway+"/api/orders/"+id+"/tracking", token)
+			r.connect(ctx, alice, id)
 		}
 	}()
 	return r
 }
 
-func (r *reader) connect(ctx context.Context, url, token string) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return
-	}
-	q.Header.Set("Accept", "text/event-stream")
-	q.Header.Set("Authorization", "Bearer "+token)
-	if r.last != "" {
-		q.Header.Set("Last-Event-ID", r.last)
-	}
-	answer, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return
-	}
-	r.connections.Add(1)
-	r.connected.Store(true)
+func (r *reader) connect(ctx context.Context, alice *shop.Client, id string) {
 	defer r.connected.Store(false)
-	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+	for e, err := range alice.Events(ctx, id, r.last) {
+		if err != nil {
+			return
+		}
+		if !r.connected.Swap(true) { // the first event comes at once
+			r.connections.Add(1)
+		}
+		if e.ID != "" {
 			r.mu.Lock()
-			r.ids, r.last = append(r.ids, id), id
+			r.ids, r.last = append(r.ids, e.ID), e.ID
 			r.mu.Unlock()
 		}
-		if lines.Text() == "event: end" {
+		if e.Name == "end" {
 			r.ended.Store(true)
-			return
 		}
 	}
 }
@@ -286,11 +267,7 @@ func (r *reader) connect(ctx context.Context, url, token string) {
 // metric reads a metric of a program, summed over all label values.
 func metric(t *testing.T, base, name string) (sum float64) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := stories.Send(r)
+	a, err := stories.Send(t.Context(), http.MethodGet, base+"/metrics", "")
 	if err != nil {
 		t.Fatal(err)
 	}

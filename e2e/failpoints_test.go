@@ -13,7 +13,7 @@ import (
 // shows that such a search would find the names, in programs that have failpoints.
 func TestTheProgramsHaveNoFailpoints(t *testing.T) {
 	t.Parallel()
-	points, err := crash.Points(filepath.Join("crash", "testdata"))
+	points, err := crash.Points("testdata/repo")
 	if err != nil || len(points) == 0 {
 		t.Fatalf("%d points, %v", len(points), err)
 	}

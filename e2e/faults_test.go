@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 )
 
@@ -16,7 +17,7 @@ func TestOrdersAreAcceptedWhileOthersAreAwayAndGoOnAfterwards(t *testing.T) {
 	s := start(t, system.Each(1), settings)
 	c := stories.New(t, world(s))
 	sku := c.Product(100, 0, 0)
-	ends := map[string]stories.Tracking{}
+	ends := map[string]shop.Tracking{}
 	for _, name := range []string{"payments", "shipping", "inventory", "rabbitmq"} {
 		for _, p := range s.Named(name) {
 			if err := p.Stop(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 )
 
@@ -23,12 +24,12 @@ func TestCancelledBeforeDispatchIsRefunded(t *testing.T) {
 	c.Reach(id, "paid")
 	c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders/"+id+"/cancellation", "")
 	end := c.End(id)
-	if got, want := strings.Join(end.Path(), " "), "placed reserved paid withdrawing refunding releasing cancelled"; got != want || end.Reason != "customer_request" || end.Payment.Status != "refunded" {
+	if got, want := strings.Join(stories.Path(end), " "), "placed reserved paid withdrawing refunding releasing cancelled"; got != want || end.Reason != "customer_request" || end.Payment.Status != "refunded" {
 		t.Errorf("went %s (%s), payment %+v\nwant %s", got, end.Reason, end.Payment, want)
 	}
 	if left := c.Available(sku); left != 5 {
 		t.Errorf("%d left, want 5", left)
 	}
-	c.Settle(map[string]stories.Tracking{id: end})
+	c.Settle(map[string]shop.Tracking{id: end})
 	audited(t, s, id)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -137,6 +138,7 @@ type tab struct {
 // open opens a window. Problems that its pages report, such as violations of the content policy, fail the test.
 func open(t *testing.T, width int64) *tab {
 	t.Helper()
+	stories.Look(t)
 	ctx, closeWindow := chromedp.NewContext(world.browser, chromedp.WithNewBrowserContext())
 	p := &tab{T: t, ctx: ctx, at: world.GatewayURL}
 	if err := chromedp.Do(ctx); err != nil { // makes the window, which lives as long as ctx

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/audit"
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 	"github.com/google/uuid"
 )
@@ -84,19 +85,14 @@ func (t *trial) finish() {
 func (t *trial) delivers(after string) {
 	t.Helper()
 	began, key := time.Now(), uuid.NewString()
-	var id string
+	var placed shop.Placed
 	t.until("an order is accepted "+after, func() bool {
-		var o struct{ ID string }
-		a, err := t.client.Call("alice", "POST", "/api/orders", stories.Wish{SKU: t.sku}.JSON(), "Idempotency-Key", key)
-		if err != nil || a.Status != 202 {
-			return false
-		}
-		a.Into(t, &o)
-		id = o.ID
-		return true
+		var err error
+		placed, err = t.client.As("alice").Place(t.Context(), key, stories.Wish{SKU: t.sku}.Order())
+		return err == nil
 	})
 	accepted := time.Since(began)
-	if end := t.client.End(id); end.Status != "delivered" {
+	if end := t.client.End(placed.ID); end.Status != "delivered" {
 		t.Errorf("an order %s ended %s (%s)", after, end.Status, end.Reason)
 	}
 	t.Logf("%s: an order was accepted after %.1f s and delivered after %.1f s", after, accepted.Seconds(), time.Since(began).Seconds())

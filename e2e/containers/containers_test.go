@@ -12,6 +12,7 @@ import (
 
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/servers"
+	"example.com/orderflow/local/shop"
 )
 
 const budget = 1.5 * (1 << 30) // of memory, for the whole system
@@ -213,7 +214,7 @@ func ordersOutlive(s *stack) {
 	if after.Status != "delivered" || len(after.Timeline) != len(before.Timeline) {
 		s.Errorf("%s with %d entries before, %s with %d after", before.Status, len(before.Timeline), after.Status, len(after.Timeline))
 	}
-	c.Settle(map[string]stories.Tracking{id: after}) // the provider's ledger has been kept as well
+	c.Settle(map[string]shop.Tracking{id: after}) // the provider's ledger has been kept as well
 	if next := c.End(c.Place(stories.Wish{SKU: c.Product(5, 0, 0)})); next.Status != "delivered" {
 		s.Errorf("the next order ended %s (%s)", next.Status, next.Reason)
 	}

@@ -15,11 +15,10 @@ import (
 	"strings"
 )
 
-// Points reads the names of all points from the sources, through links in testdata: go test only looks at files below the module
-// when it decides whether a cached result is valid. It is an error if a name is not a literal or is used twice, because
+// Points reads the names of all points from the sources, through a link to the tree (see stories.Look). It is an error if a name is not a literal or is used twice, because
 // crashes could not be told apart.
-func Points(testdata string) (names []string, err error) {
-	files, err := filepath.Glob(filepath.Join(testdata, "*", "*", "*.go"))
+func Points(tree string) (names []string, err error) {
+	files, err := filepath.Glob(filepath.Join(tree, "*", "*", "*.go"))
 	if err != nil {
 		return nil, err
 	}

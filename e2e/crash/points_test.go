@@ -12,7 +12,7 @@ import (
 // Without a crash, a point proves nothing; a trail to a point that does not exist would never end.
 func TestEveryServiceDiesAtEachOfItsPoints(t *testing.T) {
 	t.Parallel()
-	all, err := Points("testdata")
+	all, err := Points("../testdata/repo")
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d points, %v", len(all), err)
 	}

@@ -1,6 +1,9 @@
 package crash
 
-import "example.com/orderflow/e2e/stories"
+import (
+	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
+)
 
 // story is what customers do while a service crashes. Other services crash at the same time, so the crash may meet their orders
 // instead; where that would be another story, it is told again.
@@ -56,7 +59,7 @@ var (
 		v.arm()
 		for range tries {
 			o := v.place(stories.Wish{SKU: v.sku})
-			if v.deadBefore(arranged, o) || v.cancel(o) && v.deadBefore(stories.Tracking.Final, o) {
+			if v.deadBefore(arranged, o) || v.cancel(o) && v.deadBefore(shop.Tracking.Final, o) {
 				return // an order for another crash may have been enough
 			}
 		}
@@ -82,7 +85,7 @@ var (
 				orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
 			}
 			stop := v.busy()
-			dead := v.deadBefore(stories.Tracking.Final, orders...)
+			dead := v.deadBefore(shop.Tracking.Final, orders...)
 			stop()
 			if dead {
 				return
@@ -136,7 +139,7 @@ var (
 			for range 8 {
 				orders = append(orders, v.place(stories.Wish{SKU: v.sku}))
 			}
-			if v.deadBefore(stories.Tracking.Final, orders...) {
+			if v.deadBefore(shop.Tracking.Final, orders...) {
 				break
 			}
 		}
@@ -146,4 +149,4 @@ var (
 )
 
 // arranged reports whether the carrier has a parcel.
-func arranged(t stories.Tracking) bool { return t.Shipment != nil }
+func arranged(t shop.Tracking) bool { return t.Shipment != nil }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,7 @@ import (
 // victim is a service that crashes again and again.
 type victim struct {
 	*stories.Client
+	stubborn *shop.Client // alice, who repeats her order until it is accepted
 	service  string
 	database string
 	part     *system.Part
@@ -39,7 +41,8 @@ func newVictim(t *testing.T, s *system.System, service string) *victim {
 	part := s.Program(service, 1)
 	dir := filepath.Dir(filepath.Dir(part.LogFile()))
 	c := stories.New(t, world(s))
-	v := &victim{Client: c, service: service, database: s.DatabaseURL(service), part: part, file: wanted(dir, service), sku: c.Product(10_000, 0, 0), never: c.Product(0, 0, 0)}
+	stubborn := &shop.Client{Gateway: c.Gateway, ID: "alice", Secret: "demo", Again: func(int, error) (time.Duration, bool) { return 50 * time.Millisecond, true }}
+	v := &victim{Client: c, stubborn: stubborn, service: service, database: s.DatabaseURL(service), part: part, file: wanted(dir, service), sku: c.Product(10_000, 0, 0), never: c.Product(0, 0, 0)}
 	for _, d := range deaths[service] {
 		if d.story == backordered {
 			v.scarce = append(v.scarce, c.Product(0, 0, 10))
@@ -84,7 +87,7 @@ func (v *victim) dead() {
 func (v *victim) isDead() bool { return v.part.State() == "stopped" }
 
 // deadBefore waits until the service has crashed, or a condition holds for all orders without a crash.
-func (v *victim) deadBefore(holds func(stories.Tracking) bool, orders ...*order) bool {
+func (v *victim) deadBefore(holds func(shop.Tracking) bool, orders ...*order) bool {
 	v.Helper()
 	stories.Until(v, v.service+" has died, or its orders have gone on", func() bool {
 		return v.isDead() || !slices.ContainsFunc(orders, func(o *order) bool {
@@ -151,16 +154,10 @@ func (o *order) String() string {
 func (v *victim) place(w stories.Wish) *order {
 	o := &order{death: v.death, service: v.service, ends: []string{v.story.end}, accepted: make(chan struct{})}
 	v.orders = append(v.orders, o)
-	key, ctx := uuid.NewString(), v.Context()
 	go func() {
-		for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-			var body struct{ ID string }
-			a, err := v.Call("alice", http.MethodPost, "/api/orders", w.JSON(), "Idempotency-Key", key)
-			if err == nil && a.Status == http.StatusAccepted && json.Unmarshal(a.Body, &body) == nil {
-				o.id = body.ID
-				close(o.accepted)
-				return
-			}
+		if placed, err := v.stubborn.Place(v.Context(), uuid.NewString(), w.Order()); err == nil {
+			o.id = placed.ID
+			close(o.accepted)
 		}
 	}()
 	return o
@@ -202,11 +199,7 @@ func (v *victim) unrecorded(o *order) bool {
 		"payments": {"/provider/charges", `SELECT status FROM payments WHERE order_id = $1`},
 		"shipping": {"/carrier/shipments", `SELECT status FROM shipments WHERE order_id = $1`},
 	}[v.service]
-	r, err := http.NewRequestWithContext(v.Context(), http.MethodGet, v.Simulator+look.outside+"?key="+o.id, nil)
-	if err != nil {
-		v.Fatal(err)
-	}
-	a, err := stories.Send(r)
+	a, err := stories.Send(v.Context(), http.MethodGet, v.Simulator+look.outside+"?key="+o.id, "")
 	if err != nil {
 		v.Fatal(err)
 	}

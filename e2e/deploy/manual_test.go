@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the tables of docs/settings.md instead of comparing them")
 
 const (
-	settingsPage = tree + "/settings.md"
+	settingsPage = repo + "/docs/settings.md"
 	tableEnd     = "<!-- end of the table -->\n"
 )
 

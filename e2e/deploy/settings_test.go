@@ -13,8 +13,9 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// repo is the root of the repository, relative to this package.
-const repo = "../.."
+// repo is a link to the root of the tree. go test reuses a result while the files below the module that a test opened are
+// unchanged, and ignores files outside.
+const repo = "testdata/repo"
 
 // setting is an environment variable that a program reads.
 type setting struct {

@@ -12,9 +12,6 @@ import (
 	"testing"
 )
 
-// tree has links to the folders of all programs: go test notes which files below the module a test has opened.
-const tree = "testdata"
-
 const module = "example.com/orderflow/"
 
 // structure is a struct in the source: the folder of its package in the repository, and its name there.
@@ -139,7 +136,7 @@ var parse = func() func(t testing.TB, folder string) []*ast.File {
 		if _, known := all[folder]; known {
 			return all[folder]
 		}
-		names, err := filepath.Glob(filepath.Join(tree, folder, "*.go"))
+		names, err := filepath.Glob(filepath.Join(repo, folder, "*.go"))
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%d files in %s: %v", len(names), folder, err)
 		}

@@ -2,7 +2,6 @@ package fork
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +21,6 @@ type checkout struct {
 // copied returns this checkout and a copy of it.
 func copied(t *testing.T) (repo string, c checkout) {
 	t.Helper()
-	look(t)
 	repo, err := system.FindRepo(".")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +29,7 @@ func copied(t *testing.T) (repo string, c checkout) {
 		t.Skipf("git lists the files to copy, and knows nothing here: %v", err)
 	}
 	c = checkout{t: t, dir: t.TempDir()}
-	c.copy(repo)
+	c.copy(filepath.Join(repo, "e2e", "testdata", "repo")) // a link to the tree: see stories.Look
 	return repo, c
 }
 
@@ -90,19 +88,4 @@ func (c checkout) run(name string, args ...string) string {
 		c.t.Fatalf("%s %s: %v\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out, errors.Bytes())
 	}
 	return string(out)
-}
-
-// look shows go test this module and the sources of all programs: see package upgrade, which has the links to them.
-func look(t *testing.T) {
-	t.Helper()
-	folders, err := filepath.Glob("../upgrade/testdata/*")
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("no links: %v", err)
-	}
-	for _, folder := range append(folders, "..") {
-		err := filepath.WalkDir(folder+string(filepath.Separator), func(_ string, _ fs.DirEntry, err error) error { return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -127,11 +127,7 @@ func pods(t testing.TB) []pod {
 func answers(t testing.TB, address string) {
 	t.Helper()
 	stories.Until(t, address+" answers", func() bool {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/readyz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := stories.Send(r)
+		a, err := stories.Send(t.Context(), http.MethodGet, address+"/readyz", "")
 		return err == nil && a.Status == http.StatusOK
 	})
 }

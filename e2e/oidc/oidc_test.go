@@ -3,13 +3,14 @@ package oidc
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"example.com/orderflow/local/shop"
 	"example.com/orderflow/local/system"
 )
 
@@ -22,21 +23,15 @@ func TestTheWholeSystemTrustsAProvider(t *testing.T) {
 	s := start(t, p.url)
 	call := func(base, method, path, token, body string) int {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", fmt.Sprint(time.Now().UnixNano()))
+		headers := []string{"Idempotency-Key", fmt.Sprint(time.Now().UnixNano())}
 		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
+			headers = append(headers, "Authorization", "Bearer "+token)
 		}
-		answer, err := http.DefaultClient.Do(r)
+		answer, err := (&shop.Client{Gateway: base}).Send(t.Context(), method, path, body, headers...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
-		return answer.StatusCode
+		return answer.Status
 	}
 	expect := func(what string, status int, got int) {
 		t.Helper()
@@ -100,6 +95,7 @@ func start(t *testing.T, issuer string) *system.System {
 	if err != nil {
 		t.Fatal(err)
 	}
+	look(t)
 	dir, err := os.MkdirTemp("", "orderflow-oidc-") // PostgreSQL may have to run as another user, which cannot reach t.TempDir
 	if err != nil {
 		t.Fatal(err)
@@ -125,4 +121,16 @@ func start(t *testing.T, issuer string) *system.System {
 		}
 	})
 	return s
+}
+
+// look opens the sources of the programs, so that go test runs this test again when one of them has changed. It ignores files
+// outside of the module, so there is a link to the tree.
+func look(t *testing.T) {
+	t.Helper()
+	for _, folder := range []string{"bff-web", "gateway", "pkg", "services", "simulator"} {
+		err := filepath.WalkDir(filepath.Join("testdata", "repo", folder), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

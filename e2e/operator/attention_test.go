@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/shop"
 )
 
 // need is an order that needs attention, as the API shows it.
@@ -57,7 +58,7 @@ func TestACompensationThatKeepsFailingIsShownAndFinishesWhenTheCauseIsGone(t *te
 
 	o.sql("inventory", `ALTER TABLE reservations DROP CONSTRAINT nothing_comes_back`)
 	o.faults(`{}`)
-	ends := map[string]stories.Tracking{}
+	ends := map[string]shop.Tracking{}
 	for _, id := range orders {
 		if ends[id] = o.End(id); ends[id].Status != "cancelled" || ends[id].Reason != "customer_request" {
 			t.Errorf("order %s is %s (%s)", id, ends[id].Status, ends[id].Reason)

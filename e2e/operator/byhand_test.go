@@ -76,12 +76,7 @@ func (o office) giveBack(order string, amount int64) {
 // outside calls an outside system as one of its own people would.
 func (o office) outside(method, path, key, body string) {
 	o.Helper()
-	r, err := http.NewRequestWithContext(o.Context(), method, o.SimulatorURL+path, strings.NewReader(body))
-	if err != nil {
-		o.Fatal(err)
-	}
-	r.Header.Set("Idempotency-Key", key)
-	if a, err := stories.Send(r); err != nil || a.Status >= 300 {
+	if a, err := stories.Send(o.Context(), method, o.SimulatorURL+path, body, "Idempotency-Key", key); err != nil || a.Status >= 300 {
 		o.Fatalf("%s: %v %d %s", path, err, a.Status, a.Body)
 	}
 }

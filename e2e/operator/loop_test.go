@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// manual is a link into the tree: go test records which files below the module a test has opened.
-const manual = "testdata/runbook.md"
+// manual is behind the link to the tree: see stories.Look.
+const manual = "../testdata/repo/docs/runbook.md"
 
 // replayAll runs the loop of the manual as it is printed there until no dead letter is left, and kills parts that it needs.
 func (o office) replayAll(queue string) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -103,11 +102,7 @@ func (o office) hurry(order string) {
 // faults sets the faults of the outside world; {}: none.
 func (o office) faults(faults string) {
 	o.Helper()
-	r, err := http.NewRequestWithContext(o.Context(), http.MethodPut, o.SimulatorURL+"/faults", strings.NewReader(faults))
-	if err != nil {
-		o.Fatal(err)
-	}
-	if a, err := stories.Send(r); err != nil || a.Status != http.StatusOK {
+	if a, err := stories.Send(o.Context(), http.MethodPut, o.SimulatorURL+"/faults", faults); err != nil || a.Status != http.StatusOK {
 		o.Fatalf("faults: %v %d %s", err, a.Status, a.Body)
 	}
 }

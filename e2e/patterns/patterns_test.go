@@ -18,8 +18,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// page is a link into the tree: go test records which files below the module a test has opened.
-const page = "testdata/patterns.md"
+// page is behind the link to the tree: see stories.Look.
+const page = "../testdata/repo/docs/patterns.md"
 
 var (
 	commands = regexp.MustCompile("(?s)```sh\n(.*?)```")

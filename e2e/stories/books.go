@@ -3,6 +3,8 @@ package stories
 import (
 	"fmt"
 	"net/http"
+
+	"example.com/orderflow/local/shop"
 )
 
 // entry is a line of the simulated provider's ledger.
@@ -18,11 +20,7 @@ func (c *Client) ledger() []entry {
 	c.Helper()
 	var all []entry
 	for after := 0; ; {
-		r, err := http.NewRequestWithContext(c.Context(), http.MethodGet, fmt.Sprintf("%s/provider/ledger?after=%d", c.Simulator, after), nil)
-		if err != nil {
-			c.Fatal(err)
-		}
-		a, err := Send(r)
+		a, err := Send(c.Context(), http.MethodGet, fmt.Sprintf("%s/provider/ledger?after=%d", c.Simulator, after), "")
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -36,7 +34,7 @@ func (c *Client) ledger() []entry {
 }
 
 // Settle compares the provider's ledger with the ends of orders: delivered is charged once, cancelled costs nothing.
-func (c *Client) Settle(ends map[string]Tracking) {
+func (c *Client) Settle(ends map[string]shop.Tracking) {
 	c.Helper()
 	charges, net := map[string]int{}, map[string]int64{}
 	for _, e := range c.ledger() {

@@ -6,16 +6,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"example.com/orderflow/local/direct"
+	"example.com/orderflow/local/shop"
 )
 
 // World has the addresses of a system.
@@ -43,26 +38,33 @@ type Client struct {
 	testing.TB
 	World
 
-	mu     sync.Mutex
-	tokens map[string]token // by name of the demo client
-}
-
-type token struct {
-	text string
-	good time.Time // long before the token expires
+	mu      sync.Mutex
+	callers map[string]*shop.Client // by name
 }
 
 // New makes a client for a test or a benchmark.
 func New(t testing.TB, w World) *Client {
-	return &Client{TB: t, World: w, tokens: map[string]token{}}
+	t.Helper()
+	Look(t)
+	return &Client{TB: t, World: w, callers: map[string]*shop.Client{}}
+}
+
+// As returns the client of a demo identity; "": without a token. It repeats nothing, because a test should notice each refusal.
+func (c *Client) As(who string) *shop.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.callers[who] == nil {
+		c.callers[who] = c.caller(who, shop.Once)
+	}
+	return c.callers[who]
+}
+
+func (c *Client) caller(who string, again shop.Again) *shop.Client {
+	return &shop.Client{Gateway: c.Gateway, ID: who, Secret: cmp.Or(c.Secret, "demo"), Again: again}
 }
 
 // Answer is a response.
-type Answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
-}
+type Answer struct{ shop.Answer }
 
 // Into reads an answer's JSON.
 func (a Answer) Into(t testing.TB, v any) {
@@ -72,68 +74,17 @@ func (a Answer) Into(t testing.TB, v any) {
 	}
 }
 
-// Call sends a request as a demo client ("": without a token) and returns the answer, whatever its status. Headers are names and
-// values alternately.
+// Call sends any request as a demo identity and returns the answer, whatever its status is. Headers are names and values
+// alternately.
 func (c *Client) Call(who, method, path, body string, headers ...string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, c.Gateway+path, strings.NewReader(body))
-	if err != nil {
-		return Answer{}, err
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if who != "" {
-		token, err := c.Login(who)
-		if err != nil {
-			return Answer{}, err
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	return Send(r)
+	a, err := c.As(who).Send(context.Background(), method, path, body, headers...)
+	return Answer{a}, err
 }
 
-// Send sends a request and reads the whole answer.
-func Send(r *http.Request) (Answer, error) {
-	response, err := direct.Client.Do(r)
-	if err != nil {
-		return Answer{}, err
-	}
-	defer response.Body.Close() //nolint:errcheck // read to its end
-	body, err := io.ReadAll(response.Body)
-	return Answer{response.StatusCode, response.Header, body}, err
-}
-
-// Login returns the token of a demo client. It requests a new one the first time, and after half of its life.
-func (c *Client) Login(who string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t := c.tokens[who]; time.Now().Before(t.good) {
-		return t.text, nil
-	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {who}, "client_secret": {cmp.Or(c.Secret, "demo")}}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, c.Gateway+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	a, err := Send(r)
-	if err != nil {
-		return "", err
-	}
-	var grant struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int    `json:"expires_in"`
-	}
-	if err := json.Unmarshal(a.Body, &grant); err != nil || a.Status != http.StatusOK {
-		return "", fmt.Errorf("token of %s: %d %s", who, a.Status, a.Body)
-	}
-	c.tokens[who] = token{grant.AccessToken, time.Now().Add(time.Duration(grant.ExpiresIn) * time.Second / 2)}
-	return grant.AccessToken, nil
+// Send sends a request to another program than the gateway.
+func Send(ctx context.Context, method, url, body string, headers ...string) (Answer, error) {
+	a, err := (&shop.Client{Gateway: url}).Send(ctx, method, "", body, headers...)
+	return Answer{a}, err
 }
 
 // Must is Call for callers that need an answer with this status.

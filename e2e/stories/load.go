@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/orderflow/local/shop"
 	"github.com/google/uuid"
 )
 
@@ -27,6 +29,7 @@ type Habits struct {
 // get no good answer.
 type Load struct {
 	*Client
+	alice  *shop.Client
 	sku    string
 	stock  int
 	habits Habits
@@ -66,6 +69,15 @@ func (c *Client) StartLoad() *Load {
 func (c *Client) StartLoadOf(h Habits) *Load {
 	ctx, stop := context.WithCancel(c.Context())
 	l := &Load{Client: c, habits: h, stop: stop, accepted: map[string]receipt{}}
+	l.alice = c.caller("alice", func(_ int, err error) (time.Duration, bool) {
+		if refused(err) {
+			return 0, false
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.curable++
+		return 100 * time.Millisecond, ctx.Err() == nil
+	})
 	c.Cleanup(stop)
 	for range h.Shoppers {
 		l.shoppers.Go(func() {
@@ -110,24 +122,20 @@ func (l *Load) buy(ctx context.Context) {
 	}
 }
 
-// place places an order, with as many tries as needed. An empty id means that the load has ended or the order was refused.
+// place places an order, with as many tries as needed. An empty id means that the load has ended or the order was refused. A
+// request on its way when the load ends is still answered: the order may have been accepted.
 func (l *Load) place(ctx context.Context, wish Wish, key string) (id string) {
-	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-		a, err := l.Call("alice", http.MethodPost, "/api/orders", wish.JSON(), "Idempotency-Key", key)
-		switch {
-		case err == nil && a.Status == http.StatusAccepted:
-			var o struct{ ID string }
-			a.Into(l, &o)
-			return o.ID
-		case err == nil && a.Status < 500 && a.Status != http.StatusTooManyRequests:
-			l.Errorf("an order was refused: %d %s", a.Status, a.Body)
-			return ""
-		}
-		l.mu.Lock()
-		l.curable++
-		l.mu.Unlock()
+	placed, err := l.alice.Place(context.WithoutCancel(ctx), key, wish.Order())
+	if refused(err) {
+		l.Errorf("an order was refused: %v", err)
 	}
-	return ""
+	return placed.ID
+}
+
+// refused reports whether the shop has understood a request and does not want it.
+func refused(err error) bool {
+	p, refused := errors.AsType[*shop.Problem](err)
+	return refused && p.Status < 500 && p.Status != http.StatusTooManyRequests
 }
 
 func (l *Load) note(id, card string) {
@@ -175,7 +183,7 @@ func (l *Load) Stop() {
 func (l *Load) Finish() int {
 	l.Helper()
 	l.Stop()
-	ends, counts, delivered := map[string]Tracking{}, map[string]int{}, 0
+	ends, counts, delivered := map[string]shop.Tracking{}, map[string]int{}, 0
 	for id, receipt := range l.accepted {
 		end, card := l.End(id), receipt.card
 		ends[id] = end

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/orderflow/local/shop"
 	"github.com/google/uuid"
 )
 
@@ -61,28 +62,28 @@ func waysToEnd(t *testing.T, w World) {
 				t.Errorf("payment %+v, want %q", end.Payment, story.paid)
 			}
 			Until(t, "the stock is as it should be", func() bool { return c.Available(story.wish.SKU) == story.left })
-			c.Settle(map[string]Tracking{id: end})
+			c.Settle(map[string]shop.Tracking{id: end})
 		})
 	}
 }
 
 // went fails if an order has taken another path than wanted. A status in brackets may be missing: two replicas may handle two
 // events about the order in reverse order.
-func went(t *testing.T, end Tracking, want string) {
+func went(t *testing.T, end shop.Tracking, want string) {
 	t.Helper()
-	path := end.Path()
+	path := Path(end)
 	for status := range strings.FieldsSeq(want) {
 		name := strings.Trim(status, "[]")
 		switch {
 		case len(path) > 0 && path[0] == name:
 			path = path[1:]
 		case name == status:
-			t.Errorf("went %v\nwant %s", end.Path(), want)
+			t.Errorf("went %v\nwant %s", Path(end), want)
 			return
 		}
 	}
 	if len(path) > 0 {
-		t.Errorf("went %v\nwant %s", end.Path(), want)
+		t.Errorf("went %v\nwant %s", Path(end), want)
 	}
 }
 
@@ -110,7 +111,7 @@ func cancelTooLate(t *testing.T, w World) {
 func cancelAnyMoment(t *testing.T, w World) {
 	c := New(t, w)
 	sku := c.Product(40, 0, 0)
-	ends := map[string]Tracking{}
+	ends := map[string]shop.Tracking{}
 	var ids []string
 	for i := range 20 {
 		id := c.Place(Wish{SKU: sku})
@@ -141,18 +142,14 @@ func fiftyOnTen(t *testing.T, w World) {
 	ids := make(chan string, 50)
 	for range 50 {
 		go func() {
-			var o struct{ ID string }
-			a, err := c.Call("alice", http.MethodPost, "/api/orders", Wish{SKU: sku}.JSON(), "Idempotency-Key", uuid.NewString())
-			if err != nil || a.Status != http.StatusAccepted {
-				t.Errorf("place: %d %s %v", a.Status, a.Body, err)
-				ids <- ""
-				return
+			placed, err := c.As("alice").Place(t.Context(), uuid.NewString(), Wish{SKU: sku}.Order())
+			if err != nil {
+				t.Error(err)
 			}
-			a.Into(t, &o)
-			ids <- o.ID
+			ids <- placed.ID
 		}()
 	}
-	ends, counts := map[string]Tracking{}, map[string]int{}
+	ends, counts := map[string]shop.Tracking{}, map[string]int{}
 	for range 50 {
 		if id := <-ids; id != "" {
 			ends[id] = c.End(id)

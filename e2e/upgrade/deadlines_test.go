@@ -23,7 +23,7 @@ var patient = map[string][]string{
 // orders: their commands are removed from the queue before a service reads them.
 func TestOrdersWithDeadlinesOfThePreviousReleaseSendTheirCommandsAgain(t *testing.T) {
 	t.Parallel()
-	look(t)
+	stories.Look(t)
 	r := start(t, openHistory(t), patient)
 	sku := r.Product(1000, 0, 0)
 	place := func() string { return r.Place(stories.Wish{SKU: sku}) }

@@ -4,35 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"example.com/orderflow/local/system"
 )
 
-// tree has links to all sources of the programs. go test reuses a cached result while the files below the module that a test
-// opened are unchanged; it ignores files outside, and files that other processes read.
-const tree = "testdata"
-
-// look opens the sources of this release, so that go test sees their changes.
-func look(t *testing.T) {
-	t.Helper()
-	links, err := os.ReadDir(tree)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range links {
-		// The separator makes it walk the folder and not the link.
-		err := filepath.WalkDir(filepath.Join(tree, link.Name())+string(filepath.Separator), func(_ string, _ fs.DirEntry, err error) error { return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+// tree is a link to the sources of this release: see stories.Look.
+const tree = "../testdata/repo"
 
 // history is the checkout's git history.
 type history struct {

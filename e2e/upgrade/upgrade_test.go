@@ -39,7 +39,7 @@ var outsideIn = slices.Concat([]string{"gateway", "bff-web"}, servers.Services()
 // tokens and sessions.
 func TestTwoReleasesSideBySideLoseNothingForwardAndBack(t *testing.T) {
 	t.Parallel()
-	look(t)
+	stories.Look(t)
 	h := openHistory(t)
 	r := start(t, h, settings)
 	patient := r.Place(stories.Wish{SKU: r.Product(0, 0, 0), Backorder: true}) // waits for stock until the upgrades are over
@@ -178,7 +178,7 @@ func (r running) roll(what string, number int, programs []string, release string
 		}
 		// If the other release has declared a queue differently, a program gets no messages, but otherwise works.
 		stories.Until(r, part.Name+" has its sessions with RabbitMQ", func() bool {
-			a, err := get(r.Context(), part.URL+"/readyz")
+			a, err := stories.Send(r.Context(), http.MethodGet, part.URL+"/readyz", "")
 			return err == nil && a.Status == http.StatusOK && !bytes.Contains(a.Body, []byte(`"rabbitmq_connected":false`))
 		})
 	}
@@ -232,14 +232,6 @@ func (r running) stock(order string) {
 	if err != nil || a.Status/100 != 2 {
 		r.Fatalf("add stock: %v %d %s", err, a.Status, a.Body)
 	}
-}
-
-func get(ctx context.Context, url string) (stories.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return stories.Answer{}, err
-	}
-	return stories.Send(request)
 }
 
 // cries must be in no log: panics, queues that were declared differently, statements that do not fit the schema, and rows that

@@ -30,7 +30,7 @@ func (r *rig) backlog(ctx context.Context, row *Row, messages int) error {
 			return err
 		}
 	}
-	id, err := r.shop.place(ctx)
+	id, err := r.shopper.place(ctx)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,11 @@ var handled = map[string]int{"orders": 5, "inventory": 2, "payments": 1, "shippi
 // fill makes the given number of orders of the past, copied from one that is placed here.
 func (r *rig) fill(ctx context.Context, row *Row, orders int) error {
 	began := time.Now()
-	id, err := r.shop.place(ctx)
+	id, err := r.shopper.place(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.shop.ended(ctx, id); err != nil {
+	if err := r.shopper.ended(ctx, id); err != nil {
 		return err
 	}
 	if _, err := published(ctx, r.Broker); err != nil { // no message is on its way

@@ -21,7 +21,7 @@ type rig struct {
 	*system.System
 	repo    string
 	tell    func(format string, args ...any)
-	shop    *shop
+	shopper *shopper
 	follow  *follower
 	watch   watcher
 	orders  *pgx.Conn // a superuser's connection to the database of orders
@@ -82,7 +82,7 @@ func (r *rig) open(ctx context.Context, units int) (err error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stopFollowing = stop
 	go r.follow.run(life)
-	r.shop, err = openShop(ctx, r.GatewayURL, units, r.follow)
+	r.shopper, err = openShopper(ctx, r.GatewayURL, units, r.follow)
 	return err
 }
 

@@ -12,7 +12,7 @@ var shares = []float64{0.1, 0.5, 0.9}
 // saga is the row that measures everything.
 func (b *bench) saga(ctx context.Context, row *Row) error {
 	return b.onRig(ctx, row, 1, func(r *rig) (err error) {
-		if row.Callers, err = r.saturate(ctx, r.shop, row.Window); err != nil {
+		if row.Callers, err = r.saturate(ctx, r.shopper, row.Window); err != nil {
 			return err
 		}
 		if err := r.full(ctx, row); err != nil {
@@ -47,7 +47,7 @@ func (b *bench) replicated(ctx context.Context, row *Row, replicas int) error {
 func (b *bench) compared(ctx context.Context, row *Row, r *rig) (err error) {
 	if before := b.results.Row("saga"); before != nil {
 		row.Callers = before.Callers
-	} else if row.Callers, err = r.saturate(ctx, r.shop, row.Window); err != nil {
+	} else if row.Callers, err = r.saturate(ctx, r.shopper, row.Window); err != nil {
 		return err
 	}
 	row.Window /= 2

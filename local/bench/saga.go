@@ -85,7 +85,7 @@ func (r *rig) full(ctx context.Context, row *Row) error {
 	var use usage
 	var costs counters
 	var own int64
-	w, err := r.loop(ctx, r.shop, row.Callers, row.Window, func(begins bool) error {
+	w, err := r.loop(ctx, r.shopper, row.Callers, row.Window, func(begins bool) error {
 		now, asked := measure(r.members()), r.follow.own.Load()
 		counted, err := r.watch.count(ctx)
 		if begins {
@@ -148,7 +148,7 @@ func (r *rig) atShare(ctx context.Context, row *Row, share float64, length time.
 	if len(due) == 0 {
 		return fmt.Errorf("at %.2f orders/s none arrives within %s: the system has hardly moved, or the measurement is too short", rate, length)
 	}
-	arrivals := open(ctx, r.shop, due)
+	arrivals := open(ctx, r.shopper, due)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -171,10 +171,10 @@ func (r *rig) alone(ctx context.Context, row *Row, length time.Duration) error {
 	began := time.Now()
 	for time.Since(began) < length {
 		a := arrival{due: time.Now()}
-		a.id, a.err = r.shop.place(ctx)
+		a.id, a.err = r.shopper.place(ctx)
 		a.accepted = time.Since(a.due)
 		if a.err == nil {
-			a.err = r.shop.ended(ctx, a.id)
+			a.err = r.shopper.ended(ctx, a.id)
 		}
 		if a.err != nil {
 			return a.err

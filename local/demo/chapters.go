@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"example.com/orderflow/local/shop"
 )
 
 // chapter is an order and its expected end.
@@ -79,18 +81,18 @@ var errCatalogue = errors.New("the story needs a product that is reordered, anot
 
 // cast gives each chapter a product: the two orders that exceed the stock get a product each, the others share products with
 // enough stock.
-func cast(story []chapter, catalogue []product) error {
-	rest := slices.SortedFunc(slices.Values(catalogue), func(a, b product) int { return cmp.Compare(a.Available, b.Available) })
-	take := func(fits func(product) bool) (product, bool) {
+func cast(story []chapter, catalogue []shop.Product) error {
+	rest := slices.SortedFunc(slices.Values(catalogue), func(a, b shop.Product) int { return cmp.Compare(a.Available, b.Available) })
+	take := func(fits func(shop.Product) bool) (shop.Product, bool) {
 		i := slices.IndexFunc(rest, fits)
 		if i < 0 {
-			return product{}, false
+			return shop.Product{}, false
 		}
 		p := rest[i]
 		rest = slices.Delete(rest, i, i+1)
 		return p, true
 	}
-	reordered := func(p product) bool { return p.ReorderQuantity > 0 }
+	reordered := func(p shop.Product) bool { return p.ReorderQuantity > 0 }
 
 	for i := range story {
 		c := &story[i]
@@ -99,11 +101,11 @@ func cast(story []chapter, catalogue []product) error {
 		}
 		fits := reordered
 		if !c.backorder {
-			fits = func(p product) bool { return !reordered(p) }
+			fits = func(p shop.Product) bool { return !reordered(p) }
 		}
 		p, ok := take(fits)
 		if !ok && !c.backorder { // without other orders, a product that is reordered runs out as well
-			p, ok = take(func(product) bool { return true })
+			p, ok = take(func(shop.Product) bool { return true })
 		}
 		if !ok {
 			return errCatalogue
@@ -111,7 +113,7 @@ func cast(story []chapter, catalogue []product) error {
 		c.sku, c.before = p.SKU, p.Available
 		c.quantity += p.Available
 	}
-	plenty := slices.DeleteFunc(rest, func(p product) bool { return p.Available-p.ReorderPoint < roomToMove })
+	plenty := slices.DeleteFunc(rest, func(p shop.Product) bool { return p.Available-p.ReorderPoint < roomToMove })
 	if len(plenty) == 0 {
 		return errCatalogue
 	}

@@ -4,6 +4,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/orderflow/local/shop"
 )
 
 // timeout bounds the whole story. It takes a quarter of a minute on an idle machine.
@@ -25,14 +28,8 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	alice, err := signIn(ctx, gateway, "alice", "demo")
-	if err != nil {
-		return err
-	}
-	olga, err := signIn(ctx, gateway, "olga", "demo")
-	if err != nil {
-		return err
-	}
+	alice := &shop.Client{Gateway: gateway, ID: "alice", Secret: "demo"}
+	olga := &shop.Client{Gateway: gateway, ID: "olga", Secret: "demo"}
 	catalogue, err := stocked(ctx, alice)
 	if err != nil {
 		return err
@@ -68,9 +65,9 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 }
 
 // stocked waits for the catalogue, which inventory fills at its first start.
-func stocked(ctx context.Context, s shop) ([]product, error) {
+func stocked(ctx context.Context, s *shop.Client) ([]shop.Product, error) {
 	for {
-		catalogue, err := s.products(ctx)
+		catalogue, err := s.Products(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the products: %w", err)
 		}
@@ -90,7 +87,7 @@ type result struct {
 	chapter
 	orderID string
 	got     outcome
-	amount  sum
+	amount  shop.Money
 	began   time.Time
 	took    time.Duration
 	err     error
@@ -98,16 +95,16 @@ type result struct {
 
 // place places a chapter's order. Its product is in the shop's list, so a refusal as unknown (422) means that the news of the
 // product has not reached orders yet.
-func place(ctx context.Context, customer shop, c chapter) result {
-	o := order{
-		Lines: []line{{SKU: c.sku, Quantity: c.quantity}}, PaymentMethod: c.payment, AllowBackorder: c.backorder,
-		Address: address{Name: "Alice", Street: "1 Main St", City: "Berlin", PostalCode: c.postalCode, Country: "DE"},
+func place(ctx context.Context, customer *shop.Client, c chapter) result {
+	o := shop.Order{
+		Lines: []shop.Line{{SKU: c.sku, Quantity: c.quantity}}, PaymentMethod: c.payment, AllowBackorder: c.backorder,
+		Address: shop.Address{Name: "Alice", Street: "1 Main St", City: "Berlin", PostalCode: c.postalCode, Country: "DE"},
 	}
+	key := rand.Text()
 	for began := time.Now(); ; {
-		id, err := customer.place(ctx, o)
-		refused, ok := errors.AsType[problem](err)
-		if !ok || refused.Status != http.StatusUnprocessableEntity || time.Since(began) > opening {
-			return result{chapter: c, orderID: id, began: time.Now(), err: err}
+		placed, err := customer.Place(ctx, key, o)
+		if statusOf(err) != http.StatusUnprocessableEntity || time.Since(began) > opening {
+			return result{chapter: c, orderID: placed.ID, began: time.Now(), err: err}
 		}
 		select {
 		case <-ctx.Done():
@@ -116,48 +113,53 @@ func place(ctx context.Context, customer shop, c chapter) result {
 	}
 }
 
-// follow polls an order until it has ended.
-func (r *result) follow(ctx context.Context, customer shop, n *Narrator) {
-	for seen := 0; r.err == nil; {
-		var t tracking
-		if t, r.err = customer.track(ctx, r.orderID); r.err != nil {
-			break
-		}
-		for _, e := range t.Timeline {
-			if e.Seq > seen {
-				n.stage(r.chapter, e.At.Sub(t.Timeline[0].At), e)
-				seen = e.Seq
-			}
-		}
-		r.got.status, r.got.reason, r.got.payment, r.amount = t.Status, t.Reason, t.Payment.Status, t.Payment.Amount
-		if t.final() {
-			break
-		}
-		if r.cancelAt == t.Status && r.got.cancellation == "" {
-			r.got.cancellation, r.err = cancellation(ctx, customer, r.orderID)
-			n.request(r.chapter, time.Since(r.began), r.got.cancellation)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			r.err = fmt.Errorf("still %s after %s", t.Status, timeout)
-		case <-time.After(pause(r.chapter)):
-		}
+// statusOf returns the status code of a refusal; 0: err is no refusal.
+func statusOf(err error) int {
+	if refused, ok := errors.AsType[*shop.Problem](err); ok {
+		return refused.Status
+	}
+	return 0
+}
+
+// follow shows what becomes of an order until it has ended.
+func (r *result) follow(ctx context.Context, customer *shop.Client, n *Narrator) {
+	if r.err == nil {
+		r.err = r.watch(ctx, customer, n)
 	}
 	r.took = time.Since(r.began)
 }
 
-// pause is the time between two polls. It is shorter if the order has to be caught in one status.
-func pause(c chapter) time.Duration {
-	if c.cancelAt != "" {
-		return 100 * time.Millisecond
+func (r *result) watch(ctx context.Context, customer *shop.Client, n *Narrator) error {
+	var first time.Time
+	for e, err := range customer.Follow(ctx, r.orderID) {
+		if err != nil {
+			return err
+		}
+		if e.Seq == 1 {
+			first = e.At
+		}
+		n.stage(r.chapter, e.At.Sub(first), e)
+		if r.cancelAt == e.Status && r.got.cancellation == "" {
+			if r.got.cancellation, err = cancellation(ctx, customer, r.orderID); err != nil {
+				return err
+			}
+			n.request(r.chapter, time.Since(r.began), r.got.cancellation)
+		}
 	}
-	return 300 * time.Millisecond
+	t, err := customer.Track(ctx, r.orderID)
+	if err != nil {
+		return err
+	}
+	r.got.status, r.got.reason = t.Status, t.Reason
+	if t.Payment != nil {
+		r.got.payment, r.amount = t.Payment.Status, t.Payment.Amount
+	}
+	return nil
 }
 
-func cancellation(ctx context.Context, customer shop, id string) (string, error) {
-	err := customer.cancel(ctx, id)
-	if refused, ok := errors.AsType[problem](err); ok && refused.Status == http.StatusConflict {
+func cancellation(ctx context.Context, customer *shop.Client, id string) (string, error) {
+	err := customer.Cancel(ctx, id)
+	if statusOf(err) == http.StatusConflict {
 		return "refused (409)", nil
 	}
 	if err != nil {
@@ -203,8 +205,8 @@ type holding struct {
 
 // balance checks the stock of each product that is not reordered during the story: delivered units are gone, all others are
 // available again.
-func balance(ctx context.Context, s shop, before []product, results []result) (stock []holding, differences []string) {
-	after, err := s.products(ctx)
+func balance(ctx context.Context, s *shop.Client, before []shop.Product, results []result) (stock []holding, differences []string) {
+	after, err := s.Products(ctx)
 	if err != nil {
 		return nil, []string{fmt.Sprintf("look at the stock: %v", err)}
 	}
@@ -222,7 +224,7 @@ func balance(ctx context.Context, s shop, before []product, results []result) (s
 				h.returned += r.quantity
 			}
 		}
-		i := slices.IndexFunc(after, func(q product) bool { return q.SKU == p.SKU })
+		i := slices.IndexFunc(after, func(q shop.Product) bool { return q.SKU == p.SKU })
 		if !ordered || i < 0 {
 			continue
 		}

@@ -11,26 +11,28 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/shop"
 )
 
 func TestEachChapterGetsAProductThatFitsIt(t *testing.T) {
 	t.Parallel()
-	rare := product{SKU: "RARE", Available: 3}
-	gone := product{SKU: "GONE", Available: 0}
-	bulk := product{SKU: "BULK", Available: 20, ReorderPoint: 5, ReorderQuantity: 50}
-	mugs := product{SKU: "MUGS", Available: 200, ReorderPoint: 20, ReorderQuantity: 100}
-	hats := product{SKU: "HATS", Available: 100}
+	rare := shop.Product{SKU: "RARE", Available: 3}
+	gone := shop.Product{SKU: "GONE", Available: 0}
+	bulk := shop.Product{SKU: "BULK", Available: 20, ReorderPoint: 5, ReorderQuantity: 50}
+	mugs := shop.Product{SKU: "MUGS", Available: 200, ReorderPoint: 20, ReorderQuantity: 100}
+	hats := shop.Product{SKU: "HATS", Available: 100}
 	for _, test := range []struct {
 		name                           string
-		catalogue                      []product
+		catalogue                      []shop.Product
 		outOfStock, backordered, other []string // SKUs that fit
 	}{
-		{"one for each", []product{mugs, hats, rare, bulk}, []string{"RARE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
-		{"nothing left of one", []product{gone, bulk, mugs, hats}, []string{"GONE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
-		{"all are reordered", []product{bulk, mugs, {SKU: "BOWL", Available: 90, ReorderQuantity: 1}}, []string{"BULK"}, []string{"BOWL"}, []string{"MUGS"}},
-		{"too few products", []product{mugs, rare}, nil, nil, nil},
-		{"no product with plenty", []product{gone, bulk, rare}, nil, nil, nil},
-		{"nothing is reordered", []product{hats, rare, gone}, nil, nil, nil},
+		{"one for each", []shop.Product{mugs, hats, rare, bulk}, []string{"RARE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
+		{"nothing left of one", []shop.Product{gone, bulk, mugs, hats}, []string{"GONE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
+		{"all are reordered", []shop.Product{bulk, mugs, {SKU: "BOWL", Available: 90, ReorderQuantity: 1}}, []string{"BULK"}, []string{"BOWL"}, []string{"MUGS"}},
+		{"too few products", []shop.Product{mugs, rare}, nil, nil, nil},
+		{"no product with plenty", []shop.Product{gone, bulk, rare}, nil, nil, nil},
+		{"nothing is reordered", []shop.Product{hats, rare, gone}, nil, nil, nil},
 		{"an empty shop", nil, nil, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -56,7 +58,7 @@ func TestEachChapterGetsAProductThatFitsIt(t *testing.T) {
 				if !slices.Contains(fit, c.sku) {
 					t.Errorf("%q is about %s, want one of %v", c.title, c.sku, fit)
 				}
-				p := test.catalogue[slices.IndexFunc(test.catalogue, func(p product) bool { return p.SKU == c.sku })]
+				p := test.catalogue[slices.IndexFunc(test.catalogue, func(p shop.Product) bool { return p.SKU == c.sku })]
 				if more := c.quantity > p.Available; more != c.beyond {
 					t.Errorf("%q orders %d of %d", c.title, c.quantity, p.Available)
 				}
@@ -97,7 +99,7 @@ func TestDifferencesAreNamed(t *testing.T) {
 
 func TestTheStockIsCountedToTheUnit(t *testing.T) {
 	t.Parallel()
-	before := []product{{SKU: "A", Available: 50}, {SKU: "B", Available: 5}, {SKU: "C", Available: 7}}
+	before := []shop.Product{{SKU: "A", Available: 50}, {SKU: "B", Available: 5}, {SKU: "C", Available: 7}}
 	results := []result{
 		{chapter: chapter{sku: "A", quantity: 2}, got: outcome{status: "delivered"}},
 		{chapter: chapter{sku: "A", quantity: 3}, got: outcome{status: "cancelled"}},
@@ -120,7 +122,7 @@ func TestTheStockIsCountedToTheUnit(t *testing.T) {
 				}})
 			}))
 			defer gateway.Close()
-			stock, differences := balance(t.Context(), shop{url: gateway.URL}, before, results)
+			stock, differences := balance(t.Context(), &shop.Client{Gateway: gateway.URL}, before, results)
 			if got := strings.Join(differences, "; "); got != test.fault {
 				t.Errorf("it finds %q, want %q", got, test.fault)
 			}
@@ -128,29 +130,6 @@ func TestTheStockIsCountedToTheUnit(t *testing.T) {
 				t.Errorf("it counts %v, want only %v", stock, want)
 			}
 		})
-	}
-}
-
-func TestABusyShopIsAskedAgainWithTheSameKey(t *testing.T) {
-	t.Parallel()
-	var keys []string
-	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		keys = append(keys, r.Header.Get("Idempotency-Key"))
-		if len(keys) < 3 {
-			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusAccepted)
-		_, _ = w.Write([]byte(`{"id": "7"}`))
-	}))
-	defer gateway.Close()
-	id, err := shop{url: gateway.URL}.place(t.Context(), order{})
-	if err != nil || id != "7" {
-		t.Fatalf("place returned %q, %v", id, err)
-	}
-	if len(keys) != 3 || keys[0] == "" || keys[0] != keys[1] || keys[1] != keys[2] {
-		t.Errorf("it was asked with the keys %q", keys)
 	}
 }
 
@@ -162,10 +141,10 @@ func TestAFileGetsNoControlCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := NewNarrator(file)
-	story, catalogue := chapters(), []product{{SKU: "A", Name: "A thing", ReorderQuantity: 1}}
+	story, catalogue := chapters(), []shop.Product{{SKU: "A", Name: "A thing", ReorderQuantity: 1}}
 	n.catalogue(catalogue)
 	n.opening(story, catalogue)
-	n.stage(story[0], time.Second, entry{Status: "placed", What: "order placed"})
+	n.stage(story[0], time.Second, shop.Entry{Status: "placed", What: "order placed"})
 	n.request(story[5], time.Second, "accepted")
 	n.closing([]result{{chapter: story[0]}})
 	n.stock([]holding{{name: "A thing"}})

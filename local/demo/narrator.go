@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"example.com/orderflow/local/shop"
 )
 
 // Narrator writes the story, to a terminal or to a file.
@@ -51,7 +54,7 @@ func (n *Narrator) style(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (n *Narrator) catalogue(products []product) {
+func (n *Narrator) catalogue(products []shop.Product) {
 	n.heading("What the shop has (GET /api/products)")
 	n.table(func(row func(...any)) {
 		row("sku", "name", "price", "available", "reordered at", "by")
@@ -65,7 +68,7 @@ func (n *Narrator) catalogue(products []product) {
 	})
 }
 
-func (n *Narrator) opening(story []chapter, catalogue []product) {
+func (n *Narrator) opening(story []chapter, catalogue []shop.Product) {
 	n.example = story[0].sku
 	names := make(map[string]string)
 	for _, p := range catalogue {
@@ -80,7 +83,7 @@ func (n *Narrator) opening(story []chapter, catalogue []product) {
 	n.heading("What becomes of them (GET /api/orders/{id}/tracking), in seconds since each was placed")
 }
 
-func (n *Narrator) stage(c chapter, at time.Duration, e entry) {
+func (n *Narrator) stage(c chapter, at time.Duration, e shop.Entry) {
 	n.Say("%7.2f  %s  %-11s  %s", at.Seconds(), n.label(c), e.Status, e.What)
 }
 
@@ -126,12 +129,12 @@ func (n *Narrator) stock(holdings []holding) {
 }
 
 // operator shows what olga, the shop's operator, sees of the orders.
-func (n *Narrator) operator(ctx context.Context, olga shop) error {
-	attention, err := olga.count(ctx, "/api/operations/attention")
+func (n *Narrator) operator(ctx context.Context, olga *shop.Client) error {
+	attention, err := count(ctx, olga, "/api/operations/attention")
 	if err != nil {
 		return fmt.Errorf("olga looks for orders that need her: %w", err)
 	}
-	dead, err := olga.count(ctx, "/api/operations/dead-letters")
+	dead, err := count(ctx, olga, "/api/operations/dead-letters")
 	if err != nil {
 		return fmt.Errorf("olga looks for dead letters: %w", err)
 	}
@@ -142,6 +145,15 @@ func (n *Narrator) operator(ctx context.Context, olga shop) error {
 		return fmt.Errorf("%d dead letters, and should be none", dead)
 	}
 	return nil
+}
+
+// count returns the length of one of the operator's lists.
+func count(ctx context.Context, olga *shop.Client, path string) (int, error) {
+	var list struct {
+		Items []any `json:"items"`
+	}
+	err := olga.Call(ctx, http.MethodGet, path, nil, &list)
+	return len(list.Items), err
 }
 
 // table writes rows in columns. Colours are no part of a cell's width, so they may only be in cells of equal length.

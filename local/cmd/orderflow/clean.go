@@ -11,7 +11,8 @@ import (
 	"example.com/orderflow/local/system"
 )
 
-// clean ends the system and removes its data. Other things in its folder stay, because it may be anybody's home folder.
+// clean ends the system and removes its data. The checkout's own folder goes with all that is in it, such as measurements. In any
+// other folder, what the system has not made stays, because it may be anybody's home folder.
 func clean(ctx context.Context, s settings) error {
 	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -19,7 +20,13 @@ func clean(ctx context.Context, s settings) error {
 	if err := down(ctx, s); err != nil {
 		return err
 	}
-	if err := system.Remove(s.dir); err != nil {
+	if s.dir == ownFolder(s.repo) {
+		if err := os.RemoveAll(s.dir); err != nil {
+			return fmt.Errorf("remove the checkout's folder: %w", err)
+		}
+		return nil
+	}
+	if err := errors.Join(system.Remove(s.dir), removeKilledDemos(s.dir)); err != nil {
 		return err
 	}
 	for _, name := range []string{"bin", "lock", "supervisor.json"} {

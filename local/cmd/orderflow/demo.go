@@ -136,9 +136,21 @@ func freshFolder(parent string) (string, *os.File, error) {
 	if err := os.MkdirAll(parent, 0o750); err != nil {
 		return "", nil, fmt.Errorf("folder for the demo: %w", err)
 	}
+	if err := removeKilledDemos(parent); err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("folder for the demo: %w", err)
+	}
+	lock, err := process.Lock(filepath.Join(dir, "lock"))
+	return dir, lock, err
+}
+
+func removeKilledDemos(parent string) error {
 	left, err := filepath.Glob(filepath.Join(parent, "demo-*"))
 	if err != nil {
-		return "", nil, fmt.Errorf("folders of earlier demos: %w", err)
+		return fmt.Errorf("folders of earlier demos: %w", err)
 	}
 	for _, dir := range left {
 		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {
@@ -149,10 +161,5 @@ func freshFolder(parent string) (string, *os.File, error) {
 			_ = lock.Close()
 		}
 	}
-	dir, err := os.MkdirTemp(parent, "demo-")
-	if err != nil {
-		return "", nil, fmt.Errorf("folder for the demo: %w", err)
-	}
-	lock, err := process.Lock(filepath.Join(dir, "lock"))
-	return dir, lock, err
+	return nil
 }

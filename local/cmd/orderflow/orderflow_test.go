@@ -172,6 +172,11 @@ func TestCleaningRemovesWhatTheSystemKeepsAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	killed := filepath.Join(home, "demo-killed")
+	long := time.Now().Add(-time.Hour)
+	if err := errors.Join(os.Mkdir(killed, 0o700), os.Chtimes(killed, long, long)); err != nil {
+		t.Fatal(err)
+	}
 	letter := filepath.Join(home, "letter")
 	for _, file := range []string{letter, filepath.Join(home, "lock")} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -192,5 +197,44 @@ func TestCleaningRemovesWhatTheSystemKeepsAndNothingElse(t *testing.T) {
 	}
 	if err := clean(t.Context(), settings{dir: home}); err != nil {
 		t.Errorf("when there is nothing: %v", err)
+	}
+}
+
+func TestCleaningTheCheckoutRemovesItsFolderAndCleaningAnotherFolderDoesNot(t *testing.T) {
+	t.Parallel()
+	repo, other := t.TempDir(), t.TempDir()
+	measured := filepath.Join(repo, ".local", "bench", "results.json")
+	running := filepath.Join(repo, ".local", "postgres", "data")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(measured), 0o700), os.MkdirAll(running, 0o700), os.WriteFile(measured, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := clean(t.Context(), settings{repo: repo, dir: other}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(running); err != nil {
+		t.Errorf("the data of the checkout's system, when another folder was cleaned: %v", err)
+	}
+	if err := clean(t.Context(), settings{repo: repo, dir: filepath.Join(repo, ".local")}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(repo); err != nil || len(left) != 0 {
+		t.Errorf("what is left in the checkout: %v, %v", left, err)
+	}
+}
+
+func TestTheMakefileLeavesItToTheToolToRemoveData(t *testing.T) {
+	t.Parallel()
+	repo, err := system.FindRepo(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile(filepath.Join(repo, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(makefile)) {
+		if strings.Contains(line, "rm -") && strings.TrimSpace(line) != "@rm -rf bin" {
+			t.Errorf("the folder of the data may be another one than this thinks: %s", line)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func readSettings() (settings, error) {
 		mistakes = append(mistakes, err)
 	}
 	s.repo = repo
-	s.dir, err = filepath.Abs(cmp.Or(os.Getenv("ORDERFLOW_DIR"), filepath.Join(repo, ".local")))
+	s.dir, err = filepath.Abs(cmp.Or(os.Getenv("ORDERFLOW_DIR"), ownFolder(repo)))
 	if err != nil {
 		mistakes = append(mistakes, err)
 	}
@@ -63,6 +63,9 @@ func readSettings() (settings, error) {
 	}
 	return s, errors.Join(mistakes...)
 }
+
+// ownFolder is the checkout's own folder, the default.
+func ownFolder(repo string) string { return filepath.Join(repo, ".local") }
 
 // brokerAt fills in the management address. The default is the host of address, the first one of a cluster, with the same
 // account.
