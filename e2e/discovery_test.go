@@ -26,7 +26,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	dns := serveDNS(t, one, two)
 	s := start(t, system.Each(1), map[string][]string{
 		"":        settings["orders"],
-		"gateway": {"ORDERS_URL=http://orders.test:" + one.port, "UPSTREAM_DNS_SERVER=" + dns.address},
+		"gateway": {"ORDERS_URL=http://orders.test:" + one.port, "UPSTREAM_DNS_SERVER=" + dns.address, "UPSTREAM_DNS_PERIOD=1s"},
 	})
 	behind, err := url.Parse(s.Program("orders", 1).URL)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 		t.Errorf("the first is dead, and had %v of 80 requests", had)
 	}
 	dns.silence.Store(true)
-	time.Sleep(2 * time.Second) // longer than the TTL of the records
+	time.Sleep(2 * time.Second) // longer than UPSTREAM_DNS_PERIOD
 	if had := ask(40); had[2] < 40 {
 		t.Errorf("DNS is silent, and the last addresses had %v of 40 requests", had)
 	}
@@ -156,7 +156,7 @@ func newFronts(t *testing.T, addresses ...string) (all []*front) {
 	return all
 }
 
-// nameserver answers for one name, orders.test, with a TTL of one second.
+// nameserver answers for one name, orders.test.
 type nameserver struct {
 	address string
 	silence atomic.Bool
@@ -208,7 +208,7 @@ func (n *nameserver) answer(question []byte) []byte {
 		defer n.mu.Unlock()
 		for _, f := range n.known {
 			m.Answers = append(m.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1},
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
 				Body:   &dnsmessage.AResource{A: f.As4()},
 			})
 		}
