@@ -120,7 +120,7 @@ func TestALimiterRemembersABoundedNumberOfClients(t *testing.T) {
 	}
 }
 
-// A map that forgets whoever was away for longest forgets all of them, each just before it comes again.
+// A map that forgets the client that was away for longest forgets all of them, each just before it comes again.
 func TestMoreClientsThanALimiterRemembersAreStillLimited(t *testing.T) {
 	t.Parallel()
 	l := newLimiter("address", 0.001)
