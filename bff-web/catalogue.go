@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"example.com/orderflow/pkg/lru"
 	"github.com/labstack/echo/v4"
+	"github.com/maypok86/otter/v2"
 )
 
 const (
@@ -17,8 +17,7 @@ const (
 	staleFor = time.Hour
 
 	skusMost      = 100     // in one request to inventory
-	productsKept  = 2000    // the most recently shown, for pages that need products by their SKUs
-	productsBytes = 8 << 20 // their approximate size
+	productsBytes = 8 << 20 // approximate size of the products that are kept, for pages that need products by their SKUs
 )
 
 // catalogue is a page of the products that inventory has, or the products that were asked for.
@@ -38,11 +37,11 @@ func (all catalogue) bySKU() map[string]product {
 }
 
 // shelf keeps answers of inventory for times when it does not answer (cached fallback). They are the same for all visitors.
-// Only a small part of the catalogue is kept: the first page in each order, and the products that were shown last.
+// Only a small part of the catalogue is kept: the first page in each order, and the products that are shown most.
 type shelf struct {
 	mu       sync.Mutex
-	first    map[string]catalogue    // by sort
-	products *lru.Map[string, known] // by SKU
+	first    map[string]catalogue        // by sort
+	products *otter.Cache[string, known] // by SKU
 }
 
 // known is a product, and the time when inventory answered with it.
@@ -52,14 +51,17 @@ type known struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{first: map[string]catalogue{}, products: lru.New[string, known](productsKept, productsBytes)}
+	return &shelf{first: map[string]catalogue{}, products: otter.Must(&otter.Options[string, known]{
+		MaximumWeight: productsBytes,
+		Weigher: func(_ string, p known) uint32 {
+			return uint32(len(p.SKU) + len(p.Name) + len(p.Description) + len(p.Image) + 200) //nolint:gosec // G115: an answer has at most 1 MB
+		},
+	})}
 }
 
 func (k *shelf) keep(page catalogue) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	for _, p := range page.Items {
-		k.products.Put(p.SKU, known{p, page.AsOf}, len(p.SKU)+len(p.Name)+len(p.Description)+len(p.Image)+200)
+		k.products.Set(p.SKU, known{p, page.AsOf})
 	}
 }
 
@@ -80,11 +82,9 @@ func (k *shelf) standIn(sort string, now time.Time) (page catalogue, ok bool) {
 
 // recall returns the products with the given SKUs that are known from earlier answers. AsOf is the time of the oldest.
 func (k *shelf) recall(skus []string, now time.Time) (all catalogue) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	all.AsOf, all.Old = now, true
 	for _, sku := range skus {
-		if p, ok := k.products.Get(sku); ok && now.Sub(p.asOf) <= staleFor {
+		if p, ok := k.products.GetIfPresent(sku); ok && now.Sub(p.asOf) <= staleFor {
 			all.Items = append(all.Items, p.product)
 			if p.asOf.Before(all.AsOf) {
 				all.AsOf = p.asOf

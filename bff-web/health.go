@@ -1,22 +1,21 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/outgoing"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // program is a process that the console checks, at its own address. It is not called with a client with breakers and retries,
@@ -63,7 +62,7 @@ func underWay(programs []health) (counts map[string]int) {
 		counts = map[string]int{}
 		for _, m := range p.samples {
 			if m.name == "orders_under_way" {
-				counts[m.label("status")] = int(m.value)
+				counts[m.labels["status"]] = int(m.value)
 			}
 		}
 	}
@@ -80,7 +79,7 @@ func ages(programs []health) map[string]time.Duration {
 	for _, p := range programs {
 		for _, m := range p.samples {
 			if m.name == "bus_queue_age_seconds" {
-				queue := m.label("queue")
+				queue := m.labels["queue"]
 				all[queue] = max(all[queue], time.Duration(m.value*float64(time.Second)))
 			}
 		}
@@ -140,7 +139,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 		return h, nil //nolint:nilerr // its state is known
 	}
 	var due, refused, oldest float64
-	for m := range samples(text) {
+	for _, m := range samples(text) {
 		switch m.name {
 		case "outbox_due":
 			h.Outbox, due = "empty", m.value
@@ -150,7 +149,7 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 			oldest = m.value
 		case "client_breaker_open":
 			if m.value > 0 {
-				h.Breakers = append(h.Breakers, m.label("upstream")+" at "+m.label("replica"))
+				h.Breakers = append(h.Breakers, m.labels["upstream"]+" at "+m.labels["replica"])
 			}
 		}
 		h.samples = append(h.samples, m)
@@ -179,40 +178,25 @@ func fetch(ctx context.Context, address string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(answer.Body, probeMost))
 }
 
-// sample is a line of the Prometheus text format.
+// sample is a number of the Prometheus text format.
 type sample struct {
-	name, labels string
-	value        float64
+	name   string
+	labels map[string]string
+	value  float64
 }
 
-func samples(text []byte) iter.Seq[sample] {
-	return func(yield func(sample) bool) {
-		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-			line, number, found := cutLast(lines.Text(), " ")
-			value, err := strconv.ParseFloat(number, 64)
-			if !found || err != nil || strings.HasPrefix(line, "#") {
-				continue
+// samples returns the gauges and counters that can be read before the text ends or makes no sense.
+func samples(text []byte) (all []sample) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, _ := parser.TextToMetricFamilies(bytes.NewReader(text)) // after an error these are the ones before it
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			s := sample{name, map[string]string{}, cmp.Or(m.GetGauge().GetValue(), m.GetCounter().GetValue(), m.GetUntyped().GetValue())}
+			for _, l := range m.GetLabel() {
+				s.labels[l.GetName()] = l.GetValue()
 			}
-			name, labels, _ := strings.Cut(line, "{")
-			if !yield(sample{name, labels, value}) {
-				return
-			}
+			all = append(all, s)
 		}
 	}
-}
-
-func (m sample) label(name string) string {
-	for part := range strings.SplitSeq(strings.TrimSuffix(m.labels, "}"), ",") {
-		if value, ok := strings.CutPrefix(part, name+"="); ok {
-			return strings.Trim(value, `"`)
-		}
-	}
-	return ""
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
+	return all
 }

@@ -130,7 +130,7 @@ func TestAnAbsenceKeepsTheTimeWhenItWasFirstNoticed(t *testing.T) {
 
 func TestAQueueIsAsOldAsTheOldestMessageOfAnyReplica(t *testing.T) {
 	t.Parallel()
-	replica := func(metrics string) health { return health{samples: slices.Collect(samples([]byte(metrics)))} }
+	replica := func(metrics string) health { return health{samples: samples([]byte(metrics))} }
 	old := ages([]health{replica(`bus_queue_age_seconds{queue="a.commands"} 2`), replica(`bus_queue_age_seconds{queue="a.commands"} 75.4` + "\n" + `bus_queue_age_seconds{queue="b.commands"} 9`)})
 	queues, dead, lost := withoutDead([]bus.QueueState{
 		{Name: "a.commands", Ready: 3, Consumers: 2},
@@ -147,6 +147,16 @@ func TestAQueueIsAsOldAsTheOldestMessageOfAnyReplica(t *testing.T) {
 	}
 	if len(queues) != 3 || dead != 5 || queues[0].Name != "b.commands" || queues[0].Age != "" || queues[1].Age != "1m15s" {
 		t.Errorf("%+v, %d dead; nobody takes from b, so its age is not known", queues, dead)
+	}
+}
+
+func TestMetricsAreReadInEveryFormThatPrometheusAllows(t *testing.T) {
+	t.Parallel()
+	text := "# TYPE age gauge\nage{queue=\"a, \\\"b\\\"\",node=\"n\",} 7.5 1767225600000\n# TYPE took histogram\ntook_bucket{le=\"+Inf\"} 1\ntook_sum 2\ntook_count 1\n"
+	all := samples([]byte(text + "nonsense"))
+	age := slices.IndexFunc(all, func(m sample) bool { return m.name == "age" })
+	if age < 0 || all[age].value != 7.5 || all[age].labels["queue"] != `a, "b"` || all[age].labels["node"] != "n" {
+		t.Errorf("%+v", all)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 	dns := serveDNS(t, one, two)
 	s := start(t, system.Each(1), map[string][]string{
 		"":        settings["orders"],
-		"gateway": {"UPSTREAM_DNS_SERVER=" + dns.address},
+		"gateway": {"UPSTREAM_DNS_SERVER=" + dns.address, "UPSTREAM_DNS_PERIOD=1s"},
 	}, func(o *system.Options) {
 		direct := regexp.MustCompile(`\borders=http://[^,]+`) // in SERVICES
 		o.Amend = func(program string, env []string) ([]string, error) {
@@ -100,7 +100,7 @@ func TestTheGatewayFindsReplicasByDNSAndDoesWithoutABadOne(t *testing.T) {
 		t.Errorf("the first is dead, and had %v of 80 requests", had)
 	}
 	dns.silence.Store(true)
-	time.Sleep(2 * time.Second) // longer than the TTL of the records
+	time.Sleep(2 * time.Second) // longer than UPSTREAM_DNS_PERIOD
 	if had := show("DNS is silent", 40); had[2] < 40 {
 		t.Errorf("DNS is silent, and the last addresses had %v of 40 requests", had)
 	}
@@ -173,7 +173,7 @@ func newFronts(t *testing.T, addresses ...string) (all []*front) {
 	return all
 }
 
-// nameserver answers for one name, orders.test, with a TTL of one second.
+// nameserver answers for one name, orders.test.
 type nameserver struct {
 	address string
 	silence atomic.Bool
@@ -225,7 +225,7 @@ func (n *nameserver) answer(question []byte) []byte {
 		defer n.mu.Unlock()
 		for _, f := range n.known {
 			m.Answers = append(m.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1},
+				Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
 				Body:   &dnsmessage.AResource{A: f.As4()},
 			})
 		}

@@ -10,14 +10,13 @@ import (
 	"sync"
 	"time"
 
-	"example.com/orderflow/pkg/lru"
+	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 )
 
 // cacheSettings limit what the gateway keeps of public answers, and for how long.
 type cacheSettings struct {
-	Entries  int           `env:"ENTRIES" envDefault:"1000"`   // public answers that are kept
-	Bytes    int           `env:"BYTES" envDefault:"33554432"` // bytes of these answers: 32 MiB
+	Bytes    uint64        `env:"BYTES" envDefault:"33554432"` // bytes of public answers that are kept: 32 MiB; 0: none
 	StaleFor time.Duration `env:"STALE_FOR" envDefault:"1h"`   // how long an old answer may be sent when the upstream is down
 	Timeout  time.Duration `env:"TIMEOUT" envDefault:"1s"`     // how long a slow upstream may take when there is an old answer
 }
@@ -30,11 +29,9 @@ const cachedMost = 1 << 20 // bytes of the body of one answer
 // docs/adr/0022 says why the gateway has a cache of its own.
 type cache struct {
 	cacheSettings
-	now func() time.Time
-
-	mu      sync.Mutex
-	entries *lru.Map[string, *copied]
-	flights singleflight.Group // one request at a time for each path
+	now     func() time.Time
+	entries *otter.Cache[string, *copied] // by path
+	flights singleflight.Group            // one request at a time for each path
 }
 
 // copied is an answer in memory. It is never changed.
@@ -48,31 +45,28 @@ type copied struct {
 }
 
 func newCache(s cacheSettings) *cache {
-	return &cache{cacheSettings: s, now: time.Now, entries: lru.New[string, *copied](s.Entries, s.Bytes)}
+	return &cache{cacheSettings: s, now: time.Now, entries: otter.Must(&otter.Options[string, *copied]{
+		MaximumWeight: max(s.Bytes, 1), // 0 would be no limit
+		Weigher: func(path string, a *copied) uint32 { // an estimate that includes the header and the body in gzip
+			return uint32(len(path) + len(a.body) + len(a.body)/2 + 1<<10) //nolint:gosec // G115: a body has at most cachedMost bytes
+		},
+	})}
 }
 
 func (k *cache) get(path string) *copied {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	found, _ := k.entries.Get(path)
+	found, _ := k.entries.GetIfPresent(path)
 	return found
-}
-
-func (k *cache) put(path string, a *copied) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.entries.Put(path, a, len(path)+len(a.body)+len(a.body)/2+1<<10) // an estimate that includes the header and the body in gzip
 }
 
 // expire makes the next request for each of the paths ask the upstream, because something there has changed. The old answer can
 // still be served if that fails.
 func (k *cache) expire(paths ...string) {
 	for _, path := range paths {
-		if a := k.get(path); a != nil {
+		k.entries.ComputeIfPresent(path, func(a *copied) (*copied, otter.ComputeOp) {
 			old := *a
 			old.fresh = 0
-			k.put(path, &old)
-		}
+			return &old, otter.WriteOp
+		})
 	}
 }
 
@@ -89,7 +83,7 @@ func (k *cache) ask(ctx context.Context, path string, source func(context.Contex
 			got = known.validated(got)
 		}
 		if got.storable() {
-			k.put(path, got)
+			k.entries.Set(path, got)
 		}
 		return got, nil
 	})

@@ -10,8 +10,9 @@ import (
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
-	"example.com/orderflow/pkg/lru"
 	"github.com/labstack/echo/v4"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/time/rate"
 )
 
 // limits are how much one client may ask for. They are far above what a person or a well-behaved program needs: they only
@@ -39,40 +40,29 @@ type limiter struct {
 	rate, burst float64
 	policy      []string // value of the header; never changed
 	now         func() time.Time
-
-	mu      sync.Mutex
-	buckets *lru.Map[string, *bucket]
+	buckets     *otter.Cache[string, *rate.Limiter]
 }
 
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-func newLimiter(name string, rate float64) *limiter {
-	l := &limiter{name: name, rate: rate, burst: max(1, math.Floor(rate*burstSeconds)), now: time.Now, buckets: lru.New[string, *bucket](clientsMost, 0)}
+func newLimiter(name string, perSecond float64) *limiter {
+	l := &limiter{name: name, rate: perSecond, burst: max(1, math.Floor(perSecond*burstSeconds)), now: time.Now}
+	l.buckets = otter.Must(&otter.Options[string, *rate.Limiter]{MaximumSize: clientsMost})
 	l.policy = []string{fmt.Sprintf("%q;q=%.0f;w=%.0f", l.name, l.burst, math.Ceil(l.burst/l.rate))}
 	return l
 }
 
 // take takes a token of a client. If there is none, ok is false and wait is the time until there is one.
 func (l *limiter) take(client string) (left int, wait time.Duration, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	b, known := l.buckets.Get(client)
+	b, known := l.buckets.GetIfPresent(client)
 	if !known {
-		b = &bucket{l.burst, now}
-		l.buckets.Put(client, b, 1)
+		b, _ = l.buckets.SetIfAbsent(client, rate.NewLimiter(rate.Limit(l.rate), int(l.burst)))
 	}
-	b.tokens = min(l.burst, b.tokens+now.Sub(b.at).Seconds()*l.rate)
-	b.at = now
-	if ok = b.tokens >= 1; ok {
-		b.tokens--
-	} else {
-		wait = time.Duration((1 - b.tokens) / l.rate * float64(time.Second))
+	now := l.now()
+	ok = b.AllowN(now, 1)
+	tokens := b.TokensAt(now)
+	if !ok {
+		wait = time.Duration((1 - tokens) / l.rate * float64(time.Second))
 	}
-	return int(b.tokens), wait, ok
+	return int(tokens), wait, ok
 }
 
 // check takes a token and sets the headers that tell the client how many are left. It returns an error if there is none.

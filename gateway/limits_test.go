@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"example.com/orderflow/pkg/lru"
 )
 
 func TestACallerAndAnAddressHaveTheirRate(t *testing.T) {
@@ -105,19 +103,38 @@ func TestAddressesAreThoseOfTheClientsBehindATrustedProxy(t *testing.T) {
 func TestALimiterRemembersABoundedNumberOfClients(t *testing.T) {
 	t.Parallel()
 	l := newLimiter("address", 1)
-	l.buckets = lru.New[string, *bucket](100, 0)
+	l.buckets.SetMaximum(100)
 	for i := range 1000 {
 		l.take("busy")
 		l.take(fmt.Sprint(i))
 	}
-	if l.buckets.Len() != 100 {
-		t.Errorf("%d clients", l.buckets.Len())
+	l.buckets.CleanUp()
+	if n := l.buckets.EstimatedSize(); n > 100 {
+		t.Errorf("%d clients", n)
 	}
 	if _, _, ok := l.take("busy"); ok {
 		t.Error("who comes all the time was forgotten")
 	}
 	if _, _, ok := l.take("1"); !ok {
 		t.Error("who was away for long was not")
+	}
+}
+
+// A map that forgets the client that was away for longest forgets all of them, each just before it comes again.
+func TestMoreClientsThanALimiterRemembersAreStillLimited(t *testing.T) {
+	t.Parallel()
+	l := newLimiter("address", 0.001)
+	l.buckets.SetMaximum(1000)
+	refused := 0
+	for range 10 {
+		for i := range 1500 {
+			if _, _, ok := l.take(fmt.Sprint(i)); !ok {
+				refused++
+			}
+		}
+	}
+	if refused < 1000 {
+		t.Errorf("%d of 15000 requests are refused", refused)
 	}
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 	Retries int           `env:"RETRIES"` // attempts after the first one, negative: none; default 2
 
 	RetryBudget float64       `env:"RETRY_BUDGET"` // the share of calls that may be repeated, in addition to 5 a second; default 0.2
-	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, unless its records have a shorter TTL; default 5s
+	DNSPeriod   time.Duration `env:"DNS_PERIOD"`   // between two lookups of a name, whatever the TTL of its records; default 5s
 	DNSServer   string        `env:"DNS_SERVER"`   // `host:port` of a DNS server; empty: those of /etc/resolv.conf
 
 	// RetryAmbiguous allows a POST or PATCH with an Idempotency-Key to be repeated although the first attempt may have been

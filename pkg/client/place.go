@@ -12,7 +12,7 @@ import (
 
 const (
 	dnsWait    = time.Second      // of a call that could use an old answer
-	dnsLeast   = time.Second      // between two lookups, whatever the records' TTL says
+	dnsRetry   = time.Second      // from a lookup without an answer to the next, at most
 	dnsTimeout = 15 * time.Second // of a lookup: long enough to ask the second server when the first does not answer
 )
 
@@ -21,9 +21,9 @@ const (
 // Nothing runs in the background. A call that finds that a lookup is due starts it, and goes on with the known replicas. It
 // waits for the lookup only when none are known, or, for a moment, when the last answer is very old.
 type place struct {
-	cfg    Config
-	base   *url.URL
-	lookup func(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) // nil: there is nothing to look up
+	cfg  Config
+	base *url.URL
+	dns  *net.Resolver // nil: there is nothing to look up
 
 	mu      sync.Mutex
 	all     []*replica // never changed, only replaced
@@ -34,7 +34,7 @@ type place struct {
 func newPlace(cfg Config, base *url.URL) *place {
 	p := &place{cfg: cfg, base: base}
 	if isName(base.Hostname()) {
-		p.lookup = resolver(cfg.DNSServer).lookup
+		p.dns = resolver(cfg.DNSServer)
 	} else {
 		p.all = []*replica{newReplica(cfg, base, "")}
 	}
@@ -48,7 +48,7 @@ func (p *place) known() []*replica {
 }
 
 func (p *place) find(ctx context.Context) []*replica {
-	if p.lookup == nil {
+	if p.dns == nil {
 		return p.all
 	}
 	p.mu.Lock()
@@ -80,13 +80,13 @@ func (p *place) look(ctx context.Context, done chan struct{}) {
 	defer close(done)
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
-	addresses, ttl, err := p.lookup(ctx, p.base.Hostname())
+	addresses, err := lookup(ctx, p.dns, p.base.Hostname())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.looking = nil
-	p.due = time.Now().Add(min(p.cfg.DNSPeriod, max(ttl, dnsLeast)))
+	p.due = time.Now().Add(p.cfg.DNSPeriod)
 	if err != nil {
-		p.due = time.Now().Add(min(p.cfg.DNSPeriod, dnsLeast))
+		p.due = time.Now().Add(min(p.cfg.DNSPeriod, dnsRetry))
 		p.cfg.Log.WarnContext(ctx, "look up an upstream; the last addresses are kept", "upstream", p.cfg.Name, "kept", len(p.all), "error", err)
 		return
 	}

@@ -70,7 +70,7 @@ func get(t *testing.T, c *Client) {
 func TestANameStandsForAllAddressesBehindIt(t *testing.T) {
 	t.Parallel()
 	port, hosts := serveAt(t, status(200), "127.0.0.1", "127.0.0.2", "127.0.0.3")
-	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{})
+	c := named(serveDNS(t, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{})
 	for range 30 {
 		get(t, c)
 	}
@@ -93,7 +93,7 @@ func TestAReplicaThatComesIsUsedAndOneThatLeavesIsDrained(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusOK)
 	}, "127.0.0.1", "127.0.0.2")
-	n := serveDNS(t, 60, "127.0.0.1")
+	n := serveDNS(t, "127.0.0.1")
 	c := named(n, port, Config{DNSPeriod: 20 * time.Millisecond, Timeout: 5 * time.Second})
 	var held sync.WaitGroup
 	held.Go(func() {
@@ -129,7 +129,7 @@ func TestADeadReplicaIsEjectedAndTriedAgainLater(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	}, "127.0.0.1", "127.0.0.2")
 	// Nothing listens at 127.0.0.3.
-	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{BreakerDelay: 300 * time.Millisecond})
+	c := named(serveDNS(t, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{BreakerDelay: 300 * time.Millisecond})
 	for range 60 {
 		get(t, c)
 	}
@@ -156,7 +156,7 @@ func TestASlowReplicaGetsLessToDo(t *testing.T) {
 		}
 		time.Sleep(wait) // the slow replica waits longer
 	}, "127.0.0.1", "127.0.0.2", "127.0.0.3")
-	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{})
+	c := named(serveDNS(t, "127.0.0.1", "127.0.0.2", "127.0.0.3"), port, Config{})
 	var callers sync.WaitGroup
 	for range 8 {
 		callers.Go(func() {
@@ -179,7 +179,7 @@ func TestAStreamThatIsOpenCountsAsWork(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}, "127.0.0.1", "127.0.0.2")
-	c := named(serveDNS(t, 60, "127.0.0.1", "127.0.0.2"), port, Config{})
+	c := named(serveDNS(t, "127.0.0.1", "127.0.0.2"), port, Config{})
 	var streams []*http.Response
 	for range 20 {
 		answer, err := c.Do(request(t, "GET", "", ""))
@@ -202,40 +202,28 @@ func TestAStreamThatIsOpenCountsAsWork(t *testing.T) {
 	}
 }
 
-func TestAShorterTTLIsHonouredAndALongerOneIsNotWaitedFor(t *testing.T) {
+func TestANameIsLookedUpAgainAfterAPeriod(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		ttl    uint32
-		period time.Duration
-	}{
-		"a TTL of a second": {1, time.Hour},
-		"no TTL":            {0, time.Hour},
-		"a TTL of an hour":  {3600, 50 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			port, hosts := serveAt(t, status(200), "127.0.0.1", "127.0.0.2")
-			n := serveDNS(t, test.ttl, "127.0.0.1")
-			c := named(n, port, Config{DNSPeriod: test.period})
-			get(t, c)
-			if name != "a TTL of an hour" {
-				for range 20 {
-					get(t, c)
-				}
-				if n.times() != 1 {
-					t.Errorf("%d lookups within the TTL", n.times())
-				}
-			}
-			n.set("127.0.0.2")
-			until(t, "the change is seen", func() bool { get(t, c); return hosts["127.0.0.2"].requests.Load() > 0 })
-		})
+	port, hosts := serveAt(t, status(200), "127.0.0.1", "127.0.0.2")
+	n := serveDNS(t, "127.0.0.1")
+	c := named(n, port, Config{DNSPeriod: 50 * time.Millisecond})
+	get(t, c)
+	n.set("127.0.0.2")
+	until(t, "the change is seen", func() bool { get(t, c); return hosts["127.0.0.2"].requests.Load() > 0 })
+	c = named(n, port, Config{DNSPeriod: time.Hour})
+	asked := n.times()
+	for range 20 {
+		get(t, c)
+	}
+	if got := n.times() - asked; got != 1 {
+		t.Errorf("%d lookups within the period", got)
 	}
 }
 
 func TestTheLastGoodAnswerIsKeptWhenDNSIsAway(t *testing.T) {
 	t.Parallel()
 	port, _ := serveAt(t, status(200), "127.0.0.1")
-	n := serveDNS(t, 60, "127.0.0.1")
+	n := serveDNS(t, "127.0.0.1")
 	c := named(n, port, Config{DNSPeriod: 10 * time.Millisecond})
 	get(t, c)
 	for _, code := range []dnsmessage.RCode{dnsmessage.RCodeServerFailure, dnsmessage.RCodeNameError} {
@@ -256,7 +244,7 @@ func TestTheLastGoodAnswerIsKeptWhenDNSIsAway(t *testing.T) {
 func TestACallAfterALongRestWaitsForALookup(t *testing.T) {
 	t.Parallel()
 	port, hosts := serveAt(t, status(200), "127.0.0.1", "127.0.0.2")
-	n := serveDNS(t, 60, "127.0.0.1")
+	n := serveDNS(t, "127.0.0.1")
 	c := named(n, port, Config{DNSPeriod: time.Minute})
 	get(t, c)
 	n.set("127.0.0.2")
@@ -272,7 +260,7 @@ func TestACallAfterALongRestWaitsForALookup(t *testing.T) {
 
 func TestANameThatIsNotKnownIsUnavailable(t *testing.T) {
 	t.Parallel()
-	n := serveDNS(t, 60, "127.0.0.1")
+	n := serveDNS(t, "127.0.0.1")
 	c := New(Config{Name: "upstream", URLs: URLs{"http://nobody.test"}, DNSServer: n.address})
 	for range 2 { // the second does not ask again
 		begun := time.Now()
@@ -294,7 +282,7 @@ func TestANameThatIsNotKnownIsUnavailable(t *testing.T) {
 func TestManyCallersAtOnceLookUpOnce(t *testing.T) {
 	t.Parallel()
 	port, _ := serveAt(t, status(200), "127.0.0.1")
-	n := serveDNS(t, 60, "127.0.0.1")
+	n := serveDNS(t, "127.0.0.1")
 	c := named(n, port, Config{})
 	var callers sync.WaitGroup
 	for range 50 {

@@ -3,22 +3,18 @@ package identity
 import (
 	"crypto"
 	"crypto/sha256"
-	"sync"
 	"time"
 
-	"example.com/orderflow/pkg/lru"
+	"github.com/maypok86/otter/v2"
 )
 
 // rememberedMost is how many good tokens a program remembers, each in about 500 bytes. With more callers at the same time,
-// the tokens that were not used for longest are verified again.
+// the tokens that are used least are verified again.
 const rememberedMost = 10_000
 
 // remembered are the tokens that were verified, by their SHA-256: so no token can be read from here, and a long one takes
 // little room. Bad tokens are not remembered: invented ones displace no good token.
-type remembered struct {
-	mu     sync.Mutex
-	tokens *lru.Map[[sha256.Size]byte, goodToken]
-}
+type remembered = otter.Cache[[sha256.Size]byte, goodToken]
 
 // goodToken is what was verified of a token. Only the time and the key can change: both are checked each time that the
 // token comes.
@@ -41,17 +37,5 @@ func (g goodToken) holds(now time.Time, key any) bool {
 }
 
 func newRemembered() *remembered {
-	return &remembered{tokens: lru.New[[sha256.Size]byte, goodToken](rememberedMost, 0)}
-}
-
-func (r *remembered) get(hash [sha256.Size]byte) (g goodToken, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.tokens.Get(hash)
-}
-
-func (r *remembered) put(hash [sha256.Size]byte, g goodToken) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tokens.Put(hash, g, 1)
+	return otter.Must(&otter.Options[[sha256.Size]byte, goodToken]{MaximumSize: rememberedMost})
 }

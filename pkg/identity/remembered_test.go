@@ -67,7 +67,7 @@ func TestABadTokenIsNotRemembered(t *testing.T) {
 			t.Errorf("%s is good", bad)
 		}
 	}
-	if n := verifier.remembered.tokens.Len(); n != 0 {
+	if n := verifier.remembered.EstimatedSize(); n != 0 {
 		t.Errorf("%d are remembered", n)
 	}
 }
@@ -168,9 +168,10 @@ func TestTheNumberOfRememberedTokensIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRemembered()
 	for i := range uint32(rememberedMost + 100) {
-		r.put(sha256.Sum256(binary.BigEndian.AppendUint32(nil, i)), goodToken{})
+		r.Set(sha256.Sum256(binary.BigEndian.AppendUint32(nil, i)), goodToken{})
 	}
-	if n := r.tokens.Len(); n != rememberedMost {
+	r.CleanUp()
+	if n := r.EstimatedSize(); n != rememberedMost {
 		t.Errorf("%d are remembered", n)
 	}
 }

@@ -68,7 +68,7 @@ func newVerifier(keys keySource, issuer, audience string) *Verifier {
 // read, and Unavailable when there are no keys to verify it with. The caller's scopes are shared and must not be changed.
 func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 	hash := sha256.Sum256([]byte(token))
-	if known, ok := v.remembered.get(hash); ok {
+	if known, ok := v.remembered.GetIfPresent(hash); ok {
 		key, err := v.keys.find(ctx, known.kid)
 		if err != nil {
 			return Caller{}, refusal(err)
@@ -81,7 +81,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	v.remembered.put(hash, good)
+	v.remembered.Set(hash, good)
 	return good.caller, nil
 }
 
