@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"example.com/orderflow/pkg/postgres"
-	"example.com/orderflow/pkg/unit"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -68,7 +67,17 @@ func readQueued(tx *postgres.Tx, l locks, row func(sku string)) {
 		FROM (`+alongside+`) AS alongside`, l.freeing, l.releasing, l.dropping)
 }
 
-const stockColumns = `sku, available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity`
+// stockTable has the columns of products that say where their units are, and when more are ordered.
+var stockTable = postgres.NewTable(func(s *stock, column postgres.Column) {
+	column("sku text", &s.SKU)
+	column("available bigint", &s.Available)
+	column("reserved bigint", &s.Reserved)
+	column("backordered bigint", &s.Backordered)
+	column("on_order bigint", &s.OnOrder)
+	column("kept bigint", &s.Kept)
+	column("reorder_point bigint", &s.ReorderPoint)
+	column("reorder_quantity bigint", &s.ReorderQuantity)
+})
 
 // lockStock queues the query that locks and reads the stock of the products with the given SKUs, as far as they exist, and of
 // the products that the given orders have reserved. No other transaction can change them until tx has ended.
@@ -77,7 +86,7 @@ func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 		return
 	}
 	postgres.Rows(tx, pgx.RowToAddrOfStructByPos[stock], row, `
-		SELECT `+stockColumns+`
+		SELECT `+stockTable.Columns+`
 		FROM products
 		WHERE sku = ANY(ARRAY(
 			SELECT unnest($1::text[])
@@ -92,7 +101,7 @@ func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 // lockQueues is lockStock for all of these products and, besides, those of alongside.
 func lockQueues(tx *postgres.Tx, l locks, skus, orders []string, row func(*stock)) {
 	postgres.Rows(tx, pgx.RowToAddrOfStructByPos[stock], row, `
-		SELECT `+stockColumns+`
+		SELECT `+stockTable.Columns+`
 		FROM products
 		WHERE sku = ANY(ARRAY(`+alongside+`
 			UNION
@@ -118,10 +127,7 @@ func saveStock(tx *postgres.Tx, s shelf, stored map[string]stock) {
 	}
 	tx.Queue(`
 		UPDATE products AS p
-		SET available = s.available, reserved = s.reserved, backordered = s.backordered, on_order = s.on_order, kept = s.kept
-		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-			AS s (sku, available, reserved, backordered, on_order, kept)
-		WHERE p.sku = s.sku`, unit.Columns(changed, func(s *stock) []any {
-		return []any{&s.SKU, &s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept}
-	})...)
+		SET `+stockTable.Set+`
+		FROM `+stockTable.Changes+`
+		WHERE p.sku = n.sku`, stockTable.Changed(changed)...)
 }

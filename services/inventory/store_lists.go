@@ -23,10 +23,8 @@ type listedProduct struct {
 }
 
 func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
-	s := &l.Stock
-	err = row.Scan(&l.SKU, &l.Name, &l.Description, &l.Image, &l.Price.Amount, &l.Price.Currency, &l.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
-	s.SKU = l.SKU
+	err = row.Scan(append(l.fields(), &l.Key)...)
+	l.Stock.SKU = l.SKU
 	return l, err
 }
 

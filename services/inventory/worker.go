@@ -28,7 +28,7 @@ func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
 		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,
 		Claim: func(ctx context.Context, limit int) ([]supplierOrder, error) {
-			return claimSupplierOrders(ctx, w.db, limit, supplierLease)
+			return claimSupplierOrders(ctx, w.db, limit, w.now(), supplierLease)
 		},
 		Do: w.replenish,
 	}
@@ -71,13 +71,13 @@ func (w *work) supplied(ctx context.Context, id string, d delivery, failure erro
 	}
 	switch {
 	case failure != nil:
-		o.LastError, o.DueIn = client.Clean(failure.Error()), wait.After(o.Attempts, retryFirst, retryMost)
+		o.LastError, o.DueAt = client.Clean(failure.Error()), w.at.Add(wait.After(o.Attempts, retryFirst, retryMost))
 	case d.arrived:
 		o.Status, o.LastError, o.UpdatedAt = arrived, "", w.at
 		w.shelf[o.SKU].OnOrder -= o.Quantity
 		w.shelve(ctx, movement{Reference: o.ID, SKU: o.SKU, What: "replenished", Quantity: o.Quantity})
 	default:
-		o.Status, o.Attempts, o.LastError, o.DueIn, o.UpdatedAt = ordered, 0, "", askIn(d.expects, w.at), w.at
+		o.Status, o.Attempts, o.LastError, o.DueAt, o.UpdatedAt = ordered, 0, "", w.at.Add(askIn(d.expects, w.at)), w.at
 	}
 	w.supplies.Put(id, o)
 }
