@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
-	"example.com/orderflow/pkg/postgres"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/postgres"
 )
 
 // This file has the SQL of stock; the SQL of the other tables is in store_….go.
@@ -20,11 +20,6 @@ import (
 // uses the snapshot of its beginning, and its subqueries may see data older than the locks that it waits for. This is safe for
 // the lines of an order's reservation, because the order is locked before and its lines never change. It is not safe for the
 // queue of a product, which is therefore read again: see work.Load.
-
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
 
 // lockOrders queues the statement that locks orders until tx has ended. These are advisory locks, not row locks, because an
 // order may not be known here yet.

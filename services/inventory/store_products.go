@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
 
 // productTable has the columns of products that the catalogue shows. The others are in stockTable.
@@ -42,15 +43,11 @@ func scanProduct(row pgx.CollectableRow) (p product, err error) {
 var errNoProduct = fault.New(fault.NotFound, "there is no such product")
 
 // readProduct returns a product. The error is errNoProduct when there is none.
-func readProduct(ctx context.Context, q querier, sku string) (product, error) {
-	rows, err := q.Query(ctx, `
+func readProduct(ctx context.Context, db postgres.Querier, sku string) (product, error) {
+	p, err := postgres.ReadOne(ctx, db, scanProduct, `
 		SELECT `+productColumns+`
 		FROM products
 		WHERE sku = $1`, sku)
-	if err != nil {
-		return product{}, fmt.Errorf("read product: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, scanProduct)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return product{}, errNoProduct
 	}

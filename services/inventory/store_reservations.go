@@ -3,10 +3,11 @@ package main
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
 
 // reservationTable has the columns of reservations that a decision changes.

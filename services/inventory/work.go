@@ -8,11 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/google/uuid"
 )
 
 // work is inventory's unit of work: the current state of the reservations and the stock that some messages, requests or answers
@@ -239,7 +240,7 @@ func (w *work) supply(tx *postgres.Tx) error {
 		orders[i] = supplierOrder{ID: id.String(), SKU: l.SKU, Quantity: l.Quantity, Status: requested, DueAt: w.at, CreatedAt: w.at, UpdatedAt: w.at}
 	}
 	w.worker.Lend(tx, len(orders), func(i int) supplierOrder {
-		orders[i].Attempts, orders[i].DueAt = 1, w.at.Add(supplierLease)
+		orders[i].Attempts, orders[i].DueAt = 1, w.at.Add(lease)
 		return orders[i]
 	})
 	insertSupplierOrders(tx, orders)

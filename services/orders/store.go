@@ -16,11 +16,6 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // orderTable has the columns of orders.
 var orderTable = postgres.NewTable(func(o *order, column postgres.Column) {
 	column("id uuid", &o.ID)
@@ -44,11 +39,14 @@ var orderTable = postgres.NewTable(func(o *order, column postgres.Column) {
 	column("updated_at timestamptz", &o.UpdatedAt)
 })
 
-func oneOrder(rows pgx.Rows, err error) (order, error) {
-	if err != nil {
-		return order{}, fmt.Errorf("read order: %w", err)
-	}
-	o, err := pgx.CollectExactlyOneRow(rows, orderTable.Scan)
+var errNoOrder = fault.New(fault.NotFound, "there is no such order")
+
+// readOrder returns an order. The error is errNoOrder when there is none.
+func readOrder(ctx context.Context, db *postgres.DB, id string) (order, error) {
+	o, err := postgres.ReadOne(ctx, db, orderTable.Scan, `
+		SELECT `+orderTable.Columns+`
+		FROM orders
+		WHERE id = $1`, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return order{}, errNoOrder
 	}
@@ -56,16 +54,6 @@ func oneOrder(rows pgx.Rows, err error) (order, error) {
 		return order{}, fmt.Errorf("read order: %w", err)
 	}
 	return o, nil
-}
-
-var errNoOrder = fault.New(fault.NotFound, "there is no such order")
-
-// readOrder returns an order. The error is errNoOrder when there is none.
-func readOrder(ctx context.Context, q querier, id string) (order, error) {
-	return oneOrder(q.Query(ctx, `
-		SELECT `+orderTable.Columns+`
-		FROM orders
-		WHERE id = $1`, id))
 }
 
 // loadOrders queues the query that locks and reads the named orders: no other transaction can change them until tx has ended.
@@ -83,8 +71,8 @@ func loadOrders(tx *postgres.Tx, orders *unit.Rows[string, order]) {
 }
 
 // ordersOf returns a customer's orders that were placed before the one with id before, newest first. An empty before means all.
-func ordersOf(ctx context.Context, q querier, customer, before string, limit int) ([]order, error) {
-	rows, err := q.Query(ctx, `
+func ordersOf(ctx context.Context, db *postgres.DB, customer, before string, limit int) ([]order, error) {
+	orders, err := postgres.Read(ctx, db, orderTable.Scan, `
 		SELECT `+orderTable.Columns+`
 		FROM orders
 		WHERE customer_id = $1 AND id < $2
@@ -93,13 +81,13 @@ func ordersOf(ctx context.Context, q querier, customer, before string, limit int
 	if err != nil {
 		return nil, fmt.Errorf("read orders: %w", err)
 	}
-	return pgx.CollectRows(rows, orderTable.Scan)
+	return orders, nil
 }
 
 // ordersThatNeedAttention returns the orders that need attention, those first that have needed it longest. The list begins
 // after the given time and id.
-func ordersThatNeedAttention(ctx context.Context, q querier, since time.Time, id string, limit int) ([]order, error) {
-	rows, err := q.Query(ctx, `
+func ordersThatNeedAttention(ctx context.Context, db *postgres.DB, since time.Time, id string, limit int) ([]order, error) {
+	orders, err := postgres.Read(ctx, db, orderTable.Scan, `
 		SELECT `+orderTable.Columns+`
 		FROM orders
 		WHERE attention_since >= $1 AND (attention_since, id) > ($1, $2)
@@ -108,7 +96,7 @@ func ordersThatNeedAttention(ctx context.Context, q querier, since time.Time, id
 	if err != nil {
 		return nil, fmt.Errorf("read orders that need attention: %w", err)
 	}
-	return pgx.CollectRows(rows, orderTable.Scan)
+	return orders, nil
 }
 
 // saveOrders queues the statements that write new orders and orders that have changed.
@@ -146,8 +134,8 @@ func scanEntry(row pgx.CollectableRow) (entry, error) {
 }
 
 // timelineOf returns an order's timeline, oldest first.
-func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
-	rows, err := q.Query(ctx, `
+func timelineOf(ctx context.Context, db *postgres.DB, id string) ([]entry, error) {
+	entries, err := postgres.Read(ctx, db, scanEntry, `
 		SELECT `+timelineTable.Columns+`
 		FROM timeline
 		WHERE order_id = $1
@@ -155,7 +143,7 @@ func timelineOf(ctx context.Context, q querier, id string) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read timeline: %w", err)
 	}
-	return pgx.CollectRows(rows, scanEntry)
+	return entries, nil
 }
 
 // insertTimeline queues the statement that adds entries to timelines.

@@ -49,14 +49,14 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked
 }
 
 // countProducts counts the catalogue, up to 1000 products: a larger number tells nothing more and takes longer.
-func countProducts(ctx context.Context, q querier) (n int, err error) {
-	rows, err := q.Query(ctx, `
+func countProducts(ctx context.Context, db *postgres.DB) (n int, err error) {
+	n, err = postgres.ReadOne(ctx, db, pgx.RowTo[int], `
 		SELECT count(*)
 		FROM (SELECT FROM catalogue LIMIT 1000) AS first`)
 	if err != nil {
 		return 0, fmt.Errorf("count catalogue: %w", err)
 	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+	return n, nil
 }
 
 // keepProducts queues the statement that stores products, except those of which a later version has arrived before.

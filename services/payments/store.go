@@ -13,11 +13,6 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // paymentTable has the columns of payments.
 var paymentTable = postgres.NewTable(func(p *payment, column postgres.Column) {
 	column("order_id uuid", &p.OrderID)
@@ -43,19 +38,18 @@ var paymentTable = postgres.NewTable(func(p *payment, column postgres.Column) {
 var errNoPayment = fault.New(fault.NotFound, "there is no payment of such an order")
 
 // readPayment returns the payment of an order. The error is errNoPayment when there is none.
-func readPayment(ctx context.Context, q querier, orderID string) (payment, error) {
-	rows, err := q.Query(ctx, `
+func readPayment(ctx context.Context, db *postgres.DB, orderID string) (payment, error) {
+	p, err := postgres.ReadOne(ctx, db, paymentTable.Scan, `
 		SELECT `+paymentTable.Columns+`
 		FROM payments
 		WHERE order_id = $1`, orderID)
-	if err != nil {
-		return payment{}, fmt.Errorf("read payment: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, paymentTable.Scan)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payment{}, errNoPayment
 	}
-	return p, err
+	if err != nil {
+		return payment{}, fmt.Errorf("read payment: %w", err)
+	}
+	return p, nil
 }
 
 // loadPayments queues the query that locks and reads the named payments: no other transaction can change them until tx has

@@ -13,11 +13,6 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // shipmentTable has the columns of shipments.
 var shipmentTable = postgres.NewTable(func(s *shipment, column postgres.Column) {
 	column("order_id uuid", &s.OrderID)
@@ -45,19 +40,18 @@ var shipmentTable = postgres.NewTable(func(s *shipment, column postgres.Column) 
 var errNoShipment = fault.New(fault.NotFound, "there is no shipment of such an order")
 
 // readShipment returns the shipment of an order. The error is errNoShipment when there is none.
-func readShipment(ctx context.Context, q querier, orderID string) (shipment, error) {
-	rows, err := q.Query(ctx, `
+func readShipment(ctx context.Context, db *postgres.DB, orderID string) (shipment, error) {
+	s, err := postgres.ReadOne(ctx, db, shipmentTable.Scan, `
 		SELECT `+shipmentTable.Columns+`
 		FROM shipments
 		WHERE order_id = $1`, orderID)
-	if err != nil {
-		return shipment{}, fmt.Errorf("read shipment: %w", err)
-	}
-	s, err := pgx.CollectExactlyOneRow(rows, shipmentTable.Scan)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return shipment{}, errNoShipment
 	}
-	return s, err
+	if err != nil {
+		return shipment{}, fmt.Errorf("read shipment: %w", err)
+	}
+	return s, nil
 }
 
 // loadShipments queues the query that locks and reads the named shipments: no other transaction can change them until tx has
