@@ -228,3 +228,6 @@ func lostConnection(err error) bool {
 	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }
+
+// Now returns the time as PostgreSQL stores it: UTC, cut to microseconds.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

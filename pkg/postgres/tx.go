@@ -195,6 +195,29 @@ func Rows[R any](tx *Tx, scan pgx.RowToFunc[R], row func(R), sql string, args ..
 	})
 }
 
+// Querier is a DB or a Tx.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// Read returns the rows of a query, outside of a unit of work.
+func Read[R any](ctx context.Context, q Querier, scan pgx.RowToFunc[R], sql string, args ...any) ([]R, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+// ReadOne returns the only row of a query. The error is pgx.ErrNoRows when there is none.
+func ReadOne[R any](ctx context.Context, q Querier, scan pgx.RowToFunc[R], sql string, args ...any) (row R, err error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return row, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scan)
+}
+
 // Planned runs a statement in a transaction of its own and returns its rows. Other statements have a plan for any
 // arguments, which is kept for a while; this one is planned for its own arguments. It is for statements that take a few of
 // many rows with a limit. When PostgreSQL does not know the limit it assumes a tenth of the rows, and prefers to read the

@@ -58,18 +58,3 @@ func (r *Rows[K, R]) Changes() (added, replaced []R) {
 	}
 	return added, replaced
 }
-
-// Columns turns rows into columns, each an array, of which SQL's unnest makes rows again. fields lists pointers to the
-// fields of a row, as for Scan.
-func Columns[R any](rows []R, fields func(*R) []any) []any {
-	var columns []any
-	for i := range rows {
-		for c, field := range fields(&rows[i]) {
-			if i == 0 {
-				columns = append(columns, make([]any, len(rows)))
-			}
-			columns[c].([]any)[i] = field //nolint:forcetypeassert // made two lines above
-		}
-	}
-	return columns
-}

@@ -12,7 +12,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -28,7 +27,10 @@ type counter struct {
 	N  int
 }
 
-func (c *counter) fields() []any { return []any{&c.ID, &c.N} }
+var counterTable = postgres.NewTable(func(c *counter, column postgres.Column) {
+	column("id text", &c.ID)
+	column("n bigint", &c.N)
+})
 
 func (w *counters) Load(ctx context.Context, tx *postgres.Tx) error {
 	if w.hook != nil {
@@ -36,12 +38,8 @@ func (w *counters) Load(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 	}
-	scan := func(row pgx.CollectableRow) (c counter, err error) {
-		err = row.Scan(c.fields()...)
-		return c, err
-	}
-	postgres.Rows(tx, scan, func(c counter) { w.rows.Loaded(c.ID, c) }, `
-		SELECT id, n
+	postgres.Rows(tx, counterTable.Scan, func(c counter) { w.rows.Loaded(c.ID, c) }, `
+		SELECT `+counterTable.Columns+`
 		FROM counters
 		WHERE id = ANY($1)
 		ORDER BY id
@@ -53,16 +51,16 @@ func (w *counters) Save(_ context.Context, tx *postgres.Tx) error {
 	added, changed := w.rows.Changes()
 	if len(added) > 0 {
 		tx.Queue(`
-			INSERT INTO counters (id, n)
+			INSERT INTO counters (`+counterTable.Columns+`)
 			SELECT *
-			FROM unnest($1::text[], $2::bigint[])`, unit.Columns(added, (*counter).fields)...)
+			FROM `+counterTable.Rows, counterTable.Values(added)...)
 	}
 	if len(changed) > 0 {
 		tx.Queue(`
 			UPDATE counters AS c
-			SET n = v.n
-			FROM unnest($1::text[], $2::bigint[]) AS v (id, n)
-			WHERE c.id = v.id`, unit.Columns(changed, (*counter).fields)...)
+			SET `+counterTable.Set+`
+			FROM `+counterTable.Changes+`
+			WHERE c.id = n.id`, counterTable.Changed(changed)...)
 	}
 	return nil
 }

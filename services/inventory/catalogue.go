@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/unit"
@@ -21,6 +22,8 @@ type product struct {
 	Image       string // path of the picture
 	Price       messages.Money
 	Version     int64 // rises when one of the fields above changes
+	CreatedAt   time.Time
+	UpdatedAt   time.Time // of the fields that operators decide
 	Stock       stock
 }
 

@@ -4,14 +4,15 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 )
 
 const (
@@ -99,7 +100,7 @@ func (w *work) edit(ctx context.Context, r *http.Request, p product) (after prod
 	if err := web.Condition(r, exists, before.matches); err != nil {
 		return p, false, err
 	}
-	p.Version = before.Version
+	p.Version, p.CreatedAt = before.Version, before.CreatedAt
 	if before.changed() != p.changed() {
 		p.Version++
 	}
@@ -122,12 +123,14 @@ func (w *work) product(sku string) (p product, exists bool) {
 
 // put adds a product with its units, or replaces the fields that operators decide.
 func (w *work) put(p product) {
-	w.products.Put(p.SKU, p)
+	p.UpdatedAt = w.at
 	if s := w.shelf[p.SKU]; s != nil {
 		s.ReorderPoint, s.ReorderQuantity = p.Stock.ReorderPoint, p.Stock.ReorderQuantity
 	} else {
+		p.CreatedAt = w.at
 		w.shelf[p.SKU] = &p.Stock
 	}
+	w.products.Put(p.SKU, p)
 	w.restock(shelf{p.SKU: w.shelf[p.SKU]})
 }
 

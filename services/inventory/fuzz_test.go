@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/web"
-	"github.com/labstack/echo/v4"
 )
 
 // An edit that is accepted describes a product that can be sold. What the API then shows is accepted as an edit, too, and

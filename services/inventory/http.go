@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
-	"github.com/labstack/echo/v4"
 )
 
 const (

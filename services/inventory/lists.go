@@ -7,9 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/labstack/echo/v4"
+
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/web"
-	"github.com/labstack/echo/v4"
 )
 
 const (

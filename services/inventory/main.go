@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/bus"
-	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
@@ -30,10 +31,9 @@ type config struct {
 	service.Settings
 	service.Dependencies
 	identity.Trust
-	Addr        string        `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"`                    // where it listens
-	Seed        bool          `env:"SEED_CATALOGUE" envDefault:"true"`                         // at the start, add those products of catalogue.go that are missing
-	SupplierURL client.URLs   `env:"SUPPLIER_URL" envDefault:"http://localhost:8090/supplier"` // the supplier
-	Supplier    client.Config `envPrefix:"SUPPLIER_"`                                          // for calls to the supplier
+	Addr     string           `env:"HTTP_ADDR" envDefault:"127.0.0.1:8084"` // where it listens
+	Seed     bool             `env:"SEED_CATALOGUE" envDefault:"true"`      // at the start, add those products of catalogue.go that are missing
+	Supplier supplierSettings `envPrefix:"SUPPLIER_"`
 }
 
 func main() { service.Main(name, run) }
@@ -54,7 +54,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	}
 	publisher := broker.NewPublisher()
 
-	w := newWarehouse(db, p.Log, newSupplier(cfg.SupplierURL, cfg.Supplier, p.Log))
+	w := newWarehouse(db, p.Log, newHTTPSupplier(cfg.Supplier, p.Log), cfg.Supplier)
+	w.observe()
 	if cfg.Seed {
 		if err := w.stockUp(ctx, seeds); err != nil {
 			return err
@@ -73,28 +74,28 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		service.Part{Name: "http", Run: server.Run},
 		service.Part{Name: "commands", Run: broker.NewConsumer(commands, publisher, in.Handle).Run},
 		service.Part{Name: "events", Run: broker.NewConsumer(events, publisher, in.Handle).Run},
-		service.Part{Name: "replenishment", Run: w.worker.Run},
 		service.Part{Name: "expire inbox", Run: in.Expire},
+		service.Part{Name: "supplier", Run: w.worker.Run},
 		service.Part{Name: "relay", Run: outbox.NewRelay(db, w.outbox, publisher, p.Log).Run},
 		service.Part{Name: "publisher", Run: publisher.Run},
 	)
 }
 
-// warehouse is the service: its state is in the database.
+// warehouse is the service. All its state is in the database and at the supplier.
 type warehouse struct {
 	db       *postgres.DB
 	log      *slog.Logger
 	outbox   *outbox.Outbox
-	office   *unit.Office[*work] // for requests and the supplier's answers; messages go through the inbox
-	supplier supplier
+	office   *unit.Office[*work] // for the supplier's answers and HTTP requests; messages go through the inbox
 	worker   *worker.Worker[supplierOrder]
+	supplier supplier
 	now      func() time.Time
-	meters   meters
+	skipped  metric.Int64Counter // see ignored
 }
 
-func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier) *warehouse {
-	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier, settings supplierSettings) *warehouse {
+	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: postgres.Now, skipped: newIgnoredCounter()}
 	w.office = unit.NewOffice(db, log, w.work)
-	w.worker = w.newWorker()
+	w.worker = w.newWorker(settings.Slots)
 	return w
 }

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"testing"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/service"
 	"example.com/orderflow/pkg/testkit"
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // The whole program with a database and a broker: it seeds its catalogue, carries out a command and publishes the result.
@@ -22,7 +23,7 @@ func TestTheProgramObeysACommandFromTheBroker(t *testing.T) {
 		Trust:        identity.Trust{JWKSURL: "http://127.0.0.1:1/"},
 		Addr:         "127.0.0.1:0",
 		Seed:         true,
-		SupplierURL:  client.URLs{newFactory(t).URL},
+		Supplier:     supplierSettings{URLs: client.URLs{newFactory(t).URL}},
 	}
 	testkit.Go(t, func(ctx context.Context) error {
 		return run(ctx, &service.Program{Name: name, Log: testkit.Log(t)}, cfg)

@@ -4,30 +4,26 @@ import (
 	"context"
 	"errors"
 
-	"example.com/orderflow/pkg/client"
-	"example.com/orderflow/pkg/fault"
-	"example.com/orderflow/pkg/messages"
-	"example.com/orderflow/pkg/postgres"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/messages"
 )
 
-type meters struct {
-	ignored       metric.Int64Counter
-	supplierCalls metric.Int64Counter
-}
+const meterName = "orderflow/inventory"
 
-func newMeters(db *postgres.DB) (m meters) {
-	meter := otel.Meter("orderflow/inventory")
-	m.ignored, _ = meter.Int64Counter("inventory_ignored_messages", metric.WithDescription("Messages that changed nothing: they came too late, or for the second time."))
-	m.supplierCalls, _ = meter.Int64Counter("inventory_supplier_calls", metric.WithDescription("Calls to the supplier, by outcome."))
+// observe registers the metrics of the stock and of supplier orders. They are read from the database at each collection.
+func (w *warehouse) observe() {
+	meter := otel.Meter(meterName)
 	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of all products together: available, reserved, backordered and on order."))
 	kinds, _ := meter.Int64ObservableGauge("inventory_products", metric.WithDescription("Products: all, those that are sold out, and those that somebody waits for."))
 	open, _ := meter.Int64ObservableGauge("inventory_supplier_orders_open", metric.WithDescription("Supplier orders that have not arrived, by status."))
 	failing, _ := meter.Int64ObservableGauge("inventory_supplier_orders_failing", metric.WithDescription("Of them, those whose last attempt failed."))
 	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		all, err := sumStock(ctx, db)
+		all, err := sumStock(ctx, w.db)
 		if err != nil {
 			return err
 		}
@@ -37,7 +33,7 @@ func newMeters(db *postgres.DB) (m meters) {
 		for state, n := range map[string]int64{"all": all.Products, "sold_out": all.SoldOut, "waited_for": all.WaitedFor} {
 			o.ObserveInt64(kinds, n, metric.WithAttributes(attribute.String("state", state)))
 		}
-		counts, err := countSupplierOrders(ctx, db)
+		counts, err := countSupplierOrders(ctx, w.db)
 		if err != nil {
 			return err
 		}
@@ -48,22 +44,33 @@ func newMeters(db *postgres.DB) (m meters) {
 		}
 		return nil
 	}, units, kinds, open, failing)
-	return m
 }
 
-// called counts a call to the supplier.
-func (m meters) called(ctx context.Context, call string, err error) {
+func newIgnoredCounter() metric.Int64Counter {
+	skipped, _ := otel.Meter(meterName).Int64Counter("inventory_ignored_messages", metric.WithDescription("Messages that changed nothing: they came too late, or for the second time."))
+	return skipped
+}
+
+// ignored counts and logs a message that changed nothing.
+func (w *warehouse) ignored(ctx context.Context, m messages.Message, in status) {
+	w.skipped.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
+	w.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
+}
+
+func newCallCounter() metric.Int64Counter {
+	calls, _ := otel.Meter(meterName).Int64Counter("inventory_supplier_calls", metric.WithDescription("Calls of the supplier, by call and outcome."))
+	return calls
+}
+
+// count counts a call by its result: it told of an order, found nothing, was refused, or failed.
+func (h *httpSupplier) count(ctx context.Context, call string, known bool, err error) {
 	outcome := "ok"
 	if _, refused := errors.AsType[*client.Problem](err); refused {
 		outcome = "refused"
 	} else if err != nil {
 		outcome = string(fault.KindOf(err)) // unavailable, timeout or bad-gateway
+	} else if !known {
+		outcome = "nothing"
 	}
-	m.supplierCalls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
-}
-
-// ignored counts and logs a message that changed nothing.
-func (w *warehouse) ignored(ctx context.Context, m messages.Message, in status) {
-	w.meters.ignored.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
-	w.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
+	h.calls.Add(ctx, 1, metric.WithAttributes(attribute.String("call", call), attribute.String("outcome", outcome)))
 }

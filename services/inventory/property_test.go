@@ -5,9 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/testkit"
-	"pgregory.net/rapid"
 )
 
 // store is a shop with three products, its whole history, and its promises to waiting orders.

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
-	"example.com/orderflow/pkg/postgres"
-	"example.com/orderflow/pkg/unit"
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/postgres"
 )
 
 // This file has the SQL of stock; the SQL of the other tables is in store_….go.
@@ -21,11 +20,6 @@ import (
 // uses the snapshot of its beginning, and its subqueries may see data older than the locks that it waits for. This is safe for
 // the lines of an order's reservation, because the order is locked before and its lines never change. It is not safe for the
 // queue of a product, which is therefore read again: see work.Load.
-
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
 
 // lockOrders queues the statement that locks orders until tx has ended. These are advisory locks, not row locks, because an
 // order may not be known here yet.
@@ -68,7 +62,17 @@ func readQueued(tx *postgres.Tx, l locks, row func(sku string)) {
 		FROM (`+alongside+`) AS alongside`, l.freeing, l.releasing, l.dropping)
 }
 
-const stockColumns = `sku, available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity`
+// stockTable has the columns of products that say where their units are, and when more are ordered.
+var stockTable = postgres.NewTable(func(s *stock, column postgres.Column) {
+	column("sku text", &s.SKU)
+	column("available bigint", &s.Available)
+	column("reserved bigint", &s.Reserved)
+	column("backordered bigint", &s.Backordered)
+	column("on_order bigint", &s.OnOrder)
+	column("kept bigint", &s.Kept)
+	column("reorder_point bigint", &s.ReorderPoint)
+	column("reorder_quantity bigint", &s.ReorderQuantity)
+})
 
 // lockStock queues the query that locks and reads the stock of the products with the given SKUs, as far as they exist, and of
 // the products that the given orders have reserved. No other transaction can change them until tx has ended.
@@ -77,7 +81,7 @@ func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 		return
 	}
 	postgres.Rows(tx, pgx.RowToAddrOfStructByPos[stock], row, `
-		SELECT `+stockColumns+`
+		SELECT `+stockTable.Columns+`
 		FROM products
 		WHERE sku = ANY(ARRAY(
 			SELECT unnest($1::text[])
@@ -92,7 +96,7 @@ func lockStock(tx *postgres.Tx, skus, orders []string, row func(*stock)) {
 // lockQueues is lockStock for all of these products and, besides, those of alongside.
 func lockQueues(tx *postgres.Tx, l locks, skus, orders []string, row func(*stock)) {
 	postgres.Rows(tx, pgx.RowToAddrOfStructByPos[stock], row, `
-		SELECT `+stockColumns+`
+		SELECT `+stockTable.Columns+`
 		FROM products
 		WHERE sku = ANY(ARRAY(`+alongside+`
 			UNION
@@ -118,10 +122,7 @@ func saveStock(tx *postgres.Tx, s shelf, stored map[string]stock) {
 	}
 	tx.Queue(`
 		UPDATE products AS p
-		SET available = s.available, reserved = s.reserved, backordered = s.backordered, on_order = s.on_order, kept = s.kept
-		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-			AS s (sku, available, reserved, backordered, on_order, kept)
-		WHERE p.sku = s.sku`, unit.Columns(changed, func(s *stock) []any {
-		return []any{&s.SKU, &s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept}
-	})...)
+		SET `+stockTable.Set+`
+		FROM `+stockTable.Changes+`
+		WHERE p.sku = n.sku`, stockTable.Changed(changed)...)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"example.com/orderflow/pkg/postgres"
 )
 
 // listing describes a page of the catalogue.
@@ -23,10 +25,8 @@ type listedProduct struct {
 }
 
 func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
-	s := &l.Stock
-	err = row.Scan(&l.SKU, &l.Name, &l.Description, &l.Image, &l.Price.Amount, &l.Price.Currency, &l.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
-	s.SKU = l.SKU
+	err = row.Scan(append(l.fields(), &l.Key)...)
+	l.Stock.SKU = l.SKU
 	return l, err
 }
 
@@ -42,12 +42,12 @@ var sortKeys = map[string]string{
 }
 
 // readProducts returns the products of a page. It uses an index, so that a large catalogue takes no longer than a small one.
-func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
+func readProducts(ctx context.Context, db postgres.Querier, l listing) ([]listedProduct, error) {
 	if l.Words != "" {
-		return findProducts(ctx, q, l)
+		return findProducts(ctx, db, l)
 	}
 	key := sortKeys[l.Sort]
-	rows, err := q.Query(ctx, `
+	products, err := postgres.Read(ctx, db, scanListedProduct, `
 		SELECT `+productColumns+`, `+key+`
 		FROM products
 		WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
@@ -56,7 +56,7 @@ func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
-	return pgx.CollectRows(rows, scanListedProduct)
+	return products, nil
 }
 
 // hasWords is true if each word of $4 is the beginning of a word of the product's name or SKU. Its left side is the expression
@@ -71,9 +71,9 @@ const nearBy = "500"
 
 // findProducts is readProducts for a search. The index of words does not know the order of the list, so all its matches must be
 // sorted: for a word that every product has, that would be the whole catalogue.
-func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, error) {
+func findProducts(ctx context.Context, db postgres.Querier, l listing) ([]listedProduct, error) {
 	key := sortKeys[l.Sort]
-	near, err := searched(q.Query(ctx, `
+	near, err := postgres.Read(ctx, db, scanListedProduct, `
 		SELECT *
 		FROM (
 			SELECT `+productColumns+`, `+key+` AS key
@@ -83,11 +83,14 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 			LIMIT `+nearBy+`) AS near
 		WHERE `+hasWords+`
 		ORDER BY key, sku COLLATE "C"
-		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words))
-	if err != nil || len(near) == l.Limit {
-		return near, err
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words)
+	if err != nil {
+		return nil, fmt.Errorf("find products nearby: %w", err)
 	}
-	return searched(q.Query(ctx, `
+	if len(near) == l.Limit {
+		return near, nil
+	}
+	found, err := postgres.Read(ctx, db, scanListedProduct, `
 		WITH found AS MATERIALIZED (
 			SELECT sku, `+key+` AS key
 			FROM products
@@ -101,19 +104,16 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words))
-}
-
-func searched(rows pgx.Rows, err error) ([]listedProduct, error) {
+		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words)
 	if err != nil {
 		return nil, fmt.Errorf("find products: %w", err)
 	}
-	return pgx.CollectRows(rows, scanListedProduct)
+	return found, nil
 }
 
 // readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after.
-func readProductsOf(ctx context.Context, q querier, skus []string, after string) ([]listedProduct, error) {
-	rows, err := q.Query(ctx, `
+func readProductsOf(ctx context.Context, db postgres.Querier, skus []string, after string) ([]listedProduct, error) {
+	products, err := postgres.Read(ctx, db, scanListedProduct, `
 		SELECT `+productColumns+`, sku
 		FROM products
 		WHERE sku = ANY($1) AND sku COLLATE "C" > $2
@@ -121,7 +121,7 @@ func readProductsOf(ctx context.Context, q querier, skus []string, after string)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
-	return pgx.CollectRows(rows, scanListedProduct)
+	return products, nil
 }
 
 // summedMost is how many products are summed up at most: each collection of the metrics takes the time for it.
@@ -135,13 +135,13 @@ type stockInAll struct {
 }
 
 // sumStock sums up the first products, by SKU.
-func sumStock(ctx context.Context, q querier) (stockInAll, error) {
-	rows, err := q.Query(ctx, `
+func sumStock(ctx context.Context, db postgres.Querier) (stockInAll, error) {
+	all, err := postgres.ReadOne(ctx, db, pgx.RowToStructByPos[stockInAll], `
 		SELECT count(*), count(*) FILTER (WHERE available <= kept), count(*) FILTER (WHERE backordered > 0),
 			coalesce(sum(available), 0)::bigint, coalesce(sum(reserved), 0)::bigint, coalesce(sum(backordered), 0)::bigint, coalesce(sum(on_order), 0)::bigint
 		FROM (SELECT * FROM products ORDER BY sku LIMIT $1) AS first`, summedMost)
 	if err != nil {
 		return stockInAll{}, fmt.Errorf("sum stock: %w", err)
 	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[stockInAll])
+	return all, nil
 }

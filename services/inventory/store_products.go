@@ -6,38 +6,48 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
 
-const productColumns = `
-	sku, name, description, image, price_amount, price_currency, version,
-	available, reserved, backordered, on_order, kept, reorder_point, reorder_quantity`
+// productTable has the columns of products that the catalogue shows. The others are in stockTable.
+var productTable = postgres.NewTable(func(p *product, column postgres.Column) {
+	column("sku text", &p.SKU)
+	column("name text", &p.Name)
+	column("description text", &p.Description)
+	column("image text", &p.Image)
+	column("price_amount bigint", &p.Price.Amount)
+	column("price_currency text", &p.Price.Currency)
+	column("version bigint", &p.Version)
+	column("created_at timestamptz fixed", &p.CreatedAt)
+	column("updated_at timestamptz", &p.UpdatedAt)
+})
+
+var productColumns = productTable.Columns + ", " + stockTable.Rest
+
+// fields returns pointers to the fields of productColumns.
+func (p *product) fields() []any {
+	return append(productTable.Fields(p), stockTable.Fields(&p.Stock)[1:]...)
+}
 
 func scanProduct(row pgx.CollectableRow) (p product, err error) {
-	s := &p.Stock
-	err = row.Scan(&p.SKU, &p.Name, &p.Description, &p.Image, &p.Price.Amount, &p.Price.Currency, &p.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity)
-	s.SKU = p.SKU
+	err = row.Scan(p.fields()...)
+	p.Stock.SKU = p.SKU
 	return p, err
 }
 
 var errNoProduct = fault.New(fault.NotFound, "there is no such product")
 
 // readProduct returns a product. The error is errNoProduct when there is none.
-func readProduct(ctx context.Context, q querier, sku string) (product, error) {
-	rows, err := q.Query(ctx, `
+func readProduct(ctx context.Context, db postgres.Querier, sku string) (product, error) {
+	p, err := postgres.ReadOne(ctx, db, scanProduct, `
 		SELECT `+productColumns+`
 		FROM products
 		WHERE sku = $1`, sku)
-	if err != nil {
-		return product{}, fmt.Errorf("read product: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, scanProduct)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return product{}, errNoProduct
 	}
@@ -59,30 +69,23 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product]) {
 		WHERE sku = ANY($1)`, skus)
 }
 
-// saveProducts queues the statements that add new products, without units (saveStock writes those), and that update what
-// operators decide about the others. It fails if another transaction has just added a product with the same SKU; the decision
-// is then made again and finds it.
-func saveProducts(tx *postgres.Tx, products *unit.Rows[string, product], now time.Time) {
-	bySKU := func(a, b product) int { return strings.Compare(a.SKU, b.SKU) }
-	fields := func(p *product) []any {
-		return []any{&p.SKU, &p.Name, &p.Description, &p.Image, &p.Price.Amount, &p.Price.Currency, &p.Version, &p.Stock.ReorderPoint, &p.Stock.ReorderQuantity}
-	}
+// saveProducts queues the statements that add new products, without units, and that update what the catalogue shows of the
+// others; saveStock writes the rest. It fails if another transaction has just added a product with the same SKU; the decision is
+// then made again and finds it.
+func saveProducts(tx *postgres.Tx, products *unit.Rows[string, product]) {
 	added, changed := products.Changes()
-	slices.SortFunc(added, bySKU) // a fixed order of locks: transactions that add the same products wait for each other
+	slices.SortFunc(added, func(a, b product) int { return strings.Compare(a.SKU, b.SKU) }) // a fixed order of locks: transactions that add the same products wait for each other
 	if len(added) > 0 {
 		tx.Queue(`
-			INSERT INTO products (sku, name, description, image, price_amount, price_currency, version, reorder_point, reorder_quantity, created_at, updated_at)
-			SELECT p.*, $10, $10
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) AS p`,
-			append(unit.Columns(added, fields), now)...)
+			INSERT INTO products (`+productTable.Columns+`, reorder_point, reorder_quantity)
+			SELECT *, 0, 0
+			FROM `+productTable.Rows, productTable.Values(added)...)
 	}
 	if len(changed) > 0 {
 		tx.Queue(`
 			UPDATE products AS p
-			SET name = n.name, description = n.description, image = n.image, price_amount = n.price_amount, price_currency = n.price_currency,
-				version = n.version, reorder_point = n.reorder_point, reorder_quantity = n.reorder_quantity, updated_at = $10
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[])
-				AS n (sku, name, description, image, price_amount, price_currency, version, reorder_point, reorder_quantity)
-			WHERE p.sku = n.sku`, append(unit.Columns(changed, fields), now)...)
+			SET `+productTable.Set+`
+			FROM `+productTable.Changes+`
+			WHERE p.sku = n.sku`, productTable.Changed(changed)...)
 	}
 }

@@ -3,11 +3,19 @@ package main
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
+
+// reservationTable has the columns of reservations that a decision changes.
+var reservationTable = postgres.NewTable(func(r *reservation, column postgres.Column) {
+	column("order_id uuid", &r.OrderID)
+	column("status text", &r.Status)
+	column("missing jsonb fixed", &r.Missing)
+})
 
 // loadReservations queues the query for the named reservations. Their orders and products are locked.
 func loadReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservation]) {
@@ -31,10 +39,10 @@ func saveReservations(tx *postgres.Tx, reservations *unit.Rows[string, reservati
 	added, changed := reservations.Changes()
 	if len(added) > 0 {
 		tx.Queue(`
-			INSERT INTO reservations (order_id, status, missing, created_at, updated_at)
-			SELECT order_id, status, missing, $4, $4
-			FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY AS r (order_id, status, missing, n)
-			ORDER BY n`, append(unit.Columns(added, func(r *reservation) []any { return []any{&r.OrderID, &r.Status, &r.Missing} }), now)...)
+			INSERT INTO reservations (`+reservationTable.Columns+`, created_at, updated_at)
+			SELECT `+reservationTable.Columns+`, $4, $4
+			FROM `+reservationTable.Rows+` WITH ORDINALITY AS r (`+reservationTable.Columns+`, n)
+			ORDER BY n`, append(reservationTable.Values(added), now)...)
 		insertLines(tx, added)
 	}
 	updateReservations(tx, changed, now)
@@ -70,9 +78,9 @@ func updateReservations(tx *postgres.Tx, changed []reservation, now time.Time) {
 			SET place = NULL
 			WHERE order_id = ANY($1::uuid[]) AND place IS NOT NULL)
 		UPDATE reservations AS r
-		SET status = n.status, updated_at = $3
-		FROM unnest($1::uuid[], $2::text[]) AS n (order_id, status)
-		WHERE r.order_id = n.order_id`, append(unit.Columns(changed, func(r *reservation) []any { return []any{&r.OrderID, &r.Status} }), now)...)
+		SET `+reservationTable.Set+`, updated_at = $3
+		FROM `+reservationTable.Changes+`
+		WHERE r.order_id = n.order_id`, append(reservationTable.Changed(changed), now)...)
 }
 
 // readWaiting queues the query for all reservations that wait for a product, in the order of the queue.
@@ -91,6 +99,11 @@ func readWaiting(tx *postgres.Tx, sku string, row func(reservation)) {
 // order of the queue. Each wants at least one unit, so the query reads at most as many as there are units, however long the
 // queue is.
 func readQueues(tx *postgres.Tx, available []messages.Line, row func(waiting)) {
+	var skus []string
+	var units []int
+	for _, l := range available {
+		skus, units = append(skus, l.SKU), append(units, l.Quantity)
+	}
 	postgres.Rows(tx, pgx.RowToStructByPos[waiting], row, `
 		WITH front AS (
 			SELECT DISTINCT queue.order_id
@@ -108,5 +121,5 @@ func readQueues(tx *postgres.Tx, available []messages.Line, row func(waiting)) {
 		FROM front
 		JOIN reservation_lines AS l USING (order_id)
 		GROUP BY order_id
-		ORDER BY min(l.place)`, unit.Columns(available, func(l *messages.Line) []any { return []any{&l.SKU, &l.Quantity} })...)
+		ORDER BY min(l.place)`, skus, units)
 }

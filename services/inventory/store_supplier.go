@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/jackc/pgx/v5"
 )
 
 // progress is the status of a supplier order.
@@ -25,43 +26,47 @@ type supplierOrder struct {
 	SKU       string
 	Quantity  int
 	Status    progress
-	Attempts  int           // since the supplier last answered
-	LastError string        // error of the last attempt, if it failed
-	DueIn     time.Duration // how long from now until the worker processes it again
+	Attempts  int    // since the supplier last answered
+	LastError string // error of the last attempt, if it failed
+	DueAt     time.Time
+	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-const supplierOrderColumns = `id, sku, quantity, status, attempts, last_error, updated_at`
-
-func scanSupplierOrder(row pgx.CollectableRow) (o supplierOrder, err error) {
-	err = row.Scan(&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Attempts, &o.LastError, &o.UpdatedAt)
-	return o, err
-}
+// supplierOrderTable has the columns of supplier_orders.
+var supplierOrderTable = postgres.NewTable(func(o *supplierOrder, column postgres.Column) {
+	column("id uuid", &o.ID)
+	column("sku text fixed", &o.SKU)
+	column("quantity bigint fixed", &o.Quantity)
+	column("status text", &o.Status)
+	column("attempts integer", &o.Attempts)
+	column("last_error text", &o.LastError)
+	column("due_at timestamptz", &o.DueAt)
+	column("created_at timestamptz fixed", &o.CreatedAt)
+	column("updated_at timestamptz", &o.UpdatedAt)
+})
 
 // insertSupplierOrders queues the statement that records new orders. The worker finds those that are due.
 func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 	tx.Queue(`
-		INSERT INTO supplier_orders (id, sku, quantity, status, attempts, due_at, created_at, updated_at)
-		SELECT id, sku, quantity, status, attempts, now() + due_in, at, at
-		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::integer[], $6::interval[], $7::timestamptz[])
-			AS o (id, sku, quantity, status, attempts, due_in, at)`, unit.Columns(orders, func(o *supplierOrder) []any {
-		return []any{&o.ID, &o.SKU, &o.Quantity, &o.Status, &o.Attempts, &o.DueIn, &o.UpdatedAt}
-	})...)
+		INSERT INTO supplier_orders (`+supplierOrderTable.Columns+`)
+		SELECT *
+		FROM `+supplierOrderTable.Rows, supplierOrderTable.Values(orders)...)
 }
 
-// claimSupplierOrders leases orders that are due: no other worker finds them until the lease ends.
-func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, lease time.Duration) ([]supplierOrder, error) {
-	claims, err := postgres.Planned(ctx, db, scanSupplierOrder, `
+// claimSupplierOrders leases up to limit orders that are due: no other worker finds them until the lease ends.
+func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]supplierOrder, error) {
+	claims, err := postgres.Planned(ctx, db, supplierOrderTable.Scan, `
 		UPDATE supplier_orders
-		SET due_at = now() + $2::interval, attempts = attempts + 1
+		SET due_at = $3, attempts = attempts + 1
 		WHERE id IN (
 			SELECT id
 			FROM supplier_orders
-			WHERE status <> 'arrived' AND due_at <= now()
+			WHERE status <> 'arrived' AND due_at <= $1
 			ORDER BY due_at
-			LIMIT $1
+			LIMIT $2
 			FOR UPDATE SKIP LOCKED)
-		RETURNING `+supplierOrderColumns, limit, lease)
+		RETURNING `+supplierOrderTable.Columns, now, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("claim supplier orders: %w", err)
 	}
@@ -74,8 +79,8 @@ func loadSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder
 	if len(ids) == 0 {
 		return
 	}
-	postgres.Rows(tx, scanSupplierOrder, func(o supplierOrder) { orders.Loaded(o.ID, o) }, `
-		SELECT `+supplierOrderColumns+`
+	postgres.Rows(tx, supplierOrderTable.Scan, func(o supplierOrder) { orders.Loaded(o.ID, o) }, `
+		SELECT `+supplierOrderTable.Columns+`
 		FROM supplier_orders
 		WHERE id = ANY($1::uuid[])
 		ORDER BY id
@@ -90,12 +95,9 @@ func saveSupplierOrders(tx *postgres.Tx, orders *unit.Rows[string, supplierOrder
 	}
 	tx.Queue(`
 		UPDATE supplier_orders AS o
-		SET status = n.status, attempts = n.attempts, last_error = n.last_error, due_at = now() + n.due_in, updated_at = n.at
-		FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::interval[], $6::timestamptz[])
-			AS n (id, status, attempts, last_error, due_in, at)
-		WHERE o.id = n.id`, unit.Columns(changed, func(o *supplierOrder) []any {
-		return []any{&o.ID, &o.Status, &o.Attempts, &o.LastError, &o.DueIn, &o.UpdatedAt}
-	})...)
+		SET `+supplierOrderTable.Set+`
+		FROM `+supplierOrderTable.Changes+`
+		WHERE o.id = n.id`, supplierOrderTable.Changed(changed)...)
 }
 
 // openOrders counts the supplier orders in one status.

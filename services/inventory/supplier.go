@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
@@ -26,14 +29,26 @@ type delivery struct {
 	expects time.Time // when it will arrive, or should have arrived
 }
 
-// httpSupplier is the supplier's HTTP API.
-type httpSupplier struct{ client *client.Client }
+// supplierSettings are the address of the supplier, and limits for calling it.
+type supplierSettings struct {
+	URLs    client.URLs   `env:"URL" envDefault:"http://localhost:8090/supplier"` // the supplier
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"2s"`                         // of one attempt; a call with all its attempts has 8 s
+	Slots   uint          `env:"SLOTS" envDefault:"4"`                            // supplier orders for which one replica calls the supplier at the same time
+}
 
-// newSupplier returns a client of a supplier. The supplier honours Idempotency-Key, so the client may also repeat an order
+// httpSupplier is the supplier's HTTP API.
+type httpSupplier struct {
+	client *client.Client
+	calls  metric.Int64Counter
+}
+
+// newHTTPSupplier returns a client of a supplier. The supplier honours Idempotency-Key, so the client may also repeat an order
 // whose answer was lost.
-func newSupplier(urls client.URLs, cfg client.Config, log *slog.Logger) httpSupplier {
-	cfg.Name, cfg.URLs, cfg.Log, cfg.RetryAmbiguous = "supplier", urls, log, true
-	return httpSupplier{client.New(cfg)}
+func newHTTPSupplier(s supplierSettings, log *slog.Logger) *httpSupplier {
+	return &httpSupplier{
+		client: client.New(client.Config{Name: "supplier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Bulkhead: s.Slots, RetryAmbiguous: true}),
+		calls:  newCallCounter(),
+	}
 }
 
 // supplied is an order as the API shows it.
@@ -47,25 +62,30 @@ func (o supplied) delivery() delivery {
 	return delivery{arrived: o.Status == "delivered", expects: o.ArrivesAt}
 }
 
-func (s httpSupplier) order(ctx context.Context, key, sku string, quantity int) (delivery, error) {
+func (h *httpSupplier) order(ctx context.Context, key, sku string, quantity int) (d delivery, err error) {
+	defer func() { h.count(ctx, "order", true, err) }()
 	wanted := struct {
 		SKU      string `json:"sku"`
 		Quantity int    `json:"quantity"`
 	}{sku, quantity}
 	var o supplied
-	_, err := s.client.JSON(ctx, http.MethodPost, "/orders", http.Header{"Idempotency-Key": {key}}, wanted, &o)
+	_, err = h.client.JSON(ctx, http.MethodPost, "/orders", http.Header{"Idempotency-Key": {key}}, wanted, &o)
 	failpoint.At("inventory.ordered")
-	return o.delivery(), err
+	if err != nil {
+		return delivery{}, fmt.Errorf("order %s: %w", key, err)
+	}
+	return o.delivery(), nil
 }
 
-func (s httpSupplier) find(ctx context.Context, key string) (delivery, bool, error) {
+func (h *httpSupplier) find(ctx context.Context, key string) (d delivery, known bool, err error) {
+	defer func() { h.count(ctx, "find", known, err) }()
 	var found struct {
 		Items []supplied `json:"items"`
 	}
-	_, err := s.client.JSON(ctx, http.MethodGet, "/orders?key="+url.QueryEscape(key), nil, nil, &found)
+	_, err = h.client.JSON(ctx, http.MethodGet, "/orders?key="+url.QueryEscape(key), nil, nil, &found)
 	failpoint.At("inventory.found")
 	if err != nil {
-		return delivery{}, false, err
+		return delivery{}, false, fmt.Errorf("find order %s: %w", key, err)
 	}
 	i := slices.IndexFunc(found.Items, func(o supplied) bool { return o.Key == key })
 	if i < 0 {

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
@@ -20,8 +23,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -64,8 +65,10 @@ func newFixture(t *testing.T, products ...product) *fixture {
 
 func (f *fixture) newReplica(db *postgres.DB) *replica {
 	log := testkit.Log(f.T)
-	cfg := client.Config{Timeout: 3 * time.Second, Retries: -1, BreakerDelay: 50 * time.Millisecond}
-	w := newWarehouse(db, log, newSupplier(client.URLs{f.factory.URL}, cfg, log))
+	settings := supplierSettings{URLs: client.URLs{f.factory.URL}, Slots: 4}
+	s := newHTTPSupplier(settings, log)
+	s.client = client.New(client.Config{Name: "supplier", URLs: settings.URLs, Log: log, Timeout: 3 * time.Second, Retries: -1, RetryAmbiguous: true, BreakerDelay: 50 * time.Millisecond})
+	w := newWarehouse(db, log, s, settings)
 	return &replica{db, w, inbox.New(db, log, w.work, w.handlers()...)}
 }
 

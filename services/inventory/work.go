@@ -8,11 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/unit"
-	"github.com/google/uuid"
 )
 
 // work is inventory's unit of work: the current state of the reservations and the stock that some messages, requests or answers
@@ -149,7 +150,7 @@ func (w *work) load(tx *postgres.Tx) {
 // for units that are on the shelf, and none waits longer than promised (docs/adr/0033). The database is asked only if the shelf
 // shows that an order waits for the units that have become free.
 func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
-	saveProducts(tx, &w.products, w.at)
+	saveProducts(tx, &w.products)
 	saveReservations(tx, &w.reservations, w.at)
 	if err := w.turnAway(ctx, tx); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (w *work) Save(ctx context.Context, tx *postgres.Tx) error {
 		w.letters = append(w.letters, outbox.Letter{Message: event, Origin: n.origin})
 	}
 	saveStock(tx, w.shelf, w.stored)
-	insertMovements(tx, &w.movements, w.at)
+	insertMovements(tx, &w.movements)
 	saveSupplierOrders(tx, &w.supplies)
 	if err := w.supply(tx); err != nil {
 		return err
@@ -236,10 +237,10 @@ func (w *work) supply(tx *postgres.Tx) error {
 		if err != nil {
 			return fmt.Errorf("supplier order id: %w", err)
 		}
-		orders[i] = supplierOrder{ID: id.String(), SKU: l.SKU, Quantity: l.Quantity, Status: requested, UpdatedAt: w.at}
+		orders[i] = supplierOrder{ID: id.String(), SKU: l.SKU, Quantity: l.Quantity, Status: requested, DueAt: w.at, CreatedAt: w.at, UpdatedAt: w.at}
 	}
 	w.worker.Lend(tx, len(orders), func(i int) supplierOrder {
-		orders[i].Attempts, orders[i].DueIn = 1, supplierLease
+		orders[i].Attempts, orders[i].DueAt = 1, w.at.Add(lease)
 		return orders[i]
 	})
 	insertSupplierOrders(tx, orders)
@@ -259,7 +260,10 @@ func (w *work) free(origin outbox.Origin, lines []messages.Line) {
 }
 
 // enter adds a movement to the ledger.
-func (w *work) enter(m movement) { w.movements.Put(m.key(), m) }
+func (w *work) enter(m movement) {
+	m.At = w.at
+	w.movements.Put(m.key(), m)
+}
 
 // shelve puts new units on the shelf, and announces them.
 func (w *work) shelve(ctx context.Context, m movement) {

@@ -12,36 +12,36 @@ import (
 )
 
 const (
-	supplierSlots  = 4
-	supplierWithin = 25 * time.Second // for two calls and a transaction
-	supplierLease  = 40 * time.Second
+	workWithin = 25 * time.Second // for two calls of the supplier, 8 s each, and a transaction
+	lease      = 40 * time.Second // longer than workWithin: when it ends, its worker is dead or frozen
 
-	retryFirst = time.Second // after a failure
-	retryMost  = time.Minute
+	againFirst = time.Second // after a failure
+	againMost  = time.Minute
 	askFirst   = 250 * time.Millisecond // about an order that is on its way
 	askMost    = time.Minute
 )
 
 // newWorker returns the worker that places supplier orders and follows them until they arrive. The transactions that find the
 // stock low only record the orders.
-func (w *warehouse) newWorker() *worker.Worker[supplierOrder] {
+func (w *warehouse) newWorker(slots uint) *worker.Worker[supplierOrder] {
 	return &worker.Worker[supplierOrder]{
-		Name: "replenishment", Log: w.log, Slots: supplierSlots, Within: supplierWithin,
+		Name:  "supplier",
+		Log:   w.log,
+		Slots: int(max(1, slots)),
 		Claim: func(ctx context.Context, limit int) ([]supplierOrder, error) {
-			return claimSupplierOrders(ctx, w.db, limit, supplierLease)
+			return claimSupplierOrders(ctx, w.db, limit, w.now(), lease)
 		},
-		Do: w.replenish,
+		Do:     w.process,
+		Within: workWithin,
 	}
 }
 
-// replenish takes one supplier order a step further. It asks before it orders, because a worker before it may have placed the
+// process takes one supplier order a step further. It asks before it orders, because a worker before it may have placed the
 // order and then died, or not received the answer.
-func (w *warehouse) replenish(ctx context.Context, o supplierOrder) error {
+func (w *warehouse) process(ctx context.Context, o supplierOrder) error {
 	d, known, err := w.supplier.find(ctx, o.ID)
-	w.meters.called(ctx, "find", err)
 	if err == nil && !known {
 		d, err = w.supplier.order(ctx, o.ID, o.SKU, o.Quantity)
-		w.meters.called(ctx, "order", err)
 	}
 	return errors.Join(err, w.record(ctx, o, d, err))
 }
@@ -71,13 +71,13 @@ func (w *work) supplied(ctx context.Context, id string, d delivery, failure erro
 	}
 	switch {
 	case failure != nil:
-		o.LastError, o.DueIn = client.Clean(failure.Error()), wait.After(o.Attempts, retryFirst, retryMost)
+		o.LastError, o.DueAt = client.Clean(failure.Error()), w.at.Add(wait.After(o.Attempts, againFirst, againMost))
 	case d.arrived:
 		o.Status, o.LastError, o.UpdatedAt = arrived, "", w.at
 		w.shelf[o.SKU].OnOrder -= o.Quantity
 		w.shelve(ctx, movement{Reference: o.ID, SKU: o.SKU, What: "replenished", Quantity: o.Quantity})
 	default:
-		o.Status, o.Attempts, o.LastError, o.DueIn, o.UpdatedAt = ordered, 0, "", askIn(d.expects, w.at), w.at
+		o.Status, o.Attempts, o.LastError, o.DueAt, o.UpdatedAt = ordered, 0, "", w.at.Add(askIn(d.expects, w.at)), w.at
 	}
 	w.supplies.Put(id, o)
 }

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/testkit"
-	"github.com/jackc/pgx/v5"
 )
 
 // hurry makes every open supplier order due.

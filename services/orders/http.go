@@ -59,7 +59,7 @@ func bodyOf(o order) orderBody {
 	return orderBody{
 		ID: o.ID, CustomerID: o.CustomerID, Status: o.Status, Reason: o.Reason, Lines: o.Lines, Total: o.Total,
 		ShippingAddress: o.ShippingAddress, AllowBackorder: o.AllowBackorder,
-		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), Links: links,
+		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, Links: links,
 	}
 }
 
@@ -260,8 +260,8 @@ func (s *shop) getAttention(c echo.Context) error {
 		waits, links := saga[o.Status].command(o).Kind(), bodyOf(o).Links
 		todo := adviceOn(waits)
 		maps.Copy(links, todo.links(o))
-		return item{o.ID, o.CustomerID, o.Status, o.Reason, o.AttentionSince.UTC(), waits, todo, links}
-	}, func(o order) string { return web.Cursor(o.AttentionSince.UTC().Format(time.RFC3339Nano), o.ID) })
+		return item{o.ID, o.CustomerID, o.Status, o.Reason, *o.AttentionSince, waits, todo, links}
+	}, func(o order) string { return web.Cursor(o.AttentionSince.Format(time.RFC3339Nano), o.ID) })
 	if err != nil {
 		return err
 	}

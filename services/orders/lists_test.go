@@ -23,7 +23,7 @@ func (f *fixture) copies(id string, n int) {
 		f.Fatal(err)
 	}
 	_, err = f.db.Exec(f.Context(), `
-		INSERT INTO orders (`+orderColumns+`)
+		INSERT INTO orders (`+orderTable.Columns+`)
 		SELECT (left(id::text, 24) || lpad(n::text, 12, '0'))::uuid, customer_id, status, reason, $2, total_amount, total_currency, shipping_address, payment_method,
 			allow_backorder, payment, shipment, step, seq, due_at, passed, created_at, created_at, updated_at
 		FROM orders, generate_series(1, $3::int) AS n

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
@@ -52,6 +54,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	publisher := broker.NewPublisher()
 
 	s := newShop(db, p.Log, cfg.Timeouts)
+	s.observe()
 	_ = s.ready(ctx) // the first count of the catalogue, before messages arrive; probes count again
 	in := inbox.New(db, p.Log, s.work, s.handlers()...)
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
@@ -75,7 +78,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	)
 }
 
-// shop is the service: its state is in the database.
+// shop is the service. All its state is in the database.
 type shop struct {
 	db       *postgres.DB
 	log      *slog.Logger
@@ -83,13 +86,13 @@ type shop struct {
 	office   *unit.Office[*work] // for requests and deadlines; messages go through the inbox
 	timeouts timeouts
 	now      func() time.Time
+	skipped  metric.Int64Counter // see ignored
 	started  time.Time
 	stock    stocktaking
-	meters   meters
 }
 
 func newShop(db *postgres.DB, log *slog.Logger, t timeouts) *shop {
-	s := &shop{db: db, log: log, outbox: outbox.New(name), timeouts: t, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }, meters: newMeters(db)}
+	s := &shop{db: db, log: log, outbox: outbox.New(name), timeouts: t, now: postgres.Now, skipped: newIgnoredCounter()}
 	s.started = s.now()
 	s.office = unit.NewOffice(db, log, s.work)
 	return s

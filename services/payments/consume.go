@@ -25,19 +25,22 @@ func takePayment(ctx context.Context, w *work, m messages.TakePayment) error {
 		return bus.Reject(fmt.Errorf("asks for %d %s of an order that is to pay %d %s",
 			m.Amount.Amount, m.Amount.Currency, p.Amount.Amount, p.Amount.Currency))
 	}
-	w.onCommand(ctx, p, next)
+	w.onCommand(ctx, m, p, next)
 	return nil
 }
 
 func refundPayment(ctx context.Context, w *work, m messages.RefundPayment) error {
 	p := w.of(m.OrderID)
-	w.onCommand(ctx, p, p.refund(w.now()))
+	w.onCommand(ctx, m, p, p.refund(w.now()))
 	return nil
 }
 
 // onCommand saves the outcome of a command for the payment p. If the status changes, the command becomes the origin of
 // everything that follows from it.
-func (w *work) onCommand(ctx context.Context, p payment, next outcome) {
+func (w *work) onCommand(ctx context.Context, m messages.Message, p payment, next outcome) {
+	if next.payment == p {
+		w.ignored(ctx, m, p.Status)
+	}
 	origin := outbox.OriginOf(ctx)
 	if next.payment.Status != p.Status {
 		next.payment.Origin = origin

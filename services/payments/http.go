@@ -16,7 +16,7 @@ import (
 
 // routes registers the API of payments. The paths are the public ones: the gateway passes them on unchanged. The API is for
 // operators; customers see their payment in the tracking of their order.
-func (t *till) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
+func (t *till) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/payments/:order_id", t.getPayment, operator)
 	e.POST("/api/payments/:order_id/settlement", t.postSettlement, operator)
 }
@@ -48,14 +48,10 @@ type settlementBody struct {
 func bodyOf(p payment) paymentBody {
 	body := paymentBody{
 		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
-		Attempts: p.Attempts, LastError: p.LastError, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
-	}
-	if p.DueAt != nil {
-		due := p.DueAt.UTC()
-		body.NextAttemptAt = &due
+		Attempts: p.Attempts, NextAttemptAt: p.DueAt, LastError: p.LastError, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if p.SettledAt != nil {
-		body.Settlement = &settlementBody{p.SettledBy, p.SettledWhy, p.SettledAt.UTC()}
+		body.Settlement = &settlementBody{p.SettledBy, p.SettledWhy, *p.SettledAt}
 	}
 	return body
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
@@ -57,9 +59,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	verifier := cfg.Verifier(p.Log)
-	operator := web.Authenticate(verifier, identity.ScopeOperations)
-	t.routes(server.Echo, operator)
+	operator := web.Authenticate(cfg.Verifier(p.Log), identity.ScopeOperations)
+	t.routes(server, operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server, operator)
 
 	return p.Run(ctx,
@@ -82,12 +83,13 @@ type till struct {
 	provider   provider
 	inDoubtFor time.Duration
 	now        func() time.Time
+	skipped    metric.Int64Counter // see ignored
 }
 
 func newTill(db *postgres.DB, log *slog.Logger, p provider, s providerSettings) *till {
 	t := &till{
 		db: db, log: log, outbox: outbox.New(name), provider: p, inDoubtFor: s.InDoubtFor,
-		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+		now: postgres.Now, skipped: newIgnoredCounter(),
 	}
 	t.office = unit.NewOffice(db, log, t.work)
 	t.worker = t.newWorker(s.Slots)

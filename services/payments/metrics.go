@@ -7,6 +7,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"example.com/orderflow/pkg/messages"
 )
 
 const meterName = "orderflow/payments"
@@ -29,6 +31,17 @@ func (t *till) observe() {
 		o.ObserveFloat64(oldest, age)
 		return nil
 	}, count, oldest)
+}
+
+func newIgnoredCounter() metric.Int64Counter {
+	skipped, _ := otel.Meter(meterName).Int64Counter("payments_ignored_messages", metric.WithDescription("Messages that changed nothing: they came too late, or for the second time."))
+	return skipped
+}
+
+// ignored counts and logs a message that changed nothing.
+func (t *till) ignored(ctx context.Context, m messages.Message, in status) {
+	t.skipped.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
+	t.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
 }
 
 func newCallCounter() metric.Int64Counter {

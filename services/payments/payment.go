@@ -47,14 +47,6 @@ type payment struct {
 	settlement
 }
 
-// settlement is an operator's statement that the customer has their money, for when the provider gives no answer. The zero
-// settlement means none.
-type settlement struct {
-	SettledBy  string
-	SettledWhy string
-	SettledAt  *time.Time
-}
-
 // chargeKey is the same for every attempt: the provider carries out requests with the same key only once.
 func (p payment) chargeKey() string { return p.OrderID }
 
@@ -171,23 +163,6 @@ func (p payment) returned(op operation, now time.Time) outcome {
 	return outcome{payment: p}
 }
 
-// settle returns the outcome of an operator's settlement. It only ends a refund or withdrawal that has failed at the provider.
-// ok is false for a payment that is not being refunded or withdrawn, or that has no failed attempt.
-func (p payment) settle(s settlement, now time.Time) (out outcome, ok bool) {
-	switch {
-	case p.SettledAt != nil && p.Status.settled(): // a repeated request
-		return outcome{payment: p}, true
-	case p.Status != refunding && p.Status != withdrawing, p.LastError == "":
-		return outcome{payment: p}, false
-	}
-	to := refunded
-	if p.Status == withdrawing {
-		to = withdrawn
-	}
-	p.settlement = s
-	return p.enter(to, now), true
-}
-
 // unanswered returns the outcome of a claim that got no answer. noEffect means that the provider has certainly done nothing
 // because of it. again is the time of the next attempt.
 func (p payment) unanswered(c claim, noEffect bool, lastError string, now, again time.Time) outcome {
@@ -241,12 +216,4 @@ func (p payment) answer() []messages.Message {
 // free returns the event that says that nothing had to be refunded.
 func (p payment) free() []messages.Message {
 	return []messages.Message{messages.PaymentRefunded{OrderID: p.OrderID, Amount: messages.Money{Currency: p.Amount.Currency}, Settled: p.word()}}
-}
-
-// word returns the settlement as events contain it; nil if there is none.
-func (s settlement) word() *messages.Settlement {
-	if s.SettledAt == nil {
-		return nil
-	}
-	return &messages.Settlement{Operator: s.SettledBy, Reason: s.SettledWhy}
 }

@@ -13,58 +13,50 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-const paymentColumns = `
-	order_id, amount, currency, method, status, code, charge_id, refund_id, due_at, attempts, asked_at, last_error, origin,
-	created_at, updated_at, settled_by, settled_why, settled_at`
-
-// paymentRows turns arrays, one for each of paymentColumns, into rows.
-const paymentRows = `
-	unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-		$10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::text[],
-		$18::timestamptz[])`
-
-// fields returns pointers to the fields that paymentColumns names.
-func (p *payment) fields() []any {
-	return []any{
-		&p.OrderID, &p.Amount.Amount, &p.Amount.Currency, &p.Method, &p.Status, &p.Code, &p.ChargeID, &p.RefundID,
-		&p.DueAt, &p.Attempts, &p.AskedAt, &p.LastError, &p.Origin, &p.CreatedAt, &p.UpdatedAt,
-		&p.SettledBy, &p.SettledWhy, &p.SettledAt,
-	}
-}
-
-func scanPayment(row pgx.CollectableRow) (p payment, err error) {
-	err = row.Scan(p.fields()...)
-	return p, err
-}
+// paymentTable has the columns of payments.
+var paymentTable = postgres.NewTable(func(p *payment, column postgres.Column) {
+	column("order_id uuid", &p.OrderID)
+	column("amount bigint", &p.Amount.Amount)
+	column("currency text", &p.Amount.Currency)
+	column("method text", &p.Method)
+	column("status text", &p.Status)
+	column("code text", &p.Code)
+	column("charge_id text", &p.ChargeID)
+	column("refund_id text", &p.RefundID)
+	column("due_at timestamptz", &p.DueAt)
+	column("attempts integer", &p.Attempts)
+	column("asked_at timestamptz", &p.AskedAt)
+	column("last_error text", &p.LastError)
+	column("origin jsonb", &p.Origin)
+	column("created_at timestamptz fixed", &p.CreatedAt)
+	column("updated_at timestamptz", &p.UpdatedAt)
+	column("settled_by text", &p.SettledBy)
+	column("settled_why text", &p.SettledWhy)
+	column("settled_at timestamptz", &p.SettledAt)
+})
 
 var errNoPayment = fault.New(fault.NotFound, "there is no payment of such an order")
 
 // readPayment returns the payment of an order. The error is errNoPayment when there is none.
-func readPayment(ctx context.Context, q querier, orderID string) (payment, error) {
-	rows, err := q.Query(ctx, `
-		SELECT `+paymentColumns+`
+func readPayment(ctx context.Context, db *postgres.DB, orderID string) (payment, error) {
+	p, err := postgres.ReadOne(ctx, db, paymentTable.Scan, `
+		SELECT `+paymentTable.Columns+`
 		FROM payments
 		WHERE order_id = $1`, orderID)
-	if err != nil {
-		return payment{}, fmt.Errorf("read payment: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, scanPayment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return payment{}, errNoPayment
 	}
-	return p, err
+	if err != nil {
+		return payment{}, fmt.Errorf("read payment: %w", err)
+	}
+	return p, nil
 }
 
 // loadPayments queues the query that locks and reads the named payments: no other transaction can change them until tx has
 // ended.
 func loadPayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
-	postgres.Rows(tx, scanPayment, func(p payment) { payments.Loaded(p.OrderID, p) }, `
-		SELECT `+paymentColumns+`
+	postgres.Rows(tx, paymentTable.Scan, func(p payment) { payments.Loaded(p.OrderID, p) }, `
+		SELECT `+paymentTable.Columns+`
 		FROM payments
 		WHERE order_id = ANY($1::uuid[])
 		ORDER BY order_id
@@ -77,19 +69,16 @@ func savePayments(tx *postgres.Tx, payments *unit.Rows[string, payment]) {
 	added, changed := payments.Changes()
 	if len(added) > 0 {
 		tx.Queue(`
-			INSERT INTO payments (`+paymentColumns+`)
+			INSERT INTO payments (`+paymentTable.Columns+`)
 			SELECT *
-			FROM `+paymentRows, unit.Columns(added, (*payment).fields)...)
+			FROM `+paymentTable.Rows, paymentTable.Values(added)...)
 	}
 	if len(changed) > 0 {
 		tx.Queue(`
 			UPDATE payments AS p
-			SET amount = n.amount, currency = n.currency, method = n.method, status = n.status, code = n.code, charge_id = n.charge_id,
-				refund_id = n.refund_id, due_at = n.due_at, attempts = n.attempts, asked_at = n.asked_at, last_error = n.last_error,
-				origin = n.origin, updated_at = n.updated_at,
-				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
-			FROM `+paymentRows+` AS n (`+paymentColumns+`)
-			WHERE p.order_id = n.order_id`, unit.Columns(changed, (*payment).fields)...)
+			SET `+paymentTable.Set+`
+			FROM `+paymentTable.Changes+`
+			WHERE p.order_id = n.order_id`, paymentTable.Changed(changed)...)
 	}
 }
 
@@ -110,7 +99,7 @@ func claimPayments(ctx context.Context, db *postgres.DB, limit int, now time.Tim
 			asked_at = CASE WHEN status = 'withdrawing' THEN asked_at ELSE $1 END
 		FROM due
 		WHERE order_id = due.id
-		RETURNING `+paymentColumns+`, due.before`, now, limit, now.Add(lease))
+		RETURNING `+paymentTable.Columns+`, due.before`, now, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("claim payments: %w", err)
 	}
@@ -118,7 +107,7 @@ func claimPayments(ctx context.Context, db *postgres.DB, limit int, now time.Tim
 }
 
 func scanClaim(row pgx.CollectableRow) (c claim, err error) {
-	err = row.Scan(append(c.fields(), &c.Before)...)
+	err = row.Scan(append(paymentTable.Fields(&c.payment), &c.Before)...)
 	return c, err
 }
 

@@ -53,7 +53,7 @@ func newFixture(t *testing.T, p provider) *fixture {
 	}
 	f.issuer = issuer
 	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: db.Ping})
-	f.till.routes(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.till.routes(s, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
 	f.server = httptest.NewServer(s.Echo)
 	t.Cleanup(f.server.Close)
 	return f

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 
 	"example.com/orderflow/pkg/inbox"
 	"example.com/orderflow/pkg/messages"
@@ -18,19 +19,22 @@ func (d *dock) handlers() []inbox.Handler[*work] {
 
 func arrangeShipment(ctx context.Context, w *work, m messages.ArrangeShipment) error {
 	s := w.of(m.OrderID)
-	w.onCommand(ctx, s, s.arrange(m, w.now()))
+	w.onCommand(ctx, m, s, s.arrange(m, w.now()))
 	return nil
 }
 
 func cancelShipment(ctx context.Context, w *work, m messages.CancelShipment) error {
 	s := w.of(m.OrderID)
-	w.onCommand(ctx, s, s.cancel(w.now()))
+	w.onCommand(ctx, m, s, s.cancel(w.now()))
 	return nil
 }
 
 // onCommand saves the outcome of a command for the shipment s. If the command changes the status or CancelWanted, it becomes
 // the origin of everything that follows from it.
-func (w *work) onCommand(ctx context.Context, s shipment, next outcome) {
+func (w *work) onCommand(ctx context.Context, m messages.Message, s shipment, next outcome) {
+	if reflect.DeepEqual(next.shipment, s) {
+		w.ignored(ctx, m, s.Status)
+	}
 	origin := outbox.OriginOf(ctx)
 	if next.shipment.Status != s.Status || next.shipment.CancelWanted != s.CancelWanted {
 		next.shipment.Origin = origin

@@ -63,7 +63,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f.issuer = issuer
 	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: db.Ping})
-	f.dock.routes(s.Echo, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.dock.routes(s, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
 	f.server = httptest.NewServer(s.Echo)
 	t.Cleanup(f.server.Close)
 	return f

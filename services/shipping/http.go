@@ -16,7 +16,7 @@ import (
 
 // routes registers the API of shipping. The paths are the public ones: the gateway passes them on unchanged. The API is for
 // operators; customers see their parcel in the tracking of their order.
-func (d *dock) routes(e *echo.Echo, operator echo.MiddlewareFunc) {
+func (d *dock) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/shipments/:order_id", d.getShipment, operator)
 	e.POST("/api/shipments/:order_id/settlement", d.postSettlement, operator)
 }
@@ -51,12 +51,12 @@ type settlementBody struct {
 func bodyOf(s shipment) shipmentBody {
 	body := shipmentBody{
 		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
-		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: utc(s.EstimatedDelivery), Stages: s.Stages,
-		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: utc(s.DueAt), LastError: s.LastError,
-		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: s.EstimatedDelivery, Stages: s.Stages,
+		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: s.DueAt, LastError: s.LastError,
+		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 	if s.SettledAt != nil {
-		body.Settlement = &settlementBody{s.SettledBy, s.SettledWhy, s.SettledAt.UTC()}
+		body.Settlement = &settlementBody{s.SettledBy, s.SettledWhy, *s.SettledAt}
 	}
 	return body
 }
@@ -118,12 +118,4 @@ func (d *dock) postSettlement(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, bodyOf(settled))
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
 }

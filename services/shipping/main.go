@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
@@ -58,9 +60,8 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	commands := bus.Queue{Service: name, Exchange: bus.Commands, Kinds: in.Commands(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	verifier := cfg.Verifier(p.Log)
-	operator := web.Authenticate(verifier, identity.ScopeOperations)
-	d.routes(server.Echo, operator)
+	operator := web.Authenticate(cfg.Verifier(p.Log), identity.ScopeOperations)
+	d.routes(server, operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands)).Register(server, operator)
 
 	return p.Run(ctx,
@@ -85,12 +86,13 @@ type dock struct {
 	inDoubtFor time.Duration
 	pace       pace
 	now        func() time.Time
+	skipped    metric.Int64Counter // see ignored
 }
 
 func newDock(db *postgres.DB, log *slog.Logger, c carrier, s carrierSettings, p pace) *dock {
 	d := &dock{
 		db: db, log: log, outbox: outbox.New(name), carrier: c, inDoubtFor: s.InDoubtFor, pace: p,
-		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+		now: postgres.Now, skipped: newIgnoredCounter(),
 	}
 	d.office = unit.NewOffice(db, log, d.work)
 	d.worker = d.newWorker(s.Slots)

@@ -84,8 +84,8 @@ func TestTheProgram(t *testing.T) {
 	}
 	_, metricsText := get("/metrics")
 	for _, line := range []string{
-		`shipments_under_way{status="dispatched"} 1`, `shipments_oldest_without_progress_seconds `,
-		`shipments_carrier_calls_total{call="ship",outcome="parcel"} `, `shipments_carrier_calls_total{call="track",outcome="parcel"} `,
+		`shipping_under_way{status="dispatched"} 1`, `shipping_oldest_without_progress_seconds `,
+		`shipping_carrier_calls_total{call="ship",outcome="parcel"} `, `shipping_carrier_calls_total{call="track",outcome="parcel"} `,
 	} {
 		if !strings.Contains(metricsText, line) {
 			t.Errorf("no metric %s in\n%s", line, metricsText)

@@ -7,6 +7,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"example.com/orderflow/pkg/messages"
 )
 
 const meterName = "orderflow/shipping"
@@ -14,8 +16,8 @@ const meterName = "orderflow/shipping"
 // observe registers the metrics of shipments under way. They are read from the database at each collection.
 func (d *dock) observe() {
 	meter := otel.Meter(meterName)
-	count, _ := meter.Int64ObservableGauge("shipments_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
-	oldest, _ := meter.Float64ObservableGauge("shipments_oldest_without_progress", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without progress, at most."))
+	count, _ := meter.Int64ObservableGauge("shipping_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
+	oldest, _ := meter.Float64ObservableGauge("shipping_oldest_without_progress", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without progress, at most."))
 	_, _ = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		all, err := countUnderWay(ctx, d.db)
 		if err != nil {
@@ -31,8 +33,19 @@ func (d *dock) observe() {
 	}, count, oldest)
 }
 
+func newIgnoredCounter() metric.Int64Counter {
+	skipped, _ := otel.Meter(meterName).Int64Counter("shipping_ignored_messages", metric.WithDescription("Messages that changed nothing: they came too late, or for the second time."))
+	return skipped
+}
+
+// ignored counts and logs a message that changed nothing.
+func (d *dock) ignored(ctx context.Context, m messages.Message, in status) {
+	d.skipped.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", m.Kind())))
+	d.log.InfoContext(ctx, "message changed nothing", "kind", m.Kind(), "order_id", m.Subject(), "status", in)
+}
+
 func newCallCounter() metric.Int64Counter {
-	calls, _ := otel.Meter(meterName).Int64Counter("shipments_carrier_calls", metric.WithDescription("Calls of the carrier, by call and outcome."))
+	calls, _ := otel.Meter(meterName).Int64Counter("shipping_carrier_calls", metric.WithDescription("Calls of the carrier, by call and outcome."))
 	return calls
 }
 

@@ -13,60 +13,52 @@ import (
 	"example.com/orderflow/pkg/unit"
 )
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-const shipmentColumns = `
-	order_id, address, lines, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted,
-	due_at, attempts, asked_at, last_error, origin, created_at, updated_at, settled_by, settled_why, settled_at`
-
-// fields returns pointers to the fields that shipmentColumns names.
-func (s *shipment) fields() []any {
-	return []any{
-		&s.OrderID, &s.Address, &s.Lines, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages,
-		&s.CancelWanted, &s.DueAt, &s.Attempts, &s.AskedAt, &s.LastError, &s.Origin, &s.CreatedAt, &s.UpdatedAt,
-		&s.SettledBy, &s.SettledWhy, &s.SettledAt,
-	}
-}
-
-// changing returns the values of those columns that change.
-func (s *shipment) changing() []any {
-	return []any{
-		&s.OrderID, &s.Status, &s.Reason, &s.Carrier, &s.TrackingNumber, &s.EstimatedDelivery, &s.Stages, &s.CancelWanted,
-		&s.DueAt, &s.Attempts, &s.AskedAt, &s.LastError, &s.Origin, &s.UpdatedAt, &s.SettledBy, &s.SettledWhy, &s.SettledAt,
-	}
-}
-
-func scanShipment(row pgx.CollectableRow) (s shipment, err error) {
-	err = row.Scan(s.fields()...)
-	return s, err
-}
+// shipmentTable has the columns of shipments.
+var shipmentTable = postgres.NewTable(func(s *shipment, column postgres.Column) {
+	column("order_id uuid", &s.OrderID)
+	column("address jsonb fixed", &s.Address)
+	column("lines jsonb fixed", &s.Lines)
+	column("status text", &s.Status)
+	column("reason text", &s.Reason)
+	column("carrier text", &s.Carrier)
+	column("tracking_number text", &s.TrackingNumber)
+	column("estimated_delivery timestamptz", &s.EstimatedDelivery)
+	column("stages jsonb", &s.Stages)
+	column("cancel_wanted boolean", &s.CancelWanted)
+	column("due_at timestamptz", &s.DueAt)
+	column("attempts integer", &s.Attempts)
+	column("asked_at timestamptz", &s.AskedAt)
+	column("last_error text", &s.LastError)
+	column("origin jsonb", &s.Origin)
+	column("created_at timestamptz fixed", &s.CreatedAt)
+	column("updated_at timestamptz", &s.UpdatedAt)
+	column("settled_by text", &s.SettledBy)
+	column("settled_why text", &s.SettledWhy)
+	column("settled_at timestamptz", &s.SettledAt)
+})
 
 var errNoShipment = fault.New(fault.NotFound, "there is no shipment of such an order")
 
 // readShipment returns the shipment of an order. The error is errNoShipment when there is none.
-func readShipment(ctx context.Context, q querier, orderID string) (shipment, error) {
-	rows, err := q.Query(ctx, `
-		SELECT `+shipmentColumns+`
+func readShipment(ctx context.Context, db *postgres.DB, orderID string) (shipment, error) {
+	s, err := postgres.ReadOne(ctx, db, shipmentTable.Scan, `
+		SELECT `+shipmentTable.Columns+`
 		FROM shipments
 		WHERE order_id = $1`, orderID)
-	if err != nil {
-		return shipment{}, fmt.Errorf("read shipment: %w", err)
-	}
-	s, err := pgx.CollectExactlyOneRow(rows, scanShipment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return shipment{}, errNoShipment
 	}
-	return s, err
+	if err != nil {
+		return shipment{}, fmt.Errorf("read shipment: %w", err)
+	}
+	return s, nil
 }
 
 // loadShipments queues the query that locks and reads the named shipments: no other transaction can change them until tx has
 // ended.
 func loadShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
-	postgres.Rows(tx, scanShipment, func(s shipment) { shipments.Loaded(s.OrderID, s) }, `
-		SELECT `+shipmentColumns+`
+	postgres.Rows(tx, shipmentTable.Scan, func(s shipment) { shipments.Loaded(s.OrderID, s) }, `
+		SELECT `+shipmentTable.Columns+`
 		FROM shipments
 		WHERE order_id = ANY($1::uuid[])
 		ORDER BY order_id
@@ -79,26 +71,16 @@ func saveShipments(tx *postgres.Tx, shipments *unit.Rows[string, shipment]) {
 	added, changed := shipments.Changes()
 	if len(added) > 0 {
 		tx.Queue(`
-			INSERT INTO shipments (`+shipmentColumns+`)
+			INSERT INTO shipments (`+shipmentTable.Columns+`)
 			SELECT *
-			FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-				$9::jsonb[], $10::boolean[], $11::timestamptz[], $12::integer[], $13::timestamptz[], $14::text[], $15::jsonb[],
-				$16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::timestamptz[])`,
-			unit.Columns(added, (*shipment).fields)...)
+			FROM `+shipmentTable.Rows, shipmentTable.Values(added)...)
 	}
 	if len(changed) > 0 {
 		tx.Queue(`
 			UPDATE shipments AS s
-			SET status = n.status, reason = n.reason, carrier = n.carrier, tracking_number = n.tracking_number,
-				estimated_delivery = n.estimated_delivery, stages = n.stages, cancel_wanted = n.cancel_wanted, due_at = n.due_at,
-				attempts = n.attempts, asked_at = n.asked_at, last_error = n.last_error, origin = n.origin, updated_at = n.updated_at,
-				settled_by = n.settled_by, settled_why = n.settled_why, settled_at = n.settled_at
-			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::boolean[],
-				$9::timestamptz[], $10::integer[], $11::timestamptz[], $12::text[], $13::jsonb[], $14::timestamptz[], $15::text[],
-				$16::text[], $17::timestamptz[])
-				AS n (order_id, status, reason, carrier, tracking_number, estimated_delivery, stages, cancel_wanted, due_at, attempts,
-					asked_at, last_error, origin, updated_at, settled_by, settled_why, settled_at)
-			WHERE s.order_id = n.order_id`, unit.Columns(changed, (*shipment).changing)...)
+			SET `+shipmentTable.Set+`
+			FROM `+shipmentTable.Changes+`
+			WHERE s.order_id = n.order_id`, shipmentTable.Changed(changed)...)
 	}
 }
 
@@ -119,7 +101,7 @@ func claimShipments(ctx context.Context, db *postgres.DB, limit int, now time.Ti
 			asked_at = CASE WHEN tracking_number = '' AND NOT cancel_wanted THEN $1 ELSE asked_at END
 		FROM due
 		WHERE order_id = due.id
-		RETURNING `+shipmentColumns+`, due.before`, now, limit, now.Add(lease))
+		RETURNING `+shipmentTable.Columns+`, due.before`, now, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("claim shipments: %w", err)
 	}
@@ -142,7 +124,7 @@ func claimFollowed(ctx context.Context, db *postgres.DB, limit int, now time.Tim
 			attempts = attempts + 1
 		FROM due
 		WHERE order_id = due.id
-		RETURNING `+shipmentColumns+`, asked_at`, now, limit, often.Every, often.Most)
+		RETURNING `+shipmentTable.Columns+`, asked_at`, now, limit, often.Every, often.Most)
 	if err != nil {
 		return nil, fmt.Errorf("claim followed shipments: %w", err)
 	}
@@ -150,7 +132,7 @@ func claimFollowed(ctx context.Context, db *postgres.DB, limit int, now time.Tim
 }
 
 func scanClaim(row pgx.CollectableRow) (c claim, err error) {
-	err = row.Scan(append(c.fields(), &c.Before)...)
+	err = row.Scan(append(shipmentTable.Fields(&c.shipment), &c.Before)...)
 	return c, err
 }
 

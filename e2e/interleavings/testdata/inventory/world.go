@@ -112,7 +112,7 @@ type product struct{}
 
 func lockOrders(*postgres.Tx, []string)                                  {}
 func loadProducts(*postgres.Tx, *unit.Rows[string, product])             {}
-func saveProducts(*postgres.Tx, *unit.Rows[string, product], time.Time)  {}
+func saveProducts(*postgres.Tx, *unit.Rows[string, product])             {}
 func loadMovements(*postgres.Tx, *unit.Rows[string, movement])           {}
 func loadSupplierOrders(*postgres.Tx, *unit.Rows[string, supplierOrder]) {}
 func saveSupplierOrders(*postgres.Tx, *unit.Rows[string, supplierOrder]) {}
@@ -171,7 +171,7 @@ func updateReservations(tx *postgres.Tx, changed []reservation, _ time.Time) {
 	}
 }
 
-func insertMovements(tx *postgres.Tx, movements *unit.Rows[string, movement], _ time.Time) {
+func insertMovements(tx *postgres.Tx, movements *unit.Rows[string, movement]) {
 	added, _ := movements.Changes()
 	for _, m := range added {
 		if _, exists := tx.World.(*World).Movements[m.Reference]; exists {

@@ -57,6 +57,8 @@ type till struct {
 	now        func() time.Time
 }
 
+func (t *till) ignored(context.Context, messages.Message, status) {}
+
 func (w *World) till(f fate) *till {
 	t := &till{worker: &worker.Worker[claim]{}, provider: &fickle{w, f}, inDoubtFor: f.inDoubtFor(), now: func() time.Time { return interleavings.Now }}
 	t.office = &unit.Office[*work]{World: w, Open: t.work}

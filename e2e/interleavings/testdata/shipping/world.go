@@ -57,6 +57,8 @@ type dock struct {
 	now        func() time.Time
 }
 
+func (d *dock) ignored(context.Context, messages.Message, status) {}
+
 func (w *World) dock(f fate) *dock {
 	d := &dock{
 		worker: &worker.Worker[claim]{}, log: slog.New(slog.DiscardHandler), carrier: &fickle{w, f}, inDoubtFor: f.inDoubtFor(),
