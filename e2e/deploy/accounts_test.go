@@ -91,7 +91,10 @@ func TestProgramsLogInWithThePasswordsThatProvisionGivesThem(t *testing.T) {
 	for _, containers := range [][]container{here, kind, minikube} {
 		given, checked := containers[slices.IndexFunc(containers, func(c container) bool { return c.program == "provision" })].env, 0
 		for _, c := range containers {
-			for setting, server := range map[string]string{"DATABASE_URL": "DATABASE", "RABBITMQ_URL": "RABBITMQ"} {
+			for setting, at := range map[string][2]string{
+				"DATABASE_URL": {c.program, "DATABASE"}, "RABBITMQ_URL": {c.program, "RABBITMQ"}, "TAP_RABBITMQ_URL": {"tap", "RABBITMQ"},
+			} {
+				account, server := at[0], at[1]
 				value, there := c.env[setting]
 				if !there || c.program == "provision" {
 					continue
@@ -101,7 +104,7 @@ func TestProgramsLogInWithThePasswordsThatProvisionGivesThem(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := url.UserPassword(c.program, given[servers.Setting(c.program)+"_"+server+"_PASSWORD"])
+				want := url.UserPassword(account, given[servers.Setting(account)+"_"+server+"_PASSWORD"])
 				if login.User.String() != want.String() {
 					t.Errorf("%s: %s logs in as %s, and provision makes %s", c.where, setting, login.User, want)
 				}
