@@ -21,8 +21,13 @@ import (
 
 const name = "chain"
 
-// undoWithin bounds the time for undoing a step, during which the caller waits.
-const undoWithin = 5 * time.Second
+const (
+	// Time limits of calls: those of the gateway, because here every service waits for others.
+	attemptWithin = 5 * time.Second
+	callWithin    = 12 * time.Second
+
+	undoWithin = 5 * time.Second // the caller waits for it
+)
 
 type config struct {
 	service.Settings
@@ -52,14 +57,14 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	return p.Run(ctx, service.Part{Name: "http", Run: server.Run})
 }
 
-// upstream returns a client with the time limits, retries and breakers that all programs of Orderflow have; nil without a URL.
+// upstream returns a client with the retries, breakers and bulkheads that all programs of Orderflow have; nil without a URL.
 func upstream(name string, urls client.URLs, log *slog.Logger) *client.Client {
 	if len(urls) == 0 {
 		return nil
 	}
 	// The next service has tried its own upstream again before it answers 503. Without Composes, each service of the chain
 	// would repeat that, and the attempts would multiply.
-	return client.New(client.Config{Name: name, URLs: urls, Log: log, Composes: name == "next"})
+	return client.New(client.Config{Name: name, URLs: urls, Log: log, Timeout: attemptWithin, Total: callWithin, Composes: name == "next"})
 }
 
 // link is a service of the chain.
