@@ -73,6 +73,8 @@ func TestTheProgram(t *testing.T) {
 		})
 	}
 	heard("shipping.shipment_arranged")
+	v.Put(bus.Commands, "shipping.arrange_shipment", amqp.Publishing{MessageId: uuid.NewString(), Type: "shipping.arrange_shipment", CorrelationId: id, Body: body})
+	heard("shipping.shipment_arranged") // the same answer
 	carrier.carry(id, dispatched)
 	heard("shipping.shipment_dispatched")
 
@@ -86,6 +88,7 @@ func TestTheProgram(t *testing.T) {
 	for _, line := range []string{
 		`shipping_under_way{status="dispatched"} 1`, `shipping_oldest_without_progress_seconds `,
 		`shipping_carrier_calls_total{call="ship",outcome="parcel"} `, `shipping_carrier_calls_total{call="track",outcome="parcel"} `,
+		`shipping_ignored_messages_total{kind="shipping.arrange_shipment"} 1`,
 	} {
 		if !strings.Contains(metricsText, line) {
 			t.Errorf("no metric %s in\n%s", line, metricsText)
