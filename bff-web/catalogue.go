@@ -54,7 +54,7 @@ func newShelf() *shelf {
 	return &shelf{first: map[string]catalogue{}, products: otter.Must(&otter.Options[string, known]{
 		MaximumWeight: productsBytes,
 		Weigher: func(_ string, p known) uint32 {
-			return uint32(len(p.SKU) + len(p.Name) + len(p.Description) + len(p.Image) + 200) //nolint:gosec // G115: an answer has at most 1 MB
+			return uint32(len(p.SKU) + len(p.Name) + len(p.Description) + len(p.Image) + 200)
 		},
 	})}
 }

@@ -48,7 +48,7 @@ func newCache(s cacheSettings) *cache {
 	return &cache{cacheSettings: s, now: time.Now, entries: otter.Must(&otter.Options[string, *copied]{
 		MaximumWeight: max(s.Bytes, 1), // 0 would be no limit
 		Weigher: func(path string, a *copied) uint32 { // an estimate that includes the header and the body in gzip
-			return uint32(len(path) + len(a.body) + len(a.body)/2 + 1<<10) //nolint:gosec // G115: a body has at most cachedMost bytes
+			return uint32(len(path) + len(a.body) + len(a.body)/2 + 1<<10)
 		},
 	})}
 }
