@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,11 +32,11 @@ type Field struct {
 }
 
 func (p *Problem) Error() string {
-	text := fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail)
+	text := []string{fmt.Sprintf("%d %s: %s", p.Status, p.Title, p.Detail)}
 	for _, f := range p.Errors {
-		text += fmt.Sprintf("; %s %s", f.Field, f.Message)
+		text = append(text, f.Field+" "+f.Message)
 	}
-	return text
+	return strings.Join(text, "; ")
 }
 
 // Err returns a *Problem if the answer has an error status.

@@ -180,14 +180,16 @@ func TestAnOrderIsFollowedToItsEnd(t *testing.T) {
 	}{
 		{
 			"by one stream",
-			[]http.HandlerFunc{says(200, retry+beat+entry(1, "placed")+entry(2, "delivered")+end)}, "-", "1 2", 0,
+			[]http.HandlerFunc{says(200, retry+beat+entry(1, "placed")+entry(2, "delivered")+end)},
+			"-", "1 2", 0,
 		},
 		{
 			"by another one after the first was ended, broke, or fell silent",
 			[]http.HandlerFunc{
 				says(200, beat+entry(1, "placed")+retry), says(200, beat+entry(2, "paid"), "Test", "breaks"), lost,
 				says(200, beat+entry(3, "shipped"), "Test", "hangs"), says(200, entry(4, "delivered")+end),
-			}, "- 1 2 2 3", "1 2 3 4", 0,
+			},
+			"- 1 2 2 3", "1 2 3 4", 0,
 		},
 		{"which had come while nobody listened", []http.HandlerFunc{says(200, entry(1, "cancelled")), says(204, "")}, "- 1", "1", 0},
 		{
@@ -195,14 +197,16 @@ func TestAnOrderIsFollowedToItsEnd(t *testing.T) {
 			[]http.HandlerFunc{
 				full, says(200, timeline("paid", 2), "ETag", `"2"`), full, says(304, ""),
 				says(200, beat+entry(3, "paid")), full, says(200, timeline("cancelled", 4)),
-			}, `- "" 2 "2" 2 3 "2"`, "1 2 3 4", 0,
+			},
+			`- "" 2 "2" 2 3 "2"`, "1 2 3 4", 0,
 		},
 		{
 			"after a restore of an old backup",
 			[]http.HandlerFunc{
 				says(200, entry(1, "placed")+entry(2, "paid")), says(200, "event: reset\ndata: {}\n\n"+entry(1, "placed")),
 				says(200, entry(2, "cancelled")+end),
-			}, "- 2 1", "1 2 1 2", 0,
+			},
+			"- 2 1", "1 2 1 2", 0,
 		},
 		{"unless it is another's", []http.HandlerFunc{says(404, `{"status":404}`)}, "-", "", 404},
 	} {
