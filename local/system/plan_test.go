@@ -22,7 +22,7 @@ func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 		},
 		adminPort: 9080, identity: "key", session: "another", data: "/data/simulator",
 		databases: map[string]string{"orders": "postgres://orders", "payments": "postgres://payments"},
-		brokers:   map[string]string{"orders": "amqp://orders", "payments": "amqp://payments", "bff-web": "amqp://bff-web"},
+		brokers:   map[string]string{"orders": "amqp://orders", "payments": "amqp://payments", "bff-web": "amqp://bff-web", "tap": "amqp://tap"},
 	}
 	const (
 		keys     = "JWKS_URL=http://127.0.0.1:8080/.well-known/jwks.json"
@@ -38,7 +38,7 @@ func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 		}},
 		{p.replicas[2], []string{
 			"HTTP_ADDR=127.0.0.1:22", keys, "GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_ADMIN_URL=http://127.0.0.1:9080",
-			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", services,
+			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "TAP_RABBITMQ_URL=amqp://tap", "TAP_SHOPPERS=true", services,
 		}},
 		{p.replicas[4], []string{
 			"HTTP_ADDR=127.0.0.1:32", keys, "DATABASE_URL=postgres://orders", "RABBITMQ_URL=amqp://orders",
