@@ -41,7 +41,7 @@ func (s *site) listen(c echo.Context) bool {
 }
 
 // story returns what has happened to an order. The caller has to make sure that the visitor may see the order.
-func (s *site) story(c echo.Context, o order, t *insight) *storyPart {
+func (s *site) story(c echo.Context, o order, t *insight, payment, shipment *backstage) *storyPart {
 	operator := visitor(c).Operator()
 	if !operator && !s.showAll {
 		return nil
@@ -53,7 +53,14 @@ func (s *site) story(c echo.Context, o order, t *insight) *storyPart {
 	if t != nil {
 		timeline = t.Timeline
 	}
-	steps := tellStory(o, timeline, passages, operator)
+	var calls []step
+	if payment != nil {
+		calls = callsOf("payments", "provider", payment.Calls)
+	}
+	if shipment != nil {
+		calls = append(calls, callsOf("shipping", "carrier", shipment.Calls)...)
+	}
+	steps := tellStory(o, timeline, calls, passages, operator)
 	p.Diagram, p.last = draw(steps, o.CreatedAt), steps[len(steps)-1].At
 	return &p
 }
@@ -66,10 +73,16 @@ func (s *site) getMessages(c echo.Context) error {
 	at := "/api/orders/" + url.PathEscape(c.Param("id"))
 	var screen storyScreen
 	var t *insight
+	var payment, shipment *backstage
 	var missing error
 	var asking sync.WaitGroup
 	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
 	asking.Go(func() { t = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
+	if visitor(c).Operator() {
+		id := url.PathEscape(c.Param("id"))
+		asking.Go(func() { payment = orGap[backstage](s, c, s.payments, "payments", "/api/payments/"+id).Value })
+		asking.Go(func() { shipment = orGap[backstage](s, c, s.shipping, "shipping", "/api/shipments/"+id).Value })
+	}
 	asking.Wait()
 	if missing != nil {
 		return missing
@@ -78,7 +91,7 @@ func (s *site) getMessages(c echo.Context) error {
 	if t != nil {
 		status = t.Status
 	}
-	screen.Story = s.story(c, screen.Order, t)
+	screen.Story = s.story(c, screen.Order, t, payment, shipment)
 	screen.Going = !final(status) || time.Since(screen.Story.last) < stillGoing
 	return s.pages.render(c, http.StatusOK, "story.html", screen)
 }

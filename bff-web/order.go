@@ -169,6 +169,7 @@ type backstage struct {
 	Attempts      int        `json:"attempts"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 	LastError     string     `json:"last_error"`
+	Calls         []call     `json:"calls"` // of the provider or the carrier
 }
 
 // Fails reports whether a refund or withdrawal of a payment has failed: only then can an operator settle it.
@@ -217,7 +218,7 @@ func (s *site) getOrder(c echo.Context) error {
 	}
 	screen.Stages, screen.Final = stages(status, timeline), final(status)
 	screen.Back = slices.Contains(back, status)
-	screen.Story = s.story(c, screen.Order, screen.Tracking)
+	screen.Story = s.story(c, screen.Order, screen.Tracking, screen.Payment.Value, screen.Shipment.Value)
 	screen.Account = account(screen.Order, screen.Tracking, visitor(c).Caller.ID)
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
 }

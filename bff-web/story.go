@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ type step struct {
 // The sorts of steps.
 const (
 	requestStep = "request" // HTTP
+	failedStep  = "failed"  // HTTP, without an answer that counts
 	commandStep = "command"
 	eventStep   = "event"
 	stateStep   = "state" // an entry in the timeline
@@ -77,13 +80,14 @@ func receivers(kind string) []string {
 	}
 }
 
-// tell returns the story of an order: the request, the timeline and the messages that have passed while somebody looked, in
-// the order in which they were written. Details of failures are for operators.
-func tellStory(o order, timeline []authored, passages []bus.Passage, operator bool) []step {
+// tellStory returns the story of an order: the request, the timeline, calls of systems outside, and the messages that have passed
+// while somebody looked, in the order in which they were written. Details of failures are for operators.
+func tellStory(o order, timeline []authored, calls []step, passages []bus.Passage, operator bool) []step {
 	steps := []step{{At: o.CreatedAt, From: "gateway", To: []string{"orders"}, Sort: requestStep, Label: "POST /api/orders"}}
 	for _, e := range timeline {
 		steps = append(steps, stepsOf(e)...)
 	}
+	steps = append(steps, calls...)
 	t := teller{sent: map[string]bool{}, kinds: map[string]bool{}, operator: operator}
 	for _, p := range passages {
 		steps = append(steps, t.step(p))
@@ -114,6 +118,32 @@ func stepsOf(e authored) (steps []step) {
 		s.Note = strings.TrimSuffix("by "+e.Operator+": "+e.Why, ": ")
 	}
 	return append(steps, s)
+}
+
+// callsOf returns the calls that a service has made of a system outside.
+func callsOf(service, party string, calls []call) (steps []step) {
+	for _, c := range calls {
+		s := step{At: c.At, From: service, To: []string{party}, Sort: requestStep, Label: c.What, Note: fmt.Sprintf("%s after %d ms", c.Outcome, c.Took)}
+		if s.Back = strings.Contains(c.What, "/refunds") || strings.HasSuffix(c.What, "/cancellation"); c.failed() {
+			s.Sort = failedStep
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// call is an attempt to call a system outside, as payments and shipping keep it.
+type call struct {
+	At      time.Time `json:"at"`
+	Took    int       `json:"took_ms"`
+	What    string    `json:"what"`
+	Outcome string    `json:"outcome"` // the status of the answer, or why there was none
+}
+
+// failed reports whether the outcome says nothing about the order, so that the system will be asked again.
+func (c call) failed() bool {
+	status, err := strconv.Atoi(c.Outcome)
+	return err != nil || status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
 // teller turns passages into steps, in the order in which they came.

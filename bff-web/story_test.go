@@ -45,11 +45,12 @@ func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		timeline []authored
+		calls    []step
 		passages []bus.Passage
 		want     []string // after the request
 	}{
 		{
-			"what orders gets, decides and sends at the same moment", entries(at(0, "placed", "order placed"), at(5, "reserved", "stock reserved")),
+			"what orders gets, decides and sends at the same moment", entries(at(0, "placed", "order placed"), at(5, "reserved", "stock reserved")), nil,
 			[]bus.Passage{passed(5, "3", take, from("orders")), passed(5, "2", "inventory.stock_reserved"), passed(0, "1", "inventory.reserve_stock", from("orders"))},
 			[]string{
 				"state orders: Placed: order placed", "command orders → inventory: reserve_stock", "event inventory → orders: stock_reserved",
@@ -57,32 +58,42 @@ func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
 			},
 		},
 		{
-			"the same message twice", nil, []bus.Passage{passed(1, "1", taken), passed(1, "1", taken)},
+			"the same message twice", nil, nil, []bus.Passage{passed(1, "1", taken), passed(1, "1", taken)},
 			[]string{"event payments → orders: payment_taken", "event payments → orders: payment_taken (the same message again: the inbox drops it)"},
 		},
 		{
-			"asked and answered again", nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "2", taken), passed(3, "3", take, from("orders")), passed(4, "4", taken)},
+			"asked and answered again", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "2", taken), passed(3, "3", take, from("orders")), passed(4, "4", taken)},
 			[]string{"command orders → payments: take_payment", "event payments → orders: payment_taken", "command orders → payments: take_payment (asked again)", "event payments → orders: payment_taken (answered again, not charged again)"},
 		},
 		{
-			"an attempt that fails", nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, moved(bus.Delayed, 2, "no connection")), passed(500, "1", take, moved(bus.Back, 2, "no connection"))},
+			"an attempt that fails", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, moved(bus.Delayed, 2, "no connection")), passed(500, "1", take, moved(bus.Back, 2, "no connection"))},
 			[]string{"command orders → payments: take_payment", "retry payments: take_payment (attempt 1 failed, the next one in 500ms: no connection)", "retry payments: take_payment (attempt 2)"},
 		},
 		{
-			"given up and replayed", nil, []bus.Passage{passed(1, "1", take, moved(bus.GivenUp, 8, "no connection")), passed(2, "1", take, moved(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
+			"given up and replayed", nil, nil, []bus.Passage{passed(1, "1", take, moved(bus.GivenUp, 8, "no connection")), passed(2, "1", take, moved(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
 			[]string{"dead payments: take_payment (given up (exhausted), now a dead letter: no connection)", "retry payments: take_payment (replayed by olga)"},
 		},
 		{
-			"a compensation", entries(at(0, "refunding", "cancellation requested by the shop")), []bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
+			"a compensation", entries(at(0, "refunding", "cancellation requested by the shop")), nil, []bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
 			[]string{"request back gateway → orders: POST …/cancellation", "state back orders: Undoing the payment: cancellation requested by the shop", "command back orders → payments: refund_payment", "event back payments → orders: payment_refunded"},
 		},
 		{
-			"a message that RabbitMQ got late", nil, []bus.Passage{passed(1, "1", take, from("orders"), func(p *bus.Passage) { p.At = p.At.Add(12 * time.Second) }), passed(9000, "2", "orders.order_status_changed")},
+			"a message that RabbitMQ got late", nil, nil, []bus.Passage{passed(1, "1", take, from("orders"), func(p *bus.Passage) { p.At = p.At.Add(12 * time.Second) }), passed(9000, "2", "orders.order_status_changed")},
 			[]string{"event orders → bff-web: order_status_changed", "command orders → payments: take_payment (was in the outbox for 12s)"},
 		},
-		{"several receivers", nil, []bus.Passage{passed(1, "1", "orders.order_completed")}, []string{"event orders → inventory, bff-web: order_completed"}},
+		{
+			"calls of the provider", nil, callsOf("payments", "provider", []call{
+				{midnight.Add(2 * time.Millisecond), 2000, "POST /charges", "timeout"}, {midnight.Add(time.Second), 12, "GET /charges", "200"}, {midnight.Add(2 * time.Second), 3, "POST /refunds", "503"},
+			}),
+			[]bus.Passage{passed(1, "1", take, from("orders"))},
+			[]string{
+				"command orders → payments: take_payment", "failed payments → provider: POST /charges (timeout after 2000 ms)",
+				"request payments → provider: GET /charges (200 after 12 ms)", "failed back payments → provider: POST /refunds (503 after 3 ms)",
+			},
+		},
+		{"several receivers", nil, nil, []bus.Passage{passed(1, "1", "orders.order_completed")}, []string{"event orders → inventory, bff-web: order_completed"}},
 	} {
-		steps := tellStory(order{CreatedAt: midnight}, test.timeline, test.passages, true)
+		steps := tellStory(order{CreatedAt: midnight}, test.timeline, test.calls, test.passages, true)
 		if steps[0].Label != "POST /api/orders" {
 			t.Errorf("%s: it begins with %+v", test.name, steps[0])
 		}
@@ -114,7 +125,7 @@ func TestAShopperIsNotToldWhyAnAttemptFailed(t *testing.T) {
 	t.Parallel()
 	failed := []bus.Passage{passed(1, "1", "payments.take_payment", moved(bus.Delayed, 2, "relation payments does not exist"))}
 	for _, operator := range []bool{false, true} {
-		s := tellStory(order{CreatedAt: midnight}, nil, failed, operator)[1]
+		s := tellStory(order{CreatedAt: midnight}, nil, nil, failed, operator)[1]
 		if told := strings.Contains(s.Note+s.Envelope.Error, "relation payments"); told != operator {
 			t.Errorf("an operator: %t, told: %t", operator, told)
 		}
@@ -128,7 +139,7 @@ func TestADiagramIsAsLargeAsWhatIsInIt(t *testing.T) {
 	for i := range 40 {
 		passages = append(passages, passed(i*700, fmt.Sprint(i), "payments.take_payment", from("loyalty")))
 	}
-	d := draw(tellStory(order{CreatedAt: midnight}, []authored{{entry: entry{At: midnight, Status: "placed", What: strings.Repeat("x", 500)}}}, passages, true), midnight)
+	d := draw(tellStory(order{CreatedAt: midnight}, []authored{{entry: entry{At: midnight, Status: "placed", What: strings.Repeat("x", 500)}}}, nil, passages, true), midnight)
 	if n := len(d.Lanes); n != len(standing)+1 || d.Lanes[n-1].Name != "loyalty" {
 		t.Errorf("the lanes are %v", d.Lanes)
 	}

@@ -185,6 +185,7 @@ func (c *call) record(r *replica, answer *http.Response, err error, took time.Du
 		about.Status, about.Proto = answer.StatusCode, answer.Proto
 	}
 	r.requests.Record(c.request.Context(), about, took, int64(len(c.body)), 0)
+	c.keep(took, about)
 }
 
 // discard closes an answer that arrived just after a timeout had ended its attempt.

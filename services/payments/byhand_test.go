@@ -146,3 +146,20 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 	f.receive(refund(order)) // orders asks again, because it has not received the answer
 	f.want(order, refunded, "taken 2598, refunded 2598 by olga: repaid by bank transfer, refunded 2598 by olga: repaid by bank transfer")
 }
+
+// What the provider was asked and has answered is kept with the payment, across commands: a person may want to know.
+func TestTheCallsOfTheProviderAreKept(t *testing.T) {
+	t.Parallel()
+	f, _ := newBankFixture(t)
+	order := f.ordered("tok_visa")
+	f.work()
+	f.receive(refund(order))
+	f.work()
+	var got []string
+	for _, c := range f.payment(order).Calls {
+		got = append(got, c.What+" "+c.Outcome)
+	}
+	if want := "POST /charges 201, GET /charges 200, POST /refunds 201"; strings.Join(got, ", ") != want {
+		t.Errorf("the calls are %q, want %q", got, want)
+	}
+}

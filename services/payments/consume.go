@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/inbox"
@@ -38,7 +39,7 @@ func refundPayment(ctx context.Context, w *work, m messages.RefundPayment) error
 // onCommand saves the outcome of a command for the payment p. If the status changes, the command becomes the origin of
 // everything that follows from it.
 func (w *work) onCommand(ctx context.Context, m messages.Message, p payment, next outcome) {
-	if next.payment == p {
+	if reflect.DeepEqual(next.payment, p) {
 		w.ignored(ctx, m, p.Status)
 	}
 	origin := outbox.OriginOf(ctx)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
@@ -23,18 +24,19 @@ func (t *till) routes(e *web.Server, operator echo.MiddlewareFunc) {
 
 // paymentBody is a payment as the API shows it.
 type paymentBody struct {
-	OrderID       string         `json:"order_id"`
-	Status        status         `json:"status"`
-	Amount        messages.Money `json:"amount"`
-	Method        string         `json:"method"`
-	Code          string         `json:"code,omitempty"`
-	ChargeID      string         `json:"charge_id,omitempty"`
-	RefundID      string         `json:"refund_id,omitempty"`
-	Attempts      int            `json:"attempts"`
-	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"` // absent once it is settled
-	LastError     string         `json:"last_error,omitempty"`
-	CreatedAt     time.Time      `json:"created_at"`
-	UpdatedAt     time.Time      `json:"updated_at"`
+	OrderID       string           `json:"order_id"`
+	Status        status           `json:"status"`
+	Amount        messages.Money   `json:"amount"`
+	Method        string           `json:"method"`
+	Code          string           `json:"code,omitempty"`
+	ChargeID      string           `json:"charge_id,omitempty"`
+	RefundID      string           `json:"refund_id,omitempty"`
+	Attempts      int              `json:"attempts"`
+	NextAttemptAt *time.Time       `json:"next_attempt_at,omitempty"` // absent once it is settled
+	LastError     string           `json:"last_error,omitempty"`
+	Calls         []client.Attempt `json:"calls"` // of the provider, the last 20 attempts
+	CreatedAt     time.Time        `json:"created_at"`
+	UpdatedAt     time.Time        `json:"updated_at"`
 
 	Settlement *settlementBody `json:"settlement,omitempty"` // present if an operator has settled it
 }
@@ -48,7 +50,7 @@ type settlementBody struct {
 func bodyOf(p payment) paymentBody {
 	body := paymentBody{
 		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
-		Attempts: p.Attempts, NextAttemptAt: p.DueAt, LastError: p.LastError, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		Attempts: p.Attempts, NextAttemptAt: p.DueAt, LastError: p.LastError, Calls: append([]client.Attempt{}, p.Calls...), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if p.SettledAt != nil {
 		body.Settlement = &settlementBody{p.SettledBy, p.SettledWhy, *p.SettledAt}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 )
@@ -38,10 +39,11 @@ type payment struct {
 	ChargeID  string // given by the provider
 	RefundID  string // given by the provider
 	DueAt     *time.Time
-	Attempts  int           // number of claims in this status
-	AskedAt   *time.Time    // when the provider may last have been asked to charge (in refunding: to refund); nil: never
-	LastError string        // the error of the last attempt
-	Origin    outbox.Origin // the command that caused its status
+	Attempts  int              // number of claims in this status
+	AskedAt   *time.Time       // when the provider may last have been asked to charge (in refunding: to refund); nil: never
+	LastError string           // the error of the last attempt
+	Calls     []client.Attempt `json:"-"` // of the provider, the last ones: only for people
+	Origin    outbox.Origin    // the command that caused its status
 	CreatedAt time.Time
 	UpdatedAt time.Time // when the status was entered
 	settlement

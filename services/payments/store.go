@@ -27,6 +27,7 @@ var paymentTable = postgres.NewTable(func(p *payment, column postgres.Column) {
 	column("attempts integer", &p.Attempts)
 	column("asked_at timestamptz", &p.AskedAt)
 	column("last_error text", &p.LastError)
+	column("calls jsonb", &p.Calls)
 	column("origin jsonb", &p.Origin)
 	column("created_at timestamptz fixed", &p.CreatedAt)
 	column("updated_at timestamptz", &p.UpdatedAt)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"example.com/orderflow/pkg/messages"
@@ -47,7 +48,7 @@ func (w *work) of(orderID string) payment {
 
 // put saves an outcome. origin is the cause of what it sends.
 func (w *work) put(origin outbox.Origin, out outcome) {
-	if p, known := w.payments.Get(out.payment.OrderID); !known || p != out.payment {
+	if p, known := w.payments.Get(out.payment.OrderID); !known || !reflect.DeepEqual(p, out.payment) {
 		w.payments.Put(out.payment.OrderID, out.payment)
 	}
 	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)

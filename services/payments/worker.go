@@ -48,7 +48,7 @@ func (p payment) leased(now time.Time) claim {
 
 // process works on a payment: it calls the provider outside a transaction, and then records the answer in one.
 func (t *till) process(ctx context.Context, c claim) error {
-	ctx = c.Origin.Resume(ctx)
+	ctx = client.Witness(c.Origin.Resume(ctx))
 	op, err := t.ask(ctx, c)
 	return errors.Join(err, t.record(ctx, c, op, err))
 }
@@ -101,6 +101,7 @@ func (t *till) record(ctx context.Context, c claim, op operation, failure error)
 		Name: func(w *work) { w.payments.Name(c.OrderID) },
 		Make: func(w *work) error {
 			p := w.of(c.OrderID)
+			p.Calls = client.Attempts(ctx, p.Calls)
 			w.put(p.Origin, p.recorded(c, op, failure, w.now()))
 			return nil
 		},

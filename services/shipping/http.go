@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
@@ -36,6 +37,7 @@ type shipmentBody struct {
 	Attempts          int              `json:"attempts"`                  // since the last progress
 	NextAttemptAt     *time.Time       `json:"next_attempt_at,omitempty"` // absent if there is nothing to do
 	LastError         string           `json:"last_error,omitempty"`
+	Calls             []client.Attempt `json:"calls"` // of the carrier about this shipment alone, the last 20 attempts; not those that follow many parcels at once
 	CreatedAt         time.Time        `json:"created_at"`
 	UpdatedAt         time.Time        `json:"updated_at"` // time of the last progress
 
@@ -52,7 +54,7 @@ func bodyOf(s shipment) shipmentBody {
 	body := shipmentBody{
 		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
 		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: s.EstimatedDelivery, Stages: s.Stages,
-		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: s.DueAt, LastError: s.LastError,
+		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: s.DueAt, LastError: s.LastError, Calls: append([]client.Attempt{}, s.Calls...),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 	if s.SettledAt != nil {

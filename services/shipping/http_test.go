@@ -75,7 +75,10 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 	if got.NextAttemptAt == nil || got.NextAttemptAt.Location() != time.UTC {
 		t.Errorf("next attempt at %v", got.NextAttemptAt)
 	}
-	got.NextAttemptAt = nil
+	if len(got.Calls) != 1 || got.Calls[0].What != "POST /shipments" || got.Calls[0].Outcome != "201" {
+		t.Errorf("the carrier was called like this: %+v", got.Calls)
+	}
+	got.NextAttemptAt, got.Calls = nil, nil
 	m := arrangement(id)
 	want := shipmentBody{
 		OrderID: id, Status: arranged, Address: m.Address, Lines: m.Lines, Carrier: "Swift", TrackingNumber: "S/" + id,
@@ -89,7 +92,7 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 	f.receive(messages.CancelShipment{OrderID: tombstone})
 	_, body = f.call("GET", "/api/shipments/"+tombstone, f.token(time.Hour, identity.ScopeOperations))
 	wantBody := `{"order_id":"` + tombstone + `","status":"cancelled","address":{"name":"","street":"","city":"","postal_code":"","country":""},"lines":[],` +
-		`"stages":[{"stage":"cancelled","at":"2026-01-02T03:04:05Z"}],"cancel_wanted":false,"attempts":0,` +
+		`"stages":[{"stage":"cancelled","at":"2026-01-02T03:04:05Z"}],"cancel_wanted":false,"attempts":0,"calls":[],` +
 		`"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}` + "\n"
 	if string(body) != wantBody {
 		t.Errorf("%swant %s", body, wantBody)

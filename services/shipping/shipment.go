@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 )
@@ -63,10 +64,11 @@ type shipment struct {
 	Stages            []stage // in the order in which they were announced
 	CancelWanted      bool    // the carrier must call the parcel back and has not answered yet
 	DueAt             *time.Time
-	Attempts          int           // number of claims since the last progress
-	AskedAt           *time.Time    // when the carrier may last have been asked to ship it; nil: never, or it has answered
-	LastError         string        // the error of the last attempt
-	Origin            outbox.Origin // the command that caused its status
+	Attempts          int              // number of claims since the last progress
+	AskedAt           *time.Time       // when the carrier may last have been asked to ship it; nil: never, or it has answered
+	LastError         string           // the error of the last attempt
+	Calls             []client.Attempt `json:"-"` // of the carrier about this shipment alone, the last ones: only for people
+	Origin            outbox.Origin    // the command that caused its status
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // time of the last progress
 	settlement

@@ -47,7 +47,7 @@ func (d *dock) look(ctx context.Context) (n int, err error) {
 		if err == nil && failure != nil {
 			d.log.WarnContext(c.Origin.Resume(ctx), "parcel not tracked", "order_id", c.OrderID, "error", failure)
 		}
-		learned = append(learned, c.outcome(p, failure))
+		learned = append(learned, c.outcome(ctx, p, failure))
 	}
 	if len(learned) > 0 {
 		failpoint.At("shipping.tracked")

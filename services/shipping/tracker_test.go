@@ -196,7 +196,7 @@ func TestATrackerThatDiesIsReplacedByAnother(t *testing.T) {
 	f.wants(id, dispatched, "shipment_arranged shipment_dispatched")
 	due := f.shipment(id).DueAt
 	for _, late := range [][]status{{arranged, dispatched}, {arranged}} { // the first tracker was not dead after all
-		if err := f.dock.office.Decide(t.Context(), []unit.Decision[*work]{dies[0].outcome(parcelOf(dies[0], late), nil)})[0]; err != nil {
+		if err := f.dock.office.Decide(t.Context(), []unit.Decision[*work]{dies[0].outcome(t.Context(), parcelOf(dies[0], late), nil)})[0]; err != nil {
 			t.Fatal(err)
 		}
 	}

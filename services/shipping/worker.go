@@ -54,7 +54,7 @@ func (s shipment) leased(now time.Time) claim {
 
 // process works on a shipment: it calls the carrier outside a transaction, and then records the answer in one.
 func (d *dock) process(ctx context.Context, c claim) error {
-	ctx = c.Origin.Resume(ctx)
+	ctx = client.Witness(c.Origin.Resume(ctx))
 	p, err := d.ask(ctx, c)
 	return errors.Join(err, d.record(ctx, c, p, err))
 }
@@ -84,7 +84,7 @@ func (d *dock) ask(ctx context.Context, c claim) (p parcel, err error) {
 
 // record commits the outcome of an answer, or of a missing answer, together with what others record at the same time.
 func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) error {
-	err := d.office.Do(ctx, c.outcome(p, failure))
+	err := d.office.Do(ctx, c.outcome(ctx, p, failure))
 	if err == nil && p.Kept && c.Status == cancelled {
 		d.log.ErrorContext(ctx, astray, "order_id", c.OrderID, "tracking_number", p.TrackingNumber)
 	}
@@ -93,11 +93,12 @@ func (d *dock) record(ctx context.Context, c claim, p parcel, failure error) err
 
 // outcome is the decision for the carrier's answer to a claim, or for a missing answer. The cause of what it sends is the
 // shipment's current origin, which may be a later command than when it was claimed.
-func (c claim) outcome(p parcel, failure error) unit.Decision[*work] {
+func (c claim) outcome(ctx context.Context, p parcel, failure error) unit.Decision[*work] {
 	return unit.Decision[*work]{
 		Name: func(w *work) { w.shipments.Name(c.OrderID) },
 		Make: func(w *work) error {
 			s := w.of(c.OrderID)
+			s.Calls = client.Attempts(ctx, s.Calls)
 			w.put(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
 			return nil
 		},
