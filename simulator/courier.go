@@ -114,7 +114,6 @@ func (s shipment) byHand(stage string) []string {
 type courier struct {
 	Holding bool      `json:"holding"`
 	Until   time.Time `json:"until,omitzero"` // when the hold ends by itself
-	HoldFor duration  `json:"hold_for"`
 	Items   []inHand  `json:"items"`
 	Before  int       `json:"before,omitempty"` // the parameter for the next page; absent: this is the last one
 }
@@ -162,7 +161,7 @@ func (c *carrier) parcels(r *http.Request) answer {
 }
 
 func (c *carrier) view(now time.Time) courier {
-	v := courier{HoldFor: duration(c.holdFor), Items: []inHand{}}
+	v := courier{Items: []inHand{}}
 	if v.Until, v.Holding = c.holding(now); !v.Holding {
 		v.Until = time.Time{}
 	}

@@ -189,7 +189,7 @@ func TestTheCourierSeesTheParcelsThatAreNotAtTheirEnd(t *testing.T) {
 	}
 	s.want(s.note(numbers[0], "dispatched"), 200, "")
 	page := see("")
-	if oldest := page.Items[3]; !page.Holding || page.HoldFor != duration(holdFor) || oldest.Status != "dispatched" || !slices.Equal(oldest.Next, []string{"delivered", "failed"}) || oldest.Address.City != "Berlin" {
+	if oldest := page.Items[3]; !page.Holding || oldest.Status != "dispatched" || !slices.Equal(oldest.Next, []string{"delivered", "failed"}) || oldest.Address.City != "Berlin" {
 		t.Errorf("courier: %+v", page)
 	}
 
