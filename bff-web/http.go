@@ -18,6 +18,7 @@ func (s *site) routes(e *web.Server) {
 	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
+	s.courierRoutes(e)
 
 	all := []echo.MiddlewareFunc{s.session, s.friendly, s.sameOrigin}
 	mine := slices.Concat(all, []echo.MiddlewareFunc{s.signedIn(identity.ScopeOrders)})
@@ -31,6 +32,7 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/sign-in", s.getSignIn, all...)
 	e.POST("/sign-in", s.postSignIn, all...)
 	e.POST("/sign-out", s.postSignOut, all...)
+	e.POST("/switch", s.postSwitch, all...)
 
 	e.GET("/checkout", s.getCheckout, mine...)
 	e.POST("/checkout", s.postCheckout, mine...)
