@@ -35,7 +35,7 @@ type screen struct {
 	Notice *notice
 	Here   string // path and query, to come back to
 	Path   string
-	People []person // for the switcher; none on the page that asks who the visitor is
+	Others []person // whom the visitor can switch to; none on the page that asks who the visitor is
 	Links  []link
 	Data   any
 }
@@ -96,9 +96,9 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	r := c.Request()
 	who, told := visitor(c), noticeOf(c)
 	var page bytes.Buffer
-	all := screen{Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, People: p.people, Links: p.links, Data: data}
-	if name == "signin.html" {
-		all.People = nil
+	all := screen{Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: p.links, Data: data}
+	if name != "signin.html" {
+		all.Others = p.besides(who)
 	}
 	err := p.templates[name].Execute(&page, all)
 	if err != nil {

@@ -21,6 +21,11 @@ func (s *site) postSwitch(c echo.Context) error {
 	return seeOther(c, withNotice(c, local(c.FormValue("next")), switched, visitor(c).Name()))
 }
 
+// besides returns the people of the demo without who.
+func (p *pages) besides(who *session) []person {
+	return slices.DeleteFunc(slices.Clone(p.people), func(q person) bool { return who != nil && who.Caller.ID == q.ID })
+}
+
 // switched is the notice after postSwitch. A page that it comes to with an error is not for the new person.
 const switched = "switched"
 
