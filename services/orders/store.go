@@ -229,9 +229,10 @@ func insertRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 
 // product is orders' copy of a product of inventory.
 type product struct {
-	SKU   string
-	Name  string
-	Price messages.Money
+	SKU     string
+	Name    string
+	Price   messages.Money
+	Retired bool
 }
 
 // loadProducts queues the query for those of the named products that exist, and for whether the catalogue has any products at
@@ -242,7 +243,7 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked
 		return
 	}
 	scan := func(row pgx.CollectableRow) (p product, err error) {
-		err = row.Scan(&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency)
+		err = row.Scan(&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Retired)
 		return p, err
 	}
 	postgres.Rows(tx, scan, func(p product) {
@@ -251,11 +252,11 @@ func loadProducts(tx *postgres.Tx, products *unit.Rows[string, product], stocked
 			products.Loaded(p.SKU, p)
 		}
 	}, `
-		SELECT sku, name, price_amount, price_currency
+		SELECT sku, name, price_amount, price_currency, retired
 		FROM catalogue
 		WHERE sku = ANY($1)
 		UNION ALL
-		(SELECT '', '', 0, '' FROM catalogue LIMIT 1)`, skus)
+		(SELECT '', '', 0, '', false FROM catalogue LIMIT 1)`, skus)
 }
 
 // countProducts counts the catalogue, up to 1000 products: a larger number tells nothing more and takes longer.
@@ -279,13 +280,14 @@ func keepProducts(tx *postgres.Tx, changes map[string]messages.ProductChanged) {
 		all = append(all, changes[sku])
 	}
 	tx.Queue(`
-		INSERT INTO catalogue (sku, version, name, price_amount, price_currency)
+		INSERT INTO catalogue (sku, version, name, price_amount, price_currency, retired)
 		SELECT *
-		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])
+		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::boolean[])
 		ON CONFLICT (sku) DO UPDATE
-		SET version = excluded.version, name = excluded.name, price_amount = excluded.price_amount, price_currency = excluded.price_currency
+		SET version = excluded.version, name = excluded.name, price_amount = excluded.price_amount, price_currency = excluded.price_currency,
+			retired = excluded.retired
 		WHERE catalogue.version < excluded.version`, unit.Columns(all, func(m *messages.ProductChanged) []any {
-		return []any{&m.SKU, &m.Version, &m.Name, &m.Price.Amount, &m.Price.Currency}
+		return []any{&m.SKU, &m.Version, &m.Name, &m.Price.Amount, &m.Price.Currency, &m.Retired}
 	})...)
 }
 
