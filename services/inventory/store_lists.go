@@ -14,6 +14,7 @@ type listing struct {
 	Key   string // sort key of the last product of the previous page: see sortKeys
 	SKU   string // SKU of the last product of the previous page
 	Limit int
+	All   bool // with the products that are retired
 }
 
 // listedProduct is a product in a list, together with its sort key.
@@ -25,7 +26,7 @@ type listedProduct struct {
 func scanListedProduct(row pgx.CollectableRow) (l listedProduct, err error) {
 	s := &l.Stock
 	err = row.Scan(&l.SKU, &l.Name, &l.Description, &l.Image, &l.Price.Amount, &l.Price.Currency, &l.Version,
-		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity, &l.Key)
+		&s.Available, &s.Reserved, &s.Backordered, &s.OnOrder, &s.Kept, &s.ReorderPoint, &s.ReorderQuantity, &l.Retired, &l.Key)
 	s.SKU = l.SKU
 	return l, err
 }
@@ -50,9 +51,9 @@ func readProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 	rows, err := q.Query(ctx, `
 		SELECT `+productColumns+`, `+key+`
 		FROM products
-		WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
+		WHERE (`+key+`, sku COLLATE "C") > ($1, $2) AND (NOT retired OR $4)
 		ORDER BY `+key+`, sku COLLATE "C"
-		LIMIT $3`, l.Key, l.SKU, l.Limit)
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.All)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
@@ -81,9 +82,9 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 			WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
 			ORDER BY `+key+`, sku COLLATE "C"
 			LIMIT `+nearBy+`) AS near
-		WHERE `+hasWords+`
+		WHERE `+hasWords+` AND (NOT retired OR $5)
 		ORDER BY key, sku COLLATE "C"
-		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words))
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words, l.All))
 	if err != nil || len(near) == l.Limit {
 		return near, err
 	}
@@ -91,7 +92,7 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		WITH found AS MATERIALIZED (
 			SELECT sku, `+key+` AS key
 			FROM products
-			WHERE `+hasWords+`),
+			WHERE `+hasWords+` AND (NOT retired OR $5)),
 		page AS (
 			SELECT sku, key
 			FROM found
@@ -101,7 +102,7 @@ func findProducts(ctx context.Context, q querier, l listing) ([]listedProduct, e
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words))
+		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words, l.All))
 }
 
 func searched(rows pgx.Rows, err error) ([]listedProduct, error) {
@@ -111,7 +112,8 @@ func searched(rows pgx.Rows, err error) ([]listedProduct, error) {
 	return pgx.CollectRows(rows, scanListedProduct)
 }
 
-// readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after.
+// readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after. They may be
+// retired: pages show also what was ordered before.
 func readProductsOf(ctx context.Context, q querier, skus []string, after string) ([]listedProduct, error) {
 	rows, err := q.Query(ctx, `
 		SELECT `+productColumns+`, sku
