@@ -49,6 +49,10 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
 	e.GET("/operations/stock", s.getStockPage, olgas...)
 	e.POST("/operations/stock", s.postStock, olgas...)
+	e.GET("/operations/products/new", s.getNewProduct, olgas...)
+	e.POST("/operations/products/new", s.postNewProduct, olgas...)
+	e.GET("/operations/products/:sku", s.getProduct, olgas...)
+	e.POST("/operations/products/:sku", s.postProduct, olgas...)
 }
 
 // headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines

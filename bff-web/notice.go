@@ -21,28 +21,31 @@ type notice struct {
 
 // notices are all notices. %s stands for the subject of a notice.
 var notices = map[string]notice{
-	"added":             {"%s is in your cart.", "/cart", "To the cart"},
-	"changed":           {Text: "The quantity of %s is changed."},
-	"removed":           {Text: "%s is no longer in your cart."},
-	"full":              {"The cart is full: no more products fit in.", "/cart", "To the cart"},
-	"most":              {"There cannot be more of %s in a cart than are in yours.", "/cart", "To the cart"},
-	"cancelled":         {Text: "The cancellation is on its way. This page shows what becomes of it."},
-	"late":              {Text: "It is too late to cancel: the parcel has left already."},
-	"replayed":          {Text: "The message is back in its queue."},
-	"discarded":         {Text: "The message was thrown away. Who did it and why was written down."},
-	"gone":              {Text: "Somebody else was faster: that message is no longer here."},
-	"settled":           {Text: "It is settled by your word. Who did it and why was written down."},
-	"stocked":           {Text: "%s: what you have added is on the shelf."},
-	"signed-out":        {Text: "You have signed out."},
-	"ended":             {Text: "Your session has ended. Nothing was done: please sign in and try again."},
+	"added":      {"%s is in your cart.", "/cart", "To the cart"},
+	"changed":    {Text: "The quantity of %s is changed."},
+	"removed":    {Text: "%s is no longer in your cart."},
+	"full":       {"The cart is full: no more products fit in.", "/cart", "To the cart"},
+	"most":       {"There cannot be more of %s in a cart than are in yours.", "/cart", "To the cart"},
+	"cancelled":  {Text: "The cancellation is on its way. This page shows what becomes of it."},
+	"late":       {Text: "It is too late to cancel: the parcel has left already."},
+	"replayed":   {Text: "The message is back in its queue."},
+	"discarded":  {Text: "The message was thrown away. Who did it and why was written down."},
+	"gone":       {Text: "Somebody else was faster: that message is no longer here."},
+	"settled":    {Text: "It is settled by your word. Who did it and why was written down."},
+	"stocked":    {Text: "%s: what you have added is on the shelf."},
+	"signed-out": {Text: "You have signed out."},
+	"ended":      {Text: "Your session has ended. Nothing was done: please sign in and try again."},
+	"kept":       {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},
+
+	switched: {Text: "You are %s now."},
+	"saved":  {Text: "%s: what you have decided is saved."},
+
 	"held":              {Text: "You hold the parcels now: they move when you press something."},
 	"unheld":            {Text: "The parcels go on by themselves."},
 	"parcel-dispatched": {Text: "The parcel %s is on its way."},
 	"parcel-delivered":  {Text: "The parcel %s is delivered."},
 	"parcel-failed":     {Text: "The parcel %s is lost."},
 	"overtaken":         {Text: "The parcel %s has gone on meanwhile, so nothing was done."},
-	switched:            {Text: "You are %s now."},
-	"kept":              {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},
 }
 
 // withNotice makes the page at path show a notice the next time that it is loaded, and only then. A notice in the address would
