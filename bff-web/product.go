@@ -251,6 +251,17 @@ type productInput struct {
 	First                                bool // the first one with an error, which gets the focus
 }
 
+// Described returns the ids of the texts about the input.
+func (i productInput) Described() string {
+	var ids []string
+	for _, text := range []struct{ kind, text string }{{"error", i.Error}, {"now", i.Now}, {"hint", i.Hint}} {
+		if text.text != "" {
+			ids = append(ids, i.Name+"-"+text.kind)
+		}
+	}
+	return strings.Join(ids, " ")
+}
+
 // Inputs returns the inputs of the form by name. The names of the price differ from inventory's.
 func (f productForm) Inputs() map[string]productInput {
 	all := map[string]productInput{}
