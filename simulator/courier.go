@@ -213,7 +213,7 @@ func (c *carrier) note(r *http.Request) answer {
 			return refuse(http.StatusConflict, "not_now", "a parcel that is %s cannot become %s", last, to.Stage)
 		}
 		noted := *s
-		noted.ByHand = append(stages, stage{to.Stage, now})
+		noted.ByHand = slices.Concat(stages, []stage{{to.Stage, now}})
 		c.journal.append(line{Shipment: &noted})
 		c.apply(noted)
 		s = &noted

@@ -24,7 +24,9 @@ func (p *tab) does(what, number string) {
 
 // The courier holds the parcels of all tests, so this test ends before the parallel ones go on.
 func TestCarlHoldsParcelsAndMovesThemByHand(t *testing.T) {
-	t.Cleanup(func() { beside(t).Must(http.StatusOK, "carl", http.MethodPut, "/api/parcels/hands", `{"holding":false}`) })
+	t.Cleanup(func() {
+		beside(t).Must(http.StatusOK, "carl", http.MethodPut, "/api/parcels/hands", `{"holding":false}`)
+	})
 	carl, alice := open(t, phone), open(t, wide)
 	carl.signIn("Carl", "/courier")
 	carl.press("I do it by hand")
