@@ -199,12 +199,14 @@ func (s *site) offer(c echo.Context, k cart) offer {
 	known := all.bySKU()
 	for _, l := range k {
 		p, ok := known[l.SKU]
-		line := offered{Line: l, Product: p, Gone: !ok && !o.Blind, Short: ok && p.Available < l.Quantity}
-		if line.Sum = p.Price; ok {
+		line := offered{Line: l, Product: p, Gone: p.Retired || !ok && !o.Blind, Short: ok && p.Available < l.Quantity}
+		switch {
+		case !ok:
+			line.Product.Name = l.SKU
+		case !p.Retired:
+			line.Sum = p.Price
 			line.Sum.Amount *= int64(l.Quantity)
 			o.add(line.Sum)
-		} else {
-			line.Product.Name = l.SKU
 		}
 		o.Lines = append(o.Lines, line)
 	}

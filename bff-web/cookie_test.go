@@ -23,7 +23,7 @@ func TestTwoCopiesAtTwoPortsOfAHostDoNotShareTheirCookies(t *testing.T) {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
 	there.posts("/sign-out", "/")
-	if b.loads(200, "/", "Alice"); b.cart() != "PEN:2" || there.cart() != "" {
+	if b.loads(200, "/", "<span>Alice</span>"); b.cart() != "PEN:2" || there.cart() != "" {
 		t.Errorf("the cookies are %v", b.cookies)
 	}
 }
@@ -60,7 +60,7 @@ func TestCookiesOfReleasesThatKnewNoPortsAreReadAndThenRemoved(t *testing.T) {
 	f := newFixture(t)
 	b := f.as("alice")
 	b.cookies = map[string]string{sessionCookie: b.cookies[f.cookie(sessionCookie)], cartCookie: "PEN:1"}
-	b.loads(200, "/", "Alice")
+	b.loads(200, "/", "<span>Alice</span>")
 	b.posts("/cart", "/#PEN", "sku", "PEN", "quantity", "1")
 	if _, old := b.cookies[cartCookie]; old || b.cart() != "PEN:2" {
 		t.Errorf("the cookies are %v", b.cookies)

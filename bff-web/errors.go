@@ -59,7 +59,13 @@ func statusOf(err error) int {
 
 func (s *site) errorPage(c echo.Context, err error) error {
 	ctx := c.Request().Context()
-	switch status := statusOf(err); status {
+	status := statusOf(err)
+	if status == http.StatusForbidden || status == http.StatusNotFound {
+		if home := elsewhere(c); home != "" {
+			return seeOther(c, withNotice(c, home, switched, visitor(c).Name()))
+		}
+	}
+	switch status {
 	case http.StatusUnauthorized: // the token of the session is no longer valid
 		return s.askToSignIn(c)
 	case http.StatusForbidden:

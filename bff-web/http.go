@@ -18,6 +18,7 @@ func (s *site) routes(e *web.Server) {
 	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
+	s.courierRoutes(e)
 
 	all := []echo.MiddlewareFunc{s.session, s.friendly, s.sameOrigin}
 	mine := slices.Concat(all, []echo.MiddlewareFunc{s.signedIn(identity.ScopeOrders)})
@@ -31,6 +32,7 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/sign-in", s.getSignIn, all...)
 	e.POST("/sign-in", s.postSignIn, all...)
 	e.POST("/sign-out", s.postSignOut, all...)
+	e.POST("/switch", s.postSwitch, all...)
 
 	e.GET("/checkout", s.getCheckout, mine...)
 	e.POST("/checkout", s.postCheckout, mine...)
@@ -48,6 +50,10 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
 	e.GET("/operations/stock", s.getStockPage, olgas...)
 	e.POST("/operations/stock", s.postStock, olgas...)
+	e.GET("/operations/products/new", s.getNewProduct, olgas...)
+	e.POST("/operations/products/new", s.postNewProduct, olgas...)
+	e.GET("/operations/products/:sku", s.getProduct, olgas...)
+	e.POST("/operations/products/:sku", s.postProduct, olgas...)
 }
 
 // headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines

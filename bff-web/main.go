@@ -28,6 +28,7 @@ type config struct {
 	Services        client.Directory `env:"SERVICES,required"`                              // replicas of all services, as for the gateway; the operator console shows each of them, with its queues and dead letters
 	GatewayURL      client.URLs      `env:"GATEWAY_URL" envDefault:"http://localhost:8080"` // where tokens come from when somebody signs in
 	GatewayAdminURL client.URLs      `env:"GATEWAY_ADMIN_URL"`                              // the gateway's admin port, for the operator console; empty: the console does not show the gateway
+	SimulatorURL    client.URLs      `env:"SIMULATOR_URL"`                                  // the outside world of the demo, for the laboratory and the courier; empty: neither
 	Upstream        client.Config    `envPrefix:"UPSTREAM_"`                                // for calls to all these programs; 2 s for an attempt, 4 s in all, one retry
 
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
@@ -39,6 +40,9 @@ type config struct {
 
 	SessionKey sealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
 	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
+
+	DocsURL   string `env:"DOCS_URL"`   // the documentation, for the foot of each page; empty: no link
+	SourceURL string `env:"SOURCE_URL"` // the source, likewise
 
 	identity.Trust
 }
@@ -87,6 +91,7 @@ type site struct {
 	secret   string
 
 	orders, payments, inventory, shipping, gateway *client.Client
+	simulator                                      *client.Client // nil: this is no demo, or its world has no address
 
 	services []upstream  // all services, sorted by name
 	watched  []upstream  // for the operator console: the services, and the gateway if it can be checked
@@ -121,6 +126,7 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		c.RetryAmbiguous = true                  // a key is sent only to orders and inventory, which honour it
 		return client.New(c)
 	}
+	pages.people, pages.links = cfg.cast(), cfg.links()
 	s := &site{
 		log: log, pages: pages, verifier: verifier, sealer: sealer, secret: cfg.DemoSecret,
 		gateway: connect("gateway", cfg.GatewayURL),
@@ -128,6 +134,9 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		taps:    newTaps(), showAll: cfg.TapShoppers,
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
+	}
+	if len(cfg.SimulatorURL) > 0 && cfg.DemoSecret != "" {
+		s.simulator = connect("the carrier", cfg.SimulatorURL)
 	}
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.Services {

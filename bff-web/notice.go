@@ -36,6 +36,16 @@ var notices = map[string]notice{
 	"signed-out": {Text: "You have signed out."},
 	"ended":      {Text: "Your session has ended. Nothing was done: please sign in and try again."},
 	"kept":       {Text: "Your session has ended. Nothing has been ordered, and what you typed is kept: please sign in."},
+
+	switched: {Text: "You are %s now."},
+	"saved":  {Text: "%s: what you have decided is saved."},
+
+	"held":              {Text: "You hold the parcels now: they move when you press something."},
+	"unheld":            {Text: "The parcels go on by themselves."},
+	"parcel-dispatched": {Text: "The parcel %s is on its way."},
+	"parcel-delivered":  {Text: "The parcel %s is delivered."},
+	"parcel-failed":     {Text: "The parcel %s is lost."},
+	"overtaken":         {Text: "The parcel %s has gone on meanwhile, so nothing was done."},
 }
 
 // withNotice makes the page at path show a notice the next time that it is loaded, and only then. A notice in the address would
@@ -51,15 +61,24 @@ func withNotice(c echo.Context, path, name string, about ...string) string {
 // noticeOf returns and removes the notice for this page; nil if there is none. It leaves notices for other pages: a page in
 // another tab may be loaded first.
 func noticeOf(c echo.Context) *notice {
-	value, err := url.ParseQuery(cookieOf(c, noticeCookie))
-	if err != nil || value.Get("at") != c.Request().URL.Path {
+	name, about, here := waiting(c)
+	if !here {
 		return nil
 	}
 	setCookie(c, noticeCookie, "", time.Time{})
-	n, ok := notices[value.Get("say")]
+	n, ok := notices[name]
 	if !ok {
 		return nil
 	}
-	n.Text = strings.ReplaceAll(n.Text, "%s", value.Get("about"))
+	n.Text = strings.ReplaceAll(n.Text, "%s", about)
 	return &n
+}
+
+// waiting returns the name of the notice for this page, and what it is about. here is false if there is none.
+func waiting(c echo.Context) (name, about string, here bool) {
+	value, err := url.ParseQuery(cookieOf(c, noticeCookie))
+	if err != nil || value.Get("at") != c.Request().URL.Path {
+		return "", "", false
+	}
+	return value.Get("say"), value.Get("about"), true
 }

@@ -23,7 +23,9 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // pages are the templates, each within the layout, and the static files.
 type pages struct {
 	templates map[string]*template.Template
-	version   string // of the static files; it is part of their URLs, so that browsers may keep them for ever
+	people    []person // who can sign in; none without the demo identity
+	links     []link   // in the footer
+	version   string   // of the static files; it is part of their URLs, so that browsers may keep them for ever
 }
 
 // screen is the data of a template: what all pages show, and Data for this page.
@@ -33,8 +35,13 @@ type screen struct {
 	Notice *notice
 	Here   string // path and query, to come back to
 	Path   string
+	Others []person // whom the visitor can switch to; none on the page that asks who the visitor is
+	Links  []link
 	Data   any
 }
+
+// link is an address with a name.
+type link struct{ Name, Address string }
 
 // confirm is a button that asks before it does something that cannot be undone. It needs no script.
 type confirm struct {
@@ -89,9 +96,11 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	r := c.Request()
 	who, told := visitor(c), noticeOf(c)
 	var page bytes.Buffer
-	err := p.templates[name].Execute(&page, screen{
-		Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
-	})
+	all := screen{Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: p.links, Data: data}
+	if name != "signin.html" {
+		all.Others = p.besides(who)
+	}
+	err := p.templates[name].Execute(&page, all)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}

@@ -32,6 +32,12 @@ func (s *session) Name() string { return strings.ToUpper(s.Caller.ID[:1]) + s.Ca
 // Operator reports whether the person may use the console.
 func (s *session) Operator() bool { return s.Caller.Has(identity.ScopeOperations) }
 
+// Shopper reports whether the person may order.
+func (s *session) Shopper() bool { return s.Caller.Has(identity.ScopeOrders) }
+
+// Courier reports whether the person may move parcels.
+func (s *session) Courier() bool { return s.Caller.Has(identity.ScopeParcels) }
+
 const sealKeySize = 32
 
 // sealKey is the setting with the key that encrypts sessions.

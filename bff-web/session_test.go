@@ -91,7 +91,7 @@ func TestSigningInSetsACookieThatOnlyWeCanReadAndLeadsOn(t *testing.T) {
 	if left := time.Until(cookie.Expires); left > time.Hour || left < 59*time.Minute {
 		t.Errorf("the cookie lives for %s, its token for an hour", left)
 	}
-	page := b.loads(200, "/", "Alice", "Sign out", "My orders")
+	page := b.loads(200, "/", "<span>Alice</span>", "Sign out", "My orders")
 	if strings.Contains(page, "/operations") {
 		t.Error("a shopper sees the console")
 	}

@@ -22,6 +22,7 @@ type product struct {
 	Available       int            `json:"available"`
 	Backorderable   bool           `json:"backorderable"`    // an order may wait for it, because more will come
 	ReorderQuantity int            `json:"reorder_quantity"` // the only such field of the previous release
+	Retired         bool           `json:"retired"`          // it is not sold any more
 }
 
 const fewLeft = 5

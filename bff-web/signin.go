@@ -18,18 +18,29 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// person is a person whom the demo identity knows.
-type person struct{ ID, Name, Role, About string }
+// person is a person whom the demo identity knows. Home is the page that is theirs above all.
+type person struct{ ID, Name, Role, About, Home string }
 
 var people = []person{
-	{"alice", "Alice", "Shopper", "Orders things and follows their way."},
-	{"bob", "Bob", "Shopper", "Likewise. Bob does not see what Alice has ordered."},
-	{"olga", "Olga", "Operator", "Sees every order, mends what is stuck, looks after the stock."},
+	{"alice", "Alice", "Shopper", "Orders things and follows their way.", "/"},
+	{"bob", "Bob", "Shopper", "Likewise. Bob does not see what Alice has ordered.", "/"},
+	{"olga", "Olga", "Operator", "Sees every order, mends what is stuck, looks after the stock.", "/operations"},
+	{"carl", "Carl", "Courier", "Works for the carrier: holds parcels, hands them over, delivers or loses them.", "/courier"},
+}
+
+// cast returns the people who can sign in here.
+func (c config) cast() (all []person) {
+	for _, p := range people {
+		if c.DemoSecret != "" && (p.ID != "carl" || len(c.SimulatorURL) > 0) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (s *site) getSignIn(c echo.Context) error {
 	return s.pages.render(c, http.StatusOK, "signin.html", map[string]any{
-		"People": people, "Next": local(c.QueryParam("next")), "Demo": s.secret != "",
+		"People": s.pages.people, "Next": local(c.QueryParam("next")), "Tabs": tabs(c, s.pages.people),
 	})
 }
 
@@ -54,8 +65,15 @@ func (s *site) askToSignIn(c echo.Context) error {
 func signInFor(next string) string { return "/sign-in?next=" + url.QueryEscape(next) }
 
 func (s *site) postSignIn(c echo.Context) error {
-	who := c.FormValue("who")
-	if s.secret == "" || !slices.ContainsFunc(people, func(p person) bool { return p.ID == who }) {
+	if err := s.signIn(c, c.FormValue("who")); err != nil {
+		return err
+	}
+	return seeOther(c, local(c.FormValue("next")))
+}
+
+// signIn makes the visitor one of the people of the demo.
+func (s *site) signIn(c echo.Context, who string) error {
+	if !slices.ContainsFunc(s.pages.people, func(p person) bool { return p.ID == who }) {
 		return fault.New(fault.Invalid, "nobody of that name can sign in here")
 	}
 	token, err := s.grant(c, who)
@@ -73,7 +91,8 @@ func (s *site) postSignIn(c echo.Context) error {
 	}
 	setCookie(c, sessionCookie, sealed, signed.Expires)
 	claim(c, caller.ID)
-	return seeOther(c, local(c.FormValue("next")))
+	c.Set(visitorKey, &signed)
+	return nil
 }
 
 func (s *site) postSignOut(c echo.Context) error {

@@ -34,6 +34,12 @@ func newFixture(t *testing.T) *fixture {
 	return newFixtureWith(t, time.Minute) // long, since a machine can be slow for a second
 }
 
+// newFixtureWithout returns a fixture without these settings.
+func newFixtureWithout(t *testing.T, settings ...string) *fixture {
+	t.Helper()
+	return newFixtureWith(t, time.Minute, settings...)
+}
+
 // silentFixture is for tests with services that never answer: its timeouts are short.
 func silentFixture(t *testing.T) *fixture {
 	t.Helper()
@@ -42,7 +48,7 @@ func silentFixture(t *testing.T) *fixture {
 
 func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-func newFixtureWith(t *testing.T, timeout time.Duration) *fixture {
+func newFixtureWith(t *testing.T, timeout time.Duration, without ...string) *fixture {
 	t.Helper()
 	f := &fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, services: map[string]*httptest.Server{}}
 	at := func(name string) string {
@@ -62,7 +68,12 @@ func newFixtureWith(t *testing.T, timeout time.Duration) *fixture {
 	for _, service := range []string{"orders", "payments", "inventory", "shipping"} {
 		services = append(services, service+"="+at(service))
 	}
-	settings := map[string]string{"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ",")}
+	settings := map[string]string{
+		"GATEWAY_URL": at("gateway"), "SIMULATOR_URL": at("simulator"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ","),
+	}
+	for _, name := range without {
+		delete(settings, name)
+	}
 	cfg, err := env.ParseAsWithOptions[config](env.Options{Environment: settings})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +118,12 @@ func (f *fixture) asked(service string) *http.Request {
 // get returns an answer and its body. headers are pairs of name and value.
 func (f *fixture) get(path string, headers ...string) (*http.Response, string) {
 	f.Helper()
-	r, err := http.NewRequestWithContext(f.Context(), http.MethodGet, f.url+path, nil)
+	return f.request(http.MethodGet, path, "", headers...)
+}
+
+func (f *fixture) request(method, path, body string, headers ...string) (*http.Response, string) {
+	f.Helper()
+	r, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -119,11 +135,11 @@ func (f *fixture) get(path string, headers ...string) (*http.Response, string) {
 		f.Fatal(err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return answer, string(body)
+	return answer, string(text)
 }
 
 func (f *fixture) bearer(scope string) string {

@@ -22,6 +22,7 @@ type holding struct {
 	Kept            int    `json:"kept"` // part of available, kept for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
+	Retired         bool   `json:"retired"`
 }
 
 // Low reports whether it is time to reorder.

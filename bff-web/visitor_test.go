@@ -36,8 +36,11 @@ func (f *fixture) stranger() *browser {
 func (f *fixture) as(who string) *browser {
 	f.Helper()
 	scopes := []string{identity.ScopeOrders}
-	if who == "olga" {
+	switch who {
+	case "olga":
 		scopes = append(scopes, identity.ScopeOperations)
+	case "carl":
+		scopes = []string{identity.ScopeParcels}
 	}
 	token, err := f.issuer.Token(who, scopes, time.Hour)
 	if err != nil {

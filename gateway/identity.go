@@ -26,6 +26,7 @@ var demoClients = map[string][]string{
 	"alice": {identity.ScopeOrders},
 	"bob":   {identity.ScopeOrders},
 	"olga":  {identity.ScopeOrders, identity.ScopeOperations},
+	"carl":  {identity.ScopeParcels},
 }
 
 // demoIdentity issues tokens by the client credentials grant (RFC 6749, 4.4). It is for trying the system out: all clients

@@ -33,7 +33,7 @@ type config struct {
 	Limits        limits
 	Cache         cacheSettings `envPrefix:"CACHE_"`
 
-	DemoIdentity  bool   `env:"DEMO_IDENTITY"`                         // give out tokens for the demo clients `alice`, `bob` and `olga`; otherwise OIDC_ISSUER or JWKS_URL is needed
+	DemoIdentity  bool   `env:"DEMO_IDENTITY"`                         // give out tokens for the demo clients `alice`, `bob`, `olga` and `carl`; otherwise OIDC_ISSUER or JWKS_URL is needed
 	IdentityKey   seed   `env:"IDENTITY_KEY"`                          // signs these tokens: 32 bytes in base64, such as `openssl rand -base64 32` prints, the same for all replicas; empty: a new key at each start
 	DemoSecret    string `env:"DEMO_SECRET" envDefault:"demo"`         // the secret of all demo clients
 	OIDCIssuer    string `env:"OIDC_ISSUER"`                           // URL of an OpenID Connect provider, the same for all programs; only without DEMO_IDENTITY

@@ -29,6 +29,7 @@ type methods map[string]echo.HandlerFunc
 func (g *gateway) routes() ([]resource, error) {
 	shopper := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOrders, g.forward(to)) }
 	operator := func(to target) echo.HandlerFunc { return g.only(identity.ScopeOperations, g.forward(to)) }
+	courier := func(to target) echo.HandlerFunc { return g.only(identity.ScopeParcels, g.forward(to)) }
 	deadLetter := g.only(identity.ScopeOperations, g.deadLetter)
 
 	var missing error
@@ -71,6 +72,10 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/orders/{id}", methods{"GET": shopper(orders)}},
 		{"/api/orders/{id}/tracking", methods{"GET": live(shopper(composed), shopper(orders))}},
 		{"/api/orders/{id}/cancellation", methods{"POST": shopper(orders)}},
+
+		{"/api/parcels", methods{"GET": courier(composed)}},
+		{"/api/parcels/hands", methods{"PUT": courier(composed)}},
+		{"/api/parcels/{tracking_number}/stages", methods{"POST": courier(composed)}},
 
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},

@@ -26,6 +26,9 @@ func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 		{"GET", "/api/orders/1", "orders", "orders"},
 		{"GET", "/api/orders/1/tracking", "orders", "orders"},
 		{"POST", "/api/orders/1/cancellation", "orders", "orders"},
+		{"GET", "/api/parcels?limit=2", "parcels", "bff"},
+		{"PUT", "/api/parcels/hands", "parcels", "bff"},
+		{"POST", "/api/parcels/SP1/stages", "parcels", "bff"},
 		{"GET", "/api/operations/attention", "operations", "orders"},
 		{"GET", "/api/operations/dead-letters?limit=3", "operations", "bff"},
 		{"GET", "/api/operations/dead-letters/payments.1", "operations", "payments"},
@@ -57,7 +60,7 @@ func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 				}
 				other.problem(t)
 			}
-			token := f.bearer("alice", "orders", "operations")
+			token := f.bearer("alice", "orders", "operations", "parcels")
 			a := f.call(test.method, test.path, "", "Authorization", token)
 			want := `"` + test.to + `"`
 			if test.method == "HEAD" {

@@ -18,20 +18,24 @@ const (
 var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // carrier takes parcels and moves them. No goroutine does this: the stage of a parcel follows from when it was arranged, its
-// pace and the current time. So parcels also move during a restart.
+// pace, what the courier has done (courier.go) and the current time. So parcels also move during a restart.
 type carrier struct {
 	clock   func() time.Time
 	journal *journal
 	pace    duration // for new shipments; each keeps the pace that it was arranged with
 
+	holdFor time.Duration // how long a courier who does nothing holds parcels
+	holds   []hold        // all of them, the first one first
+
 	latest     time.Time // latest time that was told
 	book       []string  // all keys, in the order of arrival
+	onTheWay   []int     // places in the book of parcels that may not be at their end
 	byKey      map[string]*shipment
 	byTracking map[string]*shipment
 }
 
-func newCarrier(clock func() time.Time, journal *journal, pace duration) *carrier {
-	return &carrier{clock: clock, journal: journal, pace: pace, byKey: map[string]*shipment{}, byTracking: map[string]*shipment{}}
+func newCarrier(clock func() time.Time, journal *journal, pace duration, holdFor time.Duration) *carrier {
+	return &carrier{clock: clock, journal: journal, pace: pace, holdFor: holdFor, byKey: map[string]*shipment{}, byTracking: map[string]*shipment{}}
 }
 
 // shipment is the journal's record of a parcel: everything that the carrier has decided, and nothing that follows from the
@@ -42,6 +46,7 @@ type shipment struct {
 	TrackingNumber string    `json:"tracking_number"`
 	ArrangedAt     time.Time `json:"arranged_at"`
 	Pace           duration  `json:"pace"`
+	ByHand         []stage   `json:"by_hand,omitempty"` // all stages up to the last one that the courier has noted
 	CancelledAt    time.Time `json:"cancelled_at,omitzero"`
 	parcel
 }
@@ -96,7 +101,7 @@ func (c *carrier) arrange(key string, in parcel) answer {
 		if !known.equal(in) {
 			return keyReused(key)
 		}
-		return ok(known.at(c.now()))
+		return ok(c.at(*known, c.now()))
 	}
 	s := shipment{
 		ID: "sh_" + rand.Text(), Key: key, TrackingNumber: "SP" + rand.Text()[:16],
@@ -104,7 +109,7 @@ func (c *carrier) arrange(key string, in parcel) answer {
 	}
 	c.journal.append(line{Shipment: &s})
 	c.apply(s)
-	return created(s.at(s.ArrangedAt))
+	return created(c.at(s, s.ArrangedAt))
 }
 
 // cancel cancels a shipment that is not dispatched. This is decided by the same stages that callers see, under the same lock
@@ -116,16 +121,16 @@ func (c *carrier) cancel(r *http.Request) answer {
 	}
 	at := c.now()
 	if !s.CancelledAt.IsZero() {
-		return ok(s.at(at))
+		return ok(c.at(*s, at))
 	}
-	if len(s.stages(at)) > 1 {
+	if len(c.stages(*s, at)) > 1 {
 		return refuse(http.StatusConflict, "already_dispatched", "the parcel is on its way")
 	}
 	cancelled := *s
 	cancelled.CancelledAt = at
 	c.journal.append(line{Shipment: &cancelled})
 	c.apply(cancelled)
-	a := ok(cancelled.at(at))
+	a := ok(c.at(cancelled, at))
 	a.recorded = true
 	return a
 }
@@ -135,7 +140,7 @@ func (c *carrier) track(r *http.Request) answer {
 	if !exists {
 		return noShipment(r)
 	}
-	return ok(s.at(c.now()))
+	return ok(c.at(*s, c.now()))
 }
 
 // setPace sets the pace of shipments that are arranged from now on. A shipment can be cancelled until its first stage ends.
@@ -169,7 +174,7 @@ func (c *carrier) find(r *http.Request) answer {
 	now, found := c.now(), []tracked{}
 	for _, number := range numbers {
 		if s, exists := c.byTracking[number]; exists {
-			found = append(found, s.at(now))
+			found = append(found, c.at(*s, now))
 		}
 	}
 	return list(found)
@@ -177,49 +182,44 @@ func (c *carrier) find(r *http.Request) answer {
 
 func (c *carrier) shipmentByKey(key string) (tracked, bool) {
 	if s, exists := c.byKey[key]; exists {
-		return s.at(c.now()), true
+		return c.at(*s, c.now()), true
 	}
 	return tracked{}, false
 }
 
-func (s *shipment) at(now time.Time) tracked {
-	stages := s.stages(now)
-	t := tracked{shipment: *s, Carrier: carrierName, Status: stages[len(stages)-1].Stage, Stages: stages}
+func (c *carrier) at(s shipment, now time.Time) tracked {
+	stages := c.stages(s, now)
+	t := tracked{shipment: s, Carrier: carrierName, Status: stages[len(stages)-1].Stage, Stages: stages}
 	if s.CancelledAt.IsZero() {
-		t.EstimatedDelivery = s.ArrangedAt.Add(3 * time.Duration(s.Pace))
+		way := c.way(s)
+		t.EstimatedDelivery = way[len(way)-1].At
 	}
 	return t
 }
 
 // stages returns the stages that the shipment has reached by now.
-func (s *shipment) stages(now time.Time) []stage {
-	reached := []stage{{"arranged", s.ArrangedAt}}
+func (c *carrier) stages(s shipment, now time.Time) []stage {
 	if !s.CancelledAt.IsZero() {
-		return append(reached, stage{"cancelled", s.CancelledAt})
+		return []stage{{"arranged", s.ArrangedAt}, {"cancelled", s.CancelledAt}}
 	}
-	end := "delivered"
-	if s.Address.PostalCode == undeliverable {
-		end = "failed"
-	}
-	at := s.ArrangedAt
-	for _, next := range []string{"dispatched", "in_transit", end} {
-		at = at.Add(time.Duration(s.Pace))
-		if at.After(now) {
-			break
+	way := c.way(s)
+	for i := max(1, len(s.ByHand)); i < len(way); i++ {
+		if way[i].At.After(now) {
+			return way[:i]
 		}
-		reached = append(reached, stage{next, at})
 	}
-	return reached
+	return way
 }
 
 // page lists all parcels in the order of arrival.
 func (c *carrier) page(r *http.Request) answer {
 	now := c.now()
-	return page(r, c.book, func(key string) tracked { return c.byKey[key].at(now) })
+	return page(r, c.book, func(key string) tracked { return c.at(*c.byKey[key], now) })
 }
 
 func (c *carrier) apply(s shipment) {
 	if c.byKey[s.Key] == nil {
+		c.onTheWay = append(c.onTheWay, len(c.book))
 		c.book = append(c.book, s.Key)
 	}
 	c.byKey[s.Key], c.byTracking[s.TrackingNumber] = &s, &s

@@ -39,6 +39,7 @@ type line struct {
 	Entry    *entry    `json:"entry,omitempty"`
 	Shipment *shipment `json:"shipment,omitempty"` // its state from then on
 	Supply   *supply   `json:"supply,omitempty"`
+	Hold     *hold     `json:"hold,omitempty"` // from then on instead of one that began at the same time
 }
 
 // openJournal opens the journal in folder, and creates both if necessary. With an empty folder nothing is kept.

@@ -33,6 +33,7 @@ type config struct {
 	DrainDelay   duration   `env:"DRAIN_DELAY" envDefault:"0s"`            // between going unready and refusing requests
 	TimeoutHold  duration   `env:"PROVIDER_TIMEOUT_HOLD" envDefault:"30s"` // how long `tok_timeout` keeps its caller waiting
 	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // from each stage of a shipment to the next; 0: all at once. `PUT /carrier/pace` changes it
+	HoldFor      duration   `env:"CARRIER_HOLD_FOR" envDefault:"10m"`      // how long a courier who does nothing holds parcels (`PUT /carrier/hands`)
 	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
 	Faults       faults     // at the start; PUT /faults changes them
 }

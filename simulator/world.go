@@ -33,7 +33,7 @@ func newWorld(cfg config, clock func() time.Time, log *slog.Logger) (*world, err
 		log:      log,
 		journal:  journal,
 		provider: newProvider(clock, journal, time.Duration(cfg.TimeoutHold)),
-		carrier:  newCarrier(clock, journal, cfg.CarrierPace),
+		carrier:  newCarrier(clock, journal, cfg.CarrierPace, time.Duration(cfg.HoldFor)),
 		supplier: newSupplier(clock, journal, time.Duration(cfg.SupplierLead)),
 	}
 	w.faults.Store(&cfg.Faults)
@@ -52,6 +52,8 @@ func (w *world) apply(l line) error {
 		w.carrier.apply(*l.Shipment)
 	case l.Supply != nil:
 		w.supplier.apply(*l.Supply)
+	case l.Hold != nil:
+		w.carrier.applyHold(*l.Hold)
 	default:
 		return errors.New("nothing that is known here")
 	}
@@ -76,6 +78,10 @@ func (w *world) routes() http.Handler {
 	mux.Handle("GET /carrier/journal", carrier(w.carrier.page))
 	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
 	mux.Handle("PUT /carrier/pace", serve(func(r *http.Request) answer { return w.decide(r, w.carrier.setPace) }))
+
+	mux.Handle("GET /carrier/parcels", w.inside(w.carrier.parcels))
+	mux.Handle("POST /carrier/parcels/{tracking_number}/stages", w.inside(w.carrier.note))
+	mux.Handle("PUT /carrier/hands", w.inside(w.carrier.setHands))
 
 	mux.Handle("POST /supplier/orders", supplier(keyed(w.supplier.order)))
 	mux.Handle("GET /supplier/orders", supplier(byKey(w.supplier.supplyByKey)))
@@ -116,6 +122,17 @@ func (w *world) party(name string, faultOf func(*faults) fault) func(handler) ht
 			return a
 		})
 	}
+}
+
+// inside serves the carrier's own courier, whom its faults do not concern. What is answered is on the disk, as for other callers.
+func (w *world) inside(h handler) http.HandlerFunc {
+	return serve(func(r *http.Request) answer {
+		a := w.decide(r, h)
+		if w.journal.sync() != nil {
+			return refuse(http.StatusInternalServerError, "journal", "the carrier cannot write its books")
+		}
+		return a
+	})
 }
 
 // decide calls h while no other decision is made. The answer is a copy of what is in the books then.

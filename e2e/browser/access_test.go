@@ -27,10 +27,13 @@ func TestEveryPageCanBeUsedByEverybody(t *testing.T) {
 			p.check(scheme, width)
 			p.visit("/")
 			p.press("Add")
-			for _, path := range []string{"/", "/cart", "/checkout", "/orders", "/operations", "/operations/dead-letters", "/operations/stock"} {
+			for _, path := range []string{"/", "/cart", "/checkout", "/orders", "/operations", "/operations/dead-letters", "/operations/stock", "/operations/products/new", "/operations/products/MUG-BLUE"} {
 				p.visit(path)
 				p.check(scheme, width)
 			}
+			p.press("Carl")
+			p.visit("/courier")
+			p.check(scheme, width)
 		}
 	}
 }

@@ -49,6 +49,19 @@ func TestPictures(t *testing.T) {
 		p.take("dead-letters" + suffix)
 		p.visit("/operations/stock")
 		p.take("stock" + suffix)
+		p.visit("/operations/products/MUG-BLUE")
+		p.take("product" + suffix)
+		p.press("Carl")
+		p.visit("/courier")
+		p.press("I do it by hand")
+		p.press("Alice")
+		p.buy("Stoneware", "tok_visa")
+		p.becomes("Paid")
+		p.press("Carl")
+		p.visit("/courier")
+		p.holds("there is a parcel", `document.querySelector("#parcels .row") !== null`)
+		p.take("courier" + suffix)
+		p.press("Let them go on")
 	}
 }
 

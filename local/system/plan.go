@@ -82,6 +82,7 @@ func (p plan) env(r replica) []string {
 			"GATEWAY_URL="+gateway,
 			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),
 			"SESSION_KEY="+p.session,
+			"SIMULATOR_URL="+simulator,
 			"RABBITMQ_URL="+p.brokers["bff-web"],
 			"TAP_RABBITMQ_URL="+p.brokers["tap"],
 			"TAP_SHOPPERS=true",

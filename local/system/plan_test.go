@@ -38,7 +38,7 @@ func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 		}},
 		{p.replicas[2], []string{
 			"HTTP_ADDR=127.0.0.1:22", keys, "GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_ADMIN_URL=http://127.0.0.1:9080",
-			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "TAP_RABBITMQ_URL=amqp://tap", "TAP_SHOPPERS=true", services,
+			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "TAP_RABBITMQ_URL=amqp://tap", "TAP_SHOPPERS=true", "SIMULATOR_URL=http://127.0.0.1:71", services,
 		}},
 		{p.replicas[4], []string{
 			"HTTP_ADDR=127.0.0.1:32", keys, "DATABASE_URL=postgres://orders", "RABBITMQ_URL=amqp://orders",

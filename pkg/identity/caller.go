@@ -11,6 +11,7 @@ import (
 const (
 	ScopeOrders     = "orders"     // place, see and cancel one's own orders
 	ScopeOperations = "operations" // see every order, mend what is stuck, keep the catalogue and the stock
+	ScopeParcels    = "parcels"    // see the addresses of all parcels on their way, and move the parcels: the carrier's courier, no shopper or operator
 )
 
 // Caller is the person or program that a request comes from.

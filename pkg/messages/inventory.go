@@ -44,6 +44,7 @@ type ProductChanged struct {
 	Description string `json:"description"`
 	Image       string `json:"image"`
 	Price       Money  `json:"price"`
+	Retired     bool   `json:"retired,omitzero"` // it is not sold any more
 }
 
 // StockReplenished reports additional units in stock.

@@ -45,7 +45,7 @@ var examples = []Message{
 	StockBackordered{id, lines},
 	StockRejected{id, lines},
 	StockReleased{id},
-	ProductChanged{"MUG-BLUE", 7, "Blue mug", "Holds tea.", "/api/products/MUG-BLUE/image", money},
+	ProductChanged{"MUG-BLUE", 7, "Blue mug", "Holds tea.", "/api/products/MUG-BLUE/image", money, true},
 	StockReplenished{"MUG-BLUE", 50, 62},
 	TakePayment{id, money, "tok_visa"},
 	RefundPayment{id},

@@ -21,6 +21,7 @@ type product struct {
 	Description string
 	Image       string // path of the picture
 	Price       messages.Money
+	Retired     bool  // not sold any more, until it is brought back; orders that were accepted go on
 	Version     int64 // rises when one of the fields above changes
 	CreatedAt   time.Time
 	UpdatedAt   time.Time // of the fields that operators decide
@@ -29,13 +30,17 @@ type product struct {
 
 // changed returns the event that announces the product.
 func (p product) changed() messages.Message {
-	return messages.ProductChanged{SKU: p.SKU, Version: p.Version, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price}
+	return messages.ProductChanged{SKU: p.SKU, Version: p.Version, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price, Retired: p.Retired}
 }
 
 // edition identifies what operators have decided about a product. It is the part of the entity tag that If-Match compares. The
 // rest of the tag changes with each order: an edit that required an unchanged rest could hardly ever succeed (docs/adr/0030).
 func (p product) edition() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %s %d %d", p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity))
+	text := fmt.Appendf(nil, "%q %q %d %s %d %d", p.Name, p.Description, p.Price.Amount, p.Price.Currency, p.Stock.ReorderPoint, p.Stock.ReorderQuantity)
+	if p.Retired { // all other tags are the same in the release before, which runs beside this one during an upgrade
+		text = append(text, " retired"...)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
 

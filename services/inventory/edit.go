@@ -23,16 +23,17 @@ const (
 )
 
 // editing is the body of PUT /api/products/{sku}: all that an operator decides about a product. The reorder fields are
-// pointers, because leaving one out must not switch reordering off.
+// pointers, because leaving one out must not switch reordering off. Leaving out Retired leaves it as it is.
 type editing struct {
 	Name            string         `json:"name"`
 	Description     string         `json:"description"`
 	Price           messages.Money `json:"price"`
 	ReorderPoint    *int           `json:"reorder_point"`
 	ReorderQuantity *int           `json:"reorder_quantity"`
+	Retired         *bool          `json:"retired"`
 }
 
-// product validates an edit and returns the product that it describes.
+// product validates an edit and returns the product that it describes, without Retired.
 func (e editing) product(sku string) (product, error) {
 	var fields fault.Fields
 	fields.Check(skuFormat.MatchString(sku), "sku", "must be 1 to 64 capital letters, digits and hyphens, not a hyphen first")
@@ -77,7 +78,7 @@ func (w *warehouse) putProduct(c echo.Context) error {
 			}
 		},
 		Make: func(w *work) (err error) {
-			p, added, err = w.edit(ctx, r, p)
+			p, added, err = w.edit(ctx, r, p, e.Retired)
 			now = w.shelf[p.SKU]
 			return err
 		},
@@ -95,12 +96,15 @@ func (w *warehouse) putProduct(c echo.Context) error {
 
 // edit adds or changes a product, subject to the request's conditions, and returns the result. The version rises if the
 // announced fields change.
-func (w *work) edit(ctx context.Context, r *http.Request, p product) (after product, added bool, err error) {
+func (w *work) edit(ctx context.Context, r *http.Request, p product, retired *bool) (after product, added bool, err error) {
 	before, exists := w.product(p.SKU)
 	if err := web.Condition(r, exists, before.matches); err != nil {
 		return p, false, err
 	}
-	p.Version, p.CreatedAt = before.Version, before.CreatedAt
+	p.Version, p.CreatedAt, p.Retired = before.Version, before.CreatedAt, before.Retired
+	if retired != nil {
+		p.Retired = *retired
+	}
 	if before.changed() != p.changed() {
 		p.Version++
 	}

@@ -42,12 +42,14 @@ type productBody struct {
 	Backorderable   bool           `json:"backorderable"` // whether an order can wait for more than that, because more will come
 	ReorderPoint    int            `json:"reorder_point"`
 	ReorderQuantity int            `json:"reorder_quantity"`
+	Retired         bool           `json:"retired,omitzero"` // it is not sold, and only found by its SKU
 }
 
 func bodyOf(p product) productBody {
 	return productBody{
 		SKU: p.SKU, Name: p.Name, Description: p.Description, Image: p.Image, Price: p.Price,
 		Available: p.Stock.free(), Backorderable: p.Stock.comes(p.Stock.free() + 1), ReorderPoint: p.Stock.ReorderPoint, ReorderQuantity: p.Stock.ReorderQuantity,
+		Retired: p.Retired,
 	}
 }
 
@@ -93,11 +95,12 @@ type stockBody struct {
 	Kept            int    `json:"kept"`        // part of available, kept for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
+	Retired         bool   `json:"retired,omitzero"`
 }
 
 func stockOf(p product) stockBody {
 	s := p.Stock
-	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.Kept, s.ReorderPoint, s.ReorderQuantity}
+	return stockBody{p.SKU, p.Name, s.Available, s.Reserved, s.Backordered, s.OnOrder, s.Kept, s.ReorderPoint, s.ReorderQuantity, p.Retired}
 }
 
 // tagged answers with JSON that clients may cache for a while and then revalidate. Its entity tag begins with edition.

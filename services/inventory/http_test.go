@@ -102,7 +102,7 @@ func TestAnOperatorAddsAndChangesAProduct(t *testing.T) {
 	a := f.call(http.MethodPut, "/api/products/CUP", goodProduct, f.as("olga"))
 	var p productBody
 	a.into(t, &p)
-	want := productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, true, 2, 10}
+	want := productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, true, 2, 10, false}
 	if a.status != http.StatusCreated || a.header.Get("Location") != "/api/products/CUP" || p != want {
 		t.Errorf("%d %s %+v", a.status, a.header.Get("Location"), p)
 	}
@@ -199,7 +199,7 @@ func TestTheOperatorSeesWhereTheUnitsAre(t *testing.T) {
 	a := f.call(http.MethodGet, "/api/stock", "", f.as("olga"))
 	var list struct{ Items []stockBody }
 	a.into(t, &list)
-	want := []stockBody{{"B", "B", 2, 0, 3, 1, 2, 0, 0}, {"LAMP", "Lamp", 1, 4, 0, 10, 0, 3, 10}}
+	want := []stockBody{{"B", "B", 2, 0, 3, 1, 2, 0, 0, false}, {"LAMP", "Lamp", 1, 4, 0, 10, 0, 3, 10, false}}
 	if a.status != http.StatusOK || !slices.Equal(list.Items, want) || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s", a.status, a.body)
 	}

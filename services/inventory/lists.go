@@ -19,18 +19,18 @@ const (
 	wordsMost = 100 // characters of a search
 )
 
-// getProducts answers with a page of the catalogue. With sku parameters it lists only these products.
+// getProducts answers with a page of the products that are sold. With sku parameters it lists only these products.
 func (w *warehouse) getProducts(c echo.Context) error {
-	page, err := w.page(c, func(l listedProduct) any { return bodyOf(l.product) })
+	page, err := w.page(c, false, func(l listedProduct) any { return bodyOf(l.product) })
 	if err != nil {
 		return err
 	}
 	return tagged(c, catalogueFor, "", page)
 }
 
-// getStock is the same list with the fields for operators.
+// getStock lists all products with the fields for operators.
 func (w *warehouse) getStock(c echo.Context) error {
-	page, err := w.page(c, func(l listedProduct) any { return stockOf(l.product) })
+	page, err := w.page(c, true, func(l listedProduct) any { return stockOf(l.product) })
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (w *warehouse) getStock(c echo.Context) error {
 	return c.JSON(http.StatusOK, page)
 }
 
-func (w *warehouse) page(c echo.Context, body func(listedProduct) any) (page web.Page, err error) {
+func (w *warehouse) page(c echo.Context, all bool, body func(listedProduct) any) (page web.Page, err error) {
 	l, err := listingOf(c)
 	if err != nil {
 		return page, err
@@ -55,6 +55,7 @@ func (w *warehouse) page(c echo.Context, body func(listedProduct) any) (page web
 		}
 	}
 	limit := l.Limit
+	l.All = all
 	l.Limit++ // one more, to see whether there is another page
 	found, err := read(c.Request().Context(), l)
 	if err != nil {

@@ -16,6 +16,7 @@ type listing struct {
 	Key   string // sort key of the last product of the previous page: see sortKeys
 	SKU   string // SKU of the last product of the previous page
 	Limit int
+	All   bool // with the products that are retired
 }
 
 // listedProduct is a product in a list, together with its sort key.
@@ -50,9 +51,9 @@ func readProducts(ctx context.Context, db postgres.Querier, l listing) ([]listed
 	products, err := postgres.Read(ctx, db, scanListedProduct, `
 		SELECT `+productColumns+`, `+key+`
 		FROM products
-		WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
+		WHERE (`+key+`, sku COLLATE "C") > ($1, $2) AND (NOT retired OR $4)
 		ORDER BY `+key+`, sku COLLATE "C"
-		LIMIT $3`, l.Key, l.SKU, l.Limit)
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.All)
 	if err != nil {
 		return nil, fmt.Errorf("read products: %w", err)
 	}
@@ -81,9 +82,9 @@ func findProducts(ctx context.Context, db postgres.Querier, l listing) ([]listed
 			WHERE (`+key+`, sku COLLATE "C") > ($1, $2)
 			ORDER BY `+key+`, sku COLLATE "C"
 			LIMIT `+nearBy+`) AS near
-		WHERE `+hasWords+`
+		WHERE `+hasWords+` AND (NOT retired OR $5)
 		ORDER BY key, sku COLLATE "C"
-		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words)
+		LIMIT $3`, l.Key, l.SKU, l.Limit, l.Words, l.All)
 	if err != nil {
 		return nil, fmt.Errorf("find products nearby: %w", err)
 	}
@@ -94,7 +95,7 @@ func findProducts(ctx context.Context, db postgres.Querier, l listing) ([]listed
 		WITH found AS MATERIALIZED (
 			SELECT sku, `+key+` AS key
 			FROM products
-			WHERE `+hasWords+`),
+			WHERE `+hasWords+` AND (NOT retired OR $5)),
 		page AS (
 			SELECT sku, key
 			FROM found
@@ -104,14 +105,15 @@ func findProducts(ctx context.Context, db postgres.Querier, l listing) ([]listed
 		SELECT `+productColumns+`, key
 		FROM page
 		JOIN products USING (sku)
-		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words)
+		ORDER BY key, sku COLLATE "C"`, l.Key, l.SKU, l.Limit, l.Words, l.All)
 	if err != nil {
 		return nil, fmt.Errorf("find products: %w", err)
 	}
 	return found, nil
 }
 
-// readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after.
+// readProductsOf returns the products with the given SKUs, as far as they exist, that come after the SKU after. They may be
+// retired: pages show also what was ordered before.
 func readProductsOf(ctx context.Context, db postgres.Querier, skus []string, after string) ([]listedProduct, error) {
 	products, err := postgres.Read(ctx, db, scanListedProduct, `
 		SELECT `+productColumns+`, sku

@@ -23,6 +23,7 @@ var productTable = postgres.NewTable(func(p *product, column postgres.Column) {
 	column("price_amount bigint", &p.Price.Amount)
 	column("price_currency text", &p.Price.Currency)
 	column("version bigint", &p.Version)
+	column("retired boolean", &p.Retired)
 	column("created_at timestamptz fixed", &p.CreatedAt)
 	column("updated_at timestamptz", &p.UpdatedAt)
 })

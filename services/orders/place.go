@@ -75,6 +75,7 @@ func (p placing) priced(customer string, catalogue func(sku string) (product, bo
 		if fields.Check(ok, at, "there is no such product"); !ok {
 			continue
 		}
+		fields.Check(!known.Retired, at, "is not sold any more")
 		if o.Total.Currency == "" {
 			o.Total.Currency = known.Price.Currency
 		}

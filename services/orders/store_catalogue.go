@@ -19,6 +19,7 @@ type product struct {
 	Version int64
 	Name    string
 	Price   messages.Money
+	Retired bool
 }
 
 // productTable has the columns of catalogue.
@@ -28,6 +29,7 @@ var productTable = postgres.NewTable(func(p *product, column postgres.Column) {
 	column("name text", &p.Name)
 	column("price_amount bigint", &p.Price.Amount)
 	column("price_currency text", &p.Price.Currency)
+	column("retired boolean", &p.Retired)
 })
 
 // loadProducts queues the query for those of the named products that exist, and for one more, which shows whether the catalogue
@@ -67,7 +69,7 @@ func keepProducts(tx *postgres.Tx, changes map[string]messages.ProductChanged) {
 	var all []product
 	for _, sku := range slices.Sorted(maps.Keys(changes)) { // sorted: a fixed order of locks
 		m := changes[sku]
-		all = append(all, product{m.SKU, m.Version, m.Name, m.Price})
+		all = append(all, product{m.SKU, m.Version, m.Name, m.Price, m.Retired})
 	}
 	tx.Queue(`
 		INSERT INTO catalogue (`+productTable.Columns+`)
