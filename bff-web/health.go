@@ -57,7 +57,7 @@ type health struct {
 // underWay returns how many orders are in each status; nil if no replica of orders reports it, as without its database.
 func underWay(programs []health) (counts map[string]int) {
 	for _, p := range programs { // one replica is enough: they all count the same database
-		if !p.has("orders_need_attention") { // always reported together with the other counts
+		if _, told := p.value("orders_need_attention"); !told { // always reported together with the other counts
 			continue
 		}
 		counts = map[string]int{}
@@ -70,8 +70,22 @@ func underWay(programs []health) (counts map[string]int) {
 	return counts
 }
 
-func (h health) has(name string) bool {
-	return slices.ContainsFunc(h.samples, func(m sample) bool { return m.name == name })
+// value returns a metric that has no labels.
+func (h health) value(name string) (value float64, told bool) {
+	i := slices.IndexFunc(h.samples, func(m sample) bool { return m.name == name })
+	if i < 0 {
+		return 0, false
+	}
+	return h.samples[i].value, true
+}
+
+// outbox returns the messages that wait in the outbox of a program, how many of them the broker has refused, and the age of
+// the oldest.
+func (h health) outbox() (due, refused int, oldest time.Duration, told bool) {
+	waiting, told := h.value("outbox_due")
+	unroutable, _ := h.value("outbox_refused")
+	seconds, _ := h.value("outbox_oldest_seconds")
+	return int(waiting), int(unroutable), time.Duration(seconds * float64(time.Second)), told
 }
 
 // ages returns the age of the messages in each queue: the highest that any of its consumers reports.
@@ -139,27 +153,21 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	if err != nil {
 		return h, nil //nolint:nilerr // its state is known
 	}
-	var due, refused, oldest float64
 	for m := range samples(text) {
-		switch m.name {
-		case "outbox_due":
-			h.Outbox, due = "empty", m.value
-		case "outbox_refused":
-			refused = m.value
-		case "outbox_oldest_seconds":
-			oldest = m.value
-		case "client_breaker_open":
-			if m.value > 0 {
-				h.Breakers = append(h.Breakers, m.label("upstream")+" at "+m.label("replica"))
-			}
+		if m.name == "client_breaker_open" && m.value > 0 {
+			h.Breakers = append(h.Breakers, m.label("upstream")+" at "+m.label("replica"))
 		}
 		h.samples = append(h.samples, m)
 	}
+	due, refused, oldest, owns := h.outbox()
+	if owns {
+		h.Outbox = "empty"
+	}
 	if due > 0 {
-		h.Outbox = fmt.Sprintf("%.0f, the oldest for %s", due, time.Duration(oldest*float64(time.Second)).Round(time.Second))
+		h.Outbox = fmt.Sprintf("%d, the oldest for %s", due, oldest.Round(time.Second))
 	}
 	if h.Troubled = refused > 0; h.Troubled {
-		h.Outbox += fmt.Sprintf("; %.0f refused by the broker", refused)
+		h.Outbox += fmt.Sprintf("; %d refused by the broker", refused)
 	}
 	h.Metrics = len(h.samples) > 0
 	return h, nil
