@@ -61,6 +61,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 			return err
 		}
 		serving.Report = s.broker.Report
+		s.lookout.inspected(s.broker)
 		notifications := s.broker.NewSubscription(notificationKinds, s.feed.receive, s.feed.joined)
 		s.feed.want = notifications.Want
 		parts = append(parts, service.Part{Name: "notifications", Run: notifications.Run})
@@ -89,6 +90,7 @@ type site struct {
 	streams  *streams
 	absences absences
 	shelf    *shelf
+	lookout  *lookout
 }
 
 type upstream struct {
@@ -130,5 +132,6 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
 		s.watched = append([]upstream{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
 	}
+	s.lookout = s.newLookout()
 	return s, nil
 }
