@@ -2,14 +2,13 @@ package browser
 
 import (
 	"context"
-	"net/http"
 	"testing"
 
+	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	"github.com/google/uuid"
 )
 
 // watches remembers the names of the messages that move through the picture, and counts all dots.
@@ -36,11 +35,8 @@ func TestTheBackstageShowsWhatMovesWhatWaitsAndWhatIsAway(t *testing.T) {
 	each(t, "payments", (*system.Part).Stop)
 	p.shows("payments.replicas", "0 of 2 ready")
 	p.holds("it is red", `getComputedStyle(document.querySelector('.wide .box[data-look="payments.state"] > rect')).stroke === "rgb(156, 47, 47)"`)
-	alice := token(t)
 	for range 5 {
-		if answer := placed(t, alice, "tok_visa"); answer.StatusCode != http.StatusAccepted {
-			t.Fatal(answer.Status)
-		}
+		beside(t).Place(stories.Wish{SKU: "PENCILS-12"})
 	}
 	p.shows("payments.commands.waiting", "5")
 	p.shows("payments.commands.consumers", "0")
@@ -63,12 +59,6 @@ func TestTheBackstageShowsWhatMovesWhatWaitsAndWhatIsAway(t *testing.T) {
 func (p *tab) shows(name, text string) {
 	p.Helper()
 	p.holds(name+" is "+text, `[...document.querySelectorAll('[data-text="`+name+`"]')].every((e, i, all) => all.length > 0 && e.textContent === "`+text+`")`)
-}
-
-func placed(t *testing.T, token, card string) *http.Response {
-	t.Helper()
-	return api(t, token, http.MethodPost, "/api/orders", `{"lines":[{"sku":"PENCILS-12","quantity":1}],"payment_method":"`+card+`",
-		"shipping_address":{"name":"Alice","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"}}`, "Idempotency-Key", uuid.NewString())
 }
 
 func TestTheBackstageIsAPictureWithoutAScript(t *testing.T) {
@@ -97,9 +87,7 @@ func TestWithReducedMotionTheBackstageHasNumbers(t *testing.T) {
 	p.signIn("Olga", "/backstage")
 	p.says("Live")
 	p.do(chromedp.Evaluate[chromedp.Void](watches))
-	if answer := placed(t, token(t), "tok_visa"); answer.StatusCode != http.StatusAccepted {
-		t.Fatal(answer.Status)
-	}
+	beside(t).Place(stories.Wish{SKU: "PENCILS-12"})
 	p.holds("a number says that the command has come", `Number(document.querySelector('[data-text="shipping.commands.seen"]').textContent) > 0`)
 	if n := get(p, chromedp.Evaluate[int](`window.dots`)); n > 0 {
 		t.Errorf("%d dots have moved", n)
