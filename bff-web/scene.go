@@ -259,6 +259,7 @@ func (s *scene) queue(f frame, q bus.Queue, old map[string]time.Duration) (retry
 	state, known := s.queues[key], s.queues != nil && s.unasked == nil
 	age, told := old[key]
 	f[key+".waiting"], f[key+".pile"], f[key+".age"], f[key+".consumers"], f[key+".state"] = unseen, "", unseen, unseen, "unknown"
+	f[key+".seen"], f[key+".rate"] = "0", "" // unless something has come
 	if !known {
 		if _, was := s.queues[key]; was && state.Missing || !was && !told && q.Exchange == bus.Events {
 			f[key+".state"] = "missing"
