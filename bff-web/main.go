@@ -102,6 +102,7 @@ type site struct {
 	streams  *streams
 	absences absences
 	shelf    *shelf
+	ledger   ledger
 }
 
 type upstream struct {

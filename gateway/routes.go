@@ -78,6 +78,7 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/parcels/{tracking_number}/stages", methods{"POST": courier(composed)}},
 
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
+		{"/api/operations/books", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
 		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},

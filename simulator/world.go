@@ -71,6 +71,7 @@ func (w *world) routes() http.Handler {
 	mux.Handle("POST /provider/refunds", provider(keyed(w.provider.refund)))
 	mux.Handle("GET /provider/refunds", provider(byKey(w.provider.refundByKey)))
 	mux.Handle("GET /provider/ledger", provider(w.provider.page))
+	mux.Handle("GET /provider/report", serve(func(r *http.Request) answer { return w.decide(r, w.provider.report) })) // on paper, whatever the provider's computers do
 
 	mux.Handle("POST /carrier/shipments", carrier(keyed(w.carrier.arrange)))
 	mux.Handle("GET /carrier/shipments", carrier(w.carrier.find))
