@@ -73,12 +73,13 @@ func (p plan) env(r replica) []string {
 		return slices.Concat(env, upstreams, []string{
 			keys,
 			"GATEWAY_URL=" + gateway,
+			"SIMULATOR_URL=" + simulator,
 			fmt.Sprintf("GATEWAY_ADMIN_URL=http://127.0.0.1:%d", p.adminPort),
 			"SESSION_KEY=" + p.session,
 			"RABBITMQ_URL=" + p.brokers["bff-web"],
 		})
 	case "simulator":
-		return append(env, "SIMULATOR_DATA="+p.data)
+		return append(env, "SIMULATOR_DATA="+p.data, "GATEWAY_URL="+gateway)
 	default:
 		return append(env, keys,
 			"DATABASE_URL="+p.databases[r.program],

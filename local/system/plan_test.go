@@ -36,14 +36,14 @@ func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 		}},
 		{p.replicas[2], []string{
 			"HTTP_ADDR=127.0.0.1:22", keys, "GATEWAY_URL=http://127.0.0.1:8080", "GATEWAY_ADMIN_URL=http://127.0.0.1:9080",
-			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "ORDERS_URL=http://127.0.0.1:31,http://127.0.0.1:32",
+			"SESSION_KEY=another", "RABBITMQ_URL=amqp://bff-web", "SIMULATOR_URL=http://127.0.0.1:71", "ORDERS_URL=http://127.0.0.1:31,http://127.0.0.1:32",
 			"PAYMENTS_URL=http://127.0.0.1:41", "INVENTORY_URL=http://127.0.0.1:51", "SHIPPING_URL=http://127.0.0.1:61",
 		}},
 		{p.replicas[4], []string{
 			"HTTP_ADDR=127.0.0.1:32", keys, "DATABASE_URL=postgres://orders", "RABBITMQ_URL=amqp://orders",
 			"PROVIDER_URL=http://127.0.0.1:71/provider", "SUPPLIER_URL=http://127.0.0.1:71/supplier", "CARRIER_URL=http://127.0.0.1:71/carrier",
 		}},
-		{p.replicas[8], []string{"HTTP_ADDR=127.0.0.1:71", "SIMULATOR_DATA=/data/simulator"}},
+		{p.replicas[8], []string{"HTTP_ADDR=127.0.0.1:71", "SIMULATOR_DATA=/data/simulator", "GATEWAY_URL=http://127.0.0.1:8080"}},
 	} {
 		got := slices.DeleteFunc(p.env(test.of), func(s string) bool { return strings.HasSuffix(s, "_URL=") }) // programs without replicas here
 		slices.Sort(got)
