@@ -21,7 +21,7 @@ import (
 
 const (
 	bodyMost = 1 << 10
-	forMost  = 10 * time.Minute // how long something may be asked to stay away
+	spanMost = 10 * time.Minute // how long something may be asked to stay away
 )
 
 // Desk is the supervisor's part of the laboratory.
@@ -88,23 +88,30 @@ func (d *Desk) Close() {
 	d.doing.Wait()
 }
 
-// read reads the body of a request: how long what it asks for is to last. Zero means without an end.
-func read(w http.ResponseWriter, r *http.Request) (within time.Duration, ok bool) {
+// span is the body of a request: when what it asks for begins, and how long it lasts. Zero means at once, and without an end.
+type span struct{ after, within time.Duration }
+
+func read(w http.ResponseWriter, r *http.Request) (s span, ok bool) {
 	var body struct {
-		For string `json:"for"`
+		After string `json:"after"`
+		For   string `json:"for"`
 	}
 	text, err := io.ReadAll(r.Body)
 	if err == nil && len(text) > 0 {
 		err = json.Unmarshal(text, &body)
 	}
-	if err == nil && body.For != "" {
-		within, err = time.ParseDuration(body.For)
+	parse := func(value string) (d time.Duration) {
+		if err == nil && value != "" {
+			d, err = time.ParseDuration(value)
+		}
+		return d
 	}
-	if err != nil || within < 0 || within > forMost {
-		refuse(w, http.StatusUnprocessableEntity, `the body is nothing or {"for": "20s"}, at most %s`, forMost)
-		return 0, false
+	s.after, s.within = parse(body.After), parse(body.For)
+	if err != nil || min(s.after, s.within) < 0 || max(s.after, s.within) > spanMost {
+		refuse(w, http.StatusUnprocessableEntity, `the body is nothing or {"after": "5s", "for": "20s"}, each at most %s`, spanMost)
+		return s, false
 	}
-	return within, true
+	return s, true
 }
 
 // refuse answers with a problem (RFC 9457), the form of all errors that bff-web reads.

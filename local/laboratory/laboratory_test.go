@@ -97,10 +97,10 @@ func TestTheLaboratoryDoesWhatNoProgramMay(t *testing.T) {
 		}
 	})
 	t.Run("the last word about a part counts", func(t *testing.T) {
-		accepted(t, d, "/parts/shipping/kill", `{"for":"300ms"}`)
+		accepted(t, d, "/parts/shipping/kill", `{"after":"300ms","for":"300ms"}`)
 		becomes(t, d, "shipping-1", "stopped")
 		accepted(t, d, "/parts/shipping/stop", "") // now without an end
-		time.Sleep(700 * time.Millisecond) // by then it would have come back
+		time.Sleep(700 * time.Millisecond)         // by then it would have come back
 		if got := list(t, d)["shipping-1"]; got.State != "stopped" {
 			t.Errorf("it has come back: %v", got)
 		}
@@ -123,7 +123,7 @@ func TestTheLaboratoryDoesWhatNoProgramMay(t *testing.T) {
 				t.Errorf("%s: %d %s", path, status, text)
 			}
 		}
-		for _, body := range []string{`{"for":"11m"}`, `{"for":"-1s"}`, `{"for":1}`, `{`, strings.Repeat(" ", bodyMost+1)} {
+		for _, body := range []string{`{"for":"11m"}`, `{"after":"11m"}`, `{"for":"-1s"}`, `{"for":1}`, `{`, strings.Repeat(" ", bodyMost+1)} {
 			for _, path := range []string{"/parts/orders/kill", "/mistake"} {
 				if status, text := call(t, d, "POST", path, body); status != http.StatusUnprocessableEntity {
 					t.Errorf("%s with %.20q: %d %s", path, body, status, text)

@@ -18,9 +18,9 @@ type Part struct {
 	Back    time.Time `json:"back,omitzero"` // when it comes back by itself
 }
 
-// comeback is the start of a part that was stopped for a time.
+// comeback is the end of what is being done to a part.
 type comeback struct {
-	at   time.Time
+	at   time.Time          // when the part comes back by itself; zero: it does not
 	drop context.CancelFunc // somebody has decided otherwise
 }
 
@@ -55,10 +55,10 @@ func (d *Desk) list(w http.ResponseWriter, _ *http.Request) {
 }
 
 // act does something to all parts with a name: "orders" is all of its replicas. The answer does not wait for it, because a server
-// may take longer than callers wait. With "for", what was stopped or killed comes back by itself.
+// may take longer than callers wait. With "after" it begins later, and with "for" what was stopped or killed comes back by itself.
 func (d *Desk) act(w http.ResponseWriter, r *http.Request) {
 	s, name, action := d.system.Load(), r.PathValue("name"), r.PathValue("action")
-	within, ok := read(w, r)
+	when, ok := read(w, r)
 	if !ok {
 		return
 	}
@@ -81,43 +81,51 @@ func (d *Desk) act(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, p := range parts {
-		d.do(p, action, within)
+		d.do(p, action, when)
 	}
 	answer(w, http.StatusAccepted, map[string]string{"status": "accepted"})
 }
 
 // do begins an action on a part. It takes the place of what was planned for the part.
-func (d *Desk) do(p *system.Part, action string, within time.Duration) {
+func (d *Desk) do(p *system.Part, action string, when span) {
 	ctx, drop := context.WithCancel(d.life)
 	d.mu.Lock()
 	if before, planned := d.returns[p.Name]; planned {
 		before.drop()
-		delete(d.returns, p.Name)
 	}
-	if within > 0 && action != "start" && action != restart {
-		d.returns[p.Name] = comeback{time.Now().Add(within).UTC(), drop}
+	plan := comeback{drop: drop}
+	if when.within > 0 {
+		plan.at = time.Now().Add(when.after + when.within).UTC()
 	}
+	d.returns[p.Name] = plan
 	d.mu.Unlock()
 	d.doing.Go(func() {
 		defer drop()
-		switch action {
-		case "start":
-			_ = p.Start(ctx) // it is shown as stopped, and its log says why
+		if !sleep(ctx, when.after) {
 			return
+		}
+		switch action { // what does not work is seen in the part's state, and its log says why
+		case "start":
+			_ = p.Start(ctx)
 		case "stop":
-			_ = p.Stop() // likewise
+			_ = p.Stop()
 		case "kill":
 			p.Kill()
 		case restart:
 			if sleep(ctx, soon) && p.Stop() == nil {
 				_ = p.Start(ctx)
 			}
+		}
+		if when.within > 0 && !sleep(ctx, when.within) {
 			return
 		}
-		if within > 0 && sleep(ctx, within) {
-			d.mu.Lock()
+		d.mu.Lock()
+		over := ctx.Err() == nil
+		if over {
 			delete(d.returns, p.Name)
-			d.mu.Unlock()
+		}
+		d.mu.Unlock()
+		if over && when.within > 0 {
 			_ = p.Start(d.life)
 		}
 	})

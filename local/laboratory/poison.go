@@ -1,6 +1,7 @@
 package laboratory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -42,13 +43,11 @@ const (
 
 // mistake puts a mistake into payments for a time.
 func (d *Desk) mistake(w http.ResponseWriter, r *http.Request) {
-	within, ok := read(w, r)
+	asked, ok := read(w, r)
 	if !ok {
 		return
 	}
-	if within == 0 {
-		within = mistakeFor
-	}
+	within := cmp.Or(asked.within, mistakeFor)
 	if within > mistakeMost {
 		refuse(w, http.StatusUnprocessableEntity, "a mistake is mended after %s at the latest", mistakeMost)
 		return
