@@ -47,6 +47,7 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
 	e.GET("/operations/stock", s.getStockPage, olgas...)
 	e.POST("/operations/stock", s.postStock, olgas...)
+	s.laboratoryRoutes(e, operator, slices.Concat(all, []echo.MiddlewareFunc{s.experiment, s.signedIn(identity.ScopeOperations)})...)
 }
 
 // headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines

@@ -28,6 +28,7 @@ type config struct {
 	ShippingURL     client.URLs   `env:"SHIPPING_URL" envDefault:"http://localhost:8085"`  // replicas of shipping
 	GatewayURL      client.URLs   `env:"GATEWAY_URL" envDefault:"http://localhost:8080"`   // where tokens come from when somebody signs in
 	GatewayAdminURL client.URLs   `env:"GATEWAY_ADMIN_URL"`                                // the gateway's admin port, for the operator console; empty: the console does not show the gateway
+	SimulatorURL    client.URLs   `env:"SIMULATOR_URL"`                                    // the simulator, for the operators' laboratory; empty, or without DEMO_SECRET: there is none
 	Upstream        client.Config `envPrefix:"UPSTREAM_"`                                  // for calls to all these programs; 2 s for an attempt, 4 s in all, one retry
 
 	RabbitMQURL string `env:"RABBITMQ_URL"`                    // with the account `bff-web`, which may only listen; empty: live tracking asks orders every 2 s, and the console shows no queues
@@ -36,6 +37,9 @@ type config struct {
 
 	SessionKey sealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
 	DemoSecret string  `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
+
+	LaboratoryURL client.URLs `env:"LABORATORY_URL"` // a supervisor that stops and starts programs for the laboratory. `make up` and `make demo` set it; empty: nobody does this
+	LaboratoryKey string      `env:"LABORATORY_KEY"` // the key for it
 
 	identity.Trust
 }
@@ -89,6 +93,7 @@ type site struct {
 	streams  *streams
 	absences absences
 	shelf    *shelf
+	lab      *laboratory // nil: there is none
 }
 
 type upstream struct {
@@ -119,7 +124,9 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		feed:    newFeed(),
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
+		lab:     newLaboratory(cfg, log),
 	}
+	pages.laboratory = s.lab != nil
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.services() {
 		of[name] = connect(name, urls)

@@ -22,8 +22,9 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 
 // pages are the templates, each within the layout, and the static files.
 type pages struct {
-	templates map[string]*template.Template
-	version   string // of the static files; it is part of their URLs, so that browsers may keep them for ever
+	templates  map[string]*template.Template
+	laboratory bool   // there is one, so pages lead to it
+	version    string // of the static files; it is part of their URLs, so that browsers may keep them for ever
 }
 
 // screen is the data of a template: what all pages show, and Data for this page.
@@ -33,6 +34,7 @@ type screen struct {
 	Notice *notice
 	Here   string // path and query, to come back to
 	Path   string
+	Lab    bool // there is a laboratory
 	Data   any
 }
 
@@ -90,7 +92,7 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	who, told := visitor(c), noticeOf(c)
 	var page bytes.Buffer
 	err := p.templates[name].Execute(&page, screen{
-		Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Data: data,
+		Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Lab: p.laboratory, Data: data,
 	})
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)

@@ -19,7 +19,7 @@ func TestTheConsoleShowsEveryServiceThatHasAnAddress(t *testing.T) {
 	}
 	for field := range reflect.TypeFor[config]().Fields() {
 		name := strings.ToLower(strings.TrimSuffix(field.Tag.Get("env"), "_URL"))
-		if field.Type != reflect.TypeFor[client.URLs]() || strings.HasPrefix(name, "gateway") {
+		if field.Type != reflect.TypeFor[client.URLs]() || strings.HasPrefix(name, "gateway") || slices.Contains([]string{"simulator", "laboratory"}, name) {
 			continue
 		}
 		if !slices.Contains(shown, name) {

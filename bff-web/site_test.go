@@ -58,7 +58,10 @@ func newFixtureWith(t *testing.T, timeout time.Duration) *fixture {
 		f.answers[name] = says(200, `{"items":[]}`)
 		return s.URL
 	}
-	settings := map[string]string{"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10"}
+	settings := map[string]string{
+		"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10",
+		"SIMULATOR_URL": at("simulator"), "LABORATORY_URL": at("supervisor"), "LABORATORY_KEY": "key of the desk",
+	}
 	for service := range (config{}).services() {
 		settings[strings.ToUpper(service)+"_URL"] = at(service)
 	}
