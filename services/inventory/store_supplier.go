@@ -49,18 +49,19 @@ func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 	})...)
 }
 
-// claimSupplierOrders leases orders that are due: no other worker finds them until the lease ends.
+// claimSupplierOrders leases orders that are due: no other worker finds them until the lease ends. The array is made once, so that
+// the limit holds.
 func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, lease time.Duration) ([]supplierOrder, error) {
 	claims, err := postgres.Planned(ctx, db, scanSupplierOrder, `
 		UPDATE supplier_orders
 		SET due_at = now() + $2::interval, attempts = attempts + 1
-		WHERE id IN (
+		WHERE id = ANY (ARRAY(
 			SELECT id
 			FROM supplier_orders
 			WHERE status <> 'arrived' AND due_at <= now()
 			ORDER BY due_at
 			LIMIT $1
-			FOR UPDATE SKIP LOCKED)
+			FOR UPDATE SKIP LOCKED))
 		RETURNING `+supplierOrderColumns, limit, lease)
 	if err != nil {
 		return nil, fmt.Errorf("claim supplier orders: %w", err)
