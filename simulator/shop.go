@@ -56,7 +56,7 @@ type wish struct {
 	regret                bool
 }
 
-// errNoAnswer is the end of the patience of a customer.
+// errNoAnswer is why a customer gives up.
 var errNoAnswer = errors.New("the shop gives no answer")
 
 // order places an order and returns its id; empty: the shop refuses it. A try that got no good answer is repeated with the same
