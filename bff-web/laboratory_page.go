@@ -136,7 +136,7 @@ func (s *site) postPageScene(c echo.Context) error {
 	if err := s.play(c.Request().Context(), *found, asVisitor(c)); err != nil {
 		return err
 	}
-	return seeOther(c, withNotice(c, laboratoryPath, "begun", found.Title)+"#"+found.Name)
+	return seeOther(c, withNotice(c, laboratoryPath, "begun", found.Title))
 }
 
 func (s *site) postPageFaults(c echo.Context) error {

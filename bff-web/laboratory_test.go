@@ -75,7 +75,7 @@ func TestTheLaboratoryShowsWhatIsWrongAndWhatRuns(t *testing.T) {
 		`<dt>Bank</dt><dd class="bad">answers after 30s</dd>`, `<dt>Carrier</dt><dd class="bad">down: it resets every connection</dd>`, `<dt>Supplier</dt><dd>works</dd>`,
 		"5 a second", "9 came: 4 orders accepted, 1 refused, 2 wait for an answer, 2 gave up",
 		`<option value="silent" selected>`, `<option value="down" selected>`, `value="8"`,
-		`action="/laboratory/programs/payments-1/start"`, "back at <time", `action="/laboratory/programs/rabbitmq/kill"`)
+		`<span class="badge">under way</span>`, `action="/laboratory/programs/payments-1/start"`, "back at <time", `action="/laboratory/programs/rabbitmq/kill"`)
 	if strings.Contains(page, "gateway-1/kill") {
 		t.Error("the gateway can be killed, and the page with it")
 	}
@@ -99,7 +99,7 @@ func TestASceneTellsEverybodyWhatToDoAndForHowLong(t *testing.T) {
 	f := newFixture(t)
 	d := f.experiments()
 	b := f.as("olga")
-	b.posts("/laboratory/scenes/payments-dies", "/laboratory#payments-dies")
+	b.posts("/laboratory/scenes/payments-dies", "/laboratory")
 	b.loads(200, "/laboratory", "“Payments dies in the middle” has begun.")
 	for _, want := range []string{
 		`simulator PUT /faults {"provider":{},"carrier":{},"supplier":{},"for":"20s","note":"payments-dies"}`,
@@ -110,13 +110,13 @@ func TestASceneTellsEverybodyWhatToDoAndForHowLong(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	b.posts("/laboratory/scenes/bank-silent", "/laboratory#bank-silent")
+	b.posts("/laboratory/scenes/bank-silent", "/laboratory")
 	if got := d.next(t); got != `simulator PUT /faults {"provider":{"latency":"30s"},"carrier":{},"supplier":{},"for":"30s","note":"bank-silent"}` {
 		t.Error(got)
 	}
 	d.next(t)
 	for scene, want := range map[string]string{"poison": "supervisor POST /poison", "mistake": `supervisor POST /mistake {"for":"15s"}`} {
-		b.posts("/laboratory/scenes/"+scene, "/laboratory#"+scene)
+		b.posts("/laboratory/scenes/"+scene, "/laboratory")
 		d.next(t)
 		if got := d.next(t); got != want {
 			t.Errorf("%s: %s", scene, got)
@@ -160,7 +160,7 @@ func TestTheKettlesAreOnTheShelfBeforeTheCustomersCome(t *testing.T) {
 	f.answer("inventory", d.writes("inventory", func(w http.ResponseWriter, r *http.Request) {
 		says(200, `{"sku":"LAB-KETTLE","available":3}`)(w, r)
 	}))
-	f.as("olga").posts("/laboratory/scenes/ten-kettles", "/laboratory#ten-kettles")
+	f.as("olga").posts("/laboratory/scenes/ten-kettles", "/laboratory")
 	if got := d.next(t); !strings.HasPrefix(got, "inventory PUT /api/products/LAB-KETTLE ") || !strings.Contains(got, `"reorder_quantity":0`) {
 		t.Error(got)
 	}

@@ -47,6 +47,9 @@ func TestPictures(t *testing.T) {
 		p.take("dead-letters" + suffix)
 		p.visit("/operations/stock")
 		p.take("stock" + suffix)
+		p.visit("/laboratory")
+		p.sees("rabbitmq running")
+		p.take("laboratory" + suffix)
 	}
 }
 
