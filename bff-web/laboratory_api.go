@@ -11,7 +11,7 @@ import (
 )
 
 func (s *site) getLaboratory(c echo.Context) error {
-	return c.JSON(http.StatusOK, s.lab.state(c.Request().Context()))
+	return c.JSON(http.StatusOK, s.bench(c.Request().Context()))
 }
 
 // putWorld passes a body on to the simulator, which checks it.

@@ -105,6 +105,8 @@ type laboratoryScreen struct {
 	Away       *absence // set if the simulator does not answer
 	Undirected *absence // set if the supervisor does not answer
 	Parties    []party
+	Uncounted  *absence // set if no replica of orders tells what is under way
+	UnderWay   []bar
 	PaceNow    float64 // seconds
 	Desk       bool    // there is a supervisor
 
@@ -116,9 +118,11 @@ func (s laboratoryScreen) On(name string) bool { return s.Scene != nil && s.Scen
 
 func (s *site) getLaboratoryPage(c echo.Context) error {
 	now := time.Now()
-	screen := laboratoryScreen{bench: s.lab.state(c.Request().Context()), Desk: s.lab.desk != nil, FaultTimes: faultTimes, CustomerTimes: customerTimes, Mixes: mixes}
+	screen := laboratoryScreen{bench: s.bench(c.Request().Context()), Desk: s.lab.desk != nil, FaultTimes: faultTimes, CustomerTimes: customerTimes, Mixes: mixes}
 	screen.Away = s.absences.of("the simulator", screen.errs["simulator"], now)
 	screen.Undirected = s.absences.of("the supervisor", screen.errs["programs"], now)
+	screen.Uncounted = s.absences.of("counting", screen.errs["orders"], now)
+	screen.UnderWay = slices.DeleteFunc(bars(nil, screen.Orders), func(b bar) bool { return b.Now == nil || *b.Now == 0 })
 	if screen.Faults != nil {
 		screen.Parties = screen.Faults.parties()
 	}

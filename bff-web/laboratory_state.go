@@ -61,14 +61,15 @@ type machine struct {
 
 // bench is the state of the laboratory. What could not be read is nil, and Missing has its name.
 type bench struct {
-	Scene     *scene     `json:"scene"` // that is under way
-	Until     *time.Time `json:"scene_until"`
-	Faults    *ailments  `json:"faults"`
-	Pace      string     `json:"pace,omitempty"`
-	Customers *rush      `json:"customers"`
-	Programs  []machine  `json:"programs,omitempty"` // none where no supervisor is
-	Scenes    []scene    `json:"scenes"`
-	Missing   []string   `json:"missing"`
+	Scene     *scene         `json:"scene"` // that is under way
+	Until     *time.Time     `json:"scene_until"`
+	Faults    *ailments      `json:"faults"`
+	Pace      string         `json:"pace,omitempty"`
+	Customers *rush          `json:"customers"`
+	Orders    map[string]int `json:"orders"`             // under way, by status
+	Programs  []machine      `json:"programs,omitempty"` // none where no supervisor is
+	Scenes    []scene        `json:"scenes"`
+	Missing   []string       `json:"missing"`
 
 	errs map[string]error
 }
@@ -108,4 +109,28 @@ func (l *laboratory) state(ctx context.Context) bench {
 		}
 	}
 	return b
+}
+
+// bench reads the state of the laboratory, and how many orders are under way.
+func (s *site) bench(ctx context.Context) bench {
+	var orders map[string]int
+	var asking sync.WaitGroup
+	asking.Go(func() { orders = s.ordersUnderWay(ctx) })
+	b := s.lab.state(ctx)
+	asking.Wait()
+	if b.Orders = orders; orders == nil {
+		b.Missing, b.errs["orders"] = append(b.Missing, "orders"), errUncounted
+	}
+	return b
+}
+
+// ordersUnderWay returns how many orders are in each status; nil if no replica of orders tells it.
+func (s *site) ordersUnderWay(ctx context.Context) map[string]int {
+	for _, address := range s.orders.Replicas(ctx) {
+		h, _ := program{Name: "orders", Address: address}.checkUp(ctx) // one that does not answer tells nothing
+		if counts := underWay([]health{h}); counts != nil {
+			return counts
+		}
+	}
+	return nil
 }

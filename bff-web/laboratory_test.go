@@ -69,8 +69,10 @@ func TestTheLaboratoryShowsWhatIsWrongAndWhatRuns(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.experiments()
+	f.answer("orders", has(map[string]http.HandlerFunc{"/readyz": says(200, `{"status":"ready"}`), "/metrics": says(200, metrics), "/api/operations/attention": says(200, `{"items":[]}`)}))
 	b := f.as("olga")
 	page := b.loads(200, "/laboratory",
+		`<span class="badge paid">Paid 3</span> <span class="badge gift_wrapping">gift wrapping 2</span>`,
 		"<strong>The bank falls silent during 50 orders</strong>, until <time",
 		`<dt>Bank</dt><dd class="bad">answers after 30s</dd>`, `<dt>Carrier</dt><dd class="bad">down: it resets every connection</dd>`, `<dt>Supplier</dt><dd>works</dd>`,
 		"5 a second", "9 came: 4 orders accepted, 1 refused, 2 wait for an answer, 2 gave up",
@@ -87,8 +89,9 @@ func TestTheLaboratoryShowsWhatIsWrongAndWhatRuns(t *testing.T) {
 	b.loads(200, "/operations", `<a href="/laboratory">Laboratory</a>`)
 
 	f.services["simulator"].Close()
+	f.services["orders"].Close()
 	f.answer("supervisor", says(500, ``))
-	page = b.loads(200, "/laboratory", "What goes on outside is", "the simulator cannot be reached", "Which programs run is", "the supervisor answers 500")
+	page = b.loads(200, "/laboratory", "What goes on outside is", "the simulator cannot be reached", "Which programs run is", "the supervisor answers 500", "no replica of orders tells it")
 	if strings.Contains(page, "No scene is under way") || strings.Contains(page, "nobody comes") {
 		t.Errorf("it does not know, and says so all the same: %s", page)
 	}
@@ -270,7 +273,7 @@ func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 		Missing []string
 	}
 	status, text := f.api("GET", "/api/laboratory", "")
-	if err := json.Unmarshal([]byte(text), &state); err != nil || status != 200 || state.Scene == nil || state.Scene.Name != "bank-silent" || len(state.Programs) != 3 || len(state.Scenes) != len(allScenes()) || state.Scenes[0].Seconds != 30 || len(state.Missing) != 0 {
+	if err := json.Unmarshal([]byte(text), &state); err != nil || status != 200 || state.Scene == nil || state.Scene.Name != "bank-silent" || len(state.Programs) != 3 || len(state.Scenes) != len(allScenes()) || state.Scenes[0].Seconds != 30 || strings.Join(state.Missing, " ") != "orders" {
 		t.Errorf("%d %s: %v", status, text, err)
 	}
 	for _, test := range []struct {

@@ -15,7 +15,7 @@ type Part struct {
 	Name    string    `json:"name"`
 	State   string    `json:"state"`         // running, stopped, changing
 	Actions []string  `json:"actions"`       // what may be done to it
-	Back    time.Time `json:"back,omitzero"` // when it comes back by itself
+	Back    time.Time `json:"back,omitzero"` // when it is started by itself; zero: it is not, or is there
 }
 
 // comeback is the end of what is being done to a part.
@@ -49,7 +49,11 @@ func (d *Desk) list(w http.ResponseWriter, _ *http.Request) {
 	defer d.mu.Unlock()
 	parts := []Part{}
 	for _, p := range s.Parts() {
-		parts = append(parts, Part{p.Name, p.State(), actions(s, p), d.returns[p.Name].at})
+		is := Part{Name: p.Name, State: p.State(), Actions: actions(s, p)}
+		if is.State != "running" {
+			is.Back = d.returns[p.Name].at
+		}
+		parts = append(parts, is)
 	}
 	answer(w, http.StatusOK, map[string]any{"items": parts})
 }
@@ -116,17 +120,13 @@ func (d *Desk) do(p *system.Part, action string, when span) {
 				_ = p.Start(ctx)
 			}
 		}
-		if when.within > 0 && !sleep(ctx, when.within) {
-			return
+		for pause := when.within; pause > 0 && sleep(ctx, pause) && p.Start(ctx) != nil; {
+			pause = time.Second // it was not ready in time, and somebody relies on it
 		}
 		d.mu.Lock()
-		over := ctx.Err() == nil
-		if over {
+		defer d.mu.Unlock()
+		if ctx.Err() == nil {
 			delete(d.returns, p.Name)
-		}
-		d.mu.Unlock()
-		if over && when.within > 0 {
-			_ = p.Start(d.life)
 		}
 	})
 }
