@@ -55,8 +55,8 @@ type stockOf struct {
 
 // fewKettles is sold by one scene only, so that the other scenes and the visitors do not change how many there are.
 var fewKettles = stockOf{
-	"LAB-KETTLE", "Swan-neck kettle, last ten", "From the laboratory: there are ten of it, and no more will come.",
-	messages.Money{Amount: 7900, Currency: "EUR"}, 10,
+	SKU: "LAB-KETTLE", Name: "Swan-neck kettle, last ten", Description: "From the laboratory: there are ten of it, and no more will come.",
+	Price: messages.Money{Amount: 7900, Currency: "EUR"}, Units: 10,
 }
 
 // usualMix is customers as every shop has them.

@@ -152,10 +152,10 @@ func TestCustomersTryAgainWithTheSameKeyAndTakeARefusal(t *testing.T) {
 	t.Parallel()
 	f := openShop(t)
 	f.answer = func(n int, _ string) int {
-		switch {
-		case n == 1:
+		switch n {
+		case 1:
 			return http.StatusServiceUnavailable // then it is accepted
-		case n == 2:
+		case 2:
 			return http.StatusAccepted
 		default:
 			return http.StatusUnprocessableEntity
