@@ -48,8 +48,11 @@ func TestPictures(t *testing.T) {
 		p.visit("/operations/stock")
 		p.take("stock" + suffix)
 		p.visit("/laboratory")
-		p.sees("rabbitmq running")
+		p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/scenes/bank-silent"] button`)))
+		p.sees("has begun")
+		p.holds("orders wait for the bank", `/Reserved \d\d/.test(document.querySelector("#now").innerText)`)
 		p.take("laboratory" + suffix)
+		p.press("End faults and customers")
 	}
 }
 
