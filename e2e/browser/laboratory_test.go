@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,7 +17,6 @@ func TestOlgaLetsTheBankFallSilentAndPaymentsDie(t *testing.T) {
 	p.sees("has begun. It ends by itself.")
 	p.holds("the scene is under way", `document.querySelector("#now").innerText.includes("The bank falls silent during 50 orders, until")`)
 	p.holds("customers come, without a reload of the page", `/[1-9]\d* orders accepted/.test(document.querySelector("#now").innerText)`)
-	p.pictures("laboratory-scene")
 	p.press("End faults and customers")
 	p.sees("Faults and customers have ended.")
 	p.holds("the bank works", `document.querySelector("#now dd").innerText === "works" && document.querySelector("#now").innerText.includes("nobody comes")`)
@@ -33,6 +30,8 @@ func TestOlgaLetsTheBankFallSilentAndPaymentsDie(t *testing.T) {
 	p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/programs/payments-1/start"] button`)))
 	p.sees("payments-1 is being started.")
 	p.holds("payments-1 runs again", row("payments-1", "running"))
+	p.visit("/operations") // other tests expect that all is well
+	p.holds("no breaker is open any more", `document.querySelectorAll("#programs .bad").length === 0`)
 }
 
 func row(part, state string) string {
@@ -45,35 +44,14 @@ func TestTheLaboratoryWorksWithoutJavaScript(t *testing.T) {
 	p.signIn("Olga", "/laboratory")
 	p.withoutScript()
 	p.visit("/laboratory")
-	p.do(chromedp.SetValue(chromedp.CSS(`select[name=supplier]`), "slow"))
-	p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/faults"] button`)))
-	p.until("the supplier is slow", func() bool { return strings.Contains(p.text("#now"), "Supplier answers after 1s to 2s") })
-	p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/end"] button`)))
-	p.until("the supplier works", func() bool { return strings.Contains(p.text("#now"), "Supplier works") })
-}
-
-// pictures takes a whole page, if there is a folder for it: these pictures are for those who work on the page.
-func (p *tab) pictures(name string) {
-	p.Helper()
-	folder := os.Getenv("LABORATORY_PICTURES")
-	if folder == "" {
-		return
+	p.do(chromedp.SetValue(chromedp.CSS(`select[name=supplier]`), "slow"),
+		chromedp.Click(chromedp.CSS(`form[action="/laboratory/faults"] button`)), chromedp.WaitVisible(chromedp.CSS(`#now .bad`)))
+	if text := p.text("#now"); !strings.Contains(text, "Supplier answers after 1s to 2s") {
+		t.Errorf("%s", text)
 	}
-	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{wide, phone} {
-			p.prefer(scheme)
-			height := int64(3000)
-			if width == phone {
-				height = 6500
-			}
-			p.do(chromedp.EmulateViewport(width, height))
-			png := get(p, chromedp.CaptureScreenshot())
-			file := filepath.Join(folder, name+"-"+scheme+map[int64]string{wide: "", phone: "-phone"}[width]+".png")
-			if err := os.WriteFile(file, png, 0o600); err != nil {
-				p.Fatal(err)
-			}
-		}
+	p.visit("/laboratory") // without the notice
+	p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/end"] button`)), chromedp.WaitVisible(chromedp.CSS(`.notice`)))
+	if text := p.text("#now"); !strings.Contains(text, "Supplier works") {
+		t.Errorf("%s", text)
 	}
-	p.do(chromedp.EmulateViewport(wide, 900))
-	p.prefer("light")
 }
