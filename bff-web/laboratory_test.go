@@ -156,6 +156,19 @@ func TestEverySceneEndsByItself(t *testing.T) {
 	}
 }
 
+func TestTheDocumentationHasEveryScene(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/laboratory.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range allScenes() {
+		if !strings.Contains(string(page), "\n| "+s.Title+" | ") {
+			t.Errorf("docs/laboratory.md has no row for %q", s.Title)
+		}
+	}
+}
+
 func TestTheKettlesAreOnTheShelfBeforeTheCustomersCome(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
