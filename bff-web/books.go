@@ -34,11 +34,10 @@ type books struct {
 
 // rule compares the books of one service, or of the provider, with those of another.
 type rule struct {
-	Name   string   `json:"name"`
-	What   string   `json:"what"`
-	Checks []check  `json:"checks"`
-	Away   *absence `json:"-"` // why it cannot be checked; nil: it can
-	Unread string   `json:"unknown,omitempty"`
+	Name   string  `json:"name"`
+	What   string  `json:"what"`
+	Checks []check `json:"checks"`
+	Unread string  `json:"unknown,omitempty"` // why it cannot be checked; empty: it can
 }
 
 // check is a number and its bounds.
@@ -154,7 +153,7 @@ func (l looks) compare() []rule {
 		})
 	}
 	held := l.stock.count("reserved", "taken")
-	return []rule{
+	rules := []rule{
 		{Name: "Money", What: "the provider has the price of each delivered order, and at most that of orders under way besides", Checks: money, Unread: unread(l.before.err, l.provider.err, l.after.err)},
 		{Name: "Charges", What: "the provider has what payments has taken, and at most what it is about to take or refund besides", Checks: charges, Unread: unread(l.paidBefore.err, l.provider.err, l.paidAfter.err)},
 		{
@@ -168,6 +167,12 @@ func (l looks) compare() []rule {
 			Unread: unread(l.before.err, l.parcels.err, l.after.err),
 		},
 	}
+	for i := range rules {
+		if rules[i].Unread != "" {
+			rules[i].Checks = nil
+		}
+	}
+	return rules
 }
 
 // unread returns why a rule cannot be checked; empty: it can.
@@ -215,11 +220,6 @@ func (s *site) compareBooks(ctx context.Context, header http.Header) books {
 	l.after = read(s.orders, since)
 
 	b := books{Rules: l.compare(), Double: l.provider.Double, At: time.Now(), Lost: []string{}}
-	for i, r := range b.Rules {
-		if r.Unread != "" {
-			b.Rules[i].Checks = nil
-		}
-	}
 	b.Delivered, b.Cancelled, b.UnderWay = l.after.count("delivered"), l.after.count("cancelled"), l.after.count(l.after.underWay()...)
 	b.Orders = b.Delivered + b.Cancelled + b.UnderWay
 	for _, id := range l.after.Lost {

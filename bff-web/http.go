@@ -56,6 +56,7 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/operations/products/new", s.postNewProduct, olgas...)
 	e.GET("/operations/products/:sku", s.getProduct, olgas...)
 	e.POST("/operations/products/:sku", s.postProduct, olgas...)
+	s.laboratoryRoutes(e, operator, slices.Concat(all, []echo.MiddlewareFunc{s.experiment, s.signedIn(identity.ScopeOperations)})...)
 }
 
 // headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines

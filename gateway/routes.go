@@ -84,6 +84,15 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},
 		{"/api/operations/dead-letters/{id}/discard", methods{"POST": deadLetter}},
 
+		{"/api/laboratory", methods{"GET": operator(composed)}},
+		{"/api/laboratory/faults", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/pace", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/customers", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/scenes/{name}", methods{"POST": operator(composed)}},
+		{"/api/laboratory/poison", methods{"POST": operator(composed)}},
+		{"/api/laboratory/mistake", methods{"POST": operator(composed)}},
+		{"/api/laboratory/programs/{name}/{action}", methods{"POST": operator(composed)}},
+
 		{"/api", nil},
 		{"/api/{unknown...}", nil},
 		{"/metrics", nil}, // those of bff-web are not public
