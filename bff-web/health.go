@@ -56,7 +56,7 @@ type health struct {
 // underWay returns how many orders are in each status; nil if no replica of orders reports it, as without its database.
 func underWay(programs []health) (counts map[string]int) {
 	for _, p := range programs { // one replica is enough: they all count the same database
-		if !p.has("orders_need_attention") { // always reported together with the other counts
+		if _, told := p.value("orders_need_attention"); !told { // always reported together with the other counts
 			continue
 		}
 		counts = map[string]int{}
@@ -69,8 +69,22 @@ func underWay(programs []health) (counts map[string]int) {
 	return counts
 }
 
-func (h health) has(name string) bool {
-	return slices.ContainsFunc(h.samples, func(m sample) bool { return m.name == name })
+// value returns a metric that has no labels.
+func (h health) value(name string) (value float64, told bool) {
+	i := slices.IndexFunc(h.samples, func(m sample) bool { return m.name == name })
+	if i < 0 {
+		return 0, false
+	}
+	return h.samples[i].value, true
+}
+
+// outbox returns the messages that wait in the outbox of a program, how many of them the broker has refused, and the age of
+// the oldest.
+func (h health) outbox() (due, refused int, oldest time.Duration, told bool) {
+	waiting, told := h.value("outbox_due")
+	unroutable, _ := h.value("outbox_refused")
+	seconds, _ := h.value("outbox_oldest_seconds")
+	return int(waiting), int(unroutable), time.Duration(seconds * float64(time.Second)), told
 }
 
 // ages returns the age of the messages in each queue: the highest that any of its consumers reports.
@@ -138,27 +152,21 @@ func (p program) checkUp(ctx context.Context) (health, error) {
 	if err != nil {
 		return h, nil //nolint:nilerr // its state is known
 	}
-	var due, refused, oldest float64
 	for _, m := range samples(text) {
-		switch m.name {
-		case "outbox_due":
-			h.Outbox, due = "empty", m.value
-		case "outbox_refused":
-			refused = m.value
-		case "outbox_oldest_seconds":
-			oldest = m.value
-		case "client_breaker_open":
-			if m.value > 0 {
-				h.Breakers = append(h.Breakers, m.labels["upstream"]+" at "+m.labels["replica"])
-			}
+		if m.name == "client_breaker_open" && m.value > 0 {
+			h.Breakers = append(h.Breakers, m.labels["upstream"]+" at "+m.labels["replica"])
 		}
 		h.samples = append(h.samples, m)
 	}
+	due, refused, oldest, owns := h.outbox()
+	if owns {
+		h.Outbox = "empty"
+	}
 	if due > 0 {
-		h.Outbox = fmt.Sprintf("%.0f, the oldest for %s", due, time.Duration(oldest*float64(time.Second)).Round(time.Second))
+		h.Outbox = fmt.Sprintf("%d, the oldest for %s", due, oldest.Round(time.Second))
 	}
 	if h.Troubled = refused > 0; h.Troubled {
-		h.Outbox += fmt.Sprintf("; %.0f refused by the broker", refused)
+		h.Outbox += fmt.Sprintf("; %d refused by the broker", refused)
 	}
 	h.Metrics = len(h.samples) > 0
 	return h, nil
@@ -185,13 +193,17 @@ type sample struct {
 	value  float64
 }
 
-// samples returns the gauges and counters that can be read before the text ends or makes no sense.
+// samples returns the gauges and counters, and how many values each histogram has, that can be read before the text ends or makes
+// no sense.
 func samples(text []byte) (all []sample) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, _ := parser.TextToMetricFamilies(bytes.NewReader(text)) // after an error these are the ones before it
 	for name, family := range families {
 		for _, m := range family.GetMetric() {
 			s := sample{name, map[string]string{}, cmp.Or(m.GetGauge().GetValue(), m.GetCounter().GetValue(), m.GetUntyped().GetValue())}
+			if h := m.GetHistogram(); h != nil {
+				s.name, s.value = name+"_count", float64(h.GetSampleCount())
+			}
 			for _, l := range m.GetLabel() {
 				s.labels[l.GetName()] = l.GetValue()
 			}

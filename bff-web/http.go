@@ -45,6 +45,8 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
 	e.POST("/orders/:id/settlement", s.postSettlement, olgas...)
 
+	e.GET("/backstage", s.getBackstage, olgas...)
+	e.GET("/backstage/live", s.getBackstageLive, web.Stream, s.session)
 	e.GET("/operations", s.getOperations, olgas...)
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)
 	e.POST("/operations/dead-letters/:id/replay", s.postReplay, olgas...)

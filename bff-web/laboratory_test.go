@@ -40,8 +40,8 @@ func (d diary) next(t *testing.T) string {
 	}
 }
 
-// outside answers like a simulator in which a scene is under way.
-func outside(w http.ResponseWriter, r *http.Request) {
+// simulated answers like a simulator in which a scene is under way.
+func simulated(w http.ResponseWriter, r *http.Request) {
 	answers := map[string]string{
 		"/faults":       `{"provider":{"latency":"30s","jitter":"0s","error_rate":0,"ambiguous_rate":0,"down":false},"carrier":{"down":true},"supplier":{},"until":"2026-11-23T12:00:00Z","note":"bank-silent"}`,
 		"/carrier/pace": `{"pace":"8s"}`,
@@ -54,7 +54,7 @@ const somePrograms = `{"items":[{"name":"gateway-1","state":"running","actions":
 
 func (f *fixture) experiments() diary {
 	d := diary{make(chan string, 20)}
-	f.answer("simulator", d.writes("simulator", outside))
+	f.answer("simulator", d.writes("simulator", simulated))
 	f.answer("supervisor", d.writes("supervisor", func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusAccepted
 		if r.Header.Get("Authorization") != "Bearer key of the desk" {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,17 +9,13 @@ import (
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
-	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
 )
 
 const (
-	heartbeat    = 10 * time.Second // readers that miss two of them connect again; proxies, too, end silent connections
-	writeWithin  = 10 * time.Second // a reader that takes nothing for this long is disconnected
-	comeBack     = 1 * time.Second  // how long a browser waits before it connects again
-	askWhileDeaf = 2 * time.Second  // between two requests to orders, without RabbitMQ
-	askAnyway    = time.Minute      // the same with RabbitMQ, to be safe
-	followMost   = 50               // orders in one stream
+	askWhileDeaf = 2 * time.Second // between two requests to orders, without RabbitMQ
+	askAnyway    = time.Minute     // the same with RabbitMQ, to be safe
+	followMost   = 50              // orders in one stream
 )
 
 // getLive serves the stream of the API: the caller sends a token, and follows one order.
@@ -78,7 +72,7 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 	s.feed.attend(c.Request().Context())
 	ctx, cancel := context.WithDeadline(c.Request().Context(), expires)
 	defer cancel()
-	st.site, st.out, st.control = s, c.Response(), http.NewResponseController(c.Response())
+	st.site = s
 	found := st.ask(ctx, st.places...)
 	if err := st.refused(found); err != nil {
 		return asFault(err)
@@ -86,21 +80,10 @@ func (s *site) follow(c echo.Context, who string, expires time.Time, st *stream)
 	if !slices.ContainsFunc(found, answer.unseen) {
 		return c.NoContent(http.StatusNoContent) // tells a browser not to connect again
 	}
-	h := c.Response().Header()
-	h.Set(echo.HeaderContentType, web.StreamType)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no")
-	if c.Request().Method == http.MethodHead { // HEAD: the client only wants the header
-		return c.NoContent(http.StatusOK)
+	if st.events, err = openEvents(c); st.events == nil {
+		return err
 	}
-	// The time limits of the server are for requests that end. The read limit would end the context of this request.
-	if err := errors.Join(st.control.SetReadDeadline(time.Time{}), st.control.SetWriteDeadline(time.Time{})); err != nil {
-		return fmt.Errorf("lift the time limits: %w", err)
-	}
-	err = st.write("retry: %d\n\n", comeBack.Milliseconds())
-	if err == nil {
-		err = st.beat()
-	}
+	err = st.begin()
 	if err == nil {
 		err = st.tell(found)
 	}

@@ -97,7 +97,7 @@ func TestAHeartbeatIsAnEventThatAScriptSees(t *testing.T) {
 	r.reads("data: 10")
 	synctest.Test(t, func(t *testing.T) {
 		var out deadlined
-		st := &stream{site: &site{feed: newFeed(), streams: &streams{ending: t.Context()}}, places: []*place{{order: "o-1"}}, out: &out, control: http.NewResponseController(&out)}
+		st := &stream{site: &site{feed: newFeed(), streams: &streams{ending: t.Context()}}, places: []*place{{order: "o-1"}}, events: &events{&out, http.NewResponseController(&out)}}
 		st.site.feed.connected = true // so that it asks orders after half a minute at the earliest
 		ctx, cancel := context.WithTimeout(t.Context(), 2*heartbeat+time.Second)
 		defer cancel()

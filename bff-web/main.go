@@ -65,6 +65,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 			return err
 		}
 		serving.Report = s.broker.Report
+		s.lookout.inspected(s.broker)
 		notifications := s.broker.NewSubscription(notificationKinds, s.feed.receive, s.feed.joined)
 		s.feed.want = notifications.Want
 		parts = append(parts, service.Part{Name: "notifications", Run: notifications.Run})
@@ -76,6 +77,11 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		}
 		tap := broker.NewTap(messages.Commands(), slices.Sorted(maps.Keys(cfg.Services)), s.taps.pass, s.taps.joined)
 		s.taps.want = tap.Want
+		s.lookout.tap = func(pass func([]bus.Passage)) (leave func()) {
+			leave = s.taps.watch(pass)
+			s.taps.attend(ctx)
+			return leave
+		}
 		parts = append(parts, service.Part{Name: "tap", Run: tap.Run})
 	}
 	server := web.New(serving)
@@ -107,6 +113,7 @@ type site struct {
 	shelf    *shelf
 	ledger   ledger
 	lab      *laboratory // nil: there is none
+	lookout  *lookout
 }
 
 type upstream struct {
@@ -160,5 +167,6 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 	if s.watched = s.services; len(cfg.GatewayAdminURL) > 0 {
 		s.watched = append([]upstream{{"gateway", connect("gateway's admin port", cfg.GatewayAdminURL)}}, s.services...)
 	}
+	s.lookout = s.newLookout()
 	return s, nil
 }

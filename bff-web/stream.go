@@ -22,8 +22,7 @@ type stream struct {
 	header  http.Header // for requests on behalf of the reader
 	places  []*place
 	several bool // each event names its order and has no id, because one id cannot hold several places
-	out     http.ResponseWriter
-	control *http.ResponseController
+	*events
 }
 
 // place is how far the reader has read the timeline of an order.
@@ -67,8 +66,7 @@ func (st *stream) run(ctx context.Context, w *watcher) error {
 		case <-ctx.Done(): // the reader has gone, or the token has expired
 			return nil
 		case <-st.site.streams.ending.Done():
-			// All readers of this process will connect elsewhere, but not all at once.
-			return st.write("retry: %d\n\n", comeBack.Milliseconds()/2+rand.Int64N(comeBack.Milliseconds()))
+			return st.part()
 		case <-beat.C:
 			err = st.beat()
 		case n, ok := <-w.notifications:
@@ -246,20 +244,4 @@ func (st *stream) event(name string, about *place) error {
 		return fmt.Errorf("encode an event: %w", err)
 	}
 	return st.write("event: %s\ndata: %s\n\n", name, text)
-}
-
-// beat writes a heartbeat. It is an event and not a comment, which scripts do not see: so a script notices when the connection
-// is dead. Its data is the number of seconds until the next one.
-func (st *stream) beat() error {
-	return st.write("event: beat\ndata: %d\n\n", int(heartbeat.Seconds()))
-}
-
-func (st *stream) write(format string, args ...any) error {
-	if err := st.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(st.out, format, args...); err != nil {
-		return err
-	}
-	return st.control.Flush()
 }

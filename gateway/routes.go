@@ -97,6 +97,7 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/{unknown...}", nil},
 		{"/metrics", nil}, // those of bff-web are not public
 		{"/live", methods{"GET": web.Stream(g.forward(pages))}},
+		{"/backstage/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/orders/{id}/live", methods{"GET": web.Stream(g.forward(pages))}},
 		{"/{page...}", methods{"GET": g.forward(pages), "POST": g.forward(pages)}}, // bff-web checks the Origin of forms
 	}, missing

@@ -48,6 +48,7 @@ func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 		{"GET", "/static/app.css?v=1", "", "bff"},
 		{"GET", "/orders/1", "", "bff"},
 		{"GET", "/orders/1/live", "", "bff"},
+		{"GET", "/backstage/live", "", "bff"},
 		{"GET", "/caf%C3%A9", "", "bff"},
 	} {
 		t.Run(test.method+test.path, func(t *testing.T) {

@@ -43,6 +43,7 @@ type Consumer struct {
 func (b *Broker) NewConsumer(queue Queue, moves *Publisher, handler Handler) *Consumer {
 	c := &Consumer{broker: b, queue: queue, moves: moves, handler: handler}
 	observeAge(queue.Name(), c.age)
+	b.meters.handles(queue)
 	return c
 }
 

@@ -57,13 +57,24 @@ func (m meters) published(ctx context.Context, kind string, err error) {
 	m.publishedTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", kind), attribute.String("outcome", outcome)))
 }
 
+// handles shows the kinds of a queue before any message has come: so everybody who reads the metrics knows where each kind goes.
+func (m meters) handles(queue Queue) {
+	for _, kind := range queue.Kinds {
+		m.count(context.Background(), 0, queue.Name(), kind, "done")
+	}
+}
+
 // handled counts a delivery. The kind is a label only when the message was handled: senders can invent kinds, and each
 // would be a new time series.
 func (m meters) handled(ctx context.Context, queue, kind, outcome string) {
 	if outcome != "done" {
 		kind = ""
 	}
-	m.handledTotal.Add(ctx, 1, metric.WithAttributes(attribute.String("queue", queue), attribute.String("kind", kind), attribute.String("outcome", outcome)))
+	m.count(ctx, 1, queue, kind, outcome)
+}
+
+func (m meters) count(ctx context.Context, n int64, queue, kind, outcome string) {
+	m.handledTotal.Add(ctx, n, metric.WithAttributes(attribute.String("queue", queue), attribute.String("kind", kind), attribute.String("outcome", outcome)))
 }
 
 func checksum(body []byte) uint32 { return crc32.ChecksumIEEE(body) }

@@ -60,11 +60,7 @@ func (b *Broker) NewTap(commands, services []string, pass func([]Passage), joine
 	for _, service := range services {
 		own := bindings{exchange: redelivery(service)}
 		for _, exchange := range []string{Commands, Events} {
-			q := Queue{Service: service, Exchange: exchange}
-			own.keys = append(own.keys, q.Name(), q.Dead())
-			for _, d := range DefaultRetries {
-				own.keys = append(own.keys, q.retry(d))
-			}
+			own.keys = append(own.keys, Queue{Service: service, Exchange: exchange}.Around()...)
 		}
 		t.bindings = append(t.bindings, own)
 	}
@@ -150,6 +146,7 @@ func passage(d Delivery, now time.Time) Passage {
 	}
 	key := d.raw.RoutingKey
 	if d.raw.Exchange == Commands || d.raw.Exchange == Events {
+		p.Exchange = d.raw.Exchange
 		return p
 	}
 	queue, tier, delayed := strings.Cut(key, ".retry.")

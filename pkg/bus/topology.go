@@ -45,6 +45,15 @@ func (q Queue) Name() string {
 // Dead returns the name of the queue's dead-letter queue.
 func (q Queue) Dead() string { return q.Name() + ".dead" }
 
+// Around returns the names of the queue, its dead-letter queue, and the retry queues that every queue of a service has.
+func (q Queue) Around() []string {
+	names := []string{q.Name(), q.Dead()}
+	for _, d := range DefaultRetries {
+		names = append(names, q.retry(d))
+	}
+	return names
+}
+
 func (q Queue) retry(d time.Duration) string { return fmt.Sprintf("%s.retry.%s", q.Name(), d) }
 
 // redelivery returns the name of the service's own direct exchange, to which each of its queues is bound under its own
