@@ -17,6 +17,7 @@ func (s *site) routes(e *web.Server) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
 	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
+	e.GET("/api/operations/books", s.getBooks, operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
 	s.courierRoutes(e)
 
@@ -50,12 +51,14 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)
 	e.POST("/operations/dead-letters/:id/replay", s.postReplay, olgas...)
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
+	e.GET("/operations/books", s.getBooksPage, olgas...)
 	e.GET("/operations/stock", s.getStockPage, olgas...)
 	e.POST("/operations/stock", s.postStock, olgas...)
 	e.GET("/operations/products/new", s.getNewProduct, olgas...)
 	e.POST("/operations/products/new", s.postNewProduct, olgas...)
 	e.GET("/operations/products/:sku", s.getProduct, olgas...)
 	e.POST("/operations/products/:sku", s.postProduct, olgas...)
+	s.laboratoryRoutes(e, operator, slices.Concat(all, []echo.MiddlewareFunc{s.experiment, s.signedIn(identity.ScopeOperations)})...)
 }
 
 // headers returns the headers for our requests on behalf of a caller: the token, and the request id that connects the log lines

@@ -37,7 +37,7 @@ type lookout struct {
 	left    time.Time          // when the last one left
 	stop    context.CancelFunc // ends the collection; nil: there is none
 	whole   chan struct{}      // closed when everything was looked at once
-	scene   *scene
+	outlook *outlook
 	now     frame
 	full    []byte // now, for viewers who have seen nothing or have missed something
 	changes []byte // what of now differs from the frame before
@@ -58,9 +58,9 @@ func (l *lookout) enter() (leave func()) {
 	l.viewers++
 	if l.stop == nil {
 		ctx, stop := context.WithCancel(l.ending)
-		l.stop, l.scene, l.now, l.turn = stop, newScene(l.services, l.listens, l.tap != nil), nil, 0
+		l.stop, l.outlook, l.now, l.turn = stop, newOutlook(l.services, l.listens, l.tap != nil), nil, 0
 		l.whole, l.next = make(chan struct{}), make(chan struct{})
-		go l.collect(ctx, l.scene.traffic)
+		go l.collect(ctx, l.outlook.traffic)
 	}
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
@@ -92,7 +92,7 @@ func (l *lookout) collect(ctx context.Context, t *traffic) {
 		for more := true; more; more = wait.For(ctx, programsEvery) {
 			found := l.checkUp(ctx)
 			t.programs(found)
-			l.saw(ctx, func(s *scene) { s.programs = found })
+			l.saw(ctx, func(s *outlook) { s.programs = found })
 		}
 	})
 	looking.Go(func() { l.watchQueues(ctx, t) })
@@ -102,7 +102,7 @@ func (l *lookout) collect(ctx context.Context, t *traffic) {
 func (l *lookout) watchQueues(ctx context.Context, t *traffic) {
 	if l.inspect == nil {
 		away := l.absent("RabbitMQ", errNoBroker, time.Now())
-		l.saw(ctx, func(s *scene) { s.unasked = away })
+		l.saw(ctx, func(s *outlook) { s.unasked = away })
 		return
 	}
 	asked := l.inspect()
@@ -125,22 +125,22 @@ func (l *lookout) watchQueues(ctx context.Context, t *traffic) {
 			t.queues(known)
 		}
 		away, seen := l.absent("RabbitMQ", err, time.Now()), maps.Clone(known)
-		l.saw(ctx, func(s *scene) { s.sawQueues(seen, away, time.Now()) })
+		l.saw(ctx, func(s *outlook) { s.sawQueues(seen, away, time.Now()) })
 	}
 }
 
-// saw changes the scene, and makes the frame that follows from it.
-func (l *lookout) saw(ctx context.Context, change func(*scene)) {
+// saw changes the outlook, and makes the frame that follows from it.
+func (l *lookout) saw(ctx context.Context, change func(*outlook)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ctx.Err() != nil { // the next collection may have begun
 		return
 	}
-	change(l.scene)
-	now := l.scene.frame(time.Now())
+	change(l.outlook)
+	now := l.outlook.frame(time.Now())
 	changes := maps.Clone(now)
 	maps.DeleteFunc(changes, func(key, value string) bool { before, known := l.now[key]; return known && before == value })
-	if l.scene.whole() {
+	if l.outlook.whole() {
 		select {
 		case <-l.whole:
 		default:
@@ -190,5 +190,5 @@ func (l *lookout) still(ctx context.Context) frame {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.scene.frame(time.Now())
+	return l.outlook.frame(time.Now())
 }

@@ -44,6 +44,9 @@ type config struct {
 	DocsURL   string `env:"DOCS_URL"`   // the documentation, for the foot of each page; empty: no link
 	SourceURL string `env:"SOURCE_URL"` // the source, likewise
 
+	LaboratoryURL client.URLs `env:"LABORATORY_URL"` // a supervisor that stops and starts programs for the laboratory. `make up` and `make demo` set it; empty: nobody does this
+	LaboratoryKey string      `env:"LABORATORY_KEY"` // the key for it
+
 	identity.Trust
 }
 
@@ -108,6 +111,8 @@ type site struct {
 	streams  *streams
 	absences absences
 	shelf    *shelf
+	ledger   ledger
+	lab      *laboratory // nil: there is none
 	lookout  *lookout
 }
 
@@ -141,10 +146,12 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		taps:    newTaps(), showAll: cfg.TapShoppers,
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
+		lab:     newLaboratory(cfg, log),
 	}
 	if len(cfg.SimulatorURL) > 0 && cfg.DemoSecret != "" {
 		s.simulator = connect("the carrier", cfg.SimulatorURL)
 	}
+	pages.laboratory = s.lab != nil
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.Services {
 		of[name] = connect(name, urls)

@@ -22,10 +22,11 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 
 // pages are the templates, each within the layout, and the static files.
 type pages struct {
-	templates map[string]*template.Template
-	people    []person // who can sign in; none without the demo identity
-	links     []link   // in the footer
-	version   string   // of the static files; it is part of their URLs, so that browsers may keep them for ever
+	templates  map[string]*template.Template
+	people     []person // who can sign in; none without the demo identity
+	links      []link   // in the footer
+	laboratory bool     // there is one, so pages lead to it
+	version    string   // of the static files; it is part of their URLs, so that browsers may keep them for ever
 }
 
 // screen is the data of a template: what all pages show, and Data for this page.
@@ -37,6 +38,7 @@ type screen struct {
 	Path   string
 	Others []person // whom the visitor can switch to; none on the page that asks who the visitor is
 	Links  []link
+	Lab    bool // there is a laboratory
 	Data   any
 }
 
@@ -96,7 +98,7 @@ func (p *pages) render(c echo.Context, status int, name string, data any) error 
 	r := c.Request()
 	who, told := visitor(c), noticeOf(c)
 	var page bytes.Buffer
-	all := screen{Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: p.links, Data: data}
+	all := screen{Who: who, Cart: cartOf(c).units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: p.links, Lab: p.laboratory, Data: data}
 	if name != "signin.html" {
 		all.Others = p.besides(who)
 	}

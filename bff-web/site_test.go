@@ -69,7 +69,8 @@ func newFixtureWith(t *testing.T, timeout time.Duration, without ...string) *fix
 		services = append(services, service+"="+at(service))
 	}
 	settings := map[string]string{
-		"GATEWAY_URL": at("gateway"), "SIMULATOR_URL": at("simulator"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ","),
+		"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ","),
+		"SIMULATOR_URL": at("simulator"), "LABORATORY_URL": at("supervisor"), "LABORATORY_KEY": "key of the desk",
 	}
 	for _, name := range without {
 		delete(settings, name)

@@ -28,7 +28,7 @@ func passed(ms int, id, kind string, adapt ...func(*bus.Passage)) bus.Passage {
 
 func from(source string) func(*bus.Passage) { return func(p *bus.Passage) { p.Source = source } }
 
-func moved(way bus.Way, attempt int, why string) func(*bus.Passage) {
+func went(way bus.Way, attempt int, why string) func(*bus.Passage) {
 	return func(p *bus.Passage) {
 		p.Way, p.Attempt, p.Error, p.Queue, p.Source = way, attempt, why, "payments.commands", "orders"
 		p.Wait, p.Dead = 500*time.Millisecond, "exhausted"
@@ -66,11 +66,11 @@ func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
 			[]string{"command orders → payments: take_payment", "event payments → orders: payment_taken", "command orders → payments: take_payment (asked again)", "event payments → orders: payment_taken (answered again, not charged again)"},
 		},
 		{
-			"an attempt that fails", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, moved(bus.Delayed, 2, "no connection")), passed(500, "1", take, moved(bus.Back, 2, "no connection"))},
+			"an attempt that fails", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, went(bus.Delayed, 2, "no connection")), passed(500, "1", take, went(bus.Back, 2, "no connection"))},
 			[]string{"command orders → payments: take_payment", "retry payments: take_payment (attempt 1 failed, the next one in 500ms: no connection)", "retry payments: take_payment (attempt 2)"},
 		},
 		{
-			"given up and replayed", nil, nil, []bus.Passage{passed(1, "1", take, moved(bus.GivenUp, 8, "no connection")), passed(2, "1", take, moved(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
+			"given up and replayed", nil, nil, []bus.Passage{passed(1, "1", take, went(bus.GivenUp, 8, "no connection")), passed(2, "1", take, went(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
 			[]string{"dead payments: take_payment (given up (exhausted), now a dead letter: no connection)", "retry payments: take_payment (replayed by olga)"},
 		},
 		{
@@ -123,7 +123,7 @@ func line(s step) string {
 
 func TestAShopperIsNotToldWhyAnAttemptFailed(t *testing.T) {
 	t.Parallel()
-	failed := []bus.Passage{passed(1, "1", "payments.take_payment", moved(bus.Delayed, 2, "relation payments does not exist"))}
+	failed := []bus.Passage{passed(1, "1", "payments.take_payment", went(bus.Delayed, 2, "relation payments does not exist"))}
 	for _, operator := range []bool{false, true} {
 		s := tellStory(order{CreatedAt: midnight}, nil, nil, failed, operator)[1]
 		if told := strings.Contains(s.Note+s.Envelope.Error, "relation payments"); told != operator {

@@ -20,7 +20,7 @@ type traffic struct {
 
 	mu     sync.Mutex
 	heard  bool                      // the tap has seen something
-	moves  map[string]tally          // by move
+	moves  map[string]moved          // by move
 	steps  int                       // all moves together
 	at     map[string]int            // what has come to each place
 	levels map[string]*level         // by queue
@@ -31,8 +31,8 @@ type traffic struct {
 	times  [rateSlots]time.Time
 }
 
-// tally is how often something has moved, and when it did so last: the number of moves until then.
-type tally struct{ times, last int }
+// moved is how often something has moved, and when it did so last: the number of moves until then.
+type moved struct{ times, last int }
 
 // level is how many messages are in a queue, and how many have come and gone. The tap and the look at the queue are never of the
 // same moment. So what has gone is the difference of sums, in which one late message is not counted twice.
@@ -58,7 +58,7 @@ var undoing = []string{
 
 func newTraffic(services []string, listens func(string) bool) *traffic {
 	return &traffic{
-		services: services, listens: listens, moves: map[string]tally{}, at: map[string]int{}, levels: map[string]*level{},
+		services: services, listens: listens, moves: map[string]moved{}, at: map[string]int{}, levels: map[string]*level{},
 		takes: map[string][]string{}, calls: map[string]float64{}, asked: map[string]bool{},
 	}
 }
@@ -73,7 +73,7 @@ func (t *traffic) count(n int, what, name string, places ...string) {
 	key := move(what, name, places...)
 	if now, known := t.moves[key]; known || len(t.moves) < movesMost {
 		t.steps++
-		t.moves[key] = tally{now.times + n, t.steps}
+		t.moves[key] = moved{now.times + n, t.steps}
 	}
 	for _, place := range places[1:] {
 		t.at[place] += n
@@ -249,7 +249,7 @@ func (h health) callCounts() map[outcome]float64 {
 }
 
 // tell returns the moves, what has come to each place, and how much of it has come in each second lately.
-func (t *traffic) tell(now time.Time) (moves map[string]tally, at map[string]int, rates map[string]float64) {
+func (t *traffic) tell(now time.Time) (moves map[string]moved, at map[string]int, rates map[string]float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now.Sub(t.times[0]) >= rateSlot {

@@ -78,10 +78,20 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/parcels/{tracking_number}/stages", methods{"POST": courier(composed)}},
 
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
+		{"/api/operations/books", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
 		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},
 		{"/api/operations/dead-letters/{id}/discard", methods{"POST": deadLetter}},
+
+		{"/api/laboratory", methods{"GET": operator(composed)}},
+		{"/api/laboratory/faults", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/pace", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/customers", methods{"PUT": operator(composed)}},
+		{"/api/laboratory/scenes/{name}", methods{"POST": operator(composed)}},
+		{"/api/laboratory/poison", methods{"POST": operator(composed)}},
+		{"/api/laboratory/mistake", methods{"POST": operator(composed)}},
+		{"/api/laboratory/programs/{name}/{action}", methods{"POST": operator(composed)}},
 
 		{"/api", nil},
 		{"/api/{unknown...}", nil},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -46,5 +47,21 @@ func TestTheJournalsListEverythingOnceAsItIsNow(t *testing.T) {
 	}
 	for _, path := range []string{"/carrier/journal", "/supplier/journal"} {
 		s.want(s.get(path+"?limit=10001"), 400, "malformed")
+	}
+}
+
+func TestTheReportSumsUpTheReferencesSinceOne(t *testing.T) {
+	t.Parallel()
+	s := start(t, now, config{})
+	for key, reference := range map[string]string{"a": "1", "b": "2", "c": "3", "d": "3"} {
+		body := strings.Replace(chargeOf(100, "tok_visa"), `"reference":"`, `"reference":"`+reference, 1)
+		if got := s.post("/provider/charges", key, body); got.status != 201 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	s.post("/provider/refunds", "r", `{"charge_key":"b","amount":40,"currency":"EUR"}`)
+	got := read[books](t, s.get("/provider/report?since=2"))
+	if got.Charges != 3 || got.Charged["EUR"] != 300 || got.Refunded["EUR"] != 40 || len(got.Double) != 1 || !strings.HasPrefix(got.Double[0], "3") {
+		t.Errorf("%+v", got)
 	}
 }

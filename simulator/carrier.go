@@ -143,6 +143,8 @@ func (c *carrier) track(r *http.Request) answer {
 	return ok(c.at(*s, c.now()))
 }
 
+func (c *carrier) showPace(*http.Request) answer { return ok(map[string]duration{"pace": c.pace}) }
+
 // setPace sets the pace of shipments that are arranged from now on. A shipment can be cancelled until its first stage ends.
 func (c *carrier) setPace(r *http.Request) answer {
 	var to struct {

@@ -226,6 +226,9 @@ func TestANewPaceIsForLaterParcels(t *testing.T) {
 	}
 	s.post("/carrier/shipments", "before", parcelTo("10115", "DE"))
 	s.want(s.do("PUT", "/carrier/pace", "", `{"pace":"1h"}`), 200, "")
+	if got := strings.TrimSpace(string(s.get("/carrier/pace").body)); got != `{"pace":"1h0m0s"}` {
+		t.Errorf("the pace is %s", got)
+	}
 	s.post("/carrier/shipments", "after", parcelTo("10115", "DE"))
 	clock.advance(3 * pace)
 	for key, stages := range map[string]int{"before": 4, "after": 1} {

@@ -31,20 +31,56 @@ func (f fault) delay() time.Duration {
 	return time.Duration(f.Latency + rand.N(f.Jitter))
 }
 
-func (w *world) showFaults(*http.Request) answer { return ok(w.faults.Load()) }
+const (
+	spellMost = time.Hour // how long faults may be asked for in advance
+	noteMost  = 100       // bytes
+)
 
-// setFaults replaces all faults; those that the body leaves out end. Unknown names are refused, because an experiment with a
-// misspelt fault would prove nothing.
+// spell is faults that may end by themselves. No goroutine ends them: which faults there are follows from the clock. So nothing
+// is left behind, even by somebody who has gone away in between.
+type spell struct {
+	faults
+	Note  string    `json:"note,omitempty"` // what they are for
+	Until time.Time `json:"until,omitzero"` // when After follows; zero: never
+	after faults    // those that were set without an end
+}
+
+// at returns the faults at a time.
+func (s *spell) at(now time.Time) *spell {
+	if s.Until.IsZero() || now.Before(s.Until) {
+		return s
+	}
+	return &spell{faults: s.after, after: s.after}
+}
+
+// sick returns the faults that there are now.
+func (w *world) sick() *spell { return w.faults.Load().at(w.clock()) }
+
+func (w *world) showFaults(*http.Request) answer { return ok(w.sick()) }
+
+// setFaults replaces all faults; those that the body leaves out end. With "for", the faults that were there without an end come
+// back afterwards. Unknown names are refused, because an experiment with a misspelt fault would prove nothing.
 func (w *world) setFaults(r *http.Request) answer {
-	var f faults
+	var to struct {
+		faults
+		For  *duration `json:"for"`
+		Note string    `json:"note"`
+	}
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
-	if err := decode(in, &f); err != nil {
+	if err := decode(in, &to); err != nil {
 		return invalid("these are not faults: %v", err)
 	}
-	w.faults.Store(&f)
-	w.log.Info("faults changed", "faults", f)
-	return ok(f)
+	if to.For != nil && (*to.For == 0 || time.Duration(*to.For) > spellMost) || len(to.Note) > noteMost {
+		return invalid("faults last for more than 0s and at most %s, and a note has at most %d bytes", spellMost, noteMost)
+	}
+	next := &spell{faults: to.faults, Note: to.Note, after: to.faults}
+	if to.For != nil {
+		next.Until, next.after = w.clock().Add(time.Duration(*to.For)), w.sick().after
+	}
+	w.faults.Store(next)
+	w.log.Info("faults changed", "faults", next)
+	return ok(next)
 }
 
 // duration is a time.Duration that is not negative, written as "1.5s".

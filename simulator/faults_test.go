@@ -116,3 +116,31 @@ func TestLatencyAndJitterSlowEveryAnswer(t *testing.T) {
 		t.Errorf("it took %s only", took)
 	}
 }
+
+func TestFaultsThatWereSetForATimeEndByThemselves(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	s := start(t, clock.now, config{})
+	s.want(s.do("PUT", "/faults", "", `{"carrier":{"error_rate":1}}`), 200, "")
+	for range 2 { // the second time, faults that end follow upon others
+		s.want(s.do("PUT", "/faults", "", `{"provider":{"error_rate":1},"for":"30s","note":"the bank is ill"}`), 200, "")
+		s.want(s.get("/provider/ledger"), 503, "unavailable")
+		s.want(s.get("/carrier/journal"), 200, "")
+		clock.advance(29 * time.Second)
+	}
+	if got := read[spell](t, s.get("/faults")); got.Note != "the bank is ill" || !got.Until.Equal(clock.now().Add(time.Second)) {
+		t.Errorf("%+v", got)
+	}
+	s.want(s.get("/provider/ledger"), 503, "unavailable")
+	clock.advance(time.Second)
+	s.want(s.get("/provider/ledger"), 200, "")
+	s.want(s.get("/carrier/journal"), 503, "unavailable") // as before
+	if got := read[spell](t, s.get("/faults")); got.Note != "" || !got.Until.IsZero() || got.Carrier.ErrorRate != 1 {
+		t.Errorf("%+v", got)
+	}
+	s.want(s.do("PUT", "/faults", "", `{}`), 200, "")
+	s.want(s.get("/carrier/journal"), 200, "")
+	for _, body := range []string{`{"for":"0s"}`, `{"for":"61m"}`, `{"for":"-1s"}`, `{"until":"2026-11-23T12:00:00Z"}`, `{"note":"` + strings.Repeat("x", 101) + `"}`} {
+		s.want(s.do("PUT", "/faults", "", body), 422, "invalid")
+	}
+}

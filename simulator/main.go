@@ -1,5 +1,5 @@
 // Program simulator is the world outside Orderflow: a payment provider with its own ledger, a parcel carrier and a supplier,
-// each under its own base path. It shares no code with the system on purpose. The two can agree only through HTTP, and the
+// each under its own base path, and customers, who order when they are told to. It shares no code with the system on purpose. The two can agree only through HTTP, and the
 // simulator's books can be compared with what the system believes.
 package main
 
@@ -35,6 +35,8 @@ type config struct {
 	CarrierPace  duration   `env:"CARRIER_PACE" envDefault:"8s"`           // from each stage of a shipment to the next; 0: all at once. `PUT /carrier/pace` changes it
 	HoldFor      duration   `env:"CARRIER_HOLD_FOR" envDefault:"10m"`      // how long a courier who does nothing holds parcels (`PUT /carrier/hands`)
 	SupplierLead duration   `env:"SUPPLIER_LEAD_TIME" envDefault:"5s"`     // from an order to its delivery
+	GatewayURL   string     `env:"GATEWAY_URL"`                            // the shop at which customers order, who are sent by `PUT /customers`; empty: there are none
+	DemoSecret   string     `env:"DEMO_SECRET"`                            // the secret with which they get tokens there; empty: there are none
 	Faults       faults     // at the start; PUT /faults changes them
 }
 
@@ -68,6 +70,7 @@ func run(ctx context.Context, cfg config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	defer world.customers.leave()
 	return cmp.Or(serveWorld(ctx, cfg, world, log), world.journal.close())
 }
 

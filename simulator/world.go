@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// world is the three parties and what they share.
+// world is the three parties, what they share, and the customers.
 type world struct {
 	log      *slog.Logger
 	journal  *journal
-	faults   atomic.Pointer[faults]
+	clock    func() time.Time
+	faults   atomic.Pointer[spell]
 	answered tally
 	draining atomic.Bool
 
@@ -21,6 +22,8 @@ type world struct {
 	provider *provider
 	carrier  *carrier
 	supplier *supplier
+
+	customers *customers
 }
 
 // newWorld opens and replays the journal. clock gives all times.
@@ -30,13 +33,15 @@ func newWorld(cfg config, clock func() time.Time, log *slog.Logger) (*world, err
 		return nil, err
 	}
 	w := &world{
-		log:      log,
-		journal:  journal,
-		provider: newProvider(clock, journal, time.Duration(cfg.TimeoutHold)),
-		carrier:  newCarrier(clock, journal, cfg.CarrierPace, time.Duration(cfg.HoldFor)),
-		supplier: newSupplier(clock, journal, time.Duration(cfg.SupplierLead)),
+		log:       log,
+		clock:     clock,
+		journal:   journal,
+		provider:  newProvider(clock, journal, time.Duration(cfg.TimeoutHold)),
+		carrier:   newCarrier(clock, journal, cfg.CarrierPace, time.Duration(cfg.HoldFor)),
+		supplier:  newSupplier(clock, journal, time.Duration(cfg.SupplierLead)),
+		customers: newCustomers(cfg.GatewayURL, cfg.DemoSecret),
 	}
-	w.faults.Store(&cfg.Faults)
+	w.faults.Store(&spell{faults: cfg.Faults, after: cfg.Faults})
 	if err := journal.replay(w.apply); err != nil {
 		return nil, errors.Join(err, journal.close())
 	}
@@ -71,12 +76,14 @@ func (w *world) routes() http.Handler {
 	mux.Handle("POST /provider/refunds", provider(keyed(w.provider.refund)))
 	mux.Handle("GET /provider/refunds", provider(byKey(w.provider.refundByKey)))
 	mux.Handle("GET /provider/ledger", provider(w.provider.page))
+	mux.Handle("GET /provider/report", serve(func(r *http.Request) answer { return w.decide(r, w.provider.report) })) // on paper, whatever the provider's computers do
 
 	mux.Handle("POST /carrier/shipments", carrier(keyed(w.carrier.arrange)))
 	mux.Handle("GET /carrier/shipments", carrier(w.carrier.find))
 	mux.Handle("GET /carrier/shipments/{tracking_number}", carrier(w.carrier.track))
 	mux.Handle("GET /carrier/journal", carrier(w.carrier.page))
 	mux.Handle("POST /carrier/shipments/{tracking_number}/cancellation", carrier(w.carrier.cancel))
+	mux.Handle("GET /carrier/pace", serve(func(r *http.Request) answer { return w.decide(r, w.carrier.showPace) }))
 	mux.Handle("PUT /carrier/pace", serve(func(r *http.Request) answer { return w.decide(r, w.carrier.setPace) }))
 
 	mux.Handle("GET /carrier/parcels", w.inside(w.carrier.parcels))
@@ -88,7 +95,9 @@ func (w *world) routes() http.Handler {
 	mux.Handle("GET /supplier/journal", supplier(w.supplier.page))
 
 	mux.Handle("GET /faults", serve(w.showFaults))
-	mux.Handle("PUT /faults", serve(w.setFaults))
+	mux.Handle("PUT /faults", serve(func(r *http.Request) answer { return w.decide(r, w.setFaults) }))
+	mux.Handle("GET /customers", serve(w.customers.show))
+	mux.Handle("PUT /customers", serve(w.customers.invite))
 	mux.Handle("GET /livez", serve(func(*http.Request) answer { return ok(map[string]string{"status": "alive"}) }))
 	mux.Handle("GET /readyz", serve(w.readyz))
 	mux.Handle("GET /metrics", &w.answered)
@@ -99,7 +108,7 @@ func (w *world) routes() http.Handler {
 // on disk, whichever call has written it: therefore reads wait for the journal, too.
 func (w *world) party(name string, faultOf func(*faults) fault) func(handler) http.HandlerFunc {
 	attend := func(r *http.Request, h handler) answer {
-		f := faultOf(w.faults.Load())
+		f := faultOf(&w.sick().faults)
 		wait(r.Context(), f.delay())
 		if f.Down {
 			return answer{lost: true}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/laboratory"
 	"example.com/orderflow/local/system"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -62,6 +63,11 @@ func run(m *testing.M) (code int, err error) {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return 1, err
 	}
+	desk, err := laboratory.Open(context.Background())
+	if err != nil {
+		return 1, err
+	}
+	defer desk.Close()
 	binaries := filepath.Join(dir, "bin")
 	if err := system.Build(context.Background(), repo, binaries); err != nil {
 		return 1, err
@@ -72,12 +78,17 @@ func run(m *testing.M) (code int, err error) {
 		Env: map[string][]string{
 			"simulator": {"CARRIER_PACE=1500ms", "SUPPLIER_LEAD_TIME=2s"}, // slow enough to be watched
 			"gateway":   {"TRUSTED_PROXIES=127.0.0.1"},
+			"bff-web":   desk.Env(),
 		},
 	})
 	if err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, world.Stop()) }()
+	desk.Serve(world.System)
+	defer func() {
+		desk.Close() // before parts are stopped that it may be about to start
+		err = errors.Join(err, world.Stop())
+	}()
 	browser, stop, err := startBrowser(chromium, filepath.Join(dir, "chromium"))
 	if err != nil {
 		return 1, err

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -77,4 +78,33 @@ func TestTheConsoleIsNotForShoppers(t *testing.T) {
 	p.signIn("Alice", "/operations")
 	p.sees("This is not for you")
 	p.forgive("403")
+}
+
+// The books are compared while orders are under way. A second charge for an order that is planted at the provider turns the page red,
+// and the page leads to the order.
+func TestTheBooksAgreeUntilAnOrderIsChargedTwice(t *testing.T) {
+	t.Parallel()
+	p := open(t, wide)
+	p.signIn("Olga", "/")
+	p.buy("", "tok_visa")
+	p.becomes("Delivered")
+	order := strings.TrimPrefix(p.path(), "/orders/")
+	p.visit("/operations/books")
+	p.sees("The books agree")
+	if n := p.count("#books .bad"); n > 0 {
+		t.Errorf("something is bad: %s", p.text("#books"))
+	}
+	planted := `{"amount": 1000000, "currency": "EUR", "method": "tok_visa", "reference": "` + order + `"}`
+	a, err := stories.Send(t.Context(), http.MethodPost, world.SimulatorURL+"/provider/charges", planted, "Idempotency-Key", "planted-"+order)
+	if err != nil || a.Status != http.StatusCreated {
+		t.Fatalf("plant a charge: %d %s, %v", a.Status, a.Body, err)
+	}
+	p.sees("The books do not agree")
+	p.sees("was charged more than once")
+	p.press("Its messages")
+	p.sees("Behind order")
+	refund := `{"charge_key": "planted-` + order + `", "amount": 1000000, "currency": "EUR"}`
+	if a, err := stories.Send(t.Context(), http.MethodPost, world.SimulatorURL+"/provider/refunds", refund, "Idempotency-Key", "back-"+order); err != nil || a.Status != http.StatusCreated {
+		t.Fatalf("give it back: %d %s, %v", a.Status, a.Body, err)
+	}
 }

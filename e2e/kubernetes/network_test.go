@@ -10,12 +10,12 @@ import (
 // arrows are all connections of the architecture and of the demonstration: who may connect to what.
 var arrows = map[string][]string{
 	"gateway":    {"bff-web:8080", "orders:8080", "payments:8080", "inventory:8080", "shipping:8080"},
-	"bff-web":    {"gateway:8080", "gateway-admin:9080", "orders:8080", "payments:8080", "inventory:8080", "shipping:8080", "rabbitmq:5672"},
+	"bff-web":    {"gateway:8080", "gateway-admin:9080", "orders:8080", "payments:8080", "inventory:8080", "shipping:8080", "rabbitmq:5672", "simulator:8080"},
 	"orders":     {"gateway:8080", "postgres:5432", "rabbitmq:5672"},
 	"payments":   {"gateway:8080", "postgres:5432", "rabbitmq:5672", "simulator:8080"},
 	"inventory":  {"gateway:8080", "postgres:5432", "rabbitmq:5672", "simulator:8080"},
 	"shipping":   {"gateway:8080", "postgres:5432", "rabbitmq:5672", "simulator:8080"},
-	"simulator":  nil,
+	"simulator":  {"gateway:8080"},
 	"postgres":   nil,
 	"rabbitmq":   nil,
 	"provision":  {"postgres:5432", "rabbitmq:5672", "rabbitmq:15672"},

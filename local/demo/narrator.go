@@ -175,6 +175,7 @@ func (n *Narrator) table(write func(row func(...any))) {
 func (n *Narrator) Invitation(gateway string) {
 	n.heading("Now you: " + gateway)
 	n.Say(`  Web pages:   %[1]s/ (alice or olga, secret: demo)
+  Laboratory:  %[1]s/laboratory (as olga: the bank falls silent, payments dies, RabbitMQ restarts)
 
   A token:     TOKEN=$(curl -s %[1]s/oauth/token -d grant_type=client_credentials -d client_id=alice -d client_secret=demo | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   Products:    curl -s %[1]s/api/products

@@ -107,6 +107,30 @@ func (b Broker) Peek(ctx context.Context, queue string, limit int) (messages []Q
 	return messages, nil
 }
 
+// Publish puts a message into an exchange, as a program would, but with any content. It is an error if no queue takes it.
+func (b Broker) Publish(ctx context.Context, exchange, key string, properties map[string]any, body string) error {
+	vhost, err := b.Vhost()
+	if err != nil {
+		return err
+	}
+	answer, err := b.ask(ctx, http.MethodPost, "", map[string]any{
+		"routing_key": key, "properties": properties, "payload": body, "payload_encoding": "string",
+	}, "exchanges", vhost, exchange, "publish")
+	if err != nil {
+		return err
+	}
+	var taken struct {
+		Routed bool `json:"routed"`
+	}
+	if err := json.Unmarshal(answer, &taken); err != nil {
+		return fmt.Errorf("read whether %s was taken: %w", key, err)
+	}
+	if !taken.Routed {
+		return fmt.Errorf("no queue takes %s", key)
+	}
+	return nil
+}
+
 // Replicas are the nodes that have a replica of a quorum queue. One of those online leads.
 type Replicas struct {
 	Leader  string   `json:"leader"`

@@ -88,7 +88,7 @@ func (p plan) env(r replica) []string {
 			"TAP_SHOPPERS=true",
 		)
 	case "simulator":
-		return append(env, "SIMULATOR_DATA="+p.data)
+		return append(env, "SIMULATOR_DATA="+p.data, "GATEWAY_URL="+gateway)
 	default:
 		return append(env, keys,
 			"DATABASE_URL="+p.databases[r.program],

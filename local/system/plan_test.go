@@ -44,7 +44,7 @@ func TestEachProgramGetsTheAddressesOfTheOthers(t *testing.T) {
 			"HTTP_ADDR=127.0.0.1:32", keys, "DATABASE_URL=postgres://orders", "RABBITMQ_URL=amqp://orders",
 			"PROVIDER_URL=http://127.0.0.1:71/provider", "SUPPLIER_URL=http://127.0.0.1:71/supplier", "CARRIER_URL=http://127.0.0.1:71/carrier",
 		}},
-		{p.replicas[8], []string{"HTTP_ADDR=127.0.0.1:71", "SIMULATOR_DATA=/data/simulator"}},
+		{p.replicas[8], []string{"HTTP_ADDR=127.0.0.1:71", "SIMULATOR_DATA=/data/simulator", "GATEWAY_URL=http://127.0.0.1:8080"}},
 	} {
 		got := p.env(test.of)
 		slices.Sort(got)

@@ -87,7 +87,7 @@ func (s *session) drain(ctx context.Context, deliveries <-chan amqp.Delivery, re
 		batch := next(ctx, arrived)
 		if len(batch) == 0 {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // told to stop
 			}
 			return s.ended()
 		}

@@ -183,7 +183,8 @@ type refusal struct {
 	cause error
 }
 
-// claim leases rows that are due.
+// claim leases rows that are due. The array is made once: rows of a subquery might be read again for each row of the table, and
+// then more of them be leased than the limit says.
 func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
 	batch, err := postgres.Planned(ctx, r.db, func(row pgx.CollectableRow) (bus.Message, error) {
 		m := bus.Message{Source: r.outbox.source}
@@ -192,13 +193,13 @@ func (r *Relay) claim(ctx context.Context, limit int) ([]bus.Message, error) {
 	}, `
 		UPDATE outbox
 		SET due_at = now() + $2::interval
-		WHERE id IN (
+		WHERE id = ANY (ARRAY(
 			SELECT id
 			FROM outbox
 			WHERE due_at <= now()
 			ORDER BY due_at, id
 			LIMIT $1
-			FOR UPDATE SKIP LOCKED)
+			FOR UPDATE SKIP LOCKED))
 		RETURNING id, exchange, mandatory, kind, subject, causation_id, trace_parent, trace_state, created_at, body`, limit, lease)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/tally"
 	"example.com/orderflow/pkg/web"
 )
 
@@ -29,6 +30,7 @@ func (w *warehouse) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.PUT("/api/products/:sku", w.putProduct, operator)
 	e.POST("/api/products/:sku/stock", w.postStock, operator)
 	e.GET("/api/stock", w.getStock, operator)
+	tally.Register(e, operator, w.books)
 }
 
 // productBody is a product as the public API shows it.

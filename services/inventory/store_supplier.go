@@ -54,18 +54,19 @@ func insertSupplierOrders(tx *postgres.Tx, orders []supplierOrder) {
 		FROM `+supplierOrderTable.Rows, supplierOrderTable.Values(orders)...)
 }
 
-// claimSupplierOrders leases up to limit orders that are due: no other worker finds them until the lease ends.
+// claimSupplierOrders leases up to limit orders that are due: no other worker finds them until the lease ends. The array is made
+// once, so that the limit holds.
 func claimSupplierOrders(ctx context.Context, db *postgres.DB, limit int, now time.Time, lease time.Duration) ([]supplierOrder, error) {
 	claims, err := postgres.Planned(ctx, db, supplierOrderTable.Scan, `
 		UPDATE supplier_orders
 		SET due_at = $3, attempts = attempts + 1
-		WHERE id IN (
+		WHERE id = ANY (ARRAY(
 			SELECT id
 			FROM supplier_orders
 			WHERE status <> 'arrived' AND due_at <= $1
 			ORDER BY due_at
 			LIMIT $2
-			FOR UPDATE SKIP LOCKED)
+			FOR UPDATE SKIP LOCKED))
 		RETURNING `+supplierOrderTable.Columns, now, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("claim supplier orders: %w", err)

@@ -12,6 +12,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/tally"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -33,6 +34,7 @@ func (s *shop) routes(e *web.Server, customer, operator echo.MiddlewareFunc) {
 
 	e.Takes("/api/operations/attention", "limit", "cursor")
 	e.GET("/api/operations/attention", s.getAttention, operator)
+	tally.Register(e, operator, s.books)
 }
 
 // orderBody is an order as the API shows it.

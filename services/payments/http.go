@@ -11,6 +11,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/tally"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -20,6 +21,7 @@ import (
 func (t *till) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/payments/:order_id", t.getPayment, operator)
 	e.POST("/api/payments/:order_id/settlement", t.postSettlement, operator)
+	tally.Register(e, operator, t.books)
 }
 
 // paymentBody is a payment as the API shows it.

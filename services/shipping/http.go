@@ -11,6 +11,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/tally"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -20,6 +21,7 @@ import (
 func (d *dock) routes(e *web.Server, operator echo.MiddlewareFunc) {
 	e.GET("/api/shipments/:order_id", d.getShipment, operator)
 	e.POST("/api/shipments/:order_id/settlement", d.postSettlement, operator)
+	tally.Register(e, operator, d.books)
 }
 
 // shipmentBody is a shipment as the API shows it.

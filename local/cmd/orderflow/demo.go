@@ -14,6 +14,7 @@ import (
 	"example.com/orderflow/local/audit"
 	"example.com/orderflow/local/demo"
 	"example.com/orderflow/local/direct"
+	"example.com/orderflow/local/laboratory"
 	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/system"
 )
@@ -38,12 +39,19 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 		}
 	}()
 
-	narrator := demo.NewNarrator(os.Stdout)
-	began := time.Now()
-	sys, err := s.startDemo(ctx, dir, narrator)
+	lab, err := laboratory.Open(ctx)
 	if err != nil {
 		return err
 	}
+	defer lab.Close()
+
+	narrator := demo.NewNarrator(os.Stdout)
+	began := time.Now()
+	sys, err := s.startDemo(ctx, dir, lab, narrator)
+	if err != nil {
+		return err
+	}
+	lab.Serve(sys)
 	narrator.Say("ready after %.1f s", time.Since(began).Seconds())
 
 	err = demo.Tell(ctx, sys.GatewayURL, narrator)
@@ -62,6 +70,7 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 		<-ctx.Done()
 		err = nil
 	}
+	lab.Close() // before parts are stopped that it may be about to start
 	if stopped := sys.Stop(); stopped != nil {
 		return stopped
 	}
@@ -111,12 +120,12 @@ func (s settings) auditDemo(ctx context.Context, sys *system.System, narrator *d
 	return nil
 }
 
-func (s settings) startDemo(ctx context.Context, dir string, narrator *demo.Narrator) (*system.System, error) {
+func (s settings) startDemo(ctx context.Context, dir string, lab *laboratory.Desk, narrator *demo.Narrator) (*system.System, error) {
 	options, err := s.build(ctx, dir, narrator)
 	if err != nil {
 		return nil, err
 	}
-	options.Env = map[string][]string{}
+	options.Env = map[string][]string{"bff-web": lab.Env()}
 	for name, value := range worldInAHurry {
 		if os.Getenv(name) == "" {
 			options.Env["simulator"] = append(options.Env["simulator"], name+"="+value)

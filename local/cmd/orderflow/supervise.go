@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.com/orderflow/local/laboratory"
 	"example.com/orderflow/local/process"
 	"example.com/orderflow/local/system"
 )
@@ -35,11 +36,18 @@ func supervise(ctx context.Context, s settings) error {
 	}
 	defer desk.close()
 
+	lab, err := laboratory.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer lab.Close()
+
 	began := time.Now()
 	options, err := s.build(ctx, s.dir, os.Stdout)
 	if err != nil {
 		return err
 	}
+	options.Env = map[string][]string{"bff-web": lab.Env()}
 	sys, err := system.Start(ctx, options)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -48,10 +56,12 @@ func supervise(ctx context.Context, s settings) error {
 		return err
 	}
 	desk.serve(sys)
+	lab.Serve(sys)
 	fmt.Printf("Orderflow is ready at %s after %.1f s; logs are in %s\n", browserURL(sys.GatewayURL), time.Since(began).Seconds(), filepath.Join(s.dir, "logs"))
 
 	<-ctx.Done()
 	fmt.Println("stopping")
+	lab.Close() // before parts are stopped that it may be about to start
 	if err := sys.Stop(); err != nil {
 		return err
 	}

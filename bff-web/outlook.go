@@ -16,8 +16,8 @@ import (
 // same names at its elements, so its script only puts the values where they belong.
 type frame map[string]string
 
-// scene is what was seen last.
-type scene struct {
+// outlook is what was seen last.
+type outlook struct {
 	services []string
 	tapped   bool
 	traffic  *traffic
@@ -28,13 +28,13 @@ type scene struct {
 	looked   time.Time                 // at the queues
 }
 
-func newScene(services []string, listens func(string) bool, tapped bool) *scene {
-	return &scene{services: services, tapped: tapped, traffic: newTraffic(services, listens), alone: map[string]time.Time{}}
+func newOutlook(services []string, listens func(string) bool, tapped bool) *outlook {
+	return &outlook{services: services, tapped: tapped, traffic: newTraffic(services, listens), alone: map[string]time.Time{}}
 }
 
-func (s *scene) whole() bool { return s.programs != nil && (s.queues != nil || s.unasked != nil) }
+func (s *outlook) whole() bool { return s.programs != nil && (s.queues != nil || s.unasked != nil) }
 
-func (s *scene) sawQueues(states map[string]bus.QueueState, away *absence, now time.Time) {
+func (s *outlook) sawQueues(states map[string]bus.QueueState, away *absence, now time.Time) {
 	s.unasked, s.looked = away, now
 	if away != nil {
 		return
@@ -61,7 +61,7 @@ func queuesOf(services []string) (names []string) {
 
 const unseen = "?" // stands for what is not known
 
-func (s *scene) frame(now time.Time) frame {
+func (s *outlook) frame(now time.Time) frame {
 	f := frame{}
 	of := map[string][]health{}
 	for _, p := range s.programs {
@@ -110,7 +110,7 @@ func (f frame) program(name string, replicas []health, now time.Time) (state str
 		n[p.State]++
 		switch {
 		case p.Away != nil:
-			why = append(why, "no answer for "+span(now.Sub(p.Away.Since)))
+			why = append(why, "no answer for "+aged(now.Sub(p.Away.Since)))
 		case p.State != "ready":
 			why = append(why, p.State)
 		case p.RabbitMQ == "away":
@@ -168,7 +168,7 @@ func (f frame) outbox(service string, replicas []health) int {
 		}
 		f[service+".outbox"], f[service+".outbox.pile"], f[service+".outbox.state"] = strconv.Itoa(due), heap(due, outboxBase), "ready"
 		if due > 0 {
-			f[service+".outbox.age"], f[service+".outbox.state"] = span(oldest), "part"
+			f[service+".outbox.age"], f[service+".outbox.state"] = aged(oldest), "part"
 		}
 		if refused > 0 {
 			f[service+".outbox.age"], f[service+".outbox.state"] = fmt.Sprintf("%d refused", refused), "away"
@@ -221,11 +221,11 @@ func (f frame) orders(programs []health) {
 }
 
 // bus shows the queues, and returns what waits in them.
-func (s *scene) bus(f frame, now time.Time) (waiting []string) {
+func (s *outlook) bus(f frame, now time.Time) (waiting []string) {
 	f["bus.state"], f["bus.why"] = "ready", ""
 	switch {
 	case s.unasked != nil:
-		f["bus.state"], f["bus.why"] = "away", "RabbitMQ: "+s.unasked.Cause+", for "+span(now.Sub(s.unasked.Since))+"."
+		f["bus.state"], f["bus.why"] = "away", "RabbitMQ: "+s.unasked.Cause+", for "+aged(now.Sub(s.unasked.Since))+"."
 	case s.queues == nil:
 		f["bus.state"] = "unknown"
 	}
@@ -254,7 +254,7 @@ func (s *scene) bus(f frame, now time.Time) (waiting []string) {
 }
 
 // queue shows a queue, and returns how many messages wait for another attempt, and how many were given up.
-func (s *scene) queue(f frame, q bus.Queue, old map[string]time.Duration) (retry, dead int) {
+func (s *outlook) queue(f frame, q bus.Queue, old map[string]time.Duration) (retry, dead int) {
 	key := q.Name()
 	state, known := s.queues[key], s.queues != nil && s.unasked == nil
 	age, told := old[key]
@@ -274,11 +274,11 @@ func (s *scene) queue(f frame, q bus.Queue, old map[string]time.Duration) (retry
 	f[key+".waiting"], f[key+".pile"], f[key+".consumers"] = strconv.Itoa(state.Ready), heap(state.Ready, queueBase), strconv.Itoa(state.Consumers)
 	switch since, alone := s.alone[key]; {
 	case alone: // its consumers would tell how old the messages are
-		f[key+".age"] = "over " + span(s.looked.Sub(since))
+		f[key+".age"] = "over " + aged(s.looked.Sub(since))
 	case state.Ready == 0 && age == 0:
 		f[key+".age"] = "–"
 	case told:
-		f[key+".age"] = span(age)
+		f[key+".age"] = aged(age)
 	}
 	switch {
 	case state.Missing:
@@ -294,7 +294,7 @@ func (s *scene) queue(f frame, q bus.Queue, old map[string]time.Duration) (retry
 }
 
 // move shows what moves, and how fast.
-func (s *scene) move(f frame, now time.Time) {
+func (s *outlook) move(f frame, now time.Time) {
 	moves, at, rates := s.traffic.tell(now)
 	for key, n := range moves {
 		f[key] = fmt.Sprint(n.times, n.last)
@@ -310,5 +310,5 @@ func (s *scene) move(f frame, now time.Time) {
 	}
 }
 
-// span returns a duration as people read it beside a picture.
-func span(d time.Duration) string { return max(0, d).Round(time.Second).String() }
+// aged returns a duration as people read it beside a picture.
+func aged(d time.Duration) string { return max(0, d).Round(time.Second).String() }

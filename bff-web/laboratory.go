@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/fault"
+	"github.com/labstack/echo/v4"
+)
+
+// laboratory is where operators of a demonstration make things go wrong. The world outside, which the simulator plays, gets
+// faults and customers. The supervisor of `make up`, if there is one, stops and kills programs and servers.
+type laboratory struct {
+	world *client.Client // the simulator
+	desk  *client.Client // the supervisor; nil: there is none
+	key   string         // for the desk
+}
+
+// newLaboratory returns nil where there is none: without a simulator or without the demo identity. In a real shop nobody may do
+// any of this.
+func newLaboratory(cfg config, log *slog.Logger) *laboratory {
+	if len(cfg.SimulatorURL) == 0 || cfg.DemoSecret == "" {
+		return nil
+	}
+	connect := func(name string, urls client.URLs) *client.Client {
+		c := cfg.Upstream
+		c.Name, c.URLs, c.Log = name, urls, log
+		c.Retries, c.Total = -1, 4*time.Second // a repeated request would begin something again
+		return client.New(c)
+	}
+	lab := &laboratory{world: connect("the simulator", cfg.SimulatorURL)}
+	if len(cfg.LaboratoryURL) > 0 && cfg.LaboratoryKey != "" {
+		lab.desk, lab.key = connect("the supervisor", cfg.LaboratoryURL), cfg.LaboratoryKey
+	}
+	return lab
+}
+
+var (
+	errNoLaboratory = fault.New(fault.NotFound, "there is no laboratory here: it needs the demo identity and SIMULATOR_URL")
+	errNoDesk       = fault.New(fault.NotFound, "programs cannot be stopped from here: only `make up` and `make demo` have a supervisor that does it")
+)
+
+// experiment lets requests pass if there is a laboratory.
+func (s *site) experiment(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.lab == nil {
+			return errNoLaboratory
+		}
+		return next(c)
+	}
+}
+
+// tellWorld sends a request to the simulator.
+func (l *laboratory) tellWorld(ctx context.Context, method, path string, in, out any) error {
+	_, err := l.world.JSON(ctx, method, path, nil, in, out)
+	return refused(err)
+}
+
+// askDesk sends a request to the supervisor.
+func (l *laboratory) askDesk(ctx context.Context, method, path string, in, out any) error {
+	if l.desk == nil {
+		return errNoDesk
+	}
+	_, err := l.desk.JSON(ctx, method, path, http.Header{"Authorization": {"Bearer " + l.key}}, in, out)
+	return refused(err)
+}
+
+// refused makes the refusal of an upstream one of ours, with the same text for the caller.
+func refused(err error) error {
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok {
+		return err
+	}
+	kinds := map[int]fault.Kind{http.StatusNotFound: fault.NotFound, http.StatusConflict: fault.Conflict, http.StatusUnprocessableEntity: fault.Invalid}
+	kind, known := kinds[p.Status]
+	if !known {
+		return fault.New(fault.BadGateway, "%s answers %d", p.Upstream, p.Status).Because(err)
+	}
+	return fault.New(kind, "%s", p.Detail).Because(err)
+}
