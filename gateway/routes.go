@@ -73,6 +73,7 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/api/orders/{id}/cancellation", methods{"POST": shopper(orders)}},
 
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
+		{"/api/operations/orders", methods{"GET": operator(orders)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
 		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},

@@ -33,6 +33,8 @@ func (s *shop) routes(e *web.Server, customer, operator echo.MiddlewareFunc) {
 
 	e.Takes("/api/operations/attention", "limit", "cursor")
 	e.GET("/api/operations/attention", s.getAttention, operator)
+	e.Takes("/api/operations/orders", append([]string{"limit", "cursor"}, foundFilters...)...)
+	e.GET("/api/operations/orders", s.getFound, operator)
 }
 
 // orderBody is an order as the API shows it.
