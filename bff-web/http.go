@@ -41,6 +41,8 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/live", s.getPagesLive, web.Stream, s.session)
 	e.POST("/orders/:id/cancellation", s.postCancellation, mine...)
 	e.POST("/orders/:id/settlement", s.postSettlement, olgas...)
+	e.POST("/orders/:id/retry", s.postRetry, olgas...)
+	e.POST("/orders/:id/note", s.postNote, olgas...)
 
 	e.GET("/operations", s.getOperations, olgas...)
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)

@@ -28,6 +28,8 @@ func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 		{"POST", "/api/orders/1/cancellation", "orders", "orders"},
 		{"GET", "/api/operations/attention", "operations", "orders"},
 		{"GET", "/api/operations/orders?status=paid", "operations", "orders"},
+		{"POST", "/api/operations/orders/o-1/retry", "operations", "orders"},
+		{"POST", "/api/operations/orders/o-1/note", "operations", "orders"},
 		{"GET", "/api/operations/dead-letters?limit=3", "operations", "bff"},
 		{"GET", "/api/operations/dead-letters/payments.1", "operations", "payments"},
 		{"POST", "/api/operations/dead-letters/shipping.1/replay", "operations", "shipping"},

@@ -49,7 +49,7 @@ func (s search) ids() (first, last string) {
 
 // foundStatement is planned for its arguments, so a field that is empty costs nothing.
 var foundStatement = `
-	SELECT `+orderTable.Columns+`, nth, fits
+	SELECT ` + orderTable.Columns + `, nth, fits
 	FROM (
 		SELECT *, row_number() OVER (ORDER BY id DESC) AS nth,
 			$1::text IS NULL OR lines @> jsonb_build_array(jsonb_build_object('sku', $1::text)) AS fits
