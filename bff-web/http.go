@@ -45,6 +45,7 @@ func (s *site) routes(e *web.Server) {
 	e.POST("/orders/:id/note", s.postNote, olgas...)
 
 	e.GET("/operations", s.getOperations, olgas...)
+	e.GET("/operations/orders", s.getFound, olgas...)
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)
 	e.POST("/operations/dead-letters/:id/replay", s.postReplay, olgas...)
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
