@@ -17,6 +17,8 @@ func (s *site) routes(e *web.Server) {
 	shopper, operator := web.Authenticate(s.verifier, identity.ScopeOrders), web.Authenticate(s.verifier, identity.ScopeOperations)
 	e.Takes("/api/operations/dead-letters", append([]string{"limit", "cursor"}, deadLetterFilters...)...)
 	e.GET("/api/operations/dead-letters", s.getDeadLetters, operator)
+	e.POST("/api/operations/dead-letters/replay", s.postSettled("replay"), operator)
+	e.POST("/api/operations/dead-letters/discard", s.postSettled("discard"), operator)
 	e.GET("/api/orders/:id/tracking", s.getLive, web.Stream, shopper)
 
 	all := []echo.MiddlewareFunc{s.session, s.friendly, s.sameOrigin}
@@ -47,6 +49,7 @@ func (s *site) routes(e *web.Server) {
 	e.GET("/operations", s.getOperations, olgas...)
 	e.GET("/operations/orders", s.getFound, olgas...)
 	e.GET("/operations/dead-letters", s.getDeadLettersPage, olgas...)
+	e.POST("/operations/dead-letters", s.postSelected, olgas...)
 	e.POST("/operations/dead-letters/:id/replay", s.postReplay, olgas...)
 	e.POST("/operations/dead-letters/:id/discard", s.postDiscard, olgas...)
 	e.GET("/operations/stock", s.getStockPage, olgas...)

@@ -31,6 +31,8 @@ func TestEveryRouteLeadsToItsUpstreamAndNeedsItsScope(t *testing.T) {
 		{"POST", "/api/operations/orders/o-1/retry", "operations", "orders"},
 		{"POST", "/api/operations/orders/o-1/note", "operations", "orders"},
 		{"GET", "/api/operations/dead-letters?limit=3", "operations", "bff"},
+		{"POST", "/api/operations/dead-letters/replay", "operations", "bff"},
+		{"POST", "/api/operations/dead-letters/discard", "operations", "bff"},
 		{"GET", "/api/operations/dead-letters/payments.1", "operations", "payments"},
 		{"POST", "/api/operations/dead-letters/shipping.1/replay", "operations", "shipping"},
 		{"POST", "/api/operations/dead-letters/inventory.1/discard", "operations", "inventory"},
