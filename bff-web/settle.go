@@ -36,9 +36,6 @@ func (s *site) settleSeveral(ctx context.Context, header http.Header, ids []stri
 	all := make([]settled, len(ids))
 	for i, id := range ids {
 		all[i] = settled{ID: id, Status: http.StatusServiceUnavailable, Detail: "there was no time left for it"}
-		if ctx.Err() != nil {
-			continue
-		}
 		switch err := s.settleOne(ctx, header, id, action, in); {
 		case err == nil:
 			all[i] = settled{ID: id, Status: http.StatusNoContent}
