@@ -21,5 +21,5 @@ func alike(text string) string {
 		return r
 	}, text)
 	runes := []rune(strings.Join(strings.Fields(particular.ReplaceAllString(text, "…")), " "))
-	return string(runes[:min(len(runes), alikeMost)])
+	return strings.TrimSpace(string(runes[:min(len(runes), alikeMost)]))
 }
