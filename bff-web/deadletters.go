@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
@@ -26,7 +25,7 @@ const (
 )
 
 // deadLetterFilters are the parameters that filter dead letters. They are passed on to the services unchanged.
-var deadLetterFilters = []string{"queue", "kind", "reason", "subject"}
+var deadLetterFilters = []string{"queue", "kind", "reason", "error", "subject"}
 
 // deadLetter is an item of a service's list. The API passes it on unchanged; the console shows these fields.
 type deadLetter struct {
@@ -93,12 +92,18 @@ type deadLetterGroup struct {
 	Queue  string `json:"queue"`
 	Kind   string `json:"kind"`
 	Reason string `json:"reason"`
+	Error  string `json:"error"` // without ids and numbers
 	Count  int    `json:"count"`
 }
 
-// Only returns the address of the page with only this group.
+// Only returns the address of the page with only this group. A service of the release before has no errors in its groups, and
+// knows no filter for them.
 func (g deadLetterGroup) Only() string {
-	return "/operations/dead-letters?" + url.Values{"queue": {g.Queue}, "kind": {g.Kind}, "reason": {g.Reason}}.Encode()
+	v := url.Values{"queue": {g.Queue}, "kind": {g.Kind}, "reason": {g.Reason}}
+	if g.Error != "" {
+		v.Set("error", g.Error)
+	}
+	return "/operations/dead-letters?" + v.Encode()
 }
 
 // deadLetters are those of all services, the latest first. A service that did not answer is listed as missing, with the cause:
@@ -232,22 +237,30 @@ func (s *site) postDiscard(c echo.Context) error {
 	return s.settle(c, "discard", map[string]string{"reason": strings.TrimSpace(c.FormValue("reason"))}, "discarded")
 }
 
-// settle asks the service that is named at the beginning of the dead letter's id.
+// settle replays or discards one dead letter.
 func (s *site) settle(c echo.Context, action string, in any, done string) error {
-	const list = "/operations/dead-letters"
-	back := sameList(c, list)
-	id := c.Param("id")
-	owner, _, _ := strings.Cut(id, ".")
-	i := slices.IndexFunc(s.services, func(n upstream) bool { return n.name == owner })
-	if i < 0 {
+	back := sameList(c, "/operations/dead-letters")
+	err := s.settleOne(c.Request().Context(), asVisitor(c), c.Param("id"), action, in)
+	switch {
+	case errors.Is(err, errNobodys):
 		return echo.ErrNotFound
-	}
-	err := tell(c, s.services[i].client, "/api"+list+"/"+url.PathEscape(id)+"/"+action, "", in, nil)
-	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusNotFound {
+	case statusOf(err) == http.StatusNotFound:
 		return seeOther(c, withNotice(c, back, "gone"))
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return seeOther(c, withNotice(c, back, done))
+}
+
+var errNobodys = fault.New(fault.NotFound, "no service has such a dead letter")
+
+// settleOne asks the service that is named at the beginning of the dead letter's id.
+func (s *site) settleOne(ctx context.Context, header http.Header, id, action string, in any) error {
+	owner, _, _ := strings.Cut(id, ".")
+	i := slices.IndexFunc(s.services, func(n upstream) bool { return n.name == owner })
+	if i < 0 {
+		return errNobodys
+	}
+	_, err := s.services[i].client.JSON(ctx, http.MethodPost, "/api/operations/dead-letters/"+url.PathEscape(id)+"/"+action, header, in, nil)
+	return err
 }

@@ -186,9 +186,10 @@ func TestThePageOfDeadLettersSaysWhatItDoesNotKnow(t *testing.T) {
 	f.answer("payments", letters(0))
 	b.loads(200, "/operations/dead-letters", `<p class="good">There are none.</p>`)
 	f.answer("payments", says(200, `{"items":[{"id":"payments.1","kind":"payments.take_payment","subject":"0198C0DE-0000-7000-8000-000000000001","reason":"rejected"},{"id":"payments.2","subject":"MUG-BLUE"}],
-		"next_cursor":"abc","total":70000,"looked_at":10000,"matching":300,"groups":[{"queue":"payments.commands","kind":"payments.take_payment","reason":"delivery_limit","count":299}]}`))
+		"next_cursor":"abc","total":70000,"looked_at":10000,"matching":300,"groups":[{"queue":"payments.commands","kind":"payments.take_payment","reason":"delivery_limit","count":299},{"queue":"payments.events","kind":"","reason":"rejected","error":"it lacks \"id\" & …","count":1}]}`))
 	b.loads(200, "/operations/dead-letters?kind=a%26b", `href="/orders/0198c0de-0000-7000-8000-000000000001"`, "2 of 300", "There are 70000, of which 10000 were looked at", "<code>MUG-BLUE</code>",
-		`href="/operations/dead-letters?kind=payments.take_payment&amp;queue=payments.commands&amp;reason=delivery_limit"`, "delivery limit", `>299<`, "Older ones", "kind=a%26b", "kind a&amp;b")
+		`href="/operations/dead-letters?kind=payments.take_payment&amp;queue=payments.commands&amp;reason=delivery_limit"`,
+		`href="/operations/dead-letters?error=it&#43;lacks&#43;%22id%22&#43;%26&#43;%E2%80%A6&amp;kind=&amp;queue=payments.events&amp;reason=rejected"`, "it lacks &#34;id&#34; &amp; …", "delivery limit", `>299<`, "Older ones", "kind=a%26b", "kind a&amp;b")
 }
 
 func TestAfterSettlingADeadLetterTheSameListIsShown(t *testing.T) {
@@ -198,8 +199,8 @@ func TestAfterSettlingADeadLetterTheSameListIsShown(t *testing.T) {
 	f.answer("payments", says(200, `{"items":[{"id":"payments.1","kind":"a&b"}],"total":1,"matching":1}`))
 	b := f.as("olga")
 	page := b.loads(200, list)
-	if n := strings.Count(page, `name="back" value="/operations/dead-letters?kind=a%26b&amp;cursor=abc"`); n != 2 {
-		t.Errorf("%d of 2 forms lead back: %s", n, page)
+	if n := strings.Count(page, `name="back" value="/operations/dead-letters?kind=a%26b&amp;cursor=abc"`); n != 3 {
+		t.Errorf("%d of 3 forms lead back: %s", n, page)
 	}
 	for said, form := range map[string][]string{
 		"back in its queue": {"/replay"}, "was thrown away": {"/discard", "reason", "sent by hand"}, "was faster": {"/replay"},

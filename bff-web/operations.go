@@ -39,6 +39,7 @@ type attention struct {
 		Todo     string    `json:"todo"`
 		Advice   string    `json:"advice"`
 	} `json:"items"`
+	Next string `json:"next_cursor"`
 }
 
 // queue is a queue that messages pass through, not one of dead letters.

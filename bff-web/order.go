@@ -78,6 +78,7 @@ type entry struct {
 type insight struct {
 	tracking
 	Timeline []authored `json:"timeline"`
+	Log      []action   `json:"log"`
 }
 
 // authored is an entry with the operator who has caused it; empty: none has.

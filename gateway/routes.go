@@ -79,7 +79,12 @@ func (g *gateway) routes() ([]resource, error) {
 
 		{"/api/operations/attention", methods{"GET": operator(orders)}},
 		{"/api/operations/books", methods{"GET": operator(composed)}},
+		{"/api/operations/orders", methods{"GET": operator(orders)}},
+		{"/api/operations/orders/{id}/retry", methods{"POST": operator(orders)}},
+		{"/api/operations/orders/{id}/note", methods{"POST": operator(orders)}},
 		{"/api/operations/dead-letters", methods{"GET": operator(composed)}},
+		{"/api/operations/dead-letters/replay", methods{"POST": operator(composed)}},
+		{"/api/operations/dead-letters/discard", methods{"POST": operator(composed)}},
 		{"/api/operations/dead-letters/{id}", methods{"GET": deadLetter}},
 		{"/api/operations/dead-letters/{id}/replay", methods{"POST": deadLetter}},
 		{"/api/operations/dead-letters/{id}/discard", methods{"POST": deadLetter}},

@@ -27,7 +27,7 @@ func TestEveryPageCanBeUsedByEverybody(t *testing.T) {
 			p.check(scheme, width)
 			p.visit("/")
 			p.press("Add")
-			for _, path := range []string{"/", "/cart", "/checkout", "/orders", "/operations", "/operations/dead-letters", "/operations/stock", "/operations/books", "/operations/products/new", "/operations/products/MUG-BLUE", "/laboratory"} {
+			for _, path := range []string{"/", "/cart", "/checkout", "/orders", "/operations", "/operations/orders", "/operations/dead-letters", "/operations/stock", "/operations/books", "/operations/products/new", "/operations/products/MUG-BLUE", "/laboratory"} {
 				p.visit(path)
 				p.check(scheme, width)
 			}

@@ -19,15 +19,16 @@ func TestOlgaReplaysAndDiscardsADeadLetter(t *testing.T) {
 	p.press("Dead letters")
 	p.do(chromedp.Click(chromedp.CSS("summary")))
 	p.sees(`"amount": "much"`)
-	p.press("Replay")
-	p.sees("The message is back in its queue.")
+	p.do(chromedp.Click(chromedp.CSS(`input[name=id]`)))
+	p.press("Replay the selected")
+	p.sees("Back in their queues: 1.")
 
 	// The message is still unreadable, so it comes back.
 	p.visit("/operations")
 	p.sees("1 dead letter")
 	p.visit("/operations/dead-letters")
-	p.do(chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "a test has made it"))
-	p.press("Discard")
+	p.do(chromedp.SendKeys(chromedp.CSS(`.letters input[name=reason]`), "a test has made it"))
+	p.press("Discard payments.take_payment")
 	p.sees("was thrown away")
 	p.sees("There are none.")
 }

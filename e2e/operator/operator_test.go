@@ -93,7 +93,7 @@ func (o office) mend(service string) {
 	o.sql(service, `DROP FUNCTION trap CASCADE`)
 }
 
-// hurry brings the deadlines of an order forward, as docs/runbook.md says.
+// hurry lets the deadline of an order pass now.
 func (o office) hurry(order string) {
 	o.Helper()
 	o.sql("orders", `UPDATE orders SET due_at = now() WHERE id = $1`, order)

@@ -54,7 +54,7 @@ func New(service string, db *postgres.DB, queues ...*bus.DeadLetters) *Operation
 // Register adds the routes behind the middleware operator, which lets only operators pass. (Each route is given the
 // middleware, and not a group: a group of echo with middleware answers 404 instead of 405.)
 func (o *Operations) Register(e *web.Server, operator echo.MiddlewareFunc) {
-	e.Takes("/api/operations/dead-letters", "limit", "cursor", "queue", "kind", "reason", "subject")
+	e.Takes("/api/operations/dead-letters", "limit", "cursor", "queue", "kind", "reason", "error", "subject")
 	e.GET("/api/operations/dead-letters", o.list, operator)
 	e.GET("/api/operations/dead-letters/:id", o.get, operator)
 	e.POST("/api/operations/dead-letters/:id/replay", o.replay, operator)

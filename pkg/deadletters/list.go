@@ -17,15 +17,16 @@ const (
 	listDefault = 50
 	listMost    = 200
 	listedBody  = 2 << 10 // bytes of a message that a list shows
-	groupsMost  = 100     // of the most frequent ones; there are not so many kinds and reasons
+	groupsMost  = 100     // there are not so many kinds, reasons and errors
 )
 
-// group is how many dead letters have queue, kind and reason in common, whatever orders they are about: an operator can
+// group is how many dead letters have queue, kind, reason and error in common, whatever orders they are about: an operator can
 // mend them together.
 type group struct {
 	Queue  string `json:"queue"`
 	Kind   string `json:"kind"`
 	Reason string `json:"reason"`
+	Error  string `json:"error"` // without ids and numbers
 	Count  int    `json:"count"`
 }
 
@@ -41,7 +42,7 @@ type listing struct {
 }
 
 func (l *listing) see(d bus.DeadLetter) {
-	g := group{Queue: d.Queue, Kind: d.Kind, Reason: d.Reason}
+	g := group{Queue: d.Queue, Kind: d.Kind, Reason: d.Reason, Error: alike(d.Error)}
 	if _, known := l.groups[g]; known || len(l.groups) < groupsMost {
 		l.groups[g]++
 	}
@@ -133,7 +134,8 @@ func wanted(c echo.Context) func(bus.DeadLetter) bool {
 	query := c.QueryParams()
 	fits := func(name, value string) bool { return !query.Has(name) || query.Get(name) == value }
 	return func(d bus.DeadLetter) bool {
-		return fits("queue", d.Queue) && fits("kind", d.Kind) && fits("reason", d.Reason) && fits("subject", d.Subject)
+		return fits("queue", d.Queue) && fits("kind", d.Kind) && fits("reason", d.Reason) && fits("subject", d.Subject) &&
+			(!query.Has("error") || query.Get("error") == alike(d.Error))
 	}
 }
 
@@ -144,7 +146,7 @@ func (l *listing) largest() []group {
 		all = append(all, g)
 	}
 	slices.SortFunc(all, func(a, b group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Error, b.Error))
 	})
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func letters(n int) []bus.DeadLetter {
 	for i := range all {
 		all[i] = bus.DeadLetter{Queue: "payments.commands", Reason: "rejected", LastFailed: time.Unix(int64(i/3), 0).UTC()}
 		all[i].ID, all[i].Kind, all[i].Subject, all[i].Body = fmt.Sprintf("m%d", i), fmt.Sprintf("kind-%d", i%3), "o-1", []byte(`{}`)
+		all[i].Error = fmt.Sprintf("lock order %d: timeout", i)
 	}
 	return all
 }
@@ -107,11 +109,17 @@ func TestDeadLettersAreCountedByWhatTheyHaveInCommon(t *testing.T) {
 	if l.matching != 10 || len(l.items) != 6 || l.items[0].Kind != "kind-1" {
 		t.Errorf("%d fit, of which are shown: %+v", l.matching, l.items)
 	}
-	if got := l.largest(); len(got) != 3 || got[0] != (group{"payments.commands", "kind-0", "rejected", 11}) || got[2].Count != 10 {
+	if got := l.largest(); len(got) != 3 || got[0] != (group{"payments.commands", "kind-0", "rejected", "lock order …: timeout", 11}) || got[2].Count != 10 {
 		t.Errorf("%+v", got)
 	}
 	if l := page(letters(31), 5, nil, "?subject=o-2"); l.matching != 0 || len(l.items) != 0 {
 		t.Errorf("of another order: %+v", l.items)
+	}
+	if l := page(letters(31), 5, nil, "?error="+url.QueryEscape("lock order …: timeout")); l.matching != 31 {
+		t.Errorf("%d have the error", l.matching)
+	}
+	if l := page(letters(31), 5, nil, "?error=lock+order+7"); l.matching != 0 {
+		t.Errorf("%d have another error", l.matching)
 	}
 	nameless := letters(4)
 	nameless[2].Kind = ""

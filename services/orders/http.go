@@ -34,6 +34,10 @@ func (s *shop) routes(e *web.Server, customer, operator echo.MiddlewareFunc) {
 
 	e.Takes("/api/operations/attention", "limit", "cursor")
 	e.GET("/api/operations/attention", s.getAttention, operator)
+	e.Takes("/api/operations/orders", append([]string{"limit", "cursor"}, foundFilters...)...)
+	e.GET("/api/operations/orders", s.getFound, operator)
+	e.POST("/api/operations/orders/:id/retry", s.postRetry, operator)
+	e.POST("/api/operations/orders/:id/note", s.postNote, operator)
 	tally.Register(e, operator, s.books)
 }
 
@@ -124,6 +128,7 @@ type tracking struct {
 	Payment           *payment   `json:"payment"`  // null before it is requested
 	Shipment          *shipment  `json:"shipment"` // null before it is arranged
 	EstimatedDelivery *time.Time `json:"estimated_delivery"`
+	Log               []action   `json:"log,omitempty"` // for operators only: what they did
 }
 
 func (s *shop) getTracking(c echo.Context) error {
@@ -136,14 +141,20 @@ func (s *shop) getTracking(c echo.Context) error {
 		return err
 	}
 	tag := o.ID + "-" + strconv.Itoa(o.Seq) + "-" + strconv.Itoa(len(o.Shipment.Stages))
-	if identity.From(c.Request().Context()).Has(identity.ScopeOperations) {
-		tag += "-by-whom" // operators are also shown who did it, customers are not
+	var log []action
+	if ctx := c.Request().Context(); identity.From(ctx).Has(identity.ScopeOperations) {
+		own, err := readLog(ctx, s.db, o.ID)
+		if err != nil {
+			return err
+		}
+		tag += "-by-whom-" + strconv.Itoa(len(own)) // operators are also shown who did it, customers are not
+		log = logOf(timeline, own)
 	} else {
 		for i := range timeline {
 			timeline[i].hand = hand{}
 		}
 	}
-	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline}
+	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline, Log: log}
 	if o.Payment.Status != "" {
 		t.Payment = &o.Payment
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
@@ -22,6 +23,7 @@ type work struct {
 	stocked  bool                          // whether the catalogue has any products
 
 	timeline  []dated
+	log       []logged
 	catalogue map[string]messages.ProductChanged
 	letters   []outbox.Letter
 }
@@ -31,6 +33,19 @@ type dated struct {
 	OrderID string
 	entry
 	origin outbox.Origin
+}
+
+// action is what an operator did about an order.
+type action struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+	hand
+}
+
+// logged is a new entry of the operators' log.
+type logged struct {
+	OrderID string
+	action
 }
 
 func (s *shop) work() *work {
@@ -56,6 +71,7 @@ func (w *work) Load(ctx context.Context, tx *postgres.Tx) error {
 func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	saveOrders(tx, &w.orders)
 	insertTimeline(tx, w.timeline)
+	insertLog(tx, w.log)
 	insertRemembered(tx, &w.keys)
 	keepProducts(tx, w.catalogue)
 	return w.outbox.Send(tx, append(w.letters, w.announcements()...)...)

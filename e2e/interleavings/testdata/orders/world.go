@@ -124,6 +124,8 @@ type (
 
 func loadRemembered(*postgres.Tx, *unit.Rows[string, remembered])   {}
 func insertRemembered(*postgres.Tx, *unit.Rows[string, remembered]) {}
+
+func insertLog(*postgres.Tx, []logged)                              {}
 func loadProducts(*postgres.Tx, *unit.Rows[string, product], *bool) {}
 func keepProducts(*postgres.Tx, map[string]messages.ProductChanged) {}
 
