@@ -58,27 +58,33 @@ func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
 			},
 		},
 		{
-			"the same message twice", nil, nil, []bus.Passage{passed(1, "1", taken), passed(1, "1", taken)},
+			"the same message twice", nil, nil,
+			[]bus.Passage{passed(1, "1", taken), passed(1, "1", taken)},
 			[]string{"event payments → orders: payment_taken", "event payments → orders: payment_taken (the same message again: the inbox drops it)"},
 		},
 		{
-			"asked and answered again", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "2", taken), passed(3, "3", take, from("orders")), passed(4, "4", taken)},
+			"asked and answered again", nil, nil,
+			[]bus.Passage{passed(1, "1", take, from("orders")), passed(2, "2", taken), passed(3, "3", take, from("orders")), passed(4, "4", taken)},
 			[]string{"command orders → payments: take_payment", "event payments → orders: payment_taken", "command orders → payments: take_payment (asked again)", "event payments → orders: payment_taken (answered again, not charged again)"},
 		},
 		{
-			"an attempt that fails", nil, nil, []bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, went(bus.Delayed, 2, "no connection")), passed(500, "1", take, went(bus.Back, 2, "no connection"))},
+			"an attempt that fails", nil, nil,
+			[]bus.Passage{passed(1, "1", take, from("orders")), passed(2, "1", take, went(bus.Delayed, 2, "no connection")), passed(500, "1", take, went(bus.Back, 2, "no connection"))},
 			[]string{"command orders → payments: take_payment", "retry payments: take_payment (attempt 1 failed, the next one in 500ms: no connection)", "retry payments: take_payment (attempt 2)"},
 		},
 		{
-			"given up and replayed", nil, nil, []bus.Passage{passed(1, "1", take, went(bus.GivenUp, 8, "no connection")), passed(2, "1", take, went(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
+			"given up and replayed", nil, nil,
+			[]bus.Passage{passed(1, "1", take, went(bus.GivenUp, 8, "no connection")), passed(2, "1", take, went(bus.Back, 1, ""), func(p *bus.Passage) { p.By = "olga" })},
 			[]string{"dead payments: take_payment (given up (exhausted), now a dead letter: no connection)", "retry payments: take_payment (replayed by olga)"},
 		},
 		{
-			"a compensation", entries(at(0, "refunding", "cancellation requested by the shop")), nil, []bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
+			"a compensation", entries(at(0, "refunding", "cancellation requested by the shop")), nil,
+			[]bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
 			[]string{"request back gateway → orders: POST …/cancellation", "state back orders: Undoing the payment: cancellation requested by the shop", "command back orders → payments: refund_payment", "event back payments → orders: payment_refunded"},
 		},
 		{
-			"a message that RabbitMQ got late", nil, nil, []bus.Passage{passed(1, "1", take, from("orders"), func(p *bus.Passage) { p.At = p.At.Add(12 * time.Second) }), passed(9000, "2", "orders.order_status_changed")},
+			"a message that RabbitMQ got late", nil, nil,
+			[]bus.Passage{passed(1, "1", take, from("orders"), func(p *bus.Passage) { p.At = p.At.Add(12 * time.Second) }), passed(9000, "2", "orders.order_status_changed")},
 			[]string{"event orders → bff-web: order_status_changed", "command orders → payments: take_payment (was in the outbox for 12s)"},
 		},
 		{
