@@ -55,6 +55,11 @@ func newConfirm(action, label, question, yes, reason string) confirm {
 	return confirm{action, label, question, yes, reason}
 }
 
+// as is a button that makes the visitor a person of the demo, and leads to a page.
+type as struct{ Who, Next, Label string }
+
+func newAs(who, next, label string) as { return as{who, next, label} }
+
 func parsePages() (*pages, error) {
 	version, err := hashOf("static")
 	if err != nil {
@@ -63,7 +68,7 @@ func parsePages() (*pages, error) {
 	p := &pages{templates: map[string]*template.Template{}, version: version}
 	functions := template.FuncMap{
 		"static": func(file string) string { return "/static/" + file + "?v=" + version },
-		"money":  money, "label": label, "when": usually, "exactly": exactly, "short": short, "confirm": newConfirm,
+		"money":  money, "label": label, "when": usually, "exactly": exactly, "short": short, "confirm": newConfirm, "as": newAs,
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {

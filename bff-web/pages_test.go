@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
@@ -176,5 +177,20 @@ func TestMoneyIsWrittenAsPeopleDo(t *testing.T) {
 		if got := money(m); got != want {
 			t.Errorf("%+v is %q, not %q", m, got, want)
 		}
+	}
+}
+
+func TestTheFirstPageOfADemonstrationSaysWhatToTry(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := f.stranger()
+	b.loads(200, "/", "Three things to try", `value="/backstage"`, `value="/laboratory"`)
+	for _, path := range []string{"/?q=mug", "/?cursor=x"} {
+		if page := b.loads(200, path); strings.Contains(page, "Three things to try") {
+			t.Errorf("%s says it, too", path)
+		}
+	}
+	if page := newFixtureWith(t, time.Minute, "SIMULATOR_URL").stranger().loads(200, "/"); strings.Contains(page, "Three things to try") {
+		t.Error("a shop that is no demonstration says it, too")
 	}
 }

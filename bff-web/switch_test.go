@@ -41,7 +41,7 @@ func TestSomebodyElseStaysOnThePageIfTheyMaySeeIt(t *testing.T) {
 			answer, page = b.send(http.MethodGet, test.ends, nil)
 		}
 		name := strings.ToUpper(test.who[:1]) + test.who[1:]
-		if answer.StatusCode != http.StatusOK || !strings.Contains(page, "You are "+name+" now.") || !strings.Contains(page, "<span>"+name+"</span>") || strings.Contains(page, `name="who" value="`+test.who+`"`) {
+		if answer.StatusCode != http.StatusOK || !strings.Contains(page, "You are "+name+" now.") || !strings.Contains(page, "<span>"+name+"</span>") || strings.Contains(page, `class="plain" name="who" value="`+test.who+`"`) {
 			t.Errorf("%s at %s: %s %s", test.who, test.at, answer.Status, page)
 		}
 	}

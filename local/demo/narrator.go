@@ -174,8 +174,9 @@ func (n *Narrator) table(write func(row func(...any))) {
 // Invitation prints what to try next.
 func (n *Narrator) Invitation(gateway string) {
 	n.heading("Now you: " + gateway)
-	n.Say(`  Web pages:   %[1]s/ (alice or olga, secret: demo)
-  Laboratory:  %[1]s/laboratory (as olga: the bank falls silent, payments dies, RabbitMQ restarts)
+	n.Say(`  Web pages:   %[1]s/ (alice or olga, secret: demo; each order shows the messages behind it)
+  Backstage:   %[1]s/backstage (as olga: all programs, queues and messages in a live picture)
+  Scene one:   %[1]s/laboratory (as olga: press “The bank falls silent”, then look at the backstage)
 
   A token:     TOKEN=$(curl -s %[1]s/oauth/token -d grant_type=client_credentials -d client_id=alice -d client_secret=demo | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   Products:    curl -s %[1]s/api/products
