@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"inbox":       {"bus", "failpoint", "messages", "postgres", "telemetry", "unit", "wire"},
 	"web":         {"fault", "identity", "postgres", "telemetry", "text", "wire"},
 	"deadletters": {"bus", "fault", "identity", "postgres", "web", "wire"},
+	"tally":       {"fault", "web"},
 	"testkit":     {"postgres"},
 }
 

@@ -34,6 +34,42 @@ func TestOlgaLetsTheBankFallSilentAndPaymentsDie(t *testing.T) {
 	p.holds("no breaker is open any more", `document.querySelectorAll("#programs .bad").length === 0`)
 }
 
+// What the project is about, within the first minutes and with a browser only: payments is stopped, an order waits and its messages
+// show for what, payments comes back, the order is delivered, and the books agree. The test disturbs others, so it ends before
+// the parallel tests go on.
+func TestTheFirstThreeMinutes(t *testing.T) {
+	p := open(t, wide)
+	p.visit("/")
+	p.sees("Three things to try")
+	p.press("Be Olga, break something")
+	replicas := []string{"payments-1", "payments-2"}
+	for _, replica := range replicas {
+		p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/programs/` + replica + `/stop"] button`)))
+		p.holds(replica+" is stopped", row(replica, "stopped"))
+	}
+	p.buy("", "tok_visa")
+	p.becomes("Reserved")
+	p.holds("payments was told to take the money", drawn("take_payment"))
+	if get(p, chromedp.Evaluate[bool](drawn("payment_taken"))) {
+		t.Error("payments has taken the money although it is stopped")
+	}
+	p.takeIf("waiting")
+	order := p.path()
+
+	p.visit("/laboratory")
+	for _, replica := range replicas {
+		p.do(chromedp.Click(chromedp.CSS(`form[action="/laboratory/programs/` + replica + `/start"] button`)))
+		p.holds(replica+" runs again", row(replica, "running"))
+	}
+	p.visit(order)
+	p.becomes("Delivered")
+	p.holds("the money was taken", drawn("payment_taken"))
+	p.visit("/operations/books")
+	p.sees("The books agree")
+	p.visit("/operations") // other tests expect that all is well
+	p.holds("no breaker is open any more", `document.querySelectorAll("#programs .bad").length === 0`)
+}
+
 func row(part, state string) string {
 	return `[...document.querySelectorAll("#programs tr")].some((r) => r.innerText.startsWith("` + part + `") && r.innerText.includes("` + state + `"))`
 }

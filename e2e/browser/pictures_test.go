@@ -73,6 +73,14 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// takeIf takes a picture in a test of another thing, if there is -pictures.
+func (p *tab) takeIf(name string) {
+	p.Helper()
+	if *pictures != "" {
+		p.take(name)
+	}
+}
+
 const pictureMost = 150 << 10
 
 func (p *tab) take(name string) {
