@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Transports are made here and, for the tools, which import none of our packages, in a package of their own. The health
-// check of the simulator, which imports none either, makes one without a proxy.
-var makers = []string{"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go"}
+// Transports are made here and, for the tools, which import none of our packages, in a package of their own. The
+// simulator, which imports none either, makes two without a proxy: for its health check, and for its customers.
+var makers = []string{"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go", "simulator/shop.go"}
 
 // net/http's ready-made clients and transports ask a proxy of the environment, and no test on localhost would notice.
 func TestNoProgramUsesATransportThatAsksForAProxyByItself(t *testing.T) {
