@@ -31,7 +31,11 @@ var substitution = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
 func composed(t testing.TB) (compose, []container) {
 	t.Helper()
 	var c compose
-	if err := yaml.Unmarshal(substitution.ReplaceAll(read(t, "docker-compose.yml"), []byte("$1")), &c); err != nil {
+	text := substitution.ReplaceAll(read(t, "docker-compose.yml"), []byte("$1"))
+	if _, err := yaml.YAMLToJSONStrict(text); err != nil { // such as a name that stands there twice
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &c); err != nil {
 		t.Fatal(err)
 	}
 	base, _ := image(t)
