@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 )
 
@@ -32,7 +33,8 @@ func composed(t testing.TB) (compose, []container) {
 	t.Helper()
 	var c compose
 	text := substitution.ReplaceAll(read(t, "docker-compose.yml"), []byte("$1"))
-	if _, err := yaml.YAMLToJSONStrict(text); err != nil { // such as a name that stands there twice
+	var names map[string]any
+	if err := yamlv3.Unmarshal(text, &names); err != nil { // it refuses a name that stands there twice, as Compose does
 		t.Fatal(err)
 	}
 	if err := yaml.Unmarshal(text, &c); err != nil {
