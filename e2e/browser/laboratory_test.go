@@ -53,8 +53,10 @@ func TestTheFirstThreeMinutes(t *testing.T) {
 	if get(p, chromedp.Evaluate[bool](drawn("payment_taken"))) {
 		t.Error("payments has taken the money although it is stopped")
 	}
-	p.takeIf("waiting")
 	order := p.path()
+	p.visit(order + "/messages")
+	p.holds("the message is there in full", drawn("take_payment"))
+	p.takeIf("waiting")
 
 	p.visit("/laboratory")
 	for _, replica := range replicas {
