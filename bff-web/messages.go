@@ -79,9 +79,8 @@ func (s *site) getMessages(c echo.Context) error {
 	asking.Go(func() { screen.Order, missing = read[order](c, s.orders, at) })
 	asking.Go(func() { t = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
 	if visitor(c).Operator() {
-		id := url.PathEscape(c.Param("id"))
-		asking.Go(func() { payment = orGap[backstage](s, c, s.payments, "payments", "/api/payments/"+id).Value })
-		asking.Go(func() { shipment = orGap[backstage](s, c, s.shipping, "shipping", "/api/shipments/"+id).Value })
+		asking.Go(func() { payment = s.paymentOf(c).Value })
+		asking.Go(func() { shipment = s.shipmentOf(c).Value })
 	}
 	asking.Wait()
 	if missing != nil {

@@ -192,7 +192,7 @@ func (s *site) getOrder(c echo.Context) error {
 	var missing, unasked error
 	var asking sync.WaitGroup
 	screen.exact = visitor(c).Operator()
-	s.listen(c)
+	asking.Go(func() { s.listen(c) })
 	asking.Go(func() {
 		if screen.Order, missing = read[order](c, s.orders, at); missing == nil {
 			all, unasked = s.productsOf(c, screen.Order.skus(linesMost)) // the page works without names and pictures
@@ -200,9 +200,8 @@ func (s *site) getOrder(c echo.Context) error {
 	})
 	asking.Go(func() { screen.Tracking = orGap[insight](s, c, s.orders, "tracking", at+"/tracking").Value })
 	if screen.exact {
-		id := url.PathEscape(c.Param("id"))
-		asking.Go(func() { screen.Payment = orGap[backstage](s, c, s.payments, "payments", "/api/payments/"+id) })
-		asking.Go(func() { screen.Shipment = orGap[backstage](s, c, s.shipping, "shipping", "/api/shipments/"+id) })
+		asking.Go(func() { screen.Payment = s.paymentOf(c) })
+		asking.Go(func() { screen.Shipment = s.shipmentOf(c) })
 	}
 	asking.Wait()
 	if missing != nil {
@@ -222,6 +221,16 @@ func (s *site) getOrder(c echo.Context) error {
 	screen.Story = s.story(c, screen.Order, screen.Tracking, screen.Payment.Value, screen.Shipment.Value)
 	screen.Account = account(screen.Order, screen.Tracking, visitor(c).Caller.ID)
 	return s.pages.render(c, http.StatusOK, "order.html", screen)
+}
+
+// paymentOf returns what payments tells operators about the order of the page.
+func (s *site) paymentOf(c echo.Context) told[backstage] {
+	return orGap[backstage](s, c, s.payments, "payments", "/api/payments/"+url.PathEscape(c.Param("id")))
+}
+
+// shipmentOf is the same of shipping.
+func (s *site) shipmentOf(c echo.Context) told[backstage] {
+	return orGap[backstage](s, c, s.shipping, "shipping", "/api/shipments/"+url.PathEscape(c.Param("id")))
 }
 
 // told is optional data of an upstream: a value, nothing, or the reason why it is not known.

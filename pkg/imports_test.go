@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"inbox":       {"bus", "failpoint", "messages", "postgres", "telemetry", "unit", "wire"},
 	"web":         {"fault", "identity", "postgres", "telemetry", "text", "wire"},
 	"deadletters": {"bus", "fault", "identity", "postgres", "web", "wire"},
-	"tally":       {"fault", "web"},
+	"tally":       {"fault", "postgres", "web"},
 	"testkit":     {"postgres"},
 }
 

@@ -4,12 +4,15 @@ package tally
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/web"
 )
 
@@ -33,6 +36,16 @@ type Row struct {
 	Currency string `json:"currency,omitempty"` // empty: the rows have no amounts
 	Count    int64  `json:"count"`
 	Amount   int64  `json:"amount,omitempty"` // their sum, in minor units
+}
+
+// Count returns the tally since an id. sql selects status, currency, count and sum, grouped by status and currency, of the rows
+// whose id is at least $1, the last $2 of them. An error is a path that begins with what is counted.
+func Count(ctx context.Context, db *postgres.DB, what string, since uuid.UUID, sql string) (Tally, error) {
+	rows, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[Row], sql, since, Most)
+	if err != nil {
+		return Tally{}, fmt.Errorf("count %s: %w", what, err)
+	}
+	return Tally{Since: since, Rows: rows}, nil
 }
 
 // Register adds GET /api/operations/books. Its parameter since is the id with which the tally begins; without it, the tally has

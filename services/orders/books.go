@@ -20,12 +20,12 @@ func (s *shop) books(ctx context.Context, since uuid.UUID) (t tally.Tally, err e
 			return t, err
 		}
 	}
-	t.Rows, err = postgres.Planned(ctx, s.db, pgx.RowToStructByPos[tally.Row], `
+	t, err = tally.Count(ctx, s.db, "orders", t.Since, `
 		SELECT status, total_currency, count(*), sum(total_amount)::bigint
 		FROM (SELECT status, total_currency, total_amount FROM orders WHERE id >= $1 ORDER BY id DESC LIMIT $2) AS last
-		GROUP BY status, total_currency`, t.Since, tally.Most)
+		GROUP BY status, total_currency`)
 	if err != nil {
-		return t, fmt.Errorf("count orders: %w", err)
+		return t, err
 	}
 	const lostMost = 20
 	begun, _ := t.Since.Time().UnixTime()

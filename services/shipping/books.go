@@ -2,23 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
-	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/tally"
 )
 
 // books counts the shipments of the orders since one.
 func (d *dock) books(ctx context.Context, since uuid.UUID) (tally.Tally, error) {
-	rows, err := postgres.Planned(ctx, d.db, pgx.RowToStructByPos[tally.Row], `
+	return tally.Count(ctx, d.db, "shipments", since, `
 		SELECT status, '', count(*), 0::bigint
 		FROM (SELECT status FROM shipments WHERE order_id >= $1 ORDER BY order_id DESC LIMIT $2) AS last
-		GROUP BY status`, since, tally.Most)
-	if err != nil {
-		return tally.Tally{}, fmt.Errorf("count shipments: %w", err)
-	}
-	return tally.Tally{Since: since, Rows: rows}, nil
+		GROUP BY status`)
 }
