@@ -76,10 +76,10 @@ func (s *seen) distinct() int {
 // running starts a publisher and a consumer and waits until both have a session.
 func running(t *testing.T, b *bus.Broker, q bus.Queue, handle bus.Handler) (*bus.Publisher, func()) {
 	t.Helper()
-	p := b.NewPublisher()
+	p, had := b.NewPublisher(), b.Sessions()
 	testkit.Go(t, p.Run)
 	stop := testkit.Go(t, b.NewConsumer(q, p, handle).Run)
-	testkit.Until(t, "the broker is connected", b.Connected)
+	testkit.Until(t, "both have a session", func() bool { return b.Sessions() == had+2 })
 	return p, stop
 }
 
@@ -360,7 +360,7 @@ func TestAStoppedConsumerFinishesWhatItHasInHand(t *testing.T) {
 	life, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- consumer.Run(life) }()
-	testkit.Until(t, "the broker is connected", b.Connected)
+	testkit.Until(t, "both have a session", func() bool { return b.Sessions() == 2 })
 	publish(t, p, message(`1`))
 	<-inHand
 	publish(t, p, message(`2`))
