@@ -10,6 +10,7 @@ ARG PROGRAM TARGETOS TARGETARCH VERSION=dev
 ARG GOPROXY GOSUMDB
 WORKDIR /src
 # The code that all programs share, and then the program's own folder: a change of one program keeps the images of the others.
+COPY api api
 COPY pkg pkg
 COPY local local
 COPY $PROGRAM $PROGRAM

@@ -1,0 +1,3 @@
+module example.com/orderflow/api
+
+go 1.26.0
