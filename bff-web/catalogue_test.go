@@ -80,7 +80,7 @@ func (w *warehouse) last() url.Values {
 	return w.asks[len(w.asks)-1]
 }
 
-func (f *fixture) withWarehouse(n int) *warehouse {
+func withWarehouse(f *fixture, n int) *warehouse {
 	w := &warehouse{f: f, n: n}
 	f.answer("inventory", w.ServeHTTP)
 	return w
@@ -89,7 +89,7 @@ func (f *fixture) withWarehouse(n int) *warehouse {
 func TestTheShopHasPagesSearchAndSort(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	w := f.withWarehouse(60)
+	w := withWarehouse(f, 60)
 	b := f.stranger()
 	page := b.loads(200, "/?utm_source=x&utm_source=y", "Product 00000", "Product 00023", `href="/?cursor=24"`)
 	if strings.Contains(page, "Product 00024") || strings.Contains(page, "First page") || len(page) > 300<<10 {
@@ -112,7 +112,7 @@ func TestTheShopHasPagesSearchAndSort(t *testing.T) {
 func TestPagesAskForTheProductsThatTheyShow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	w := f.withWarehouse(10_000)
+	w := withWarehouse(f, 10_000)
 	var lines []string
 	for i := range 100 {
 		lines = append(lines, fmt.Sprintf(`{"sku":"P-%05d","name":"a product","quantity":1,"unit_price":{"amount":1,"currency":"EUR"}}`, i*50))

@@ -25,7 +25,7 @@ type listing struct {
 	Causes  map[string]string `json:"causes"`
 }
 
-func (f *fixture) list(query string) listing {
+func list(f *fixture, query string) listing {
 	f.Helper()
 	answer, body := f.get("/api/operations/dead-letters"+query, "Authorization", f.bearer("operations"), "X-Request-Id", "r-1")
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Cache-Control") != "no-store" {
@@ -67,7 +67,7 @@ func TestDeadLettersOfAllServicesAreOneList(t *testing.T) {
 	f.answer("orders", letters(7, "orders.1", "2026-01-01T10:00:00Z", "orders.2", ""))
 	f.answer("payments", letters(2, "payments.1", "2026-01-01T12:00:00Z", "payments.2", "2026-01-01T10:30:00+01:00"))
 	f.answer("shipping", letters(1, "shipping.1", "2026-01-01T11:00:00.5Z"))
-	l := f.list("?limit=4")
+	l := list(f, "?limit=4")
 	if want := []string{"payments.1", "shipping.1", "orders.1", "payments.2"}; !slices.Equal(ids(l), want) || l.Total != 10 || len(l.Missing) != 0 {
 		t.Errorf("%+v", l)
 	}
@@ -80,7 +80,7 @@ func TestDeadLettersOfAllServicesAreOneList(t *testing.T) {
 			t.Errorf("%s was asked for %s with %v", s.name, seen.URL, seen.Header)
 		}
 	}
-	if l := f.list(""); len(l.Items) != 5 || l.Items[4].ID != "orders.2" {
+	if l := list(f, ""); len(l.Items) != 5 || l.Items[4].ID != "orders.2" {
 		t.Errorf("what has no time is not last: %q", ids(l))
 	}
 }
@@ -97,7 +97,7 @@ func TestAServiceThatDoesNotAnswerIsMissingFromTheList(t *testing.T) {
 		}
 		letters(1, "orders.1", "2026-01-01T10:00:00Z")(w, r)
 	})
-	l := f.list("")
+	l := list(f, "")
 	if !slices.Equal(ids(l), []string{"orders.1"}) || !slices.Equal(l.Missing, []string{"inventory", "payments", "shipping"}) || l.Total != 1 || l.Causes["shipping"] != "shipping cannot be reached" {
 		t.Errorf("%+v", l)
 	}
@@ -123,7 +123,7 @@ func TestDeadLettersOfAllServicesArePagedAsOneList(t *testing.T) {
 	}
 	var got []string
 	for cursor := ""; ; {
-		l := f.list("?limit=6&kind=a&cursor=" + cursor)
+		l := list(f, "?limit=6&kind=a&cursor="+cursor)
 		got = append(got, ids(l)...)
 		if cursor = l.Next; cursor == "" {
 			break

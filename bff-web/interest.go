@@ -20,8 +20,8 @@ type interest struct {
 	arrived chan struct{} // closed while it is here
 }
 
-// lookLasts is how long it goes on after the last look.
-const lookLasts = flowMinutes * time.Minute
+// lookLasts is how long it goes on after the last look: as long as the console counts back.
+const lookLasts = 15 * time.Minute
 
 // attendWithin is how long a request waits at most until it has started. Without RabbitMQ it does not.
 const attendWithin = 250 * time.Millisecond

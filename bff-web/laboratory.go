@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -20,21 +19,16 @@ type laboratory struct {
 	key   string         // for the desk
 }
 
-// newLaboratory returns nil where there is none: without a simulator or without the demo identity. In a real shop nobody may do
-// any of this.
-func newLaboratory(cfg config, log *slog.Logger) *laboratory {
-	if len(cfg.SimulatorURL) == 0 || cfg.DemoSecret == "" {
-		return nil
-	}
+// newLaboratory needs the address of the simulator. Without an address or a key of the supervisor there is none.
+func newLaboratory(world, desk client.URLs, key string, c client.Config) *laboratory {
 	connect := func(name string, urls client.URLs) *client.Client {
-		c := cfg.Upstream
-		c.Name, c.URLs, c.Log = name, urls, log
+		c.Name, c.URLs = name, urls
 		c.Retries, c.Total = -1, 4*time.Second // a repeated request would begin something again
 		return client.New(c)
 	}
-	lab := &laboratory{world: connect("the simulator", cfg.SimulatorURL)}
-	if len(cfg.LaboratoryURL) > 0 && cfg.LaboratoryKey != "" {
-		lab.desk, lab.key = connect("the supervisor", cfg.LaboratoryURL), cfg.LaboratoryKey
+	lab := &laboratory{world: connect("the simulator", world)}
+	if len(desk) > 0 && key != "" {
+		lab.desk, lab.key = connect("the supervisor", desk), key
 	}
 	return lab
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"example.com/orderflow/pkg/client"
 )
 
 // diary is what the upstreams were told, in order.
@@ -52,7 +49,7 @@ func simulated(w http.ResponseWriter, r *http.Request) {
 
 const somePrograms = `{"items":[{"name":"gateway-1","state":"running","actions":["restart"]},{"name":"payments-1","state":"stopped","actions":["start"],"back":"2026-11-23T12:00:05Z"},{"name":"rabbitmq","state":"running","actions":["stop","kill"]}]}`
 
-func (f *fixture) experiments() diary {
+func experiments(f *fixture) diary {
 	d := diary{make(chan string, 20)}
 	f.answer("simulator", d.writes("simulator", simulated))
 	f.answer("supervisor", d.writes("supervisor", func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +65,7 @@ func (f *fixture) experiments() diary {
 func TestTheLaboratoryShowsWhatIsWrongAndWhatRuns(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.experiments()
+	experiments(f)
 	f.answer("orders", has(map[string]http.HandlerFunc{"/readyz": says(200, `{"status":"ready"}`), "/metrics": says(200, metrics), "/api/operations/attention": says(200, `{"items":[]}`)}))
 	b := f.as("olga")
 	page := b.loads(200, "/laboratory",
@@ -100,7 +97,7 @@ func TestTheLaboratoryShowsWhatIsWrongAndWhatRuns(t *testing.T) {
 func TestASceneTellsEverybodyWhatToDoAndForHowLong(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	d := f.experiments()
+	d := experiments(f)
 	b := f.as("olga")
 	b.posts("/laboratory/scenes/payments-dies", "/laboratory")
 	b.loads(200, "/laboratory", "“Payments dies in the middle” has begun.")
@@ -172,7 +169,7 @@ func TestTheDocumentationHasEveryScene(t *testing.T) {
 func TestTheKettlesAreOnTheShelfBeforeTheCustomersCome(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	d := f.experiments()
+	d := experiments(f)
 	f.answer("inventory", d.writes("inventory", func(w http.ResponseWriter, r *http.Request) {
 		says(200, `{"sku":"LAB-KETTLE","available":3}`)(w, r)
 	}))
@@ -195,7 +192,7 @@ func TestTheKettlesAreOnTheShelfBeforeTheCustomersCome(t *testing.T) {
 func TestFaultsPaceAndCustomersAreSetByHand(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	d := f.experiments()
+	d := experiments(f)
 	b := f.as("olga")
 	for _, test := range []struct {
 		path   string
@@ -249,7 +246,7 @@ func TestFaultsPaceAndCustomersAreSetByHand(t *testing.T) {
 }
 
 // api sends a request with a token and returns the status and the body.
-func (f *fixture) api(method, path, body string) (int, string) {
+func api(f *fixture, method, path, body string) (int, string) {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
@@ -274,7 +271,7 @@ func (f *fixture) api(method, path, body string) (int, string) {
 func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	d := f.experiments()
+	d := experiments(f)
 	var state struct {
 		Scene    *struct{ Name string }
 		Programs []struct{ Name string }
@@ -285,7 +282,7 @@ func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 		}
 		Missing []string
 	}
-	status, text := f.api("GET", "/api/laboratory", "")
+	status, text := api(f, "GET", "/api/laboratory", "")
 	if err := json.Unmarshal([]byte(text), &state); err != nil || status != 200 || state.Scene == nil || state.Scene.Name != "bank-silent" || len(state.Programs) != 3 || len(state.Scenes) != len(allScenes()) || state.Scenes[0].Seconds != 30 || strings.Join(state.Missing, " ") != "orders" {
 		t.Errorf("%d %s: %v", status, text, err)
 	}
@@ -302,20 +299,20 @@ func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 		{"POST", "programs/payments/kill", `{"for":"20s"}`, 202, `supervisor POST /parts/payments/kill {"for":"20s"}`},
 		{"POST", "programs/..%2f..%2fpoison/kill", ``, 202, `supervisor POST /parts/..%2f..%2fpoison/kill`}, // as one name
 	} {
-		if status, text := f.api(test.method, "/api/laboratory/"+test.path, test.body); status != test.status {
+		if status, text := api(f, test.method, "/api/laboratory/"+test.path, test.body); status != test.status {
 			t.Errorf("%s: %d %s", test.path, status, text)
 		}
 		if got := d.next(t); got != test.want {
 			t.Errorf("%s: %s, want %s", test.path, got, test.want)
 		}
 	}
-	if status, text := f.api("POST", "/api/laboratory/scenes/carrier-back", ""); status != 202 || !strings.Contains(text, `"name":"carrier-back"`) {
+	if status, text := api(f, "POST", "/api/laboratory/scenes/carrier-back", ""); status != 202 || !strings.Contains(text, `"name":"carrier-back"`) {
 		t.Errorf("%d %s", status, text)
 	}
-	if status, _ := f.api("POST", "/api/laboratory/scenes/nothing", ""); status != 404 {
+	if status, _ := api(f, "POST", "/api/laboratory/scenes/nothing", ""); status != 404 {
 		t.Errorf("a scene that does not exist: %d", status)
 	}
-	if status, _ := f.api("PUT", "/api/laboratory/faults", `{`); status != 400 {
+	if status, _ := api(f, "PUT", "/api/laboratory/faults", `{`); status != 400 {
 		t.Errorf("no JSON: %d", status)
 	}
 	f.answer("supervisor", func(w http.ResponseWriter, _ *http.Request) {
@@ -323,7 +320,7 @@ func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 		w.WriteHeader(http.StatusConflict)
 		_, _ = io.WriteString(w, `{"detail":"payments-1 is about to start or to stop"}`)
 	})
-	if status, text := f.api("POST", "/api/laboratory/programs/payments/kill", ""); status != 409 || !strings.Contains(text, "about to start") {
+	if status, text := api(f, "POST", "/api/laboratory/programs/payments/kill", ""); status != 409 || !strings.Contains(text, "about to start") {
 		t.Errorf("%d %s", status, text)
 	}
 }
@@ -331,7 +328,7 @@ func TestTheAPIDoesWhatThePageDoes(t *testing.T) {
 func TestTheLaboratoryIsForOperatorsOfADemonstration(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.experiments()
+	experiments(f)
 	f.as("alice").loads(403, "/laboratory")
 	if answer, _ := f.stranger().send(http.MethodGet, "/laboratory", nil); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("a stranger: %s", answer.Status)
@@ -346,40 +343,38 @@ func TestTheLaboratoryIsForOperatorsOfADemonstration(t *testing.T) {
 	}
 
 	// Without a supervisor, as in containers: no programs, no poison, no scenes with them.
-	f.site.lab.desk = nil
+	f = newFixtureWithout(t, "LABORATORY_URL")
+	experiments(f)
 	page := f.as("olga").loads(200, "/laboratory", "With <code>make up</code> and <code>make demo</code> there are more scenes", "bank-silent")
 	if strings.Contains(page, "programs") && strings.Contains(page, `id="programs"`) || strings.Contains(page, "/laboratory/poison") || strings.Contains(page, "payments-dies") {
 		t.Errorf("%s", page)
 	}
 	for _, path := range []string{"programs/payments/kill", "poison", "mistake"} {
-		if status, text := f.api("POST", "/api/laboratory/"+path, ""); status != 404 || !strings.Contains(text, "make up") {
+		if status, text := api(f, "POST", "/api/laboratory/"+path, ""); status != 404 || !strings.Contains(text, "make up") {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
-	if status, _ := f.api("POST", "/api/laboratory/scenes/payments-dies", ""); status != 404 {
+	if status, _ := api(f, "POST", "/api/laboratory/scenes/payments-dies", ""); status != 404 {
 		t.Errorf("a scene that needs a supervisor: %d", status)
 	}
 
 	// Without a laboratory there is nothing at all.
-	f.site.lab, f.site.pages.laboratory = nil, false
+	f = newFixtureWithout(t, "SIMULATOR_URL")
 	f.as("olga").loads(404, "/laboratory")
 	if page := f.as("olga").loads(200, "/operations"); strings.Contains(page, "/laboratory") {
 		t.Error("the console leads to it")
 	}
-	if status, text := f.api("GET", "/api/laboratory", ""); status != 404 || !strings.Contains(text, "demo identity") {
+	if status, text := api(f, "GET", "/api/laboratory", ""); status != 404 || !strings.Contains(text, "demo identity") {
 		t.Errorf("%d %s", status, text)
 	}
-	real := config{SimulatorURL: client.URLs{"http://simulator"}}
-	if newLaboratory(real, slog.New(slog.DiscardHandler)) != nil {
-		t.Error("there is one without the demo identity")
-	}
+	newFixtureWithout(t, "DEMO_SECRET").as("olga").loads(404, "/laboratory")
 }
 
 // A page and all that it loads stay light.
 func TestTheLaboratoryIsALightPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.experiments()
+	experiments(f)
 	weight := len(f.as("olga").loads(200, "/laboratory"))
 	for _, file := range []string{"app.css", "laboratory.css", "app.js", "forms.js", "icon.svg"} {
 		info, err := os.Stat("static/" + file)

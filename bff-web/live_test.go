@@ -34,9 +34,7 @@ func TestAStreamBeginsWithTheTimelineAndGoesOnWithNotificationsAndEnds(t *testin
 		t.Errorf("orders was asked %d times", n)
 	}
 	until(t, "it is forgotten", func() bool {
-		f.site.feed.mu.Lock()
-		defer f.site.feed.mu.Unlock()
-		return len(f.site.feed.watchers) == 0 && f.site.streams.count() == 0 && len(f.site.streams.of) == 0
+		return !f.site.feed.watched() && f.site.streams.count() == 0
 	})
 }
 
@@ -95,6 +93,10 @@ func TestAHeartbeatIsAnEventThatAScriptSees(t *testing.T) {
 	r := f.follows()
 	r.reads("event: beat")
 	r.reads("data: 10")
+}
+
+func TestHeartbeatsComeWhileNothingHappens(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out deadlined
 		st := &stream{site: &site{feed: newFeed(), streams: &streams{ending: t.Context()}}, places: []*place{{order: "o-1"}}, events: &events{&out, http.NewResponseController(&out)}}

@@ -146,12 +146,14 @@ func newSite(cfg config, verifier web.Verifier, log *slog.Logger) (*site, error)
 		taps:    newTaps(), showAll: cfg.TapShoppers,
 		shelf:   newShelf(),
 		streams: newStreams(cfg.StreamsMost, cfg.StreamsEach),
-		lab:     newLaboratory(cfg, log),
 	}
-	if len(cfg.SimulatorURL) > 0 && cfg.DemoSecret != "" {
+	if len(cfg.SimulatorURL) > 0 && cfg.DemoSecret != "" { // in a real shop nobody may do any of this
 		s.simulator = connect("the carrier", cfg.SimulatorURL)
+		c := cfg.Upstream
+		c.Log = log
+		s.lab = newLaboratory(cfg.SimulatorURL, cfg.LaboratoryURL, cfg.LaboratoryKey, c)
+		pages.laboratory = true
 	}
-	pages.laboratory = s.lab != nil
 	of := map[string]*client.Client{}
 	for name, urls := range cfg.Services {
 		of[name] = connect(name, urls)

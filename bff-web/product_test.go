@@ -64,7 +64,7 @@ func cupForm(fields ...string) url.Values {
 }
 
 // submits sends a form, which must be answered with a page.
-func (b *browser) submits(status int, path string, form url.Values, wants ...string) string {
+func submits(b *browser, status int, path string, form url.Values, wants ...string) string {
 	b.Helper()
 	answer, page := b.send(http.MethodPost, path, form)
 	if answer.StatusCode != status {
@@ -85,17 +85,17 @@ func TestAnOperatorChangesAProductAndRetiresIt(t *testing.T) {
 	f.answer("inventory", k.ServeHTTP)
 	b := f.as("olga")
 	b.loads(200, cupPage, `value="Cup"`, `>A cup.</textarea>`, `value="5.00"`, `value="2"`, `value="&#34;seen-x&#34;"`, `value="no" checked`)
-	b.submits(303, cupPage, cupForm("price", "6,5", "description", "A cup.\r\nWith a handle."))
+	submits(b, 303, cupPage, cupForm("price", "6,5", "description", "A cup.\r\nWith a handle."))
 	if want := `PUT "seen-x" {"description":"A cup.\nWith a handle.","name":"Cup","price":{"amount":650,"currency":"EUR"},"reorder_point":2,"reorder_quantity":10}`; k.put[0] != want {
 		t.Errorf("sent %s, want %s", k.put[0], want)
 	}
 	b.loads(200, cupPage, "Cup: what you have decided is saved.", `value="6.50"`)
-	b.submits(303, cupPage, cupForm("tag", k.tag, "retired", "yes"))
+	submits(b, 303, cupPage, cupForm("tag", k.tag, "retired", "yes"))
 	if !strings.Contains(k.put[1], `"retired":true`) || !k.stored.Retired {
 		t.Errorf("sent %s", k.put[1])
 	}
 	b.loads(200, cupPage, `value="yes" checked`)
-	b.submits(303, cupPage, cupForm("tag", k.tag))
+	submits(b, 303, cupPage, cupForm("tag", k.tag))
 	if !strings.Contains(k.put[2], `"retired":false`) || k.stored.Retired {
 		t.Errorf("sent %s", k.put[2])
 	}
@@ -108,15 +108,15 @@ func TestAChangeOfSomebodyElseIsShownBesideWhatWasTyped(t *testing.T) {
 	f.answer("inventory", k.ServeHTTP)
 	b := f.as("olga")
 	k.tag, k.stored.Name, k.stored.Retired = `"theirs-x"`, "Beaker <1>", true
-	page := b.submits(412, cupPage, cupForm("name", "Goblet"), "somebody else has changed this product", `value="Goblet"`, "Stored now: Beaker &lt;1&gt;", "Stored now: retired", `value="&#34;theirs-x&#34;"`)
+	page := submits(b, 412, cupPage, cupForm("name", "Goblet"), "somebody else has changed this product", `value="Goblet"`, "Stored now: Beaker &lt;1&gt;", "Stored now: retired", `value="&#34;theirs-x&#34;"`)
 	if n := strings.Count(page, "Stored now"); n != 2 {
 		t.Errorf("%d differences", n)
 	}
-	b.submits(412, cupPage, cupForm("name", "Goblet", "tag", ""), "Stored now: Beaker") // a form without a tag has seen nothing
+	submits(b, 412, cupPage, cupForm("name", "Goblet", "tag", ""), "Stored now: Beaker") // a form without a tag has seen nothing
 	if k.stored.Name != "Beaker <1>" {
 		t.Errorf("stored: %+v", k.stored)
 	}
-	b.submits(303, cupPage, cupForm("name", "Goblet", "tag", k.tag))
+	submits(b, 303, cupPage, cupForm("name", "Goblet", "tag", k.tag))
 	if k.stored.Name != "Goblet" || k.stored.Retired {
 		t.Errorf("stored: %+v", k.stored)
 	}
@@ -128,7 +128,7 @@ func TestAProductThatWasSavedWithoutAnAnswerIsSaved(t *testing.T) {
 	k := cup()
 	k.silent = true // the client sends it again, and is refused
 	f.answer("inventory", k.ServeHTTP)
-	f.as("olga").submits(303, cupPage, cupForm("name", "Goblet"))
+	submits(f.as("olga"), 303, cupPage, cupForm("name", "Goblet"))
 	if len(k.put) != 2 || k.stored.Name != "Goblet" {
 		t.Errorf("stored %+v after %v", k.stored, k.put)
 	}
@@ -151,7 +151,7 @@ func TestAnOperatorAddsAProduct(t *testing.T) {
 	if answer.Header.Get("Location") != cupPage || len(k.put) != 1 || !strings.HasPrefix(k.put[0], "PUT * ") || strings.Contains(k.put[0], "retired") {
 		t.Fatalf("%s to %s after %v", answer.Status, answer.Header.Get("Location"), k.put)
 	}
-	b.submits(412, "/operations/products/new", add("name", "Another"), "belongs to another product already", `value="Another"`, `href="/operations/products/CUP"`)
+	submits(b, 412, "/operations/products/new", add("name", "Another"), "belongs to another product already", `value="Another"`, `href="/operations/products/CUP"`)
 	if k.stored.Name != "Cup" {
 		t.Errorf("stored: %+v", k.stored)
 	}
@@ -170,10 +170,10 @@ func TestWhatIsWrongWithAProductStandsBesideItsField(t *testing.T) {
 		{"reorder_point", "few", "must be a whole number"},
 		{"reorder_quantity", "", "must be a whole number"},
 	} {
-		b.submits(422, cupPage, cupForm(test[0], test[1]), test[2], `id="`+test[0]+`-error"`, `aria-invalid="true" aria-describedby="`+test[0]+`-error`)
+		submits(b, 422, cupPage, cupForm(test[0], test[1]), test[2], `id="`+test[0]+`-error"`, `aria-invalid="true" aria-describedby="`+test[0]+`-error`)
 	}
-	b.submits(422, cupPage, cupForm("price", "12.99", "currency", "JPY"), "must be an amount such as 1299")
-	b.submits(422, "/operations/products/new", cupForm("sku", "-cup!"), "not a hyphen first", `value="-CUP!"`)
+	submits(b, 422, cupPage, cupForm("price", "12.99", "currency", "JPY"), "must be an amount such as 1299")
+	submits(b, 422, "/operations/products/new", cupForm("sku", "-cup!"), "not a hyphen first", `value="-CUP!"`)
 	if len(k.put) > 0 {
 		t.Errorf("sent %v", k.put)
 	}
@@ -184,7 +184,7 @@ func TestWhatIsWrongWithAProductStandsBesideItsField(t *testing.T) {
 		}
 		refuses(422, `{"detail":"name: is empty","errors":[{"field":"name","message":"must have 1 to 120 characters"},{"field":"price.amount","message":"must be 1 to 9, in the minor unit"}]}`)(w, r)
 	})
-	b.submits(422, cupPage, cupForm("name", " "), "must have 1 to 120 characters", "is too low or too high", `value=" "`)
+	submits(b, 422, cupPage, cupForm("name", " "), "must have 1 to 120 characters", "is too low or too high", `value=" "`)
 	f.answer("inventory", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			k.ServeHTTP(w, r)
@@ -192,7 +192,7 @@ func TestWhatIsWrongWithAProductStandsBesideItsField(t *testing.T) {
 		}
 		says(503, `{}`)(w, r)
 	})
-	b.submits(503, cupPage, cupForm("name", "Goblet"), "does not answer at the moment", `value="Goblet"`)
+	submits(b, 503, cupPage, cupForm("name", "Goblet"), "does not answer at the moment", `value="Goblet"`)
 }
 
 func TestProductsAreForOperators(t *testing.T) {
@@ -202,12 +202,12 @@ func TestProductsAreForOperators(t *testing.T) {
 	f.answer("inventory", k.ServeHTTP)
 	for _, path := range []string{cupPage, "/operations/products/new"} {
 		f.as("alice").loads(403, path, "This is not for you")
-		f.as("alice").submits(403, path, cupForm("sku", "CUP"))
-		f.as("carl").submits(403, path, cupForm("sku", "CUP"))
+		submits(f.as("alice"), 403, path, cupForm("sku", "CUP"))
+		submits(f.as("carl"), 403, path, cupForm("sku", "CUP"))
 	}
 	f.as("olga").loads(404, "/operations/products/NO-SUCH", "There is nothing here")
 	f.as("olga").loads(404, "/operations/products/no-such", "There is nothing here")
-	f.as("olga").submits(404, "/operations/products/NO-SUCH", cupForm())
+	submits(f.as("olga"), 404, "/operations/products/NO-SUCH", cupForm())
 	if len(k.put) > 0 {
 		t.Errorf("sent %v", k.put)
 	}
@@ -246,7 +246,7 @@ func TestARetiredProductInACartIsNoLongerForSale(t *testing.T) {
 	b.loads(200, "/checkout", "Something is no longer for sale", "Pen")
 	f.answer("orders", refuses(422, `{"detail":"x","errors":[{"field":"lines[0].sku","message":"is not sold any more"}]}`))
 	page := b.loads(200, "/checkout")
-	b.submits(422, "/checkout", filled(page, "PEN:1/MUG:1"), "Pen: is not sold any more.")
+	submits(b, 422, "/checkout", filled(page, "PEN:1/MUG:1"), "Pen: is not sold any more.")
 	f.answer("inventory", says(200, `{"items":[{"sku":"PEN","name":"Pen","retired":true},{"sku":"MUG","name":"Mug"}]}`))
 	if page := f.as("olga").loads(200, "/operations/stock", `<a href="/operations/products/PEN">Pen</a> <span class="badge cancelled">Retired</span>`, `href="/operations/products/new"`); strings.Count(page, "Retired") != 1 {
 		t.Errorf("stock: %s", page)

@@ -34,7 +34,7 @@ func (u *undertaker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *fixture) settles(action, body, scope string) (status int, items []settled) {
+func settles(f *fixture, action, body, scope string) (status int, items []settled) {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), http.MethodPost, f.url+"/api/operations/dead-letters/"+action, strings.NewReader(body))
 	if err != nil {
@@ -60,7 +60,7 @@ func TestSeveralDeadLettersAreSettledByOneRequest(t *testing.T) {
 	payments, shipping := &undertaker{}, &undertaker{}
 	f.answer("payments", payments.ServeHTTP)
 	f.answer("shipping", shipping.ServeHTTP)
-	status, items := f.settles("replay", `{"ids":["payments.1","shipping.gone","nobody.1","payments.busy","payments.2"]}`, "operations")
+	status, items := settles(f, "replay", `{"ids":["payments.1","shipping.gone","nobody.1","payments.busy","payments.2"]}`, "operations")
 	want := []settled{{ID: "payments.1", Status: 204}, {ID: "shipping.gone", Status: 404}, {ID: "nobody.1", Status: 404, Detail: errNobodys.Error()}, {ID: "payments.busy", Status: 503, Detail: "payments cannot answer now"}, {ID: "payments.2", Status: 204}}
 	if status != http.StatusOK || !slices.Equal(items, want) {
 		t.Errorf("%d %+v, want %+v", status, items, want)
@@ -69,7 +69,7 @@ func TestSeveralDeadLettersAreSettledByOneRequest(t *testing.T) {
 		t.Errorf("payments was asked for %q", payments.asked)
 	}
 	payments.asked = nil
-	if _, items = f.settles("discard", `{"ids":["payments.1"],"reason":"sent by hand"}`, "operations"); len(items) != 1 || !slices.Equal(payments.asked, []string{`payments.1/discard {"reason":"sent by hand"}`}) {
+	if _, items = settles(f, "discard", `{"ids":["payments.1"],"reason":"sent by hand"}`, "operations"); len(items) != 1 || !slices.Equal(payments.asked, []string{`payments.1/discard {"reason":"sent by hand"}`}) {
 		t.Errorf("%+v, asked for %q", items, payments.asked)
 	}
 	payments.asked = nil
@@ -77,11 +77,11 @@ func TestSeveralDeadLettersAreSettledByOneRequest(t *testing.T) {
 		`{"ids":[]}`: "replay", `{"ids":["payments.1"],"reason":"why"}`: "replay", `{"ids":["payments.1"]}`: "discard",
 		`{"ids":["payments.1"` + strings.Repeat(`,"payments.1"`, settledMost) + `]}`: "replay",
 	} {
-		if status, _ := f.settles(action, body, "operations"); status != http.StatusUnprocessableEntity {
+		if status, _ := settles(f, action, body, "operations"); status != http.StatusUnprocessableEntity {
 			t.Errorf("%s %.60s: %d", action, body, status)
 		}
 	}
-	if status, _ := f.settles("replay", `{"ids":["payments.1"]}`, "orders"); status != http.StatusForbidden || payments.asked != nil {
+	if status, _ := settles(f, "replay", `{"ids":["payments.1"]}`, "orders"); status != http.StatusForbidden || payments.asked != nil {
 		t.Errorf("a customer: %d, asked for %q", status, payments.asked)
 	}
 }
@@ -92,7 +92,7 @@ func TestWhatIsNotSettledInTimeIsTold(t *testing.T) {
 	f := newFixture(t)
 	f.answer("payments", silent)
 	begun := time.Now()
-	_, items := f.settles("replay", `{"ids":["payments.1","payments.2"]}`, "operations")
+	_, items := settles(f, "replay", `{"ids":["payments.1","payments.2"]}`, "operations")
 	if len(items) != 2 || items[0].Status != http.StatusServiceUnavailable || items[1].Detail == "" {
 		t.Errorf("%+v after %s", items, time.Since(begun))
 	}

@@ -190,7 +190,7 @@ func (t *traffic) programs(all []health) {
 			continue
 		}
 		asked[p.Address] = true
-		for key, sum := range p.callCounts() {
+		for key, sum := range callCounts(p) {
 			full := p.Address + move(key.what(), "", key.from, key.to)
 			before, known := t.calls[full]
 			if n := int(sum - before); n > 0 && (known || t.asked[p.Address]) {
@@ -222,7 +222,7 @@ func (o outcome) what() string {
 
 // callCounts returns the calls of a program, and those that came to the gateway. The upstream of a call follows from the
 // breakers, which have the address of each replica.
-func (h health) callCounts() map[outcome]float64 {
+func callCounts(h health) map[outcome]float64 {
 	upstream, sums := map[string]string{}, map[outcome]float64{}
 	for _, m := range h.samples {
 		if m.name == "client_breaker_open" {
