@@ -185,7 +185,10 @@ func TestThePageBehindAnOrderIsForThoseWhoMaySeeIt(t *testing.T) {
 	f.site.taps.want = func(bool) {}
 	f.as("olga").loads(200, page, "RabbitMQ does not answer")
 	f.site.taps.joined(true)
-	f.site.taps.pass([]bus.Passage{passed(3, "m-1", "inventory.reserve_stock", from("orders"))})
+	f.site.taps.pass([]bus.Passage{{Way: bus.Sent, At: time.Date(2026, 1, 2, 0, 0, 1, 0, time.UTC), Delivery: bus.Delivery{Attempt: 1, Message: bus.Message{
+		ID: "m-1", Kind: "inventory.reserve_stock", Source: "orders", Subject: "o-1", Time: time.Date(2026, 1, 2, 0, 0, 1, 0, time.UTC), Body: []byte(`{"order_id":"o-1"}`),
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	}}}})
 	f.as("olga").loads(200, page, "when somebody began to look", "reserve_stock", "m-1", "0af7651916cd43dd8448eb211c80319c", "&#34;order_id&#34;: &#34;o-1&#34;")
 
 	f.site.showAll = true
