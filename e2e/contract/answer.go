@@ -24,6 +24,7 @@ const (
 	extraStatuses = "x-statuses"                // of an answer default: the statuses that it stands for
 	extraHeaders  = "x-headers-of-every-answer" // of the document
 	extraEvents   = "x-events"                  // of a stream
+	extraUnseen   = "x-unseen"                  // of an answer default and of values: those that no test can cause, and why
 )
 
 // ofHTTP are header fields that belong to the transfer of an answer and not to the API.
@@ -57,16 +58,9 @@ func (o operation) answerOf(status int) (described, bool) {
 	return describe(ref, o.Operation, "default"), ok
 }
 
-// standsFor is an entry of x-statuses.
-type standsFor struct {
-	Type string `json:"type"`
-	When string `json:"when"`
-	Seen *bool  `json:"seen"` // false: no test can cause it
-	Why  string `json:"why"`
-}
-
-func statusesOf(r *openapi3.Response) map[string]standsFor {
-	return extension[map[string]standsFor](r.Extensions, extraStatuses)
+// statusesOf returns the statuses that an answer default stands for.
+func statusesOf(r *openapi3.Response) map[string]any {
+	return extension[map[string]any](r.Extensions, extraStatuses)
 }
 
 // extension reads a field of the document whose name begins with x-. The zero value means that there is none, or another one.

@@ -32,8 +32,9 @@ func (d *Document) everything(see func(name string)) {
 }
 
 func (d *Document) everythingOf(says described, done map[*openapi3.Schema]bool, see func(name string)) {
-	for status, about := range statusesOf(says.Response) {
-		if about.Seen == nil {
+	unseen := extension[map[string]string](says.Extensions, extraUnseen)
+	for status := range statusesOf(says.Response) {
+		if unseen[status] == "" {
 			see("an answer " + status)
 		}
 	}

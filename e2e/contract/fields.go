@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -17,23 +16,24 @@ type place struct {
 	ref  *openapi3.SchemaRef
 }
 
+// placeOf returns the place of a schema, which has the given name unless it is a component. Something or null is something.
 func placeOf(ref *openapi3.SchemaRef, name string) place {
 	if ref.Ref != "" {
 		name = path.Base(ref.Ref)
 	}
+	if either := ref.Value.OneOf; len(either) == 2 && either[1].Value.Type.Is("null") {
+		return placeOf(either[0], name)
+	}
 	return place{name, ref}
 }
 
-// fields returns the places of an object's fields by their names, those of its alternatives and parts, too.
+// fields returns the places of an object's fields by their names, those of its parts, too.
 func (p place) fields() map[string]place {
 	all := map[string]place{}
-	schema := p.ref.Value
-	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
-		for _, part := range parts {
-			maps.Copy(all, placeOf(part, p.name).fields())
-		}
+	for _, part := range p.ref.Value.AllOf {
+		maps.Copy(all, placeOf(part, p.name).fields())
 	}
-	for name, ref := range schema.Properties {
+	for name, ref := range p.ref.Value.Properties {
 		all[name] = placeOf(ref, p.name+"."+name)
 	}
 	return all
@@ -41,11 +41,6 @@ func (p place) fields() map[string]place {
 
 // items returns the place of the items of a list.
 func (p place) items() (place, bool) {
-	for _, part := range slices.Concat(p.ref.Value.AllOf, p.ref.Value.OneOf, p.ref.Value.AnyOf) {
-		if found, ok := placeOf(part, p.name).items(); ok {
-			return found, true
-		}
-	}
 	if p.ref.Value.Items == nil {
 		return place{}, false
 	}
@@ -102,8 +97,11 @@ func (p place) all(done map[*openapi3.Schema]bool, see func(name string)) {
 		return
 	}
 	done[p.ref.Value] = true
+	unseen := extension[map[string]string](p.ref.Value.Extensions, extraUnseen)
 	for _, one := range p.ref.Value.Enum {
-		see(fmt.Sprintf("%s = %v", p.name, one))
+		if value := fmt.Sprint(one); unseen[value] == "" {
+			see(p.name + " = " + value)
+		}
 	}
 	for name, field := range p.fields() {
 		see(p.name + "." + name)
