@@ -35,10 +35,10 @@ func parcel(by *Settlement, earlier ...ShipmentStage) ShipmentChange {
 // examples has one of each message.
 var examples = []Message{
 	CheckProgress{id, 3, 1},
-	OrderPlaced{OrderChange{id, "alice", OrderEntry{1, "placed", true, "order placed", at}, "", nil}, lines, money},
-	OrderStatusChanged{OrderChange{id, "alice", OrderEntry{4, "releasing", true, "payment declined", at}, "payment_declined", nil}},
-	OrderCancelled{OrderChange{id, "alice", OrderEntry{5, "cancelled", true, "cancelled", at}, "payment_declined", nil}},
-	OrderCompleted{OrderChange{id, "alice", OrderEntry{7, "delivered", true, "delivered", at}, "", []OrderEntry{{6, "shipped", false, "in transit", at}}}},
+	OrderPlaced{OrderChange{id, "alice", OrderEntry{1, "placed", true, "order_placed", "order placed", at}, "", nil}, lines, money},
+	OrderStatusChanged{OrderChange{id, "alice", OrderEntry{4, "releasing", true, "payment_declined", "payment declined", at}, "payment_declined", nil}},
+	OrderCancelled{OrderChange{id, "alice", OrderEntry{5, "cancelled", true, "stock_released", "cancelled", at}, "payment_declined", nil}},
+	OrderCompleted{OrderChange{id, "alice", OrderEntry{7, "delivered", true, "shipment_delivered", "delivered", at}, "", []OrderEntry{{6, "shipped", false, "shipment_in_transit", "in transit", at}}}},
 	ReserveStock{id, lines, true},
 	ReleaseStock{id},
 	StockReserved{id},
