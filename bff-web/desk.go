@@ -13,7 +13,7 @@ type action struct {
 	At       time.Time `json:"at"`
 	Operator string    `json:"operator"`
 	What     string    `json:"what"`
-	Why      string    `json:"why"`
+	Why      string    `json:"reason"`
 }
 
 // postRetry makes an order send the command again that it waits for.

@@ -37,7 +37,7 @@ func TestAnOperatorMakesAnOrderAskAgainAndLeavesANote(t *testing.T) {
 	posts("note", "called back", "The note is in the log.", "/api/operations/orders/7/note", `{"text":"called back"}`)
 
 	const noted = `{"order_id":"1","status":"placed","timeline":[{"seq":1,"at":"2026-01-01T10:00:00Z","status":"placed","what":"order placed"}],
-		"log":[{"at":"2026-01-01T10:00:02Z","operator":"oscar","what":"note","why":"she called"}]}`
+		"log":[{"at":"2026-01-01T10:00:02Z","operator":"oscar","what":"note","reason":"she called"}]}`
 	f.answer("orders", has(map[string]http.HandlerFunc{"/api/orders/1": says(200, oneOrder), "/api/orders/1/tracking": says(200, noted)}))
 	olga.loads(200, "/orders/1", "note: she called", "oscar", "Ask again now", `data-copy="order-id"`)
 	if page := f.as("alice").loads(200, "/orders/1"); strings.Contains(page, "What operators did") || strings.Contains(page, "Ask again") {

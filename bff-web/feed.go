@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -39,6 +40,9 @@ type notification struct {
 	order string
 	entry
 }
+
+// unknownEvent is what orders calls an entry whose sender is of a release that named no events.
+const unknownEvent = "status_changed"
 
 // notificationsMost is how many notifications may wait for a slow reader, for each order: more than almost any timeline has.
 const notificationsMost = 32
@@ -114,7 +118,7 @@ func (f *feed) tell(order string, e messages.OrderEntry) {
 	}
 	for w := range f.watchers[order] {
 		select {
-		case w.notifications <- notification{order, entry{e.Seq, e.At, e.Status, e.What}}:
+		case w.notifications <- notification{order, entry{e.Seq, e.At, e.Status, cmp.Or(e.Event, unknownEvent), e.What}}:
 		default:
 			f.forget(w)
 			close(w.notifications)

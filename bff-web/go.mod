@@ -64,3 +64,5 @@ require (
 replace example.com/orderflow/pkg => ../pkg
 
 replace example.com/orderflow/local => ../local
+
+replace example.com/orderflow/api => ../api

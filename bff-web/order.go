@@ -71,6 +71,7 @@ type entry struct {
 	Seq    int       `json:"seq"`
 	At     time.Time `json:"at"`
 	Status string    `json:"status"`
+	Event  string    `json:"event"`
 	What   string    `json:"what"`
 }
 
@@ -85,7 +86,7 @@ type insight struct {
 type authored struct {
 	entry
 	Operator string `json:"operator"`
-	Why      string `json:"why"`
+	Why      string `json:"reason"`
 }
 
 // entries returns the timeline without the operators.

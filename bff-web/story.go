@@ -110,7 +110,7 @@ func (s step) rank() int {
 
 // stepsOf returns the steps that an entry of the timeline stands for.
 func stepsOf(e authored) (steps []step) {
-	if strings.HasPrefix(e.What, "cancellation requested") {
+	if strings.HasPrefix(e.Event, "cancellation_requested") {
 		steps = append(steps, step{At: e.At, From: "gateway", To: []string{"orders"}, Sort: requestStep, Label: "POST …/cancellation", Back: true})
 	}
 	s := step{At: e.At, From: "orders", To: []string{"orders"}, Sort: stateStep, Label: label(e.Status) + ": " + e.What, Back: slices.Contains(back, e.Status)}

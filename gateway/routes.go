@@ -59,7 +59,7 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/.well-known/jwks.json", keys},
 
 		{"/api/products", methods{"GET": g.cached(inventory)}},
-		{"/api/products/{sku}", methods{"GET": g.cached(inventory), "PUT": g.changing(operator(inventory))}},
+		{"/api/products/{sku}", methods{"GET": g.known(g.cached(inventory)), "PUT": g.changing(operator(inventory))}},
 		{"/api/products/{sku}/image", methods{"GET": g.cached(inventory)}},
 		{"/api/products/{sku}/stock", methods{"POST": g.changing(operator(shelving))}},
 		{"/api/stock", methods{"GET": operator(inventory)}},
@@ -121,6 +121,17 @@ func (g *gateway) deadLetter(c echo.Context) error {
 
 func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {
 	return web.Authenticate(g.verifier, scope)(g.limitCaller(next))
+}
+
+// known serves a path that is public and tells some callers more: a token is checked if there is one.
+func (g *gateway) known(next echo.HandlerFunc) echo.HandlerFunc {
+	limited := g.limitCaller(next)
+	return web.Identify(g.verifier)(func(c echo.Context) error {
+		if identity.From(c.Request().Context()).ID == "" {
+			return next(c)
+		}
+		return limited(c)
+	})
 }
 
 // live serves a path that also exists as a stream.

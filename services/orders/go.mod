@@ -63,6 +63,7 @@ require (
 )
 
 replace (
+	example.com/orderflow/api => ../../api
 	example.com/orderflow/local => ../../local
 	example.com/orderflow/pkg => ../../pkg
 )
