@@ -127,9 +127,10 @@ func (o Ordered[V]) Keys() []string {
 }
 
 // Read reads the document. It returns an error if the document is no YAML or a reference leads nowhere.
-func Read() (*Document, error) { return parse(api.AsyncAPI) }
+func Read() (*Document, error) { return Parse(api.AsyncAPI) }
 
-func parse(text []byte) (*Document, error) {
+// Parse is Read for another document, such as that of the last release.
+func Parse(text []byte) (*Document, error) {
 	d := &Document{}
 	if err := yaml.Unmarshal(text, d); err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)

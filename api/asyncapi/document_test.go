@@ -46,7 +46,7 @@ func TestTheDocumentIsAsyncAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	validate := func(text string) error {
-		d, err := parse([]byte(text))
+		d, err := Parse([]byte(text))
 		if err != nil {
 			return err
 		}
