@@ -41,6 +41,7 @@ info: {title: a shop, version: '1'}
 paths:
   /orders:
     get:
+      security: [{bearer: [orders]}]
       parameters: [{name: limit, in: query, schema: {type: integer, maximum: 100}}]
       responses:
         '200':
@@ -69,6 +70,7 @@ paths:
       x-sunset: '2026-01-01'
       responses: {'200': {description: a basket}}
 components:
+  securitySchemes: {bearer: {type: http, scheme: bearer}}
   schemas:
     Order:
       type: object
@@ -78,6 +80,8 @@ components:
         status: {type: string, enum: [placed, paid], x-open: true}
         carrier: {type: string, enum: [swift, slow]}
         name: {type: string, maxLength: 100}
+        title: {type: string, deprecated: true, x-sunset: '2026-01-01'}
+        label: {type: string, deprecated: true, x-sunset: '2999-01-01'}
     Placing:
       type: object
       required: [lines]
@@ -85,6 +89,7 @@ components:
         lines: {type: array, maxItems: 100, items: {type: string}}
         speed: {type: string, enum: [fast, slow]}
         note: {type: string, maxLength: 500}
+        hint: {type: string, deprecated: true, x-sunset: '2026-01-01'}
 `
 
 // Each row is a change of shop. Those with no words in broken are additive.
@@ -101,6 +106,10 @@ func TestWhatBreaksAClient(t *testing.T) {
 		{"an operation is deprecated with too short a notice", "    post:\n", sunset(noticeDays - 1), []string{"POST /orders", "sunset"}},
 		{"an operation is deprecated", "    post:\n", sunset(noticeDays + 1), nil},
 		{"an operation is deprecated, and nobody knows until when", "    post:\n", "    post:\n      deprecated: true\n", []string{"POST /orders", "sunset"}},
+		{"another scope is needed", "security: [{bearer: [orders]}]", "security: [{bearer: [orders, operations]}]", []string{"GET /orders", "operations"}},
+		{"a field of an answer goes after its notice", "        title: {type: string, deprecated: true, x-sunset: '2026-01-01'}\n", "", nil},
+		{"a field of an answer goes before its sunset", "        label: {type: string, deprecated: true, x-sunset: '2999-01-01'}\n", "", []string{"`items/label`"}},
+		{"a field of a request goes after its notice", "        hint: {type: string, deprecated: true, x-sunset: '2026-01-01'}\n", "", nil},
 		{"a success goes", "'202'", "'201'", []string{"POST /orders", "`202`"}},
 		{"an error goes", "        '404': {description: none}\n", "", []string{"GET /orders", "`404`"}},
 		{"an error comes", "'404': {description: none}", "'404': {description: none}\n        '409': {description: late}", nil},
@@ -111,6 +120,7 @@ func TestWhatBreaksAClient(t *testing.T) {
 		{"a field of an answer comes", "        name: {", "        added: {type: string}\n        name: {", nil},
 		{"a field changes its type", "id: {type: string}", "id: {type: integer}", []string{"`items/id`", "type"}},
 		{"a field of an answer becomes optional", "[id, status, carrier]", "[id, status]", []string{"carrier", "optional"}},
+		{"a field of an answer is always there", "[id, status, carrier]", "[id, status, carrier, name]", nil},
 		{"a field of an answer may be null", "id: {type: string}", "id: {type: [string, 'null']}", []string{"`items/id`"}},
 		{"an answer is longer", "maxLength: 100}", "maxLength: 200}", nil},
 		{"an enumeration of an answer has one value more", "[swift, slow]", "[swift, slow, quick]", []string{"quick", "enum"}},
@@ -201,6 +211,7 @@ func TestWhatBreaksAService(t *testing.T) {
 		{"an open one has", "[placed, paid]", "[placed, paid, lost]", nil},
 		{"one value less, which is in the queues", "[swift, slow]", "[swift]", []string{"order_placed", "slow"}},
 		{"a tighter limit", "maxLength: 500", "maxLength: 400", []string{"order_placed", "payload/note"}},
+		{"a wider limit", "maxLength: 500", "maxLength: 600", nil},
 		{"a schema gets parts", "payload: {$ref: '#/components/schemas/Order'}", "payload: {allOf: [{$ref: '#/components/schemas/Order'}]}", nil},
 	} {
 		t.Run(change.what, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oasdiff/oasdiff/checker"
@@ -89,8 +90,8 @@ func levels() map[string]checker.Level {
 	return own
 }
 
-// accept adds the new values of an open enumeration to the released document: readers expect that there will be some. The
-// enumeration must have been open there, and be there still.
+// accept takes two things out of the comparison, by changing the released document. New values of an enumeration that was open
+// there, and is still there, are added: readers expect them. Fields that are gone after their notice are removed.
 func accept(before, after any) {
 	switch old := before.(type) {
 	case tree:
@@ -108,6 +109,15 @@ func accept(before, after any) {
 			}
 			old["enum"] = values
 		}
+		fields, _ := old["properties"].(tree)
+		for name, field := range fields {
+			if _, still := at(current, "properties")[name]; !still && overdue(field) {
+				delete(fields, name)
+				if required, ok := old["required"].([]any); ok {
+					old["required"] = slices.DeleteFunc(required, func(field any) bool { return field == name })
+				}
+			}
+		}
 		for name, part := range old {
 			accept(part, current[name])
 		}
@@ -117,6 +127,12 @@ func accept(before, after any) {
 			accept(old[i], current[i])
 		}
 	}
+}
+
+// overdue reports whether a field was deprecated and its sunset has passed.
+func overdue(field any) bool {
+	sunset, err := time.Parse(time.DateOnly, fmt.Sprint(member(field, "x-sunset"))) // an error: there is no date
+	return member(field, "deprecated") == true && err == nil && time.Now().After(sunset)
 }
 
 // describeStreams makes a schema of the events of each stream, which OpenAPI has no words for.
