@@ -3,6 +3,7 @@ module example.com/orderflow/e2e
 go 1.26.0
 
 require (
+	example.com/orderflow/api v0.0.0
 	example.com/orderflow/local v0.0.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
@@ -19,9 +20,13 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
 
-replace example.com/orderflow/local => ../local
+replace (
+	example.com/orderflow/api => ../api
+	example.com/orderflow/local => ../local
+)
