@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 )
@@ -118,7 +119,8 @@ func (a *copied) validated(by *copied) *copied {
 // storable reports whether the answer may be served to all clients: it says so itself, and has nothing for one client only.
 func (a *copied) storable() bool {
 	_, public := freshness(a.header)
-	return public && a.status == http.StatusOK && len(a.body) <= cachedMost && a.header.Get("Set-Cookie") == "" && a.header.Get("Vary") == ""
+	vary := strings.Join(a.header.Values("Vary"), ", ") // a request with a token never gets a copy: see cached
+	return public && a.status == http.StatusOK && len(a.body) <= cachedMost && a.header.Get("Set-Cookie") == "" && (vary == "" || vary == echo.HeaderAuthorization)
 }
 
 func (a *copied) age(now time.Time) time.Duration { return max(0, now.Sub(a.from)) }

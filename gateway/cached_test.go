@@ -195,6 +195,39 @@ func TestAnAnswerForOneCallerIsNeverKept(t *testing.T) {
 	}
 }
 
+// What operators are told about a product must never be served from memory, and their requests must not get a public copy.
+func TestACopyOfAProductIsNeverForOrFromAnOperator(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.behind["inventory"].answers(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Authorization")
+		w.Header().Set("Content-Type", "application/json")
+		if r.Header.Get("Authorization") == "" {
+			w.Header().Set("Cache-Control", "public, max-age=10")
+			_, _ = io.WriteString(w, "public")
+			return
+		}
+		w.Header().Set("Cache-Control", "private, no-cache")
+		_, _ = io.WriteString(w, "secret")
+	})
+	olga, alice := s.bearer("olga", "operations"), s.bearer("alice", "orders")
+	const path = "/api/products/MUG"
+	s.expect("an operator", path, 200, "secret", "orderflow; fwd=bypass", 1, "Authorization", olga)
+	s.expect("the first of the public", path, 200, "public", "orderflow; fwd=uri-miss; stored", 2)
+	s.expect("an operator, beside a copy", path, 200, "secret", "orderflow; fwd=bypass", 3, "Authorization", olga)
+	s.expect("a customer", path, 200, "", "orderflow; fwd=bypass", 4, "Authorization", alice)
+	a := s.expect("the public again", path, 200, "public", "orderflow; hit", 4)
+	if vary := strings.Join(a.Header.Values("Vary"), ", "); !strings.Contains(vary, "Authorization") {
+		t.Errorf("caches between us and the client are not told: Vary is %q", vary)
+	}
+	for _, bad := range []string{"Bearer x", "Basic b2xnYTpkZW1v"} {
+		s.expect("a token that is not good", path, 401, "", "", 4, "Authorization", bad)
+	}
+	s.clock.Add(int64(time.Minute))
+	s.expect("a stale copy", path, 200, "secret", "orderflow; fwd=bypass", 5, "Authorization", olga)
+	s.expect("a stale copy", path, 200, "public", "orderflow; fwd=stale", 6)
+}
+
 func TestAStampedeIsOneRequest(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, func(c *config) { c.Upstream.Timeout = 10 * time.Second })

@@ -253,9 +253,13 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 	}
 	r.Header.Set("Authorization", f.bearer("alice", "orders"))
 	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Accept-Encoding", "gzip")
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if coding := answer.Header.Get("Content-Encoding"); coding != "" {
+		t.Fatalf("a stream is sent in %s", coding)
 	}
 	lines := bufio.NewScanner(answer.Body)
 	for _, line := range []string{"one", "two"} {

@@ -3,6 +3,7 @@ module example.com/orderflow/gateway
 go 1.26.0
 
 require (
+	example.com/orderflow/api v0.0.0
 	example.com/orderflow/pkg v0.0.0
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/failsafe-go/failsafe-go v0.9.8
@@ -10,6 +11,7 @@ require (
 	github.com/maypok86/otter/v2 v2.4.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sync v0.24.0
 	golang.org/x/time v0.15.0
 )
@@ -62,3 +64,5 @@ require (
 replace example.com/orderflow/pkg => ../pkg
 
 replace example.com/orderflow/local => ../local
+
+replace example.com/orderflow/api => ../api

@@ -59,11 +59,12 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // gateway is the state that the routes share.
 type gateway struct {
-	log       *slog.Logger
-	verifier  web.Verifier
-	demo      *demoIdentity // nil if it is switched off
-	upstreams upstreams
-	table     []resource
+	log          *slog.Logger
+	verifier     web.Verifier
+	demo         *demoIdentity // nil if it is switched off
+	upstreams    upstreams
+	table        []resource
+	deprecations map[string]deprecation // by method and pattern
 
 	proxies       web.Proxies
 	origins       []string
@@ -91,6 +92,7 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		streams:       &streams{most: cfg.Limits.Streams, perAddress: cfg.Limits.StreamsPerAddress, from: map[string]int{}},
 		streamTimeout: cfg.StreamTimeout,
 		cache:         newCache(cfg.Cache),
+		deprecations:  deprecations,
 	}
 	if err := g.identify(cfg); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)

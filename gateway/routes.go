@@ -59,14 +59,14 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/.well-known/jwks.json", keys},
 
 		{"/api/products", methods{"GET": g.cached(inventory)}},
-		{"/api/products/{sku}", methods{"GET": g.cached(inventory), "PUT": g.changing(operator(inventory))}},
+		{"/api/products/{sku}", methods{"GET": g.known(g.cached(inventory)), "PUT": g.changing(operator(inventory))}},
 		{"/api/products/{sku}/image", methods{"GET": g.cached(inventory)}},
 		{"/api/products/{sku}/stock", methods{"POST": g.changing(operator(shelving))}},
 		{"/api/stock", methods{"GET": operator(inventory)}},
-		{"/api/payments/{order}", methods{"GET": operator(payments)}},
-		{"/api/payments/{order}/settlement", methods{"POST": operator(payments)}},
-		{"/api/shipments/{order}", methods{"GET": operator(shipping)}},
-		{"/api/shipments/{order}/settlement", methods{"POST": operator(shipping)}},
+		{"/api/payments/{order_id}", methods{"GET": operator(payments)}},
+		{"/api/payments/{order_id}/settlement", methods{"POST": operator(payments)}},
+		{"/api/shipments/{order_id}", methods{"GET": operator(shipping)}},
+		{"/api/shipments/{order_id}/settlement", methods{"POST": operator(shipping)}},
 
 		{"/api/orders", methods{"GET": shopper(orders), "POST": shopper(placing)}},
 		{"/api/orders/{id}", methods{"GET": shopper(orders)}},
@@ -123,6 +123,17 @@ func (g *gateway) only(scope string, next echo.HandlerFunc) echo.HandlerFunc {
 	return web.Authenticate(g.verifier, scope)(g.limitCaller(next))
 }
 
+// known serves a path that is public and tells some callers more: a token is checked if there is one.
+func (g *gateway) known(next echo.HandlerFunc) echo.HandlerFunc {
+	limited := g.limitCaller(next)
+	return web.Identify(g.verifier)(func(c echo.Context) error {
+		if identity.From(c.Request().Context()).ID == "" {
+			return next(c)
+		}
+		return limited(c)
+	})
+}
+
 // live serves a path that also exists as a stream.
 func live(stream, once echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -164,6 +175,9 @@ func (g *gateway) serve(c echo.Context) error {
 		method = http.MethodGet
 	}
 	handle, ok := found.methods[method]
+	if d, going := g.deprecations[method+" "+found.pattern]; going {
+		d.announce(c.Response().Header())
+	}
 	if ok {
 		return handle(c)
 	}

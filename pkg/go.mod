@@ -2,9 +2,15 @@ module example.com/orderflow/pkg
 
 go 1.26.0
 
-require example.com/orderflow/local v0.0.0
+require (
+	example.com/orderflow/api v0.0.0
+	example.com/orderflow/local v0.0.0
+)
 
-replace example.com/orderflow/local => ../local
+replace (
+	example.com/orderflow/api => ../api
+	example.com/orderflow/local => ../local
+)
 
 require (
 	github.com/bojanz/currency v1.4.2
@@ -50,12 +56,14 @@ require (
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

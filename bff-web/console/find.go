@@ -39,7 +39,7 @@ const foundPath = "/operations/orders"
 func findingOf(c echo.Context) finding {
 	text := func(name string) string { return strings.TrimSpace(c.QueryParam(name)) }
 	return finding{
-		Status: text("status"), Customer: text("customer"), ID: text("id"), Tracking: text("tracking"), SKU: strings.ToUpper(text("sku")),
+		Status: text("status"), Customer: text("customer_id"), ID: text("id"), Tracking: text("tracking_number"), SKU: strings.ToUpper(text("sku")),
 		From: text("from"), To: text("to"), Attention: text("attention") == "true",
 	}
 }
@@ -52,7 +52,7 @@ func (f finding) address() url.Values {
 		attention = "true"
 	}
 	for name, value := range map[string]string{
-		"status": f.Status, "customer": f.Customer, "id": f.ID, "tracking": f.Tracking, "sku": f.SKU, "from": f.From, "to": f.To, "attention": attention,
+		"status": f.Status, "customer_id": f.Customer, "id": f.ID, "tracking_number": f.Tracking, "sku": f.SKU, "from": f.From, "to": f.To, "attention": attention,
 	} {
 		if value != "" {
 			v.Set(name, value)

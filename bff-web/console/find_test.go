@@ -14,7 +14,7 @@ func TestAnOperatorFindsOrdersOnAPage(t *testing.T) {
 	f.Answer("orders", apptest.Says(200, `{"items":[{"id":"01a225dd-be9a-7612-971a-15e0b931b137","customer_id":"bob","status":"releasing","tracking_number":"S 1","attention_since":"2026-01-01T10:00:00Z",
 		"lines":[{"sku":"PEN","name":"Pen","quantity":2,"unit_price":{"amount":100,"currency":"EUR"}}],"total":{"amount":200,"currency":"EUR"}}],"next_cursor":"abc"}`))
 	olga := f.As("olga")
-	page := olga.Loads(200, "/operations/orders?status=releasing&customer=&id=&tracking=&sku=pen&from=2026-01-01T10:00&to=&attention=true&cursor=old",
+	page := olga.Loads(200, "/operations/orders?status=releasing&customer_id=&id=&tracking_number=&sku=pen&from=2026-01-01T10:00&to=&attention=true&cursor=old",
 		`href="/orders/01a225dd-be9a-7612-971a-15e0b931b137"`, "2 × PEN", "<code>S 1</code>", "needs attention since", "€2.00",
 		`<option value="releasing" selected>`, `value="2026-01-01T10:00"`, " checked>",
 		`href="/operations/orders?attention=true&amp;from=2026-01-01T10%3A00&amp;sku=PEN&amp;status=releasing"`,

@@ -35,7 +35,7 @@ type attention struct {
 		Customer string    `json:"customer_id"`
 		Status   string    `json:"status"`
 		Reason   string    `json:"reason"` // why it was compensated; empty: it was not
-		Since    time.Time `json:"since"`
+		Since    time.Time `json:"attention_since"`
 		WaitsFor string    `json:"waits_for"`
 		Todo     string    `json:"todo"`
 		Advice   string    `json:"advice"`

@@ -20,17 +20,20 @@ type holding struct {
 	SKU             string `json:"sku"`
 	Name            string `json:"name"`
 	Available       int    `json:"available"`
+	Kept            int    `json:"kept"` // on the shelf besides, for orders that wait
 	Reserved        int    `json:"reserved"`
 	Backordered     int    `json:"backordered"`
 	OnOrder         int    `json:"on_order"`
-	Kept            int    `json:"kept"` // part of available, kept for orders that wait
 	ReorderPoint    int    `json:"reorder_point"`
 	ReorderQuantity int    `json:"reorder_quantity"`
 	Retired         bool   `json:"retired"`
 }
 
+// OnHand returns how many units are on the shelf and not reserved.
+func (h holding) OnHand() int { return h.Available + h.Kept }
+
 // Low reports whether it is time to reorder.
-func (h holding) Low() bool { return h.Available <= h.ReorderPoint }
+func (h holding) Low() bool { return h.OnHand() <= h.ReorderPoint }
 
 // stockScreen is a page of the stock.
 type stockScreen struct {

@@ -28,7 +28,7 @@ func TestStockIsShownAndReplenishedOnce(t *testing.T) {
 	f := apptest.New(t)
 	f.Answer("inventory", apptest.Says(200, `{"items":[{"sku":"PEN","name":"Pen","available":1,"reserved":2,"backordered":3,"on_order":4,"kept":1,"reorder_point":5,"reorder_quantity":10}]}`))
 	b := f.As("olga")
-	page := b.Loads(200, "/operations/stock", "Pen", "10 at 5", `class="number bad" data-label="On hand">1 <span class="soft">(1 kept)</span><`)
+	page := b.Loads(200, "/operations/stock", "Pen", "10 at 5", `class="number bad" data-label="On hand">2 <span class="soft">(1 kept)</span><`)
 	var got struct{ Add int }
 	f.Answer("inventory", func(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&got)

@@ -61,11 +61,22 @@ type hands struct {
 
 // heldParcel is a parcel as the courier sees it: where it goes, and not who has ordered what.
 type heldParcel struct {
-	TrackingNumber string           `json:"tracking_number"`
-	Address        messages.Address `json:"address"`
-	Status         string           `json:"status"`
-	Stages         []parcelStage    `json:"stages"`
-	Next           []string         `json:"next"` // the stages that the courier can note
+	TrackingNumber  string           `json:"tracking_number"`
+	ShippingAddress messages.Address `json:"shipping_address"`
+	Status          string           `json:"status"`
+	Stages          []parcelStage    `json:"stages"`
+	Next            []string         `json:"next"` // the stages that the courier can note
+}
+
+// carried is a parcel in the words of the carrier.
+type carried struct {
+	heldParcel
+	Address messages.Address `json:"address"`
+}
+
+func (p carried) held() heldParcel {
+	p.ShippingAddress = p.Address
+	return p.heldParcel
 }
 
 type parcelStage struct {
@@ -99,11 +110,16 @@ func (s *Pages) parcels(c echo.Context, limit int) (page parcels, err error) {
 		query.Set("before", after[0])
 	}
 	var answer struct {
-		parcels
-		Before int `json:"before"`
+		hands
+		Items  []carried `json:"items"`
+		Before int       `json:"before"`
 	}
 	err = s.carrier(c.Request().Context(), http.MethodGet, "/carrier/parcels?"+query.Encode(), nil, &answer)
-	if page = answer.parcels; answer.Before > 0 {
+	page = parcels{hands: answer.hands, Items: []heldParcel{}}
+	for _, p := range answer.Items {
+		page.Items = append(page.Items, p.held())
+	}
+	if answer.Before > 0 {
 		page.Next = web.Cursor(strconv.Itoa(answer.Before))
 	}
 	return page, err
@@ -112,13 +128,14 @@ func (s *Pages) parcels(c echo.Context, limit int) (page parcels, err error) {
 var trackingNumber = regexp.MustCompile(`^[A-Z0-9]{1,64}$`)
 
 // note notes a stage of a parcel, and returns the parcel as it is then.
-func (s *Pages) note(c echo.Context, stage string) (p heldParcel, err error) {
+func (s *Pages) note(c echo.Context, stage string) (heldParcel, error) {
 	number := c.Param("tracking_number")
 	if !trackingNumber.MatchString(number) {
-		return p, fault.New(fault.NotFound, "there is no such parcel")
+		return heldParcel{}, fault.New(fault.NotFound, "there is no such parcel")
 	}
-	err = s.carrier(c.Request().Context(), http.MethodPost, "/carrier/parcels/"+number+"/stages", map[string]string{"stage": stage}, &p)
-	return p, err
+	var p carried
+	err := s.carrier(c.Request().Context(), http.MethodPost, "/carrier/parcels/"+number+"/stages", map[string]string{"stage": stage}, &p)
+	return p.held(), err
 }
 
 // hold begins or ends the time in which parcels move only by hand.

@@ -35,6 +35,9 @@ func (s *Pages) putWorld(path string) echo.HandlerFunc {
 
 // postScene begins a scene.
 func (s *Pages) postScene(c echo.Context) error {
+	if err := web.NoFields(c); err != nil {
+		return err
+	}
 	found := s.lab.scene(c.Param("name"))
 	if found == nil {
 		return fault.New(fault.NotFound, "there is no scene of this name here")
@@ -45,15 +48,22 @@ func (s *Pages) postScene(c echo.Context) error {
 	return c.JSON(http.StatusAccepted, found)
 }
 
+// term says when what a request wishes for begins, and how long it lasts. The supervisor reads the durations.
+type term struct {
+	After string `json:"after,omitempty"`
+	For   string `json:"for,omitempty"`
+}
+
 // postDesk passes a wish on to the supervisor: path returns where to.
 func (s *Pages) postDesk(path func(c echo.Context) string) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		var in, out json.RawMessage
+		var in term
+		var out json.RawMessage
 		if err := web.OptionalJSON(c, &in); err != nil {
 			return err
 		}
 		var body any
-		if len(in) > 0 {
+		if in != (term{}) {
 			body = in
 		}
 		if err := s.lab.askDesk(c.Request().Context(), http.MethodPost, path(c), body, &out); err != nil {

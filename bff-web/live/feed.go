@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -41,6 +42,9 @@ type notification struct {
 	order string
 	orders.Entry
 }
+
+// unknownEvent is what orders calls an entry whose sender is of a release that named no events.
+const unknownEvent = "status_changed"
 
 // notificationsMost is how many notifications may wait for a slow reader, for each order: more than almost any timeline has.
 const notificationsMost = 32
@@ -116,7 +120,7 @@ func (f *Feed) tell(order string, e messages.OrderEntry) {
 	}
 	for w := range f.watchers[order] {
 		select {
-		case w.notifications <- notification{order, orders.Entry{Seq: e.Seq, At: e.At, Status: e.Status, What: e.What}}:
+		case w.notifications <- notification{order, orders.Entry{Seq: e.Seq, At: e.At, Status: e.Status, Event: cmp.Or(e.Event, unknownEvent), What: e.What}}:
 		default:
 			f.forget(w)
 			close(w.notifications)

@@ -14,7 +14,7 @@ func TestAnOperatorSeesWhoDidWhatAndSettles(t *testing.T) {
 	t.Parallel()
 	f := apptest.New(t)
 	const turned = `{"order_id":"1","status":"refunding","reason":"operator_request","timeline":[{"seq":1,"at":"2026-01-01T10:00:00Z","status":"placed","what":"order placed"},
-		{"seq":2,"at":"2026-01-01T10:00:01Z","status":"refunding","what":"cancellation requested by the shop","operator":"oscar","why":"the shelf is broken"}],
+		{"seq":2,"at":"2026-01-01T10:00:01Z","status":"refunding","what":"cancellation requested by the shop","operator":"oscar","reason":"the shelf is broken"}],
 		"payment":{"status":"taken","amount":{"amount":2598,"currency":"EUR"}},"shipment":null}`
 	f.Answer("orders", apptest.Has(map[string]http.HandlerFunc{
 		"/api/orders/1": apptest.Says(200, apptest.OneOrder), "/api/orders/1/tracking": apptest.Says(200, turned), "/api/orders/1/cancellation": apptest.Says(202, apptest.OneOrder),

@@ -39,7 +39,7 @@ func TestAnOperatorMakesAnOrderAskAgainAndLeavesANote(t *testing.T) {
 	posts("note", "called back", "The note is in the log.", "/api/operations/orders/7/note", `{"text":"called back"}`)
 
 	const noted = `{"order_id":"1","status":"placed","timeline":[{"seq":1,"at":"2026-01-01T10:00:00Z","status":"placed","what":"order placed"}],
-		"log":[{"at":"2026-01-01T10:00:02Z","operator":"oscar","what":"note","why":"she called"}]}`
+		"log":[{"at":"2026-01-01T10:00:02Z","operator":"oscar","what":"note","reason":"she called"}]}`
 	f.Answer("orders", apptest.Has(map[string]http.HandlerFunc{"/api/orders/1": apptest.Says(200, apptest.OneOrder), "/api/orders/1/tracking": apptest.Says(200, noted)}))
 	olga.Loads(200, "/orders/1", "note: she called", "oscar", "Ask again now", `data-copy="order-id"`)
 	if page := f.As("alice").Loads(200, "/orders/1"); strings.Contains(page, "What operators did") || strings.Contains(page, "Ask again") {

@@ -67,7 +67,7 @@ func kinds(all ...messages.Message) (names []string) {
 	return names
 }
 
-// receivers returns the programs whose queue is bound to a kind. A command has its owner; docs/messages.md lists those of
+// receivers returns the programs whose queue is bound to a kind. A command has its owner; api/asyncapi.yaml has those of
 // events, and e2e compares them with the bindings.
 func receivers(kind string) []string {
 	owner, _, _ := strings.Cut(kind, ".")
@@ -113,7 +113,7 @@ func (s Step) rank() int {
 
 // stepsOf returns the steps that an entry of the timeline stands for.
 func stepsOf(e orders.Authored) (steps []Step) {
-	if strings.HasPrefix(e.What, "cancellation requested") {
+	if strings.HasPrefix(e.Event, "cancellation_requested") {
 		steps = append(steps, Step{At: e.At, From: "gateway", To: []string{"orders"}, Sort: requestStep, Label: "POST …/cancellation", Back: true})
 	}
 	s := Step{At: e.At, From: "orders", To: []string{"orders"}, Sort: stateStep, Label: orders.Label(e.Status) + ": " + e.What, Back: slices.Contains(orders.Back, e.Status)}

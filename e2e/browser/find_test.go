@@ -37,7 +37,7 @@ func TestOlgaFindsAnOrderAndLeavesANote(t *testing.T) {
 		t.Errorf("the customer reads %s", text)
 	}
 
-	p.visit("/operations/orders?customer=alice&status=lost")
+	p.visit("/operations/orders?customer_id=alice&status=lost")
 	p.sees("status must be")
 	p.forgive("400")
 	p.visit("/operations")

@@ -59,6 +59,7 @@ require (
 )
 
 replace (
+	example.com/orderflow/api => ../../api
 	example.com/orderflow/local => ../../local
 	example.com/orderflow/pkg => ../../pkg
 )

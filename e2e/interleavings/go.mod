@@ -10,3 +10,5 @@ require (
 )
 
 replace example.com/orderflow/pkg => ../../pkg
+
+replace example.com/orderflow/api => ../../api

@@ -22,8 +22,8 @@ type need struct {
 	OrderID  string `json:"order_id"`
 	Status   string
 	Reason   string
-	Since    time.Time
-	WaitsFor string `json:"waits_for"`
+	Since    time.Time `json:"attention_since"`
+	WaitsFor string    `json:"waits_for"`
 }
 
 // A compensation cannot itself be compensated. While its cause of failure lasts, the order is shown to the operator, even if all

@@ -6,10 +6,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"example.com/orderflow/e2e/contract"
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/shop"
 )
 
@@ -18,6 +21,7 @@ type World struct {
 	Gateway   string // base address of the public port
 	Simulator string // base address of the simulator, whose books are compared with the orders
 	Secret    string // of the demo clients; empty: demo
+	Older     bool   // programs of an earlier release answer, too, which the document of the API is not about
 }
 
 // timeout bounds the wait for a condition. It is long because the machines are slow and shared.
@@ -38,15 +42,25 @@ type Client struct {
 	testing.TB
 	World
 
+	http *http.Client
+
 	mu      sync.Mutex
 	callers map[string]*shop.Client // by name
 }
 
-// New makes a client for a test or a benchmark.
+// New makes a client for a test or a benchmark. All that it sends and gets is compared with the document of the API.
 func New(t testing.TB, w World) *Client {
 	t.Helper()
 	Look(t)
-	return &Client{TB: t, World: w, callers: map[string]*shop.Client{}}
+	c := &Client{TB: t, World: w, http: direct.Client, callers: map[string]*shop.Client{}}
+	if !w.Older {
+		document, err := contract.Shared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.http = &http.Client{Transport: document.Transport(t, direct.Transport)}
+	}
+	return c
 }
 
 // As returns the client of a demo identity; "": without a token. It repeats nothing, because a test should notice each refusal.
@@ -60,7 +74,7 @@ func (c *Client) As(who string) *shop.Client {
 }
 
 func (c *Client) caller(who string, again shop.Again) *shop.Client {
-	return &shop.Client{Gateway: c.Gateway, ID: who, Secret: cmp.Or(c.Secret, "demo"), Again: again}
+	return &shop.Client{HTTP: c.http, Gateway: c.Gateway, ID: who, Secret: cmp.Or(c.Secret, "demo"), Again: again}
 }
 
 // Answer is a response.

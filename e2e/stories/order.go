@@ -118,7 +118,7 @@ func (c *Client) Product(stock, reorderPoint, reorderQuantity int) (sku string) 
 	olga := c.As("olga")
 	err := olga.PutProduct(c.Context(), shop.Product{
 		SKU: sku, Name: "Test product", Description: "For a test.", Price: shop.Money{Amount: 1000, Currency: "EUR"},
-		ReorderPoint: reorderPoint, ReorderQuantity: reorderQuantity,
+		Reorder: shop.Reorder{ReorderPoint: reorderPoint, ReorderQuantity: reorderQuantity},
 	})
 	if err == nil && stock > 0 {
 		err = olga.AddStock(c.Context(), uuid.NewString(), sku, stock)

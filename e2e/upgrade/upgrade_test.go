@@ -119,7 +119,7 @@ func start(t *testing.T, h history, settings map[string][]string) running {
 			t.Error(err)
 		}
 	})
-	r.Client = stories.New(t, stories.World{Gateway: r.GatewayURL, Simulator: r.SimulatorURL})
+	r.Client = stories.New(t, stories.World{Gateway: r.GatewayURL, Simulator: r.SimulatorURL, Older: true})
 	return r
 }
 

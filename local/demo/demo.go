@@ -30,7 +30,7 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 
 	alice := &shop.Client{Gateway: gateway, ID: "alice", Secret: "demo"}
 	olga := &shop.Client{Gateway: gateway, ID: "olga", Secret: "demo"}
-	catalogue, err := stocked(ctx, alice)
+	catalogue, err := stocked(ctx, alice, olga)
 	if err != nil {
 		return err
 	}
@@ -65,13 +65,20 @@ func Tell(ctx context.Context, gateway string, n *Narrator) error {
 }
 
 // stocked waits for the catalogue, which inventory fills at its first start.
-func stocked(ctx context.Context, s *shop.Client) ([]shop.Product, error) {
+func stocked(ctx context.Context, s, olga *shop.Client) ([]shop.Product, error) {
 	for {
 		catalogue, err := s.Products(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look at the products: %w", err)
 		}
 		if len(catalogue) > 0 {
+			reorders, err := olga.Reorders(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("look at the stock: %w", err)
+			}
+			for i := range catalogue {
+				catalogue[i].Reorder = reorders[catalogue[i].SKU]
+			}
 			return catalogue, nil
 		}
 		select {

@@ -19,8 +19,8 @@ func TestEachChapterGetsAProductThatFitsIt(t *testing.T) {
 	t.Parallel()
 	rare := shop.Product{SKU: "RARE", Available: 3}
 	gone := shop.Product{SKU: "GONE", Available: 0}
-	bulk := shop.Product{SKU: "BULK", Available: 20, ReorderPoint: 5, ReorderQuantity: 50}
-	mugs := shop.Product{SKU: "MUGS", Available: 200, ReorderPoint: 20, ReorderQuantity: 100}
+	bulk := shop.Product{SKU: "BULK", Available: 20, Reorder: shop.Reorder{ReorderPoint: 5, ReorderQuantity: 50}}
+	mugs := shop.Product{SKU: "MUGS", Available: 200, Reorder: shop.Reorder{ReorderPoint: 20, ReorderQuantity: 100}}
 	hats := shop.Product{SKU: "HATS", Available: 100}
 	for _, test := range []struct {
 		name                           string
@@ -29,7 +29,7 @@ func TestEachChapterGetsAProductThatFitsIt(t *testing.T) {
 	}{
 		{"one for each", []shop.Product{mugs, hats, rare, bulk}, []string{"RARE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
 		{"nothing left of one", []shop.Product{gone, bulk, mugs, hats}, []string{"GONE"}, []string{"BULK"}, []string{"MUGS", "HATS"}},
-		{"all are reordered", []shop.Product{bulk, mugs, {SKU: "BOWL", Available: 90, ReorderQuantity: 1}}, []string{"BULK"}, []string{"BOWL"}, []string{"MUGS"}},
+		{"all are reordered", []shop.Product{bulk, mugs, {SKU: "BOWL", Available: 90, Reorder: shop.Reorder{ReorderQuantity: 1}}}, []string{"BULK"}, []string{"BOWL"}, []string{"MUGS"}},
 		{"too few products", []shop.Product{mugs, rare}, nil, nil, nil},
 		{"no product with plenty", []shop.Product{gone, bulk, rare}, nil, nil, nil},
 		{"nothing is reordered", []shop.Product{hats, rare, gone}, nil, nil, nil},
@@ -141,7 +141,7 @@ func TestAFileGetsNoControlCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := NewNarrator(file)
-	story, catalogue := chapters(), []shop.Product{{SKU: "A", Name: "A thing", ReorderQuantity: 1}}
+	story, catalogue := chapters(), []shop.Product{{SKU: "A", Name: "A thing", Reorder: shop.Reorder{ReorderQuantity: 1}}}
 	n.catalogue(catalogue)
 	n.opening(story, catalogue)
 	n.stage(story[0], time.Second, shop.Entry{Status: "placed", What: "order placed"})

@@ -55,7 +55,7 @@ func (n *Narrator) style(code, text string) string {
 }
 
 func (n *Narrator) catalogue(products []shop.Product) {
-	n.heading("What the shop has (GET /api/products)")
+	n.heading("What the shop has (GET /api/products, and GET /api/stock as olga)")
 	n.table(func(row func(...any)) {
 		row("sku", "name", "price", "available", "reordered at", "by")
 		for _, p := range products {

@@ -4,6 +4,7 @@
 package laboratory
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -98,7 +99,9 @@ func read(w http.ResponseWriter, r *http.Request) (s span, ok bool) {
 	}
 	text, err := io.ReadAll(r.Body)
 	if err == nil && len(text) > 0 {
-		err = json.Unmarshal(text, &body)
+		in := json.NewDecoder(bytes.NewReader(text))
+		in.DisallowUnknownFields()
+		err = in.Decode(&body)
 	}
 	parse := func(value string) (d time.Duration) {
 		if err == nil && value != "" {

@@ -123,7 +123,7 @@ func TestTheLaboratoryDoesWhatNoProgramMay(t *testing.T) {
 				t.Errorf("%s: %d %s", path, status, text)
 			}
 		}
-		for _, body := range []string{`{"for":"11m"}`, `{"after":"11m"}`, `{"for":"-1s"}`, `{"for":1}`, `{`, strings.Repeat(" ", bodyMost+1)} {
+		for _, body := range []string{`{"for":"11m"}`, `{"after":"11m"}`, `{"for":"-1s"}`, `{"for":1}`, `{"fore":"1s"}`, `{`, strings.Repeat(" ", bodyMost+1)} {
 			for _, path := range []string{"/parts/orders/kill", "/mistake"} {
 				if status, text := call(t, d, "POST", path, body); status != http.StatusUnprocessableEntity {
 					t.Errorf("%s with %.20q: %d %s", path, body, status, text)

@@ -63,7 +63,8 @@ type Entry struct {
 	Seq    int       `json:"seq"` // 1, 2, …
 	At     time.Time `json:"at"`
 	Status string    `json:"status"` // of the order from then on
-	What   string    `json:"what"`
+	Event  string    `json:"event"`  // what happened, for programs
+	What   string    `json:"what"`   // the same for people
 }
 
 // Payment is the payment of an order.

@@ -21,23 +21,46 @@ func (m Money) String() string { return money.Text(m.Amount, m.Currency) }
 
 // Product is a product as the shop shows it.
 type Product struct {
-	SKU             string `json:"sku"`
-	Name            string `json:"name"`
-	Description     string `json:"description"`
-	Price           Money  `json:"price"`
-	Available       int    `json:"available"` // units
-	ReorderPoint    int    `json:"reorder_point"`
-	ReorderQuantity int    `json:"reorder_quantity"` // 0: it is never reordered
+	SKU         string `json:"sku"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Price       Money  `json:"price"`
+	Available   int    `json:"available"` // units
+	Reorder
 }
 
-// Products reads all products, page by page. They are as of now, and not from the gateway's cache.
-func (c *Client) Products(ctx context.Context) (all []Product, err error) {
+// Reorder says when units of a product are reordered. Only operators are told.
+type Reorder struct {
+	ReorderPoint    int `json:"reorder_point"`
+	ReorderQuantity int `json:"reorder_quantity"` // 0: it is never reordered
+}
+
+// Products reads all products, without Reorder. They are as of now, and not from the gateway's cache.
+func (c *Client) Products(ctx context.Context) ([]Product, error) {
+	return list[Product](ctx, c, "/api/products")
+}
+
+// Reorders reads when products are reordered, by SKU. The caller has to be an operator.
+func (c *Client) Reorders(ctx context.Context) (map[string]Reorder, error) {
+	stock, err := list[struct {
+		SKU string `json:"sku"`
+		Reorder
+	}](ctx, c, "/api/stock")
+	all := make(map[string]Reorder, len(stock))
+	for _, s := range stock {
+		all[s.SKU] = s.Reorder
+	}
+	return all, err
+}
+
+// list reads a list, page by page.
+func list[T any](ctx context.Context, c *Client, path string) (all []T, err error) {
 	for query := (url.Values{}); ; {
 		var page struct {
-			Items      []Product `json:"items"`
-			NextCursor string    `json:"next_cursor"`
+			Items      []T    `json:"items"`
+			NextCursor string `json:"next_cursor"`
 		}
-		if err := c.Call(ctx, http.MethodGet, "/api/products?"+query.Encode(), nil, &page, "Cache-Control", "no-cache"); err != nil {
+		if err := c.Call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page, "Cache-Control", "no-cache"); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Items...)
@@ -51,12 +74,11 @@ func (c *Client) Products(ctx context.Context) (all []Product, err error) {
 // PutProduct makes or changes a product. The caller has to be an operator. The available units stay as they are.
 func (c *Client) PutProduct(ctx context.Context, p Product) error {
 	return c.Call(ctx, http.MethodPut, "/api/products/"+p.SKU, struct {
-		Name            string `json:"name"`
-		Description     string `json:"description"`
-		Price           Money  `json:"price"`
-		ReorderPoint    int    `json:"reorder_point"`
-		ReorderQuantity int    `json:"reorder_quantity"`
-	}{p.Name, p.Description, p.Price, p.ReorderPoint, p.ReorderQuantity}, nil)
+		Name        string `json:"name"`
+		Description string `json:"description"`
+		Price       Money  `json:"price"`
+		Reorder
+	}{p.Name, p.Description, p.Price, p.Reorder}, nil)
 }
 
 // AddStock adds units of a product, at most a million at once, only once for each key. The caller has to be an operator.

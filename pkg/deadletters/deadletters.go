@@ -106,6 +106,9 @@ func (o *Operations) get(c echo.Context) error {
 }
 
 func (o *Operations) replay(c echo.Context) error {
+	if err := web.NoFields(c); err != nil {
+		return err
+	}
 	by := identity.From(c.Request().Context()).ID
 	err := o.find(c, func(ctx context.Context, q *bus.DeadLetters, id string) error {
 		return q.Replay(ctx, id, by, func(l bus.DeadLetter) error { return o.audit(ctx, by, "replay", "", l) })

@@ -23,8 +23,9 @@ type OrderChange struct {
 type OrderEntry struct {
 	Seq     int       `json:"seq"` // 1, 2, 3 … within the order
 	Status  string    `json:"status"`
-	Entered bool      `json:"entered"` // the order entered the status with this entry; false: it was in the status before
-	What    string    `json:"what"`
+	Entered bool      `json:"entered"`         // the order entered the status with this entry; false: it was in the status before
+	Event   string    `json:"event,omitempty"` // what happened, for programs; empty: the sender is of an earlier release
+	What    string    `json:"what"`            // the same for people
 	At      time.Time `json:"at"`
 }
 

@@ -58,6 +58,12 @@ func OptionalJSON(c echo.Context, v any) error {
 	return JSON(c, v)
 }
 
+// NoFields is for a request that says all in its path. A body with a field is refused as JSON refuses an unknown one.
+func NoFields(c echo.Context) error {
+	var none struct{}
+	return OptionalJSON(c, &none)
+}
+
 // Body reads the whole body of a request. A body over the limit is 413, one that is shorter than announced is 400.
 func Body(c echo.Context) ([]byte, error) {
 	body, err := io.ReadAll(c.Request().Body)
@@ -100,6 +106,10 @@ func Text(fields *fault.Fields, field, value string, least, most int) string {
 	}
 	return value
 }
+
+// Replayed tells the client, in the header Idempotency-Replayed, that the request was done before under its key: the answer is
+// that of then, or says the same. The client may have sent the request once, and the gateway again.
+func Replayed(c echo.Context) { c.Response().Header().Set("Idempotency-Replayed", "true") }
 
 const keyMost = 255 // characters of an Idempotency-Key
 

@@ -88,10 +88,10 @@ func (w *warehouse) putProduct(c echo.Context) error {
 	}
 	p.Stock = *now // as it is after waiting orders were served
 	if !added {
-		return c.JSON(http.StatusOK, bodyOf(p))
+		return c.JSON(http.StatusOK, editableOf(p))
 	}
 	c.Response().Header().Set("Location", "/api/products/"+p.SKU)
-	return c.JSON(http.StatusCreated, bodyOf(p))
+	return c.JSON(http.StatusCreated, editableOf(p))
 }
 
 // edit adds or changes a product, subject to the request's conditions, and returns the result. The version rises if the
@@ -167,6 +167,7 @@ func (w *warehouse) postStock(c echo.Context) error {
 	m.Quantity = adding.Add
 	var p product
 	var now *stock
+	var replayed bool
 	err = w.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) {
 			w.products.Name(m.SKU)
@@ -174,7 +175,7 @@ func (w *warehouse) postStock(c echo.Context) error {
 			w.locks.freeing = append(w.locks.freeing, m.SKU)
 		},
 		Make: func(w *work) (err error) {
-			p, err = w.add(ctx, r, m)
+			p, replayed, err = w.add(ctx, r, m)
 			now = w.shelf[m.SKU]
 			return err
 		},
@@ -182,25 +183,28 @@ func (w *warehouse) postStock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if replayed {
+		web.Replayed(c)
+	}
 	p.Stock = *now
 	return c.JSON(http.StatusOK, stockOf(p))
 }
 
 // add adds units to the shelf, subject to the request's conditions, unless this was done under the same reference.
-func (w *work) add(ctx context.Context, r *http.Request, m movement) (product, error) {
+func (w *work) add(ctx context.Context, r *http.Request, m movement) (p product, done bool, err error) {
 	p, exists := w.product(m.SKU)
 	if !exists {
-		return p, errNoProduct
+		return p, false, errNoProduct
 	}
 	before, done := w.movements.Get(m.key())
 	if done && before.Quantity != m.Quantity {
-		return p, fault.New(fault.Invalid, "this Idempotency-Key was used to add %d units", before.Quantity)
+		return p, false, fault.New(fault.Invalid, "this Idempotency-Key was used to add %d units", before.Quantity)
 	}
 	if err := web.Condition(r, true, p.matches); err != nil { // still valid after earlier additions: units are not part of the edition
-		return p, err
+		return p, false, err
 	}
 	if !done {
 		w.shelve(ctx, m)
 	}
-	return p, nil
+	return p, done, nil
 }

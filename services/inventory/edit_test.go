@@ -44,7 +44,7 @@ func TestAnEditDoesNotOverwriteAChangeThatItsAuthorHasNotSeen(t *testing.T) {
 	}
 	expect("without quotes", 400, http.MethodPut, edit("Cup", "Mug"), header("If-Match", strings.Trim(seen, `"`)))
 	now := expect("read it once more", 200, http.MethodGet, "")
-	var p productBody
+	var p editableBody
 	if now.into(t, &p); p.Name != "Cup" || p.Price.Amount != 600 || p.Available != 5 {
 		t.Errorf("it is %+v", p)
 	}

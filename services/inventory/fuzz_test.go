@@ -31,7 +31,7 @@ func FuzzEditing(f *testing.F) {
 			}
 			return
 		}
-		shown := bodyOf(p)
+		shown := editableOf(p)
 		if !skuFormat.MatchString(p.SKU) || p.Name == "" || p.Price.Amount < 1 || p.Stock.ReorderPoint < 0 || p.Stock.ReorderQuantity < 0 || shown.Available != 0 {
 			t.Errorf("%q is %+v", body, p)
 		}
@@ -44,7 +44,7 @@ func FuzzEditing(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := readEditing(sku, string(text)); err != nil || bodyOf(again) != shown {
+		if again, err := readEditing(sku, string(text)); err != nil || editableOf(again) != shown {
 			t.Errorf("%s is %+v, %v", text, again, err)
 		}
 	})

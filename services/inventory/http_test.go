@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"example.com/orderflow/pkg/messages"
@@ -48,6 +49,50 @@ func TestTheCatalogueIsPublicAndCanBeKept(t *testing.T) {
 	f.call(http.MethodGet, "/api/products/MUG-BLUE", "").into(t, &p)
 	if p.Available != 100 {
 		t.Errorf("%d available", p.Available)
+	}
+}
+
+// The public could tell from the reorder policy how well a product sells. Its tag must not depend on it, either.
+func TestOnlyOperatorsAreToldWhenAProductIsReordered(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, lamp(5))
+	const path = "/api/products/LAMP"
+	public := f.call(http.MethodGet, path, "")
+	for what, a := range map[string]answer{
+		"anybody": public, "a customer": f.call(http.MethodGet, path, "", f.as("alice")), "the list": f.call(http.MethodGet, "/api/products", "", f.as("olga")),
+		"the list by SKU": f.call(http.MethodGet, "/api/products?sku=LAMP", "", f.as("olga")),
+	} {
+		if a.status != http.StatusOK || strings.Contains(string(a.body), "reorder") || !strings.HasPrefix(a.header.Get("Cache-Control"), "public") {
+			t.Errorf("%s: %d %s, %s", what, a.status, a.body, a.header.Get("Cache-Control"))
+		}
+	}
+	a := f.call(http.MethodGet, path, "", f.as("olga"), header("If-None-Match", public.header.Get("ETag")))
+	var p editableBody
+	if a.into(t, &p); p.reorderBody != (reorderBody{3, 10}) || p.SKU != "LAMP" || a.header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("%d %s, %s", a.status, a.body, a.header.Get("Cache-Control"))
+	}
+	for _, a := range []answer{a, public} {
+		if a.header.Get("Vary") != "Authorization" {
+			t.Errorf("it varies by %q", a.header.Get("Vary"))
+		}
+	}
+	more := `{"name":"Lamp","description":"for a test","price":{"amount":100,"currency":"EUR"},"reorder_point":4,"reorder_quantity":10}`
+	if a := f.call(http.MethodPut, path, more, f.as("olga"), header("If-Match", public.header.Get("ETag"))); a.status != http.StatusPreconditionFailed {
+		t.Errorf("an edit of what the public sees: %d %s", a.status, a.body)
+	}
+	var before, after productBody
+	public.into(t, &before)
+	if a := f.call(http.MethodPut, path, more, f.as("olga"), header("If-Match", a.header.Get("ETag"))); a.status != http.StatusOK {
+		t.Errorf("an edit of what the operator has seen: %d %s", a.status, a.body)
+	}
+	changed := f.call(http.MethodGet, path, "")
+	if changed.into(t, &after); before == after && changed.header.Get("ETag") != public.header.Get("ETag") {
+		t.Errorf("the public tag tells of another reorder point: %s", changed.header.Get("ETag"))
+	}
+	for _, bad := range []string{"Bearer x", "Basic b2xnYTpkZW1v"} {
+		if a := f.call(http.MethodGet, path, "", header("Authorization", bad)); a.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", bad, a.status, a.body)
+		}
 	}
 }
 
@@ -100,9 +145,9 @@ func TestAnOperatorAddsAndChangesAProduct(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	a := f.call(http.MethodPut, "/api/products/CUP", goodProduct, f.as("olga"))
-	var p productBody
+	var p editableBody
 	a.into(t, &p)
-	want := productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, true, 2, 10, false}
+	want := editableBody{productBody{"CUP", "Cup", "A cup.", "/api/products/CUP/image", messages.Money{Amount: 500, Currency: "EUR"}, 0, true, false}, reorderBody{2, 10}}
 	if a.status != http.StatusCreated || a.header.Get("Location") != "/api/products/CUP" || p != want {
 		t.Errorf("%d %s %+v", a.status, a.header.Get("Location"), p)
 	}
@@ -170,14 +215,22 @@ func TestAnOperatorAddsStock(t *testing.T) {
 		t.Errorf("%s, sent %s: who waits is served", f.status(o), f.sent("A"))
 	}
 	var all sync.WaitGroup
+	var first atomic.Int32
 	for range 10 {
 		all.Go(func() {
-			if a := add(3, f.as("olga"), header("Idempotency-Key", `"delivery-7"`)); a.status != http.StatusOK {
+			a := add(3, f.as("olga"), header("Idempotency-Key", `"delivery-7"`))
+			if a.status != http.StatusOK {
 				t.Errorf("%d %s", a.status, a.body)
+			}
+			if a.header.Get("Idempotency-Replayed") == "" {
+				first.Add(1)
 			}
 		})
 	}
 	all.Wait()
+	if first.Load() != 1 || a.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("%d of ten requests with one key added units, and one without a key was replayed: %q", first.Load(), a.header.Get("Idempotency-Replayed"))
+	}
 	f.want("A", 5, 4, 0, 3)
 	if a := add(4, f.as("olga"), header("Idempotency-Key", "delivery-7")); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("%d for the same key and another number", a.status)
@@ -199,7 +252,7 @@ func TestTheOperatorSeesWhereTheUnitsAre(t *testing.T) {
 	a := f.call(http.MethodGet, "/api/stock", "", f.as("olga"))
 	var list struct{ Items []stockBody }
 	a.into(t, &list)
-	want := []stockBody{{"B", "B", 2, 0, 3, 1, 2, 0, 0, false}, {"LAMP", "Lamp", 1, 4, 0, 10, 0, 3, 10, false}}
+	want := []stockBody{{"B", "B", 0, 2, 0, 3, 1, reorderBody{0, 0}, false}, {"LAMP", "Lamp", 1, 0, 4, 0, 10, reorderBody{3, 10}, false}}
 	if a.status != http.StatusOK || !slices.Equal(list.Items, want) || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %s", a.status, a.body)
 	}

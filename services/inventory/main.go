@@ -66,8 +66,9 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	events := bus.Queue{Service: name, Exchange: bus.Events, Kinds: in.Events(), Retries: bus.DefaultRetries}
 
 	server := web.New(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics, Ready: db.Ping, Report: broker.Report})
-	operator := web.Authenticate(cfg.Verifier(p.Log), identity.ScopeOperations)
-	w.routes(server, operator)
+	verifier := cfg.Verifier(p.Log)
+	operator := web.Authenticate(verifier, identity.ScopeOperations)
+	w.routes(server, web.Identify(verifier), operator)
 	deadletters.New(name, db, broker.NewDeadLetters(commands), broker.NewDeadLetters(events)).Register(server, operator)
 
 	return p.Run(ctx,

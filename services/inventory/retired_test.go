@@ -22,7 +22,7 @@ func TestARetiredProductIsNoLongerListedAndCanBeBroughtBack(t *testing.T) {
 	with := func(retired string) string { return strings.Replace(goodProduct, "{", `{"retired":`+retired+",", 1) }
 	seen := func() (productBody, string) {
 		t.Helper()
-		a := f.call(http.MethodGet, path, "")
+		a := f.call(http.MethodGet, path, "", olga)
 		var p productBody
 		a.into(t, &p)
 		return p, a.header.Get("ETag")

@@ -53,7 +53,7 @@ func newFixture(t *testing.T, products ...product) *fixture {
 	}
 	f.issuer = issuer
 	s := web.New(web.Config{Name: name, Log: testkit.Log(t), Ready: f.db.Ping})
-	f.warehouse.routes(s, web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
+	f.warehouse.routes(s, web.Identify(issuer.Verifier()), web.Authenticate(issuer.Verifier(), identity.ScopeOperations))
 	f.server = httptest.NewServer(s.Echo)
 	t.Cleanup(f.server.Close)
 	if err := f.warehouse.stockUp(t.Context(), products); err != nil {

@@ -10,6 +10,7 @@ import (
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/unit"
+	"example.com/orderflow/pkg/web"
 )
 
 // askPause is how long an order that has sent its command is not made to send it again: the answer may be on its way, and the
@@ -34,6 +35,9 @@ func (o order) ask(now time.Time, t timeouts) (out outcome, ok bool) {
 
 // postRetry makes an order send its command again now, on behalf of an operator.
 func (s *shop) postRetry(c echo.Context) error {
+	if err := web.NoFields(c); err != nil {
+		return err
+	}
 	seen, err := s.visible(c)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func (s *shop) postRetry(c echo.Context) error {
 			o = out.order
 			w.put(ctx, out)
 			for _, again := range out.send {
-				w.log = append(w.log, logged{seen.ID, action{w.now(), "sent " + again.Kind() + " again", hand{Operator: identity.From(ctx).ID}}})
+				w.log = append(w.log, logged{seen.ID, action{w.now(), commandSent, "sent " + again.Kind() + " again", hand{Operator: identity.From(ctx).ID}}})
 			}
 			return nil
 		},

@@ -13,7 +13,7 @@ import (
 )
 
 // foundFilters are the parameters of the operators' list of orders, beside limit and cursor.
-var foundFilters = []string{"status", "customer", "id", "tracking", "sku", "from", "to", "attention"}
+var foundFilters = []string{"status", "customer_id", "id", "tracking_number", "sku", "from", "to", "attention"}
 
 // foundBody is an order in the operators' list.
 type foundBody struct {
@@ -102,7 +102,7 @@ func searchOf(c echo.Context) (s search, err error) {
 	case value != nil:
 		s.Attention = true
 	}
-	s.Customer, s.Tracking = text("customer", 255), text("tracking", 255)
+	s.Customer, s.Tracking = text("customer_id", 255), text("tracking_number", 255)
 	s.From, s.To = moment("from"), moment("to")
 	return s, err
 }

@@ -79,21 +79,21 @@ func TestAnOperatorFindsOrders(t *testing.T) {
 	pen := bobs.ID
 	for query, want := range map[string][]string{
 		"":                                 {pen, late, early},
-		"status=&customer=&id=":            {pen, late, early},
+		"status=&customer_id=&id=":         {pen, late, early},
 		"status=shipped":                   {early},
 		"status=releasing":                 {late},
 		"status=delivered":                 nil,
-		"customer=alice":                   {late, early},
-		"customer=bob":                     {pen},
-		"customer=bo":                      nil,
+		"customer_id=alice":                {late, early},
+		"customer_id=bob":                  {pen},
+		"customer_id=bo":                   nil,
 		"id=" + late:                       {late},
 		"id=" + strings.ToUpper(late[28:]): {late},
 		"id=" + late[20:]:                  {late},
 		"id=x" + late[29:]:                 {"400"},
 		"id=" + late[29:]:                  {"400"},
 		"id=00000000":                      nil,
-		"tracking=S+1":                     {early},
-		"tracking=S":                       nil,
+		"tracking_number=S+1":              {early},
+		"tracking_number=S":                nil,
 		"sku=PEN":                          {pen},
 		"sku=pen":                          {"400"},
 		"sku=CUP":                          nil,
@@ -103,9 +103,9 @@ func TestAnOperatorFindsOrders(t *testing.T) {
 		"attention=true":                   {late},
 		"attention=false":                  {"400"},
 		"status=lost":                      {"400"},
-		"customer=alice&sku=MUG-BLUE&from=" + between: {late},
-		"customer=bob&status=shipped":                 nil,
-		"colour=red":                                  {"400"},
+		"customer_id=alice&sku=MUG-BLUE&from=" + between: {late},
+		"customer_id=bob&status=shipped":                 nil,
+		"colour=red":                                     {"400"},
 	} {
 		if len(want) == 1 && want[0] == "400" {
 			if a := f.call(http.MethodGet, "/api/operations/orders?"+query, "", f.as("olga")); a.status != http.StatusBadRequest {
@@ -121,7 +121,7 @@ func TestAnOperatorFindsOrders(t *testing.T) {
 		t.Errorf("a customer: %d", a.status)
 	}
 	var list struct{ Items []map[string]json.RawMessage }
-	f.call(http.MethodGet, "/api/operations/orders?tracking=S+1", "", f.as("olga")).into(t, &list)
+	f.call(http.MethodGet, "/api/operations/orders?tracking_number=S+1", "", f.as("olga")).into(t, &list)
 	if string(list.Items[0]["tracking_number"]) != `"S 1"` || list.Items[0]["attention_since"] != nil {
 		t.Errorf("%s", list.Items)
 	}

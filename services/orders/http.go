@@ -264,7 +264,7 @@ func (s *shop) getAttention(c echo.Context) error {
 		CustomerID string    `json:"customer_id"`
 		Status     status    `json:"status"`
 		Reason     reason    `json:"reason,omitempty"`
-		Since      time.Time `json:"since"`
+		Since      time.Time `json:"attention_since"`
 		WaitsFor   string    `json:"waits_for"` // the command that has had no answer
 		advice
 		Links map[string]string `json:"links"`

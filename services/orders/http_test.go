@@ -35,7 +35,7 @@ func TestPlacingAnOrder(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	again := f.call(http.MethodPost, "/api/orders", strings.ReplaceAll(goodOrder, ",", ", "), f.as("alice"), header("Idempotency-Key", "k1"))
-	if again.status != http.StatusAccepted || string(again.body) != string(a.body) || again.header.Get("Location") != a.header.Get("Location") {
+	if a.header.Get("Idempotency-Replayed") != "" || again.header.Get("Idempotency-Replayed") != "true" || again.status != http.StatusAccepted || string(again.body) != string(a.body) || again.header.Get("Location") != a.header.Get("Location") {
 		t.Errorf("the same key: %d %s\nwant %s", again.status, again.body, a.body)
 	}
 	other := f.call(http.MethodPost, "/api/orders", strings.Replace(goodOrder, `"quantity":2`, `"quantity":3`, 1), f.as("alice"), header("Idempotency-Key", "k1"))
@@ -54,6 +54,7 @@ func TestAHundredPostsWithOneKeyMakeOneOrder(t *testing.T) {
 	f.stock("MUG-BLUE")
 	var mu sync.Mutex
 	bodies := map[string]int{}
+	first := 0
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
@@ -61,6 +62,9 @@ func TestAHundredPostsWithOneKeyMakeOneOrder(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			bodies[fmt.Sprint(a.status, string(a.body))]++
+			if a.header.Get("Idempotency-Replayed") == "" {
+				first++
+			}
 		})
 	}
 	all.Wait()
@@ -68,8 +72,8 @@ func TestAHundredPostsWithOneKeyMakeOneOrder(t *testing.T) {
 	if err := f.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM outbox WHERE kind = 'inventory.reserve_stock')`).Scan(&orders, &outbox); err != nil {
 		t.Fatal(err)
 	}
-	if orders != 1 || outbox != 1 || len(bodies) != 1 {
-		t.Errorf("%d orders, %d commands, answers %v", orders, outbox, bodies)
+	if orders != 1 || outbox != 1 || len(bodies) != 1 || first != 1 {
+		t.Errorf("%d orders, %d commands, answers %v, %d not replayed", orders, outbox, bodies, first)
 	}
 }
 

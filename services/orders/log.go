@@ -18,7 +18,7 @@ func logOf(timeline []entry, own []action) []action {
 	all := slices.Clone(own)
 	for _, e := range timeline {
 		if e.Operator != "" {
-			all = append(all, action{e.At, e.What, e.hand})
+			all = append(all, action{e.At, e.Event, e.What, e.hand})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b action) int { return a.At.Compare(b.At) })
@@ -46,7 +46,7 @@ func (s *shop) postNote(c echo.Context) error {
 	err = s.office.Do(ctx, unit.Decision[*work]{
 		Name: func(*work) {},
 		Make: func(w *work) error {
-			w.log = append(w.log, logged{o.ID, action{w.now(), "note", hand{identity.From(ctx).ID, request.Text}}})
+			w.log = append(w.log, logged{o.ID, action{w.now(), noteAdded, noteText, hand{identity.From(ctx).ID, request.Text}}})
 			return nil
 		},
 	})

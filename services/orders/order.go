@@ -63,7 +63,8 @@ type entry struct {
 	Seq    int       `json:"seq"`
 	At     time.Time `json:"at"`
 	Status status    `json:"status"`
-	What   string    `json:"what"`
+	Event  event     `json:"event"`
+	What   string    `json:"what"` // the same for people
 	hand
 	Entered bool `db:"-" json:"-"` // the order entered the status with this entry; set only while the entry is new
 }
@@ -71,7 +72,7 @@ type entry struct {
 // hand is the operator who caused an entry, and why; empty: no operator did. Customers do not see it.
 type hand struct {
 	Operator string `json:"operator,omitempty"`
-	Why      string `json:"why,omitempty"`
+	Why      string `json:"reason,omitempty"`
 }
 
 // outcome is the result of an event, a request or a timeout for an order.
@@ -93,7 +94,7 @@ func (o order) units() []messages.Line {
 func (o order) place(now time.Time, t timeouts) outcome {
 	o.CreatedAt = now
 	o.Shipment.Stages = []stage{}
-	return o.enter(placed, "order placed", now, t)
+	return o.enter(placed, orderAccepted, acceptedText, now, t)
 }
 
 // apply returns the outcome of an event. Data about payment and shipment is kept in every state; the saga's transitions decide
@@ -106,7 +107,7 @@ func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome
 	}
 	by := settledBy(m)
 	if by != (hand{}) {
-		next.what = "settled by the shop: " + next.what
+		next.what = settledText + next.what
 	}
 	switch {
 	case !next.to.compensating():
@@ -115,9 +116,9 @@ func (o order) apply(m messages.Message, now time.Time, t timeouts) (out outcome
 		o.Reason = next.why
 	}
 	if next.to == o.Status {
-		return o.note(next.what, now).by(by), true
+		return o.note(eventOf(next.on), next.what, now).by(by), true
 	}
-	return o.enter(next.to, next.what, now, t).by(by), true
+	return o.enter(next.to, eventOf(next.on), next.what, now, t).by(by), true
 }
 
 // settledBy returns the operator who settled by hand what the event reports; the zero hand if it was not settled by hand.
@@ -146,13 +147,13 @@ func (o order) cancel(by hand, now time.Time, t timeouts) (out outcome, ok bool)
 	case compensation == "":
 		return outcome{order: o}, false
 	default:
-		what := "cancellation requested"
+		what, text := cancellationRequested, cancelledText
 		o.Reason = customerRequest
 		if by.Operator != "" {
-			what += " by the shop"
+			what, text = cancelledByShop, byShopText
 			o.Reason = operatorRequest
 		}
-		return o.enter(compensation, what, now, t).by(by), true
+		return o.enter(compensation, what, text, now, t).by(by), true
 	}
 }
 
@@ -169,11 +170,11 @@ func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 		return outcome{order: o}, true
 	case passed > tries && s.compensation != "":
 		o.Reason = expired
-		return o.enter(s.compensation, "took too long, compensating", now, t), true
+		return o.enter(s.compensation, timedOut, timedOutText, now, t), true
 	}
 	if passed > tries && o.AttentionSince == nil {
 		o.AttentionSince = &now
-		out = o.note("takes longer than it should, a person has been told", now)
+		out = o.note(attentionNeeded, attentionText, now)
 	} else {
 		out = outcome{order: o}
 	}
@@ -183,7 +184,7 @@ func (o order) overdue(now time.Time, t timeouts) (out outcome, ok bool) {
 }
 
 // enter moves an order into a state.
-func (o order) enter(to status, what string, now time.Time, t timeouts) outcome {
+func (o order) enter(to status, what event, text string, now time.Time, t timeouts) outcome {
 	o.Status = to
 	o.Step++
 	o.AttentionSince, o.DueAt, o.Passed = nil, nil, 0
@@ -191,7 +192,7 @@ func (o order) enter(to status, what string, now time.Time, t timeouts) outcome 
 	if to == reserved {
 		o.Payment = payment{Status: "requested", Amount: o.Total}
 	}
-	out := o.write(what, true, now)
+	out := o.write(what, text, true, now)
 	if s.command != nil && !s.onlyAgain {
 		out.send = append(out.send, s.command(o))
 	}
@@ -202,12 +203,14 @@ func (o order) enter(to status, what string, now time.Time, t timeouts) outcome 
 }
 
 // note adds an entry to the timeline and changes nothing else.
-func (o order) note(what string, now time.Time) outcome { return o.write(what, false, now) }
+func (o order) note(what event, text string, now time.Time) outcome {
+	return o.write(what, text, false, now)
+}
 
-func (o order) write(what string, entered bool, now time.Time) outcome {
+func (o order) write(what event, text string, entered bool, now time.Time) outcome {
 	o.Seq++
 	o.UpdatedAt = now
-	return outcome{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, What: what, Entered: entered}}
+	return outcome{order: o, entry: &entry{Seq: o.Seq, At: now, Status: o.Status, Event: what, What: text, Entered: entered}}
 }
 
 // announce returns the events about new entries that are committed together. One event covers all entries up to one that enters
@@ -219,7 +222,7 @@ func (o order) announce(entries ...entry) (events []messages.Message) {
 			c.Earlier = append(c.Earlier, c.OrderEntry)
 		}
 		c.OrderID, c.CustomerID, c.Reason = o.ID, o.CustomerID, string(o.Reason)
-		c.OrderEntry = messages.OrderEntry{Seq: e.Seq, Status: string(e.Status), Entered: e.Entered, What: e.What, At: e.At}
+		c.OrderEntry = messages.OrderEntry{Seq: e.Seq, Status: string(e.Status), Entered: e.Entered, Event: string(e.Event), What: e.What, At: e.At}
 		if event := saga[e.Status].event; e.Entered && event != nil {
 			events = append(events, event(o, c))
 			c = messages.OrderChange{}

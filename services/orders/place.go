@@ -114,6 +114,7 @@ func (s *shop) postOrder(c echo.Context) error {
 		return err
 	}
 	var answer remembered
+	var replayed bool
 	err = s.office.Do(ctx, unit.Decision[*work]{
 		Name: func(w *work) {
 			w.keys.Name(keyOf(customer, key))
@@ -124,7 +125,7 @@ func (s *shop) postOrder(c echo.Context) error {
 			}
 		},
 		Make: func(w *work) (err error) {
-			answer, err = w.place(ctx, remembered{CustomerID: customer, Key: key, Fingerprint: print}, p, expected)
+			answer, replayed, err = w.place(ctx, remembered{CustomerID: customer, Key: key, Fingerprint: print}, p, expected)
 			return err
 		},
 	})
@@ -138,37 +139,40 @@ func (s *shop) postOrder(c echo.Context) error {
 		return fault.New(fault.Invalid, "this Idempotency-Key was used for another order").
 			Named("key-reused").With("links", map[string]string{"order": made})
 	}
+	if replayed {
+		web.Replayed(c)
+	}
 	return c.JSONBlob(http.StatusAccepted, answer.Answer)
 }
 
 // place makes an order under an idempotency key. If the key has an answer already, it returns that answer before any
-// validation: the products may be gone by now, and this release may not accept the order.
-func (w *work) place(ctx context.Context, r remembered, p placing, expected *messages.Money) (remembered, error) {
+// validation, and replayed: the products may be gone by now, and this release may not accept the order.
+func (w *work) place(ctx context.Context, r remembered, p placing, expected *messages.Money) (answer remembered, replayed bool, err error) {
 	name := keyOf(r.CustomerID, r.Key)
 	if before, ok := w.keys.Get(name); ok {
-		return before, nil
+		return before, true, nil
 	}
 	if err := p.check(); err != nil {
-		return r, err
+		return r, false, err
 	}
 	if !w.stocked {
-		return r, errNotStocked
+		return r, false, errNotStocked
 	}
 	o, err := p.priced(r.CustomerID, w.products.Get)
 	if err != nil {
-		return r, err
+		return r, false, err
 	}
 	if err := o.costs(expected); err != nil {
-		return r, err
+		return r, false, err
 	}
 	out := o.place(w.now(), w.timeouts)
 	r.OrderID = out.order.ID
 	if r.Answer, err = json.Marshal(bodyOf(out.order)); err != nil {
-		return r, fmt.Errorf("encode order: %w", err)
+		return r, false, fmt.Errorf("encode order: %w", err)
 	}
 	w.keys.Put(name, r)
 	w.put(ctx, out)
-	return r, nil
+	return r, false, nil
 }
 
 // fingerprint identifies a request, regardless of its white space. It is computed from what was sent, before normalisation, and

@@ -122,7 +122,7 @@ func TestACompensationThatTakesLongSoonNeedsAttention(t *testing.T) {
 	}
 	at := time.Unix(0, 0)
 	for s, want := range map[status]time.Duration{withdrawing: 7 * time.Minute, refunding: 7 * time.Minute, releasing: 7 * time.Minute, shipped: 55 * time.Hour} {
-		if got := told(order{ID: "o"}.enter(s, "", at, p).order); got != want {
+		if got := told(order{ID: "o"}.enter(s, "", "", at, p).order); got != want {
 			t.Errorf("%s: a person is told after %s, want %s", s, got, want)
 		}
 	}

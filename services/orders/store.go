@@ -123,6 +123,7 @@ var timelineTable = postgres.NewTable(func(d *dated, column postgres.Column) {
 	column("seq integer", &d.Seq)
 	column("at timestamptz", &d.At)
 	column("status text", &d.Status)
+	column("event text", &d.Event)
 	column("what text", &d.What)
 	column("operator text", &d.Operator)
 	column("why text", &d.Why)
@@ -130,6 +131,9 @@ var timelineTable = postgres.NewTable(func(d *dated, column postgres.Column) {
 
 func scanEntry(row pgx.CollectableRow) (entry, error) {
 	d, err := timelineTable.Scan(row)
+	if d.Event == "" {
+		d.Event = eventOfText(d.What)
+	}
 	return d.entry, err
 }
 

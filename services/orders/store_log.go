@@ -22,6 +22,9 @@ var logTable = postgres.NewTable(func(l *logged, column postgres.Column) {
 func readLog(ctx context.Context, db *postgres.DB, id string) ([]action, error) {
 	scan := func(row pgx.CollectableRow) (action, error) {
 		l, err := logTable.Scan(row)
+		if l.Event = commandSent; l.What == noteText {
+			l.Event = noteAdded
+		}
 		return l.action, err
 	}
 	actions, err := postgres.Read(ctx, db, scan, `

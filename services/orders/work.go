@@ -37,8 +37,9 @@ type dated struct {
 
 // action is what an operator did about an order.
 type action struct {
-	At   time.Time `json:"at"`
-	What string    `json:"what"`
+	At    time.Time `json:"at"`
+	Event event     `json:"event"`
+	What  string    `json:"what"`
 	hand
 }
 

@@ -135,7 +135,7 @@ func TestAnOperatorSettlesWhatTheProviderDoesNot(t *testing.T) {
 	f.want(order, refunding, "taken 2598")
 
 	p := settle(http.StatusOK, `{"reason":" repaid by\u200b bank transfer\u00a0"}`)
-	if s := p.Settlement; p.Status != refunded || s == nil || s.By != "olga" || s.Reason != "repaid by bank transfer" || p.NextAttemptAt != nil {
+	if s := p.Settlement; p.Status != refunded || s == nil || s.Operator != "olga" || s.Reason != "repaid by bank transfer" || p.NextAttemptAt != nil {
 		t.Errorf("%+v", p)
 	}
 	again := settle(http.StatusOK, `{"reason":"another one"}`)

@@ -29,7 +29,7 @@ type paymentBody struct {
 	OrderID       string           `json:"order_id"`
 	Status        status           `json:"status"`
 	Amount        messages.Money   `json:"amount"`
-	Method        string           `json:"method"`
+	PaymentMethod string           `json:"payment_method"`
 	Code          string           `json:"code,omitempty"`
 	ChargeID      string           `json:"charge_id,omitempty"`
 	RefundID      string           `json:"refund_id,omitempty"`
@@ -44,14 +44,14 @@ type paymentBody struct {
 }
 
 type settlementBody struct {
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
+	Operator string    `json:"operator"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
 }
 
 func bodyOf(p payment) paymentBody {
 	body := paymentBody{
-		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, Method: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
+		OrderID: p.OrderID, Status: p.Status, Amount: p.Amount, PaymentMethod: p.Method, Code: p.Code, ChargeID: p.ChargeID, RefundID: p.RefundID,
 		Attempts: p.Attempts, NextAttemptAt: p.DueAt, LastError: p.LastError, Calls: append([]client.Attempt{}, p.Calls...), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if p.SettledAt != nil {

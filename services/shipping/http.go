@@ -29,7 +29,7 @@ type shipmentBody struct {
 	OrderID           string           `json:"order_id"`
 	Status            status           `json:"status"`
 	Reason            reason           `json:"reason,omitempty"`
-	Address           messages.Address `json:"address"`
+	ShippingAddress   messages.Address `json:"shipping_address"`
 	Lines             []messages.Line  `json:"lines"`
 	Carrier           string           `json:"carrier,omitempty"`
 	TrackingNumber    string           `json:"tracking_number,omitempty"`
@@ -47,14 +47,14 @@ type shipmentBody struct {
 }
 
 type settlementBody struct {
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
+	Operator string    `json:"operator"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
 }
 
 func bodyOf(s shipment) shipmentBody {
 	body := shipmentBody{
-		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, Address: s.Address, Lines: s.Lines,
+		OrderID: s.OrderID, Status: s.Status, Reason: s.Reason, ShippingAddress: s.Address, Lines: s.Lines,
 		Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, EstimatedDelivery: s.EstimatedDelivery, Stages: s.Stages,
 		CancelWanted: s.CancelWanted, Attempts: s.Attempts, NextAttemptAt: s.DueAt, LastError: s.LastError, Calls: append([]client.Attempt{}, s.Calls...),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,

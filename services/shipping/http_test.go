@@ -81,7 +81,7 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 	got.NextAttemptAt, got.Calls = nil, nil
 	m := arrangement(id)
 	want := shipmentBody{
-		OrderID: id, Status: arranged, Address: m.Address, Lines: m.Lines, Carrier: "Swift", TrackingNumber: "S/" + id,
+		OrderID: id, Status: arranged, ShippingAddress: m.Address, Lines: m.Lines, Carrier: "Swift", TrackingNumber: "S/" + id,
 		EstimatedDelivery: new(day.Add(time.Hour)), Stages: []stage{{arranged, day}}, CreatedAt: day, UpdatedAt: day,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -91,7 +91,7 @@ func TestAnOperatorSeesAShipment(t *testing.T) {
 	tombstone := uuid.NewString()
 	f.receive(messages.CancelShipment{OrderID: tombstone})
 	_, body = f.call("GET", "/api/shipments/"+tombstone, f.token(time.Hour, identity.ScopeOperations))
-	wantBody := `{"order_id":"` + tombstone + `","status":"cancelled","address":{"name":"","street":"","city":"","postal_code":"","country":""},"lines":[],` +
+	wantBody := `{"order_id":"` + tombstone + `","status":"cancelled","shipping_address":{"name":"","street":"","city":"","postal_code":"","country":""},"lines":[],` +
 		`"stages":[{"stage":"cancelled","at":"2026-01-02T03:04:05Z"}],"cancel_wanted":false,"attempts":0,"calls":[],` +
 		`"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}` + "\n"
 	if string(body) != wantBody {

@@ -91,7 +91,7 @@ func TestAnOrderDoesNotWaitForEverForAParcelThatTheCarrierHasLost(t *testing.T) 
 	}
 	response, answer := f.post(path, operator, `{"outcome":"failed","reason":" their depot\u200b has burnt down\u00a0"}`)
 	var body shipmentBody
-	if err := json.Unmarshal(answer, &body); err != nil || response.StatusCode != http.StatusOK || body.Status != failed || body.Settlement.By != "olga" || body.NextAttemptAt != nil {
+	if err := json.Unmarshal(answer, &body); err != nil || response.StatusCode != http.StatusOK || body.Status != failed || body.Settlement.Operator != "olga" || body.NextAttemptAt != nil {
 		t.Fatalf("%d %s", response.StatusCode, answer)
 	}
 	f.wants(lost, failed, "shipment_arranged shipment_failed")

@@ -12,7 +12,7 @@ type action struct {
 	At       time.Time `json:"at"`
 	Operator string    `json:"operator"`
 	What     string    `json:"what"`
-	Why      string    `json:"why"`
+	Why      string    `json:"reason"`
 }
 
 // Order is the part of an order of the orders service that pages show.
@@ -69,6 +69,7 @@ type Entry struct {
 	Seq    int       `json:"seq"`
 	At     time.Time `json:"at"`
 	Status string    `json:"status"`
+	Event  string    `json:"event"`
 	What   string    `json:"what"`
 }
 
@@ -83,7 +84,7 @@ type Insight struct {
 type Authored struct {
 	Entry
 	Operator string `json:"operator"`
-	Why      string `json:"why"`
+	Why      string `json:"reason"`
 }
 
 // Entries returns the timeline without the operators.
