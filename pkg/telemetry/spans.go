@@ -77,13 +77,13 @@ func (r *recorder) start(ctx context.Context, name string, kind trace.SpanKind, 
 }
 
 // Work begins a span for work inside of this program, in the trace of a trace context that was kept with what the work is about.
-// If ctx belongs to another trace, the span has a link to it.
+// Without one, it begins a trace. If ctx belongs to another trace, the span has a link to that.
 func Work(ctx context.Context, name, parent, state string) (context.Context, Span) {
 	before := trace.SpanContextFromContext(ctx)
 	ctx = Extract(ctx, parent, state)
 	r := recording()
 	if r == nil {
-		return ctx, Span{}
+		return begin(ctx), Span{}
 	}
 	var links []trace.Link
 	if before.IsValid() && before.TraceID() != trace.SpanContextFromContext(ctx).TraceID() {

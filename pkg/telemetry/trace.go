@@ -59,13 +59,16 @@ func Extract(ctx context.Context, parent, state string) context.Context {
 
 // SameTrace reports whether two trace contexts belong to one trace.
 func SameTrace(parent, other string) bool {
-	id := IDOf(parent)
-	return id != "" && id == IDOf(other)
+	id := TraceIDOf(parent)
+	return id != "" && id == TraceIDOf(other)
 }
 
-// IDOf returns the trace id in a trace context, or "".
-func IDOf(parent string) string {
-	return TraceID(Extract(context.Background(), parent, ""))
+// TraceIDOf returns the trace id in a trace context that Inject has returned, or "".
+func TraceIDOf(parent string) string {
+	if len(parent) != len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") {
+		return ""
+	}
+	return parent[len("00-"):len("00-0af7651916cd43dd8448eb211c80319c")]
 }
 
 // TraceID returns the id of the trace in ctx, or "".
