@@ -8,12 +8,17 @@ import (
 
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/testkit"
 	"github.com/google/uuid"
 )
 
 // BenchmarkMessage measures what the inbox itself costs a message, without the database: it is read, and decided.
 func BenchmarkMessage(b *testing.B) {
 	in := New(nil, slog.New(slog.DiscardHandler), func() nothing { return nothing{} }, On(func(context.Context, nothing, messages.StockReleased) error { return nil }))
+	testkit.Traced(b, func(b *testing.B, parent string) { handleAlone(b, in, parent) })
+}
+
+func handleAlone(b *testing.B, in *Inbox[nothing], parent string) {
 	m := messages.StockReleased{OrderID: uuid.Must(uuid.NewV7()).String()}
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -21,7 +26,7 @@ func BenchmarkMessage(b *testing.B) {
 	}
 	d := bus.Delivery{Attempt: 1, Message: bus.Message{
 		ID: uuid.Must(uuid.NewV7()).String(), Kind: m.Kind(), Subject: m.OrderID, Body: body,
-		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		TraceParent: parent,
 	}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -29,9 +34,13 @@ func BenchmarkMessage(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		decision, work := l.decision(), &once[nothing]{fresh: map[string]bool{d.ID: true}}
+		letters := []letter[nothing]{l}
+		span := begin(b.Context(), letters)
+		decision, work := letters[0].decision(), &once[nothing]{fresh: map[string]bool{d.ID: true}}
 		decision.Name(work)
-		if err := decision.Make(work); err != nil {
+		err = decision.Make(work)
+		finish(span, letters, []error{err})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

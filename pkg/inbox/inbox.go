@@ -124,7 +124,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 	}
 	// After sorting, messages about the same row are next to each other, whatever came between them. They keep their order.
 	slices.SortStableFunc(letters, func(a, b letter[W]) int { return cmp.Compare(a.Subject, b.Subject) })
-	ended := spans(ctx, letters)
+	span := begin(ctx, letters)
 	decisions := make([]unit.Decision[*once[W]], len(letters))
 	for i, l := range letters {
 		decisions[i] = l.decision()
@@ -151,7 +151,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 			}
 		}
 	}
-	ended(errs)
+	finish(span, letters, errs)
 	return errs
 }
 

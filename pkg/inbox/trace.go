@@ -8,22 +8,25 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// spans gives each letter the context in which it is handled, and begins the spans: one of the batch, and one of each letter, in
-// the trace of its message. A letter's span lasts as long as the transaction, which decides what becomes of all of them. ended is
-// to be called with the verdicts, in the order in which the batch has arrived.
-func spans[W Work](ctx context.Context, letters []letter[W]) (ended func(verdicts []error)) {
-	_, whole := telemetry.Batch(ctx, "process batch", len(letters), func(i int) string { return letters[i].TraceParent })
+// begin gives each letter the context in which it is handled, and begins the spans: one of the batch, which it returns, and one of
+// each letter, in the trace of its message. A letter's span lasts as long as the transaction, which decides what becomes of all of
+// them.
+func begin[W Work](ctx context.Context, letters []letter[W]) (batch telemetry.Span) {
+	_, batch = telemetry.Batch(ctx, "process batch", len(letters), func(i int) string { return letters[i].TraceParent })
 	for i := range letters {
 		l := &letters[i]
 		exchange, _ := bus.Route(l.content)
-		l.ctx, l.span = telemetry.Consume(bus.WithCause(ctx, l.ID), about(l.Delivery, exchange), whole)
+		l.ctx, l.span = telemetry.Consume(bus.WithCause(ctx, l.ID), about(l.Delivery, exchange), batch)
 	}
-	return func(verdicts []error) {
-		for _, l := range letters {
-			end(l.span, l.Delivery, verdicts[l.index])
-		}
-		whole.End(nil)
+	return batch
+}
+
+// finish ends the spans with the verdicts about the letters.
+func finish[W Work](batch telemetry.Span, letters []letter[W], verdicts []error) {
+	for i := range letters {
+		end(letters[i].span, letters[i].Delivery, verdicts[letters[i].index])
 	}
+	batch.End(nil)
 }
 
 // unreadable records a delivery that could not be read.

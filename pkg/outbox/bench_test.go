@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/bus"
+	"example.com/orderflow/pkg/testkit"
 )
 
 // taken is a broker that takes everything.
@@ -19,14 +20,17 @@ func (taken) Publish(_ context.Context, batch []bus.Message) []error {
 // BenchmarkPublish measures what the relay itself costs to publish a message, without the database and the broker.
 func BenchmarkPublish(b *testing.B) {
 	r := &Relay{outbox: New("orders"), publisher: taken{}, log: slog.New(slog.DiscardHandler)}
-	batch := []bus.Message{{
-		ID: "0193c7a1-0000-7000-8000-000000000000", Kind: "payments.take_payment", Source: "orders", Subject: "0193c7a1-0000-7000-8000-000000000001",
-		Exchange: bus.Commands, Mandatory: true, Time: time.Now(), TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-	}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if sent, err := r.publish(b.Context(), batch); err != nil || len(sent) != 1 {
-			b.Fatal(sent, err)
+	testkit.Traced(b, func(b *testing.B, parent string) {
+		batch := []bus.Message{{
+			ID: "0193c7a1-0000-7000-8000-000000000000", Kind: "payments.take_payment", Source: "orders", Subject: "0193c7a1-0000-7000-8000-000000000001",
+			Exchange: bus.Commands, Mandatory: true, Time: time.Now(),
+		}}
+		b.ReportAllocs()
+		for b.Loop() {
+			batch[0].TraceParent = parent
+			if sent, err := r.publish(b.Context(), batch); err != nil || len(sent) != 1 {
+				b.Fatal(sent, err)
+			}
 		}
-	}
+	})
 }

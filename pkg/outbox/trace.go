@@ -7,25 +7,32 @@ import (
 	"example.com/orderflow/pkg/telemetry"
 )
 
-// spans begins the spans of publishing a batch: one of the batch, and one of each message, in the trace of the message. The
-// messages get the trace contexts of their spans, so that handling them comes below. end is to be called with the broker's
-// answers.
-func spans(ctx context.Context, batch []bus.Message) (end func(fates []error)) {
-	_, whole := telemetry.Batch(ctx, "publish batch", len(batch), func(i int) string { return batch[i].TraceParent })
-	if !whole.Recording() {
-		return func([]error) {}
+// sending are the spans of a batch that is being published: one of the batch, and one of each message, in the message's trace.
+type sending struct {
+	batch telemetry.Span
+	each  []telemetry.Span
+}
+
+// send begins the spans. The messages get the trace contexts of their spans, so that handling them comes below.
+func send(ctx context.Context, messages []bus.Message) (s sending) {
+	_, s.batch = telemetry.Batch(ctx, "publish batch", len(messages), func(i int) string { return messages[i].TraceParent })
+	if !s.batch.Recording() {
+		return s
 	}
-	each := make([]telemetry.Span, len(batch))
-	for i := range batch {
-		m := &batch[i]
-		m.TraceParent, m.TraceState, each[i] = telemetry.Send(telemetry.Message{
+	s.each = make([]telemetry.Span, len(messages))
+	for i := range messages {
+		m := &messages[i]
+		m.TraceParent, m.TraceState, s.each[i] = telemetry.Send(telemetry.Message{
 			Exchange: m.Exchange, Kind: m.Kind, ID: m.ID, Conversation: m.Subject, Size: len(m.Body), Parent: m.TraceParent, State: m.TraceState,
-		}, whole)
+		}, s.batch)
 	}
-	return func(fates []error) {
-		for i, err := range fates {
-			each[i].End(err)
-		}
-		whole.End(nil)
+	return s
+}
+
+// finish ends them with the broker's answers.
+func (s sending) finish(fates []error) {
+	for i, span := range s.each {
+		span.End(fates[i])
 	}
+	s.batch.End(nil)
 }

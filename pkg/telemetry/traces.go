@@ -20,6 +20,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 const (
@@ -101,6 +102,7 @@ func Trace(ctx context.Context, name, version string, t Traces, log *slog.Logger
 	batches := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans), sdk.WithResource(res), sdk.WithSampler(sdk.AlwaysSample()))
 	otel.SetTracerProvider(&recorder{provider, provider.Tracer(scope), batches.Tracer(scope)})
 	return func(ctx context.Context) {
+		otel.SetTracerProvider(noop.NewTracerProvider())
 		ctx, cancel := context.WithTimeout(ctx, flushWithin)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
