@@ -122,10 +122,11 @@ func (s Span) Answered(r *http.Request, route string, status int) {
 	s.span.End()
 }
 
-// Attempt begins the span of one attempt to call an upstream. The span's context is to be sent with the request.
+// Attempt begins the span of one attempt to call an upstream. The span's context is to be sent with the request. A call that
+// belongs to no trace, such as one that only looks whether a program is there, gets none.
 func Attempt(ctx context.Context, upstream, httpMethod string) (context.Context, Span) {
 	r := recording()
-	if r == nil {
+	if r == nil || !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx, Span{}
 	}
 	return r.start(ctx, method(httpMethod)+" "+upstream, trace.SpanKindClient)
