@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/orderflow/e2e/contract"
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
 )
@@ -61,7 +63,24 @@ func run(m *testing.M) (code int, err error) {
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind
 	}
+	if code == 0 && all() {
+		document, wrong := contract.Shared()
+		if wrong == nil {
+			wrong = document.Unseen()
+		}
+		err = errors.Join(err, wrong)
+	}
 	return code, err
+}
+
+// all reports whether all tests were asked for, so that they have seen all that the document of the API has.
+func all() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list"} {
+		if flag.Lookup(name).Value.String() != "" {
+			return false
+		}
+	}
+	return !testing.Short()
 }
 
 // start starts a new system for a test, with these numbers of replicas.
