@@ -275,64 +275,64 @@ func (e OrderStatus) Valid() bool {
 
 // Defines values for ProblemType.
 const (
-	UrnOrderflowProblemBadGateway   ProblemType = "urn:orderflow:problem:bad-gateway"
-	UrnOrderflowProblemConflict     ProblemType = "urn:orderflow:problem:conflict"
-	UrnOrderflowProblemForbidden    ProblemType = "urn:orderflow:problem:forbidden"
-	UrnOrderflowProblemHeaderTooBig ProblemType = "urn:orderflow:problem:header-too-big"
-	UrnOrderflowProblemInternal     ProblemType = "urn:orderflow:problem:internal"
-	UrnOrderflowProblemInvalid      ProblemType = "urn:orderflow:problem:invalid"
-	UrnOrderflowProblemKeyReused    ProblemType = "urn:orderflow:problem:key-reused"
-	UrnOrderflowProblemMalformed    ProblemType = "urn:orderflow:problem:malformed"
-	UrnOrderflowProblemNotAllowed   ProblemType = "urn:orderflow:problem:not-allowed"
-	UrnOrderflowProblemNotFound     ProblemType = "urn:orderflow:problem:not-found"
-	UrnOrderflowProblemStale        ProblemType = "urn:orderflow:problem:stale"
-	UrnOrderflowProblemTimeout      ProblemType = "urn:orderflow:problem:timeout"
-	UrnOrderflowProblemTooLarge     ProblemType = "urn:orderflow:problem:too-large"
-	UrnOrderflowProblemTooMany      ProblemType = "urn:orderflow:problem:too-many"
-	UrnOrderflowProblemTotalChanged ProblemType = "urn:orderflow:problem:total-changed"
-	UrnOrderflowProblemUnauthorized ProblemType = "urn:orderflow:problem:unauthorized"
-	UrnOrderflowProblemUnavailable  ProblemType = "urn:orderflow:problem:unavailable"
-	UrnOrderflowProblemUnsupported  ProblemType = "urn:orderflow:problem:unsupported"
+	DocsproblemsbadGateway   ProblemType = "/docs/problems/bad-gateway"
+	Docsproblemsconflict     ProblemType = "/docs/problems/conflict"
+	Docsproblemsforbidden    ProblemType = "/docs/problems/forbidden"
+	DocsproblemsheaderTooBig ProblemType = "/docs/problems/header-too-big"
+	Docsproblemsinternal     ProblemType = "/docs/problems/internal"
+	Docsproblemsinvalid      ProblemType = "/docs/problems/invalid"
+	DocsproblemskeyReused    ProblemType = "/docs/problems/key-reused"
+	Docsproblemsmalformed    ProblemType = "/docs/problems/malformed"
+	DocsproblemsnotAllowed   ProblemType = "/docs/problems/not-allowed"
+	DocsproblemsnotFound     ProblemType = "/docs/problems/not-found"
+	Docsproblemsstale        ProblemType = "/docs/problems/stale"
+	Docsproblemstimeout      ProblemType = "/docs/problems/timeout"
+	DocsproblemstooLarge     ProblemType = "/docs/problems/too-large"
+	DocsproblemstooMany      ProblemType = "/docs/problems/too-many"
+	DocsproblemstotalChanged ProblemType = "/docs/problems/total-changed"
+	Docsproblemsunauthorized ProblemType = "/docs/problems/unauthorized"
+	Docsproblemsunavailable  ProblemType = "/docs/problems/unavailable"
+	Docsproblemsunsupported  ProblemType = "/docs/problems/unsupported"
 )
 
 // Valid indicates whether the value is a known member of the ProblemType enum.
 func (e ProblemType) Valid() bool {
 	switch e {
-	case UrnOrderflowProblemBadGateway:
+	case DocsproblemsbadGateway:
 		return true
-	case UrnOrderflowProblemConflict:
+	case Docsproblemsconflict:
 		return true
-	case UrnOrderflowProblemForbidden:
+	case Docsproblemsforbidden:
 		return true
-	case UrnOrderflowProblemHeaderTooBig:
+	case DocsproblemsheaderTooBig:
 		return true
-	case UrnOrderflowProblemInternal:
+	case Docsproblemsinternal:
 		return true
-	case UrnOrderflowProblemInvalid:
+	case Docsproblemsinvalid:
 		return true
-	case UrnOrderflowProblemKeyReused:
+	case DocsproblemskeyReused:
 		return true
-	case UrnOrderflowProblemMalformed:
+	case Docsproblemsmalformed:
 		return true
-	case UrnOrderflowProblemNotAllowed:
+	case DocsproblemsnotAllowed:
 		return true
-	case UrnOrderflowProblemNotFound:
+	case DocsproblemsnotFound:
 		return true
-	case UrnOrderflowProblemStale:
+	case Docsproblemsstale:
 		return true
-	case UrnOrderflowProblemTimeout:
+	case Docsproblemstimeout:
 		return true
-	case UrnOrderflowProblemTooLarge:
+	case DocsproblemstooLarge:
 		return true
-	case UrnOrderflowProblemTooMany:
+	case DocsproblemstooMany:
 		return true
-	case UrnOrderflowProblemTotalChanged:
+	case DocsproblemstotalChanged:
 		return true
-	case UrnOrderflowProblemUnauthorized:
+	case Docsproblemsunauthorized:
 		return true
-	case UrnOrderflowProblemUnavailable:
+	case Docsproblemsunavailable:
 		return true
-	case UrnOrderflowProblemUnsupported:
+	case Docsproblemsunsupported:
 		return true
 	default:
 		return false
