@@ -49,7 +49,7 @@ func (b *browser) checkout(product string) string {
 	return b.loads(200, "/checkout", "Place the order", `name="cart" value="`+product+`:1"`)
 }
 
-const reused = `{"type":"urn:orderflow:problem:key-reused","detail":"this Idempotency-Key was used for another order","links":{"order":"/api/orders/0190-abcdef12"}}`
+const reused = `{"type":"/docs/problems/key-reused","detail":"this Idempotency-Key was used for another order","links":{"order":"/api/orders/0190-abcdef12"}}`
 
 func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
 	t.Parallel()
@@ -96,7 +96,7 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 	}{
 		"nobody knows what became of it": {says(504, `{}`), nil, 503},
 		"a field is wrong":               {refuses(422, `{"errors":[{"field":"shipping_address.city","message":"is nowhere"}]}`), []string{"city", "X"}, 422},
-		"it costs something else":        {refuses(409, `{"type":"urn:orderflow:problem:total-changed","total":{"amount":7,"currency":"EUR"}}`), nil, 409},
+		"it costs something else":        {refuses(409, `{"type":"/docs/problems/total-changed","total":{"amount":7,"currency":"EUR"}}`), nil, 409},
 		"an address is refused":          {refuses(400, `{"detail":"no"}`), nil, 422},
 	} {
 		f.answer("orders", change.orders)
@@ -163,7 +163,7 @@ func TestThePreviousReleaseOfOrdersReportsAUsedKeyOnlyInWords(t *testing.T) {
 	f := newFixture(t)
 	b := f.as("alice")
 	page := b.checkout("PEN")
-	f.answer("orders", refuses(422, `{"type":"urn:orderflow:problem:invalid","detail":"this Idempotency-Key was used for another order"}`))
+	f.answer("orders", refuses(422, `{"type":"/docs/problems/invalid","detail":"this Idempotency-Key was used for another order"}`))
 	answer, page := b.send(http.MethodPost, "/checkout", filled(page, "PEN:1"))
 	if answer.StatusCode != http.StatusConflict || !strings.Contains(page, `href="/orders"`) || !strings.Contains(page, "Place a second order") {
 		t.Errorf("%s: %s", answer.Status, page)
@@ -193,7 +193,7 @@ func TestACustomerPaysWhatThePageHasShown(t *testing.T) {
 	f.answer("inventory", says(200, shelves))
 	b := f.as("alice")
 	page := b.checkout("MUG-BLUE")
-	f.answer("orders", refuses(409, `{"type":"urn:orderflow:problem:total-changed","detail":"no","total":{"amount":990000,"currency":"EUR"}}`))
+	f.answer("orders", refuses(409, `{"type":"/docs/problems/total-changed","detail":"no","total":{"amount":990000,"currency":"EUR"}}`))
 	answer, page := b.send(http.MethodPost, "/checkout", filled(page, "MUG-BLUE:1"))
 	if got := f.asked("orders").Header.Get("Expected-Total"); got != "129950 EUR" {
 		t.Errorf("the expected total is %q", got)
@@ -238,7 +238,7 @@ func TestWithoutTheCatalogueAPriceIsShownBeforeItIsCharged(t *testing.T) {
 	if found(totalOf, page) != "" || !strings.Contains(page, "shown to you before it is ordered") {
 		t.Errorf("the page is %s", page)
 	}
-	f.answer("orders", refuses(409, `{"type":"urn:orderflow:problem:total-changed","total":{"amount":500,"currency":"EUR"}}`))
+	f.answer("orders", refuses(409, `{"type":"/docs/problems/total-changed","total":{"amount":500,"currency":"EUR"}}`))
 	_, page = b.send(http.MethodPost, "/checkout", filled(page, "PEN:1"))
 	if got := f.asked("orders").Header.Get("Expected-Total"); got != "0 XXX" {
 		t.Errorf("the expected total is %q", got)

@@ -72,7 +72,7 @@ func (w *watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil: // so does the client
 	case !known:
-		wrong(w.d.nothing(r, answer, text))
+		wrong(w.d.nothing(r, answer, text, func(name string) { w.d.see(name) }))
 	default:
 		wrong(w.d.exchange(o, r, body, answer, text))
 	}

@@ -25,6 +25,7 @@ const usage = `usage: orderflow COMMAND
   logs [-f] NAME   what a part says; NAME is a program, a replica such as orders-2, postgres or rabbitmq
   stop NAME        stop a part of the system that runs
   start NAME       start it again
+  token NAME       print a bearer token of alice, bob, olga or carl
   tap [ORDER]      print each message that passes RabbitMQ, of one order if its id (or the end of it) is given
   audit [-json] [-wait 30s] [-accepted FILE] [-dead IDS]
                    hold the books of the system that runs against each other; exit code 1 when they do not agree
@@ -107,6 +108,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return status(ctx, s)
 	case "audit":
 		return auditing(ctx, s, args)
+	case "token":
+		return token(ctx, s, args)
 	case "tap":
 		return listen(ctx, s, args)
 	case "logs":
@@ -118,7 +121,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "tap", "audit", "exec", "doctor", "install", "rename",
+			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "token", "tap", "audit", "exec", "doctor", "install", "rename",
 		}, ", "))
 	}
 }
