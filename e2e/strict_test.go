@@ -16,7 +16,7 @@ func TestEveryRouteRefusesWhatItDoesNotKnow(t *testing.T) {
 	c := stories.New(t, world(together(t)))
 	sku := c.Product(5, 0, 0)
 	order := c.Place(stories.Wish{SKU: sku})
-	fill := strings.NewReplacer("{sku}", sku, "{order}", order, "{tracking_number}", "SP1", "{action}", "stop")
+	fill := strings.NewReplacer("{sku}", sku, "{order_id}", order, "{tracking_number}", "SP1", "{action}", "stop")
 	document, err := contract.Shared()
 	if err != nil {
 		t.Fatal(err)
