@@ -89,6 +89,10 @@ fuzz: ## all fuzz targets one after another, each for some time, for a run overn
 		done; \
 	done; test -z "$$failed"
 
+.PHONY: release-contracts
+release-contracts: ## at a release: its documents of the API become those that later changes must be compatible with
+	@cp api/openapi.yaml api/asyncapi.yaml api/released/
+
 .PHONY: images
 images: ## container images of all programs; ORDERFLOW_VERSION=1.2.3
 	@ORDERFLOW_REVISION=$$(git rev-parse HEAD 2>/dev/null) docker compose build

@@ -64,7 +64,7 @@ func kinds(all ...messages.Message) (names []string) {
 	return names
 }
 
-// receivers returns the programs whose queue is bound to a kind. A command has its owner; docs/messages.md lists those of
+// receivers returns the programs whose queue is bound to a kind. A command has its owner; api/asyncapi.yaml has those of
 // events, and e2e compares them with the bindings.
 func receivers(kind string) []string {
 	owner, _, _ := strings.Cut(kind, ".")

@@ -15,8 +15,9 @@ import (
 func TestTheShopFollowsParcelsThatACourierMovesByHand(t *testing.T) {
 	t.Parallel()
 	s := start(t, system.Each(1), settings)
+	tapped(t, s) // some messages are sent for certain only here: all others depend on who is faster
 	c := stories.New(t, world(s))
-	sku := c.Product(5, 0, 0)
+	sku := c.Product(10, 0, 0)
 	c.Must(http.StatusOK, "carl", http.MethodPut, "/api/parcels/hands", `{"holding":true}`)
 	first, second := c.Place(stories.Wish{SKU: sku}), c.Place(stories.Wish{SKU: sku})
 	number := func(id string) (number string) {
@@ -66,6 +67,32 @@ func TestTheShopFollowsParcelsThatACourierMovesByHand(t *testing.T) {
 	if got := strings.Join(stories.Path(lost), " "); got != "placed reserved paid refunding releasing cancelled" || lost.Payment.Status != "refunded" {
 		t.Errorf("the lost one went %s, payment %+v", got, lost.Payment)
 	}
+	inTime, late := c.Place(stories.Wish{SKU: sku}), c.Place(stories.Wish{SKU: sku})
+	number(inTime)
+	leaving := number(late)
+	cancel := func(id string) {
+		t.Helper()
+		c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders/"+id+"/cancellation", "")
+	}
+	c.Reach(inTime, "paid")
+	cancel(inTime)
+	if got := strings.Join(stories.Path(c.End(inTime)), " "); got != "placed reserved paid withdrawing refunding releasing cancelled" {
+		t.Errorf("the one that was called back went %s", got)
+	}
+	shipping := s.Program("shipping", 1) // learns of the dispatch only after the cancellation
+	if err := shipping.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	note(leaving, "dispatched")
+	cancel(late)
+	if err := shipping.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.Reach(late, "shipped")
+	note(leaving, "delivered")
+	if got := strings.Join(stories.Path(c.End(late)), " "); got != "placed reserved paid withdrawing shipped delivered" {
+		t.Errorf("the one that was cancelled too late went %s", got)
+	}
 	c.Must(http.StatusOK, "carl", http.MethodPut, "/api/parcels/hands", `{"holding":false}`)
 	third := c.Place(stories.Wish{SKU: sku})
 	if end := c.End(third); end.Status != "delivered" {
@@ -73,5 +100,5 @@ func TestTheShopFollowsParcelsThatACourierMovesByHand(t *testing.T) {
 	}
 	c.Must(http.StatusForbidden, "olga", http.MethodGet, "/api/parcels", "")
 	c.Must(http.StatusForbidden, "carl", http.MethodGet, "/api/orders/"+first, "")
-	audited(t, s, first, second, third)
+	audited(t, s, first, second, inTime, late, third)
 }

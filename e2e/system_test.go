@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/e2e/contract"
+	"example.com/orderflow/e2e/contract/messages"
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
 )
@@ -54,16 +55,29 @@ func run(m *testing.M) (code int, err error) {
 	if err := system.Build(context.Background(), repo, programs); err != nil {
 		return 1, err
 	}
+	if passed, err = messages.NewRecord(); err != nil {
+		return 1, err
+	}
 	code = m.Run()
 	if shared.System != nil {
 		// This audits the shared system after all tests that used it at the same time. It is at rest only now. Its logs are
 		// complete after its stop.
-		err = errors.Join(auditOf(context.Background(), shared.System), shared.Stop(), secretsIn(shared.System, shared.dir))
+		err = auditOf(context.Background(), shared.System)
+		if shared.tap != nil {
+			err = errors.Join(err, shared.tap.Close(context.Background()))
+		}
+		err = errors.Join(err, shared.Stop(), secretsIn(shared.System, shared.dir))
+	}
+	err = errors.Join(err, passed.Err())
+	if code == 0 && whole() {
+		if missing := passed.Missing(); len(missing) > 0 {
+			err = errors.Join(err, fmt.Errorf("no test has sent %v, which asyncapi.yaml has; what was sent: %s", missing, passed.Seen()))
+		}
 	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind
 	}
-	if code == 0 && all() {
+	if code == 0 && whole() {
 		document, wrong := contract.Shared()
 		if wrong == nil {
 			wrong = document.Unseen()
@@ -73,14 +87,31 @@ func run(m *testing.M) (code int, err error) {
 	return code, err
 }
 
-// all reports whether all tests were asked for, so that they have seen all that the document of the API has.
-func all() bool {
-	for _, name := range []string{"test.run", "test.skip", "test.list"} {
-		if flag.Lookup(name).Value.String() != "" {
+// passed has the messages that have passed the systems with a tap, and how they differ from api/asyncapi.yaml.
+var passed *messages.Record
+
+// whole reports whether this run has all tests.
+func whole() bool {
+	for _, filter := range []string{"test.run", "test.skip", "test.list", "test.bench"} {
+		if f := flag.Lookup(filter); f != nil && f.Value.String() != "" {
 			return false
 		}
 	}
 	return !testing.Short()
+}
+
+// tapped compares the messages of a test's own system with api/asyncapi.yaml, from now on until the end of the test.
+func tapped(t *testing.T, s *system.System) {
+	t.Helper()
+	tap, err := passed.Listen(t.Context(), s.Broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tap.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // start starts a new system for a test, with these numbers of replicas.
@@ -128,6 +159,7 @@ var shared struct {
 	*system.System
 	err error
 	dir string
+	tap *messages.Tap
 }
 
 // together returns the shared system, which the first test starts.
@@ -136,6 +168,9 @@ func together(t *testing.T) *system.System {
 	shared.once.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "orderflow-e2e-shared-"); shared.err == nil {
 			shared.System, shared.err = launch(shared.dir, system.Each(2), settings)
+		}
+		if shared.err == nil {
+			shared.tap, shared.err = passed.Listen(context.Background(), shared.Broker)
 		}
 	})
 	if shared.err != nil {

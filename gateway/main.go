@@ -59,12 +59,13 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 
 // gateway is the state that the routes share.
 type gateway struct {
-	log       *slog.Logger
-	verifier  web.Verifier
-	demo      *demoIdentity // nil if it is switched off
-	upstreams upstreams
-	table     []resource
-	files     map[string]*copied // by path: see documents.go
+	log          *slog.Logger
+	verifier     web.Verifier
+	demo         *demoIdentity // nil if it is switched off
+	upstreams    upstreams
+	table        []resource
+	deprecations map[string]deprecation // by method and pattern
+	files        map[string]*copied     // by path: see documents.go
 
 	proxies       web.Proxies
 	origins       []string
@@ -92,6 +93,7 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		streams:       &streams{most: cfg.Limits.Streams, perAddress: cfg.Limits.StreamsPerAddress, from: map[string]int{}},
 		streamTimeout: cfg.StreamTimeout,
 		cache:         newCache(cfg.Cache),
+		deprecations:  deprecations,
 	}
 	if err := g.identify(cfg); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)

@@ -184,6 +184,9 @@ func (g *gateway) serve(c echo.Context) error {
 		method = http.MethodGet
 	}
 	handle, ok := found.methods[method]
+	if d, going := g.deprecations[method+" "+found.pattern]; going {
+		d.announce(c.Response().Header())
+	}
 	if ok {
 		return handle(c)
 	}

@@ -33,10 +33,11 @@ type Schema struct {
 
 // Channel is an exchange or a queue.
 type Channel struct {
-	Address  string
-	Messages Ordered[Reference]
-	Tags     []Reference
-	Bindings struct {
+	Address    string
+	Parameters map[string]struct{ Enum []string } // in the address
+	Messages   Ordered[Reference]
+	Tags       []Reference
+	Bindings   struct {
 		Ref  string `yaml:"$ref"`
 		AMQP struct {
 			Is              string
@@ -51,6 +52,18 @@ type Declared struct {
 	Durable    bool
 	Exclusive  bool
 	AutoDelete bool `yaml:"autoDelete"`
+}
+
+// Name returns the name of the exchange or the queue. A part in braces stands for any text.
+func (c Channel) Name() string {
+	switch b := c.Bindings.AMQP; {
+	case b.Is == "queue":
+		return c.Address
+	case b.Exchange.Name == "":
+		return "{service}.redelivery"
+	default:
+		return b.Exchange.Name
+	}
 }
 
 // Operation is what an application does with a channel.
@@ -127,9 +140,10 @@ func (o Ordered[V]) Keys() []string {
 }
 
 // Read reads the document. It returns an error if the document is no YAML or a reference leads nowhere.
-func Read() (*Document, error) { return parse(api.AsyncAPI) }
+func Read() (*Document, error) { return Parse(api.AsyncAPI) }
 
-func parse(text []byte) (*Document, error) {
+// Parse is Read for another document, such as that of the last release.
+func Parse(text []byte) (*Document, error) {
 	d := &Document{}
 	if err := yaml.Unmarshal(text, d); err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)

@@ -46,7 +46,7 @@ func TestTheDocumentIsAsyncAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	validate := func(text string) error {
-		d, err := parse([]byte(text))
+		d, err := Parse([]byte(text))
 		if err != nil {
 			return err
 		}
@@ -176,8 +176,8 @@ func TestTheDocumentAgreesWithItself(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		deprecated, _ := d.Components.Messages.Get(kind).Payload.(map[string]any)["deprecated"].(bool)
-		if (sent[kind] == "") != deprecated {
-			t.Errorf("%s is deprecated: %t, and sent by %q", kind, deprecated, sent[kind])
+		if sent[kind] != "" && deprecated {
+			t.Errorf("%s is deprecated, and %s sends it", kind, sent[kind])
 		}
 	}
 }

@@ -6,18 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schemas are the compiled schemas of the document. They are closed: a field that is not in the document is an error. So a
-// producer cannot send what nobody has written down. A consumer must not be as strict.
+// Schemas are the compiled schemas of the document. With them a message is read strictly: a field that is not in the document
+// is an error. So a producer cannot send what nobody has written down. A consumer must not be as strict.
 type Schemas struct {
-	payloads              map[string]*jsonschema.Schema
-	headers, redeliveries *jsonschema.Schema
+	bodies                map[string]shape
+	headers, redeliveries shape
 }
 
-const resource = "asyncapi.json"
+// shape is a schema with its fields by their paths.
+type shape struct {
+	*jsonschema.Schema
+	fields map[string]Field
+}
+
+const (
+	resource  = "https://example.com/asyncapi.yaml#" // the name under which the compiler knows the document
+	headersOf = "/components/schemas/Envelope"
+	againOf   = "/components/schemas/RedeliveredEnvelope"
+)
 
 // Schemas compiles the schemas of the document.
 func (d *Document) Schemas() (*Schemas, error) {
@@ -25,100 +36,96 @@ func (d *Document) Schemas() (*Schemas, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
 	}
-	copied, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	values, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
 	}
-	components := member(member(copied, "components"), "schemas")
-	for _, schema := range components {
-		closeWithin(schema)
-	}
-	messages := member(member(copied, "components"), "messages")
-	for _, kind := range d.Kinds() {
-		closeAt(member(messages, kind)["payload"])
-	}
-	const envelopes = "envelopes.json"
 	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
+	c.DefaultDraft(jsonschema.Draft7) // the one that AsyncAPI's own schemas extend
 	c.AssertFormat()
-	err = errors.Join(c.AddResource(resource, copied), c.AddResource(envelopes, map[string]any{
-		"first": map[string]any{"$ref": resource + "#/components/schemas/Envelope", "unevaluatedProperties": false},
-		"again": map[string]any{"$ref": resource + "#/components/schemas/RedeliveredEnvelope", "unevaluatedProperties": false},
-	}))
-	if err != nil {
+	if err := c.AddResource(strings.TrimSuffix(resource, "#"), values); err != nil {
 		return nil, fmt.Errorf("asyncapi.yaml: %w", err)
 	}
-	s := &Schemas{payloads: map[string]*jsonschema.Schema{}}
+	compile := func(path string) (shape, error) {
+		schema, err := c.Compile(resource + path)
+		if err != nil {
+			return shape{}, fmt.Errorf("asyncapi.yaml: %w", err)
+		}
+		return shape{schema, d.fields("#" + path)}, nil
+	}
+	s := &Schemas{bodies: map[string]shape{}}
 	for _, kind := range d.Kinds() {
-		if s.payloads[kind], err = c.Compile(resource + "#/components/messages/" + kind + "/payload"); err != nil {
-			return nil, fmt.Errorf("asyncapi.yaml: %w", err)
+		if s.bodies[kind], err = compile(payloadOf(kind)); err != nil {
+			return nil, err
 		}
 	}
-	var err2 error
-	s.headers, err = c.Compile(envelopes + "#/first")
-	s.redeliveries, err2 = c.Compile(envelopes + "#/again")
-	return s, errors.Join(err, err2)
+	if s.headers, err = compile(headersOf); err != nil {
+		return nil, err
+	}
+	s.redeliveries, err = compile(againOf)
+	return s, err
 }
 
-// closeAt makes a schema refuse fields that it does not have, in itself and in everything below it.
-func closeAt(schema any) {
-	if s, ok := schema.(map[string]any); ok {
-		s["unevaluatedProperties"] = false
-		closeWithin(s)
-	}
-}
-
-// closeWithin makes everything below a schema refuse fields that it does not have. The parts of an allOf complete each other,
-// so none of them is closed by itself.
-func closeWithin(schema any) {
-	s, ok := schema.(map[string]any)
-	if !ok {
-		return
-	}
-	for _, sub := range member(s, "properties") {
-		closeAt(sub)
-	}
-	if items, ok := s["items"]; ok {
-		closeAt(items)
-	}
-	parts, _ := s["allOf"].([]any) // none is no error
-	for _, part := range parts {
-		closeWithin(part)
-	}
-}
-
-func member(of any, name string) map[string]any {
-	object, _ := of.(map[string]any)
-	sub, _ := object[name].(map[string]any) // a missing one is empty
-	return sub
-}
+func payloadOf(kind string) string { return "/components/messages/" + kind + "/payload" }
 
 // Body returns an error if a body is not what the document says about its kind.
 func (s *Schemas) Body(kind string, body []byte) error {
-	schema := s.payloads[kind]
-	if schema == nil {
-		return fmt.Errorf("asyncapi.yaml has no message %s", kind)
+	is, known := s.bodies[kind]
+	if !known {
+		return fmt.Errorf("asyncapi.yaml has no message %q", kind)
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
-	}
-	if err := schema.Validate(value); err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
+	if err := is.check(body); err != nil {
+		return fmt.Errorf("the body of %s: %w", kind, err)
 	}
 	return nil
 }
 
 // Headers returns an error if headers are not those of the document. redelivered says whether the message has failed before.
 func (s *Schemas) Headers(headers map[string]any, redelivered bool) error {
-	schema := s.headers
+	is := s.headers
 	if redelivered {
-		schema = s.redeliveries
+		is = s.redeliveries
 	}
-	if err := schema.Validate(headers); err != nil {
-		return fmt.Errorf("headers: %w", err)
+	text, err := json.Marshal(headers)
+	if err == nil {
+		err = is.check(text)
+	}
+	if err != nil {
+		return fmt.Errorf("the headers: %w", err)
 	}
 	return nil
+}
+
+func (s shape) check(text []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	err = s.Validate(value)
+	for _, path := range s.unknown("", value) {
+		err = errors.Join(err, fmt.Errorf("asyncapi.yaml has no field %s", path))
+	}
+	return err
+}
+
+// unknown returns the paths of the fields that the document does not have.
+func (s shape) unknown(path string, value any) (paths []string) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, sub := range value {
+			at := strings.TrimPrefix(path+"."+name, ".")
+			if _, known := s.fields[at]; !known {
+				paths = append(paths, at)
+				continue
+			}
+			paths = append(paths, s.unknown(at, sub)...)
+		}
+	case []any:
+		for _, item := range value {
+			paths = append(paths, s.unknown(path+"[]", item)...)
+		}
+	}
+	return paths
 }
 
 // Field is a field of a body or of the headers.
@@ -130,9 +137,11 @@ type Field struct {
 }
 
 // Fields returns the fields of the bodies of a kind by their paths, such as lines[].sku.
-func (d *Document) Fields(kind string) map[string]Field {
+func (d *Document) Fields(kind string) map[string]Field { return d.fields("#" + payloadOf(kind)) }
+
+func (d *Document) fields(ref string) map[string]Field {
 	fields := map[string]Field{}
-	d.collect("", d.Components.Messages.Get(kind).Payload, fields)
+	d.collect("", map[string]any{"$ref": ref}, fields)
 	return fields
 }
 
@@ -150,10 +159,7 @@ func (d *Document) collect(path string, schema any, fields map[string]Field) (ki
 	}
 	required, _ := s["required"].([]any)
 	for name, sub := range member(s, "properties") {
-		at := name
-		if path != "" {
-			at = path + "." + name
-		}
+		at := strings.TrimPrefix(path+"."+name, ".")
 		f := Field{Required: slices.Contains(required, any(name))}
 		f.Description, _ = member(s["properties"], name)["description"].(string)
 		f.Property, _ = member(s["properties"], name)["x-property"].(string)
@@ -169,8 +175,7 @@ func (d *Document) collect(path string, schema any, fields map[string]Field) (ki
 // Headers returns the headers that each message may have, and those that only redelivered ones have, in the order of the
 // document.
 func (d *Document) Headers() (each, redelivered Ordered[Field]) {
-	fields := map[string]Field{}
-	d.collect("", member(member(d.raw, "components"), "schemas")["RedeliveredEnvelope"], fields)
+	fields := d.fields("#" + againOf)
 	ordered := func(s Schema) (all Ordered[Field]) {
 		for _, name := range s.Properties.Keys() {
 			all = append(all, Entry[Field]{name, fields[name]})
@@ -183,4 +188,10 @@ func (d *Document) Headers() (each, redelivered Ordered[Field]) {
 		return all
 	}
 	return ordered(d.Components.Schemas.Get("Envelope")), ordered(d.Components.Schemas.Get("RedeliveredEnvelope"))
+}
+
+func member(of any, name string) map[string]any {
+	object, _ := of.(map[string]any)
+	sub, _ := object[name].(map[string]any) // a missing one is empty
+	return sub
 }

@@ -7,25 +7,28 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/orderflow/api/asyncapi"
 	"example.com/orderflow/local/servers"
 )
 
 var (
-	kindOf    = regexp.MustCompile(`func \((\w+)\) Kind\(\) string +\{ return "([^"]+)" \}`)
 	handled   = regexp.MustCompile(`(?:onEvent\[|m )messages\.(\w+)[\])]`)
 	routed    = regexp.MustCompile(`e\.(GET|POST|PUT|PATCH|DELETE)\("([^"]+)"`)
 	created   = regexp.MustCompile(`CREATE TABLE (\w+)`)
 	backticks = regexp.MustCompile("`([^`]+)`")
 )
 
-// What the README of a service repeats is what its code says, and what docs/messages.md says.
+// What the README of a service repeats is what its code says, and what api/asyncapi.yaml says.
 func TestTheReadmesOfTheServicesSayWhatTheCodeDoes(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]string{} // by Go type
-	for _, m := range kindOf.FindAllStringSubmatch(sources(t, "pkg/messages/*.go"), -1) {
-		kinds[m[1]] = m[2]
+	document, err := asyncapi.Read()
+	if err != nil {
+		t.Fatal(err)
 	}
-	messages := tableOf(t, "docs/messages.md")
+	kinds := map[string]string{} // by Go type
+	for _, m := range document.Components.Messages {
+		kinds[m.Value.Title] = m.Key
+	}
 	for _, service := range servers.Services() {
 		readme := tableOf(t, "services/"+service+"/README.md")
 		is := func(what string, want []string, rows ...string) {
@@ -50,17 +53,10 @@ func TestTheReadmesOfTheServicesSayWhatTheCodeDoes(t *testing.T) {
 		for _, m := range handled.FindAllStringSubmatch(sources(t, "services/"+service+"/consume.go"), -1) {
 			handles = append(handles, kinds[m[1]])
 		}
-		for kind, cells := range messages {
-			if !strings.HasPrefix(kind, "`") || !strings.Contains(kind, ".") || len(cells) != 4 {
-				continue // of another table
-			}
-			if kind = strings.Trim(kind, "`"); slices.Contains(strings.FieldsFunc(cells[2], comma), service) {
-				received = append(received, kind)
-			}
-			if cells[1] == service {
-				sent = append(sent, kind)
-			}
+		for _, kinds := range document.Received(service) {
+			received = append(received, kinds...)
 		}
+		sent = append(sent, document.Sent(service)...)
 		for _, m := range routed.FindAllStringSubmatch(sources(t, "services/"+service+"/*.go"), -1) {
 			routes = append(routes, m[1]+" "+m[2])
 		}
@@ -73,8 +69,8 @@ func TestTheReadmesOfTheServicesSayWhatTheCodeDoes(t *testing.T) {
 			}
 		}
 		is("consume.go", handles, "handles the commands", "handles the events")
-		is("docs/messages.md", received, "handles the commands", "handles the events")
-		is("docs/messages.md", sent, "sends")
+		is("asyncapi.yaml", received, "handles the commands", "handles the events")
+		is("asyncapi.yaml", sent, "sends")
 		is("the code", routes, "answers to")
 		is("the migrations", tables, "tables")
 
@@ -118,8 +114,6 @@ func TestEveryFolderHasAReadme(t *testing.T) {
 		}
 	}
 }
-
-func comma(r rune) bool { return r == ',' || r == ' ' }
 
 func quoted(text string) (all []string) {
 	for _, m := range backticks.FindAllStringSubmatch(text, -1) {

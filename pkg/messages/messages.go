@@ -2,9 +2,9 @@
 // for each service that owns them.
 //
 // A command tells its owner to do something and has exactly one receiver. An event reports what has happened in its owner,
-// to any service that wants to know. Wire names and JSON fields are written by hand and guarded by golden files. Older and
-// newer releases read them, so a field may be added but never renamed, retyped or removed, and a reader ignores fields that
-// it does not know.
+// to any service that wants to know. Wire names and JSON fields are written by hand. api/asyncapi.yaml has the schema and an
+// example of each message, and tests compare both with these types. Older and newer releases read the messages, so a field may
+// be added but never renamed, retyped or removed, and a reader ignores fields that it does not know.
 package messages
 
 import (

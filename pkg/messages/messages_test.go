@@ -14,6 +14,7 @@ import (
 
 	"example.com/orderflow/api/asyncapi"
 	. "example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/wire"
 )
 
 var (
@@ -58,11 +59,11 @@ func examples(t *testing.T) map[string]Message {
 	return found
 }
 
-// decoded reads a body into the type of m.
+// decoded reads a body into the type of m, as the inbox does.
 func decoded(t *testing.T, m Message, body []byte) Message {
 	t.Helper()
 	v := reflect.New(reflect.TypeOf(m))
-	if err := json.Unmarshal(body, v.Interface()); err != nil {
+	if err := wire.Read(body, v.Interface()); err != nil {
 		t.Fatalf("%s: %v", m.Kind(), err)
 	}
 	return v.Elem().Interface().(Message)

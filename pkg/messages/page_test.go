@@ -78,16 +78,10 @@ func envelopeTable(d *asyncapi.Document) string {
 func channelsTable(d *asyncapi.Document) string {
 	names := map[string][]string{}
 	for _, c := range d.Channels {
-		name := c.Value.Address
-		if b := c.Value.Bindings.AMQP; b.Is == "routingKey" {
-			name = b.Exchange.Name
-		}
+		name := c.Value.Name()
 		tag := c.Value.Tags[0].Name()
 		if owner, rest, _ := strings.Cut(name, "."); tag == "serviceQueue" && slices.Contains(d.Applications(), owner) {
 			name = "{service}." + rest
-		}
-		if name == "" {
-			name = "{service}." + c.Key
 		}
 		if name = "`" + strings.NewReplacer("{", "<", "}", ">").Replace(name) + "`"; !slices.Contains(names[tag], name) {
 			names[tag] = append(names[tag], name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,6 +138,22 @@ func (v *Vhost) Connections(part string) (names []string) {
 		}
 	}
 	return names
+}
+
+// Declared is an exchange or a queue as the broker has it.
+type Declared struct {
+	Name       string `json:"name"`
+	Type       string `json:"type"`
+	Durable    bool   `json:"durable"`
+	Exclusive  bool   `json:"exclusive"`
+	AutoDelete bool   `json:"auto_delete"`
+}
+
+// Declared returns the "exchanges" or the "queues" of this vhost, without those that every vhost has.
+func (v *Vhost) Declared(what string) (all []Declared) {
+	v.t.Helper()
+	v.manage(http.MethodGet, "/api/"+what+"/"+v.Name, &all)
+	return slices.DeleteFunc(all, func(d Declared) bool { return d.Name == "" || strings.HasPrefix(d.Name, "amq.") })
 }
 
 // Remove deletes something, as an operator would: a queue ("queues", name), an exchange ("exchanges", name), a binding
