@@ -37,6 +37,10 @@ stop: $(orderflow) ## stop a part of the running system: NAME=payments, orders-2
 start: $(orderflow) ## start a part again: NAME=payments
 	@exec $(orderflow) start $(NAME)
 
+.PHONY: token
+token: $(orderflow) ## print a bearer token of the demo: NAME=alice, bob, olga, carl
+	@exec $(orderflow) token "$(NAME)"
+
 .PHONY: tap
 tap: $(orderflow) ## print each message that passes RabbitMQ; ORDER=<id, or the end of it>
 	@exec $(orderflow) tap $(ORDER)

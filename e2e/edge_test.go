@@ -51,7 +51,7 @@ func staleProducts(t *testing.T, s *system.System) {
 		t.Errorf("a product list cannot be validated: %v", fresh.Header)
 	}
 	for range 12 { // at least once by each replica of bff-web
-		c.Must(http.StatusOK, "", http.MethodGet, "/", "")
+		c.Must(http.StatusOK, "", http.MethodGet, "/", "", "Accept", "text/html")
 	}
 	inventory := s.Program("inventory", 1)
 	if err := inventory.Stop(); err != nil {

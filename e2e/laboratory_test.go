@@ -123,6 +123,7 @@ func TestTheLaboratoryIsForOperatorsAndWithoutASupervisorItStopsNothing(t *testi
 	c.Must(http.StatusUnauthorized, "", http.MethodGet, "/api/laboratory", "")
 	c.Must(http.StatusNotFound, "olga", http.MethodPost, "/api/laboratory/programs/payments/kill", "")
 	c.Must(http.StatusNotFound, "olga", http.MethodPost, "/api/laboratory/poison", "")
+	c.Must(http.StatusNotFound, "olga", http.MethodPost, "/api/laboratory/mistake", "")
 	c.Must(http.StatusNotFound, "olga", http.MethodPost, "/api/laboratory/scenes/payments-dies", "")
 	c.Must(http.StatusUnprocessableEntity, "olga", http.MethodPut, "/api/laboratory/customers", `{"rate":21}`)
 }

@@ -3,34 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
+	"example.com/orderflow/e2e/contract"
 	"example.com/orderflow/e2e/stories"
 )
-
-// operation is a method of a path behind the gateway.
-type operation struct{ method, path string }
-
-// operations reads all that the gateway has under /api from its table of routes.
-func operations(t *testing.T) (all []operation) {
-	t.Helper()
-	table, err := os.ReadFile("../gateway/routes.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, route := range regexp.MustCompile(`\{"(/api/[^"]+)", methods\{(.*)\}\},`).FindAllStringSubmatch(string(table), -1) {
-		for _, method := range regexp.MustCompile(`"([A-Z]+)": `).FindAllStringSubmatch(route[2], -1) {
-			all = append(all, operation{method[1], route[1]})
-		}
-	}
-	if len(all) < 30 {
-		t.Fatalf("only %d operations were found in the table of routes", len(all))
-	}
-	return all
-}
 
 // A caller who misspells a parameter or a field must be told: otherwise the answer is to another question.
 func TestEveryRouteRefusesWhatItDoesNotKnow(t *testing.T) {
@@ -38,9 +16,16 @@ func TestEveryRouteRefusesWhatItDoesNotKnow(t *testing.T) {
 	c := stories.New(t, world(together(t)))
 	sku := c.Product(5, 0, 0)
 	order := c.Place(stories.Wish{SKU: sku})
-	fill := strings.NewReplacer("{sku}", sku, "{order}", order, "{tracking_number}", "SP1", "{action}", "stop")
-	for _, o := range operations(t) {
-		path := fill.Replace(o.path)
+	document, err := contract.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := strings.NewReplacer("{sku}", sku, "{order_id}", order, "{tracking_number}", "SP1", "{action}", "stop")
+	for _, o := range document.Operations() {
+		if !strings.HasPrefix(o.Path, "/api/") {
+			continue
+		}
+		path := fill.Replace(o.Path)
 		switch {
 		case strings.Contains(path, "/dead-letters/{id}"):
 			path = strings.Replace(path, "{id}", "orders.1", 1)
@@ -54,17 +39,17 @@ func TestEveryRouteRefusesWhatItDoesNotKnow(t *testing.T) {
 			who = "carl"
 		}
 		refused := func(what, path, body string, status int, names string) {
-			a, err := c.Call(who, o.method, path, body, "Idempotency-Key", "strict")
+			a, err := c.Call(who, o.Method, path, body, "Idempotency-Key", "strict")
 			if err != nil {
 				t.Fatal(err)
 			}
 			var p problem
 			if err := json.Unmarshal(a.Body, &p); err != nil || a.Status != status || !strings.Contains(string(a.Body), names) {
-				t.Errorf("%s %s with %s: %d %s", o.method, path, what, a.Status, a.Body)
+				t.Errorf("%s %s with %s: %d %s", o.Method, path, what, a.Status, a.Body)
 			}
 		}
 		body := ""
-		if o.method != http.MethodGet {
+		if o.Method != http.MethodGet {
 			body = `{"surprise":1}`
 			names := "surprise"
 			if strings.HasPrefix(path, "/api/laboratory/") {

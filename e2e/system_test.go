@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/orderflow/e2e/contract"
 	"example.com/orderflow/e2e/contract/messages"
 	"example.com/orderflow/e2e/stories"
 	"example.com/orderflow/local/system"
@@ -75,6 +76,13 @@ func run(m *testing.M) (code int, err error) {
 	}
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir) // only a temporary folder is left behind
+	}
+	if code == 0 && whole() {
+		document, wrong := contract.Shared()
+		if wrong == nil {
+			wrong = document.Unseen()
+		}
+		err = errors.Join(err, wrong)
 	}
 	return code, err
 }

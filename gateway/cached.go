@@ -106,28 +106,35 @@ func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *co
 
 // serveCopy answers with a copy, or with 304 if the client has it already.
 func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
-	r, h := c.Request(), c.Response().Header()
-	for name, values := range a.header {
-		switch name {
-		case echo.HeaderContentLength, "Connection", "Transfer-Encoding", echo.HeaderSetCookie:
-		case echo.HeaderVary: // CORS may have set it already
-			h[name] = append(h[name], values...)
-		default:
-			h[name] = values
-		}
-	}
-	now := g.cache.now()
+	h, now := c.Response().Header(), g.cache.now()
 	status := "orderflow; " + how
 	if a.storable() {
 		status += fmt.Sprintf("; ttl=%d", int(a.ttl(now).Seconds()))
 		h.Set("Age", strconv.Itoa(int(a.age(now).Seconds())))
 	}
 	h.Set("Cache-Status", status)
+	serveStored(c, a)
+	return nil
+}
+
+// serveStored answers with a body that is in memory, compressed if the client accepts that, or with 304 if the client has it already.
+func serveStored(c echo.Context, a *copied) {
+	r, h := c.Request(), c.Response().Header()
+	for name, values := range a.header {
+		switch name {
+		case echo.HeaderContentLength, "Connection", "Transfer-Encoding", echo.HeaderSetCookie, "Cache-Status":
+		case echo.HeaderVary: // CORS may have set it already
+			h[name] = append(h[name], values...)
+		default:
+			h[name] = values
+		}
+	}
 	asked := http.Header{}
 	plainTags(r, asked)
 	if a.status == http.StatusOK && a.has(asked.Get("If-None-Match")) {
 		zipHeader(r, http.StatusNotModified, h, 0)
-		return c.NoContent(http.StatusNotModified)
+		c.Response().WriteHeader(http.StatusNotModified)
+		return
 	}
 	body := a.body
 	if zipHeader(r, a.status, h, len(body)) {
@@ -135,11 +142,9 @@ func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
 	}
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	c.Response().WriteHeader(a.status)
-	if r.Method == http.MethodHead {
-		return nil
+	if r.Method != http.MethodHead {
+		_, _ = c.Response().Write(body) // it fails only if the client has gone
 	}
-	_, _ = c.Response().Write(body) // it fails only if the client has gone
-	return nil
 }
 
 // changing wraps handlers that change a product: the copies of the product and of the list expire (RFC 9111, 4.4). Other

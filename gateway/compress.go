@@ -26,7 +26,7 @@ const (
 )
 
 var zippable = []string{
-	"text/html", "text/css", "text/plain", "text/csv", "text/javascript", "application/javascript", "application/json", "application/problem+json", "image/svg+xml",
+	"text/html", "text/css", "text/plain", "text/csv", "text/javascript", "application/javascript", "application/json", "application/problem+json", documentType, "image/svg+xml",
 }
 
 // zippers are compressors that are not in use. Each has some 800 kB.

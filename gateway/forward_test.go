@@ -60,7 +60,7 @@ func TestAClientCannotSpeakAsTheGateway(t *testing.T) {
 		t.Errorf("orders got the host %q", seen.Host)
 	}
 
-	f.call("GET", "/", "", "Cookie", "session=1", "X-User-Id", "olga", "Authorization", token)
+	f.call("GET", "/cart", "", "Cookie", "session=1", "X-User-Id", "olga", "Authorization", token)
 	if seen := f.behind["bff"].last(); seen.Header.Get("Cookie") != "session=1" || seen.Header.Get("X-User-Id") != "" || seen.Header.Get("Authorization") != "" {
 		t.Errorf("the pages got %v", seen.Header)
 	}
@@ -151,7 +151,7 @@ func TestAProblemOfAServicePassesAndOtherErrorsBecomeOne(t *testing.T) {
 		a.problem(t)
 	}
 	f.behind["bff"].answers(says(503, "text/html", "<h1>later</h1>"))
-	if a := f.call("GET", "/", ""); a.StatusCode != http.StatusServiceUnavailable || a.body != "<h1>later</h1>" {
+	if a := f.call("GET", "/cart", ""); a.StatusCode != http.StatusServiceUnavailable || a.body != "<h1>later</h1>" {
 		t.Errorf("a page: %s %s", a.Status, a.body)
 	}
 	if a := f.call("GET", "/api/operations/dead-letters", "", "Authorization", f.bearer("olga", "operations")); a.StatusCode != http.StatusServiceUnavailable || strings.Contains(a.body, "later") {

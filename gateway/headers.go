@@ -69,8 +69,9 @@ func (g *gateway) crossOrigin() echo.MiddlewareFunc {
 		inAPI := cors(next)
 		return func(c echo.Context) error {
 			r := c.Request()
-			path := r.URL.Path
-			ofAPI := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/oauth/") || strings.HasPrefix(path, "/.well-known/")
+			ofAPI := slices.ContainsFunc([]string{"/api/", "/oauth/", "/.well-known/", "/openapi.yaml", "/asyncapi.yaml"}, func(prefix string) bool {
+				return strings.HasPrefix(r.URL.Path, prefix)
+			})
 			if !ofAPI || r.Method == http.MethodOptions && r.Header.Get(echo.HeaderOrigin) == "" { // the latter asks for the allowed methods
 				return next(c)
 			}

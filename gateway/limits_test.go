@@ -53,7 +53,7 @@ func TestACallerAndAnAddressHaveTheirRate(t *testing.T) {
 	}
 
 	for range 20 {
-		a = f.call("GET", "/", "")
+		a = f.call("GET", "/cart", "")
 	}
 	if a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
 		t.Errorf("the address: %s", a.Status)
@@ -78,19 +78,19 @@ func TestAddressesAreThoseOfTheClientsBehindATrustedProxy(t *testing.T) {
 	f.gateway.addresses.now = func() time.Time { return frozen }
 	spent := func(address string) bool {
 		for range 2 {
-			f.call("GET", "/", "", "X-Forwarded-For", address)
+			f.call("GET", "/cart", "", "X-Forwarded-For", address)
 		}
-		return f.call("GET", "/", "", "X-Forwarded-For", address).StatusCode == http.StatusTooManyRequests
+		return f.call("GET", "/cart", "", "X-Forwarded-For", address).StatusCode == http.StatusTooManyRequests
 	}
 	for _, address := range []string{"203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8:0:1::1"} {
 		if !spent(address) {
 			t.Errorf("%s has no limit of its own", address)
 		}
 	}
-	if a := f.call("GET", "/", "", "X-Forwarded-For", "2001:db8::2"); a.StatusCode != http.StatusTooManyRequests {
+	if a := f.call("GET", "/cart", "", "X-Forwarded-For", "2001:db8::2"); a.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("another address of the same network: %s", a.Status)
 	}
-	a := f.call("GET", "/", "", "X-Forwarded-For", "203.0.113.77, 203.0.113.9", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "Shop.Example:8443")
+	a := f.call("GET", "/cart", "", "X-Forwarded-For", "203.0.113.77, 203.0.113.9", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "Shop.Example:8443")
 	seen := f.behind["bff"].last()
 	if seen.Header.Get("X-Forwarded-For") != "203.0.113.9" || seen.Header.Get("X-Forwarded-Proto") != "https" || seen.Header.Get("X-Forwarded-Host") != "Shop.Example:8443" {
 		t.Errorf("the pages got %v", seen.Header)
@@ -261,7 +261,7 @@ func TestOpenStreamsAreBoundedAndDoNotCountAsRequestsThatWait(t *testing.T) {
 	take(200, "203.0.113.2")
 	take(503, "203.0.113.3")
 	f.behind["bff"].answers(says(200, "text/html", "page"))
-	if a := f.call("GET", "/", ""); a.StatusCode != 200 {
+	if a := f.call("GET", "/cart", ""); a.StatusCode != 200 {
 		t.Errorf("a page meanwhile: %s", a.Status)
 	}
 	f.behind["bff"].answers(endless)

@@ -66,6 +66,7 @@ type gateway struct {
 	upstreams    upstreams
 	table        []resource
 	deprecations map[string]deprecation // by method and pattern
+	files        map[string]*copied     // by path: see documents.go
 
 	proxies       web.Proxies
 	origins       []string
@@ -111,8 +112,13 @@ func newGateway(cfg config, log *slog.Logger) (*gateway, error) {
 		g.upstreams.services[name] = to(name, urls)
 	}
 	var err error
-	g.table, err = g.routes()
-	return g, err
+	if g.table, err = g.routes(); err != nil {
+		return nil, err
+	}
+	if g.files, err = g.documents(); err != nil {
+		return nil, fmt.Errorf("render the documents: %w", err)
+	}
+	return g, nil
 }
 
 // seed is the seed of an Ed25519 key; the setting is in base64.

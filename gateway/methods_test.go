@@ -97,7 +97,7 @@ func TestOldAndCarefulClientsAreServed(t *testing.T) {
 	})
 	token := f.bearer("alice", "orders")
 	// HTTP/1.0 has no chunks, and needs no Host.
-	for _, request := range []string{"GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nHost: shop\r\n\r\n", "GET / HTTP/1.1\r\nHost: shop\r\nRange: bytes=0-9\r\nConnection: close\r\n\r\n"} {
+	for _, request := range []string{"GET /cart HTTP/1.0\r\n\r\n", "GET /cart HTTP/1.0\r\nHost: shop\r\n\r\n", "GET /cart HTTP/1.1\r\nHost: shop\r\nRange: bytes=0-9\r\nConnection: close\r\n\r\n"} {
 		if answer, body := f.exchange(request); answer.StatusCode != 200 || body != long || answer.ProtoAtLeast(1, 1) && !strings.Contains(request, "1.1") && len(answer.TransferEncoding) > 0 {
 			t.Errorf("%q: %s, %d bytes, %v", request, answer.Status, len(body), answer.TransferEncoding)
 		}

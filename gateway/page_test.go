@@ -34,7 +34,7 @@ func TestAPersonGetsAPageAndAProgramAProblem(t *testing.T) {
 		if accept == "" {
 			headers = nil
 		}
-		a := f.call("GET", "/", "", headers...)
+		a := f.call("GET", "/cart", "", headers...)
 		if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(strings.Join(a.Header.Values("Vary"), ","), "Accept") || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%q: %s %v", accept, a.Status, a.Header)
 		}

@@ -58,6 +58,15 @@ func (g *gateway) routes() ([]resource, error) {
 		{"/oauth/token", token},
 		{"/.well-known/jwks.json", keys},
 
+		{"/", methods{"GET": g.entrance(pages)}},
+		{"/openapi.yaml", methods{"GET": g.getDocument}},
+		{"/asyncapi.yaml", methods{"GET": g.getDocument}},
+		{"/docs/api", methods{"GET": g.getDocument}},
+		{"/docs/api.css", methods{"GET": g.getDocument}},
+		{"/docs/api.js", methods{"GET": g.getDocument}},
+		{"/docs/problems", methods{"GET": g.getDocument}},
+		{"/docs/problems/{name}", methods{"GET": g.getDocument}},
+
 		{"/api/products", methods{"GET": g.cached(inventory)}},
 		{"/api/products/{sku}", methods{"GET": g.known(g.cached(inventory)), "PUT": g.changing(operator(inventory))}},
 		{"/api/products/{sku}/image", methods{"GET": g.cached(inventory)}},

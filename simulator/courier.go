@@ -221,7 +221,8 @@ func (c *carrier) note(r *http.Request) answer {
 	if _, ok := c.holding(now); ok {
 		c.hold(now, now.Add(c.holdFor))
 	}
-	a := ok(c.at(*s, now))
+	t := c.at(*s, now)
+	a := ok(inHand{t, t.byHand(t.Status)})
 	a.recorded = recorded
 	return a
 }

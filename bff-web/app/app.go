@@ -155,6 +155,6 @@ func servicesOf(addresses client.Directory, connect func(string, client.URLs) *c
 
 // links returns the links at the foot of each page that are the same for all visitors.
 func (c Config) links() []site.Link {
-	all := []site.Link{{Name: "Documentation", Address: c.DocsURL}, {Name: "Source", Address: c.SourceURL}, {Name: "API: the products", Address: "/api/products"}}
+	all := []site.Link{{Name: "Documentation", Address: c.DocsURL}, {Name: "Source", Address: c.SourceURL}, {Name: "API", Address: "/docs/api"}}
 	return slices.DeleteFunc(all, func(l site.Link) bool { return l.Address == "" })
 }

@@ -73,6 +73,16 @@ func (s *Pages) postDesk(path func(c echo.Context) string) echo.HandlerFunc {
 	}
 }
 
+// fieldless is for a wish without details. Otherwise the supervisor would ignore them.
+func fieldless(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := web.NoFields(c); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
 func partPath(c echo.Context) string {
 	return "/parts/" + url.PathEscape(c.Param("name")) + "/" + url.PathEscape(c.Param("action"))
 }
@@ -101,7 +111,7 @@ func (s *Pages) Routes(e *web.Server) {
 	e.PUT("/api/laboratory/pace", s.putWorld("/carrier/pace"), s.experiment, operator)
 	e.PUT("/api/laboratory/customers", s.putWorld("/customers"), s.experiment, operator)
 	e.POST("/api/laboratory/scenes/:name", s.postScene, s.experiment, operator)
-	e.POST("/api/laboratory/poison", s.postDesk(at("/poison")), s.experiment, operator)
+	e.POST("/api/laboratory/poison", s.postDesk(at("/poison")), s.experiment, operator, fieldless)
 	e.POST("/api/laboratory/mistake", s.postDesk(at("/mistake")), s.experiment, operator)
 	e.POST("/api/laboratory/programs/:name/:action", s.postDesk(partPath), s.experiment, operator)
 

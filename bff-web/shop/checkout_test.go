@@ -12,7 +12,7 @@ import (
 	"example.com/orderflow/bff-web/shop"
 )
 
-const reused = `{"type":"urn:orderflow:problem:key-reused","detail":"this Idempotency-Key was used for another order","links":{"order":"/api/orders/0190-abcdef12"}}`
+const reused = `{"type":"/docs/problems/key-reused","detail":"this Idempotency-Key was used for another order","links":{"order":"/api/orders/0190-abcdef12"}}`
 
 func TestACheckoutMakesOneOrderHoweverOftenItIsSent(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestAnAnswerThatIsLostMakesNoSecondOrderByItself(t *testing.T) {
 	}{
 		"nobody knows what became of it": {apptest.Says(504, `{}`), nil, 503},
 		"a field is wrong":               {apptest.Refuses(422, `{"errors":[{"field":"shipping_address.city","message":"is nowhere"}]}`), []string{"city", "X"}, 422},
-		"it costs something else":        {apptest.Refuses(409, `{"type":"urn:orderflow:problem:total-changed","total":{"amount":7,"currency":"EUR"}}`), nil, 409},
+		"it costs something else":        {apptest.Refuses(409, `{"type":"/docs/problems/total-changed","total":{"amount":7,"currency":"EUR"}}`), nil, 409},
 		"an address is refused":          {apptest.Refuses(400, `{"detail":"no"}`), nil, 422},
 	} {
 		f.Answer("orders", change.orders)
@@ -126,7 +126,7 @@ func TestThePreviousReleaseOfOrdersReportsAUsedKeyOnlyInWords(t *testing.T) {
 	f := apptest.New(t)
 	b := f.As("alice")
 	page := b.Checkout("PEN")
-	f.Answer("orders", apptest.Refuses(422, `{"type":"urn:orderflow:problem:invalid","detail":"this Idempotency-Key was used for another order"}`))
+	f.Answer("orders", apptest.Refuses(422, `{"type":"/docs/problems/invalid","detail":"this Idempotency-Key was used for another order"}`))
 	answer, page := b.Send(http.MethodPost, "/checkout", apptest.Filled(page, "PEN:1"))
 	if answer.StatusCode != http.StatusConflict || !strings.Contains(page, `href="/orders"`) || !strings.Contains(page, "Place a second order") {
 		t.Errorf("%s: %s", answer.Status, page)
@@ -156,7 +156,7 @@ func TestACustomerPaysWhatThePageHasShown(t *testing.T) {
 	f.Answer("inventory", apptest.Says(200, apptest.Shelves))
 	b := f.As("alice")
 	page := b.Checkout("MUG-BLUE")
-	f.Answer("orders", apptest.Refuses(409, `{"type":"urn:orderflow:problem:total-changed","detail":"no","total":{"amount":990000,"currency":"EUR"}}`))
+	f.Answer("orders", apptest.Refuses(409, `{"type":"/docs/problems/total-changed","detail":"no","total":{"amount":990000,"currency":"EUR"}}`))
 	answer, page := b.Send(http.MethodPost, "/checkout", apptest.Filled(page, "MUG-BLUE:1"))
 	if got := f.Asked("orders").Header.Get("Expected-Total"); got != "129950 EUR" {
 		t.Errorf("the expected total is %q", got)
@@ -201,7 +201,7 @@ func TestWithoutTheCatalogueAPriceIsShownBeforeItIsCharged(t *testing.T) {
 	if apptest.Found(apptest.TotalOf, page) != "" || !strings.Contains(page, "shown to you before it is ordered") {
 		t.Errorf("the page is %s", page)
 	}
-	f.Answer("orders", apptest.Refuses(409, `{"type":"urn:orderflow:problem:total-changed","total":{"amount":500,"currency":"EUR"}}`))
+	f.Answer("orders", apptest.Refuses(409, `{"type":"/docs/problems/total-changed","total":{"amount":500,"currency":"EUR"}}`))
 	_, page = b.Send(http.MethodPost, "/checkout", apptest.Filled(page, "PEN:1"))
 	if got := f.Asked("orders").Header.Get("Expected-Total"); got != "0 XXX" {
 		t.Errorf("the expected total is %q", got)

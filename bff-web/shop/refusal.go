@@ -13,12 +13,13 @@ import (
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
 )
 
 // These problems of orders get a special treatment at the checkout.
 const (
-	totalChanged = "urn:orderflow:problem:total-changed"
-	keyReused    = "urn:orderflow:problem:key-reused"
+	totalChanged = web.ProblemPath + "total-changed"
+	keyReused    = web.ProblemPath + "key-reused"
 )
 
 // explain puts an error beside the fields that it is about. The form keeps its key: a refused order was not made, and an order

@@ -176,7 +176,7 @@ func plain(header http.Header, body []byte) ([]byte, error) {
 
 // nothing checks the answer to a request for which the document has no operation. A path that belongs to the API must then not be
 // found, or the method must not be allowed.
-func (d *Document) nothing(r *http.Request, a *http.Response, body []byte) error {
+func (d *Document) nothing(r *http.Request, a *http.Response, body []byte, see func(name string)) error {
 	switch {
 	case r.Method == http.MethodOptions && a.StatusCode == http.StatusNoContent:
 		return nil
@@ -189,5 +189,5 @@ func (d *Document) nothing(r *http.Request, a *http.Response, body []byte) error
 	if err != nil {
 		return err
 	}
-	return d.instance(d.component(problemRef), value, func(string) {})
+	return d.instance(d.component(problemRef), value, see)
 }

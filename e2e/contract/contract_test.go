@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -210,9 +211,7 @@ type exchanged struct {
 func send(t *testing.T, d *Document, x exchanged) []string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for name, values := range x.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), x.header)
 		w.WriteHeader(x.status)
 		_, _ = io.WriteString(w, x.answer)
 	}))

@@ -68,11 +68,10 @@ func (w *watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		wrong(w.d.streams(o, r, body, answer, wrong))
 		return answer, nil
 	}
-	text, err := drain(&answer.Body)
-	switch {
-	case err != nil: // so does the client
+	switch text, brokenOff := drain(&answer.Body); {
+	case brokenOff != nil: // the client gets the same error
 	case !known:
-		wrong(w.d.nothing(r, answer, text))
+		wrong(w.d.nothing(r, answer, text, func(name string) { w.d.see(name) }))
 	default:
 		wrong(w.d.exchange(o, r, body, answer, text))
 	}

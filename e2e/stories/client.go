@@ -42,7 +42,7 @@ type Client struct {
 	testing.TB
 	World
 
-	http *http.Client
+	HTTP *http.Client // compares what it sends and gets with the document of the API
 
 	mu      sync.Mutex
 	callers map[string]*shop.Client // by name
@@ -52,13 +52,13 @@ type Client struct {
 func New(t testing.TB, w World) *Client {
 	t.Helper()
 	Look(t)
-	c := &Client{TB: t, World: w, http: direct.Client, callers: map[string]*shop.Client{}}
+	c := &Client{TB: t, World: w, HTTP: direct.Client, callers: map[string]*shop.Client{}}
 	if !w.Older {
 		document, err := contract.Shared()
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.http = &http.Client{Transport: document.Transport(t, direct.Transport)}
+		c.HTTP = &http.Client{Transport: document.Transport(t, direct.Transport)}
 	}
 	return c
 }
@@ -74,7 +74,7 @@ func (c *Client) As(who string) *shop.Client {
 }
 
 func (c *Client) caller(who string, again shop.Again) *shop.Client {
-	return &shop.Client{HTTP: c.http, Gateway: c.Gateway, ID: who, Secret: cmp.Or(c.Secret, "demo"), Again: again}
+	return &shop.Client{HTTP: c.HTTP, Gateway: c.Gateway, ID: who, Secret: cmp.Or(c.Secret, "demo"), Again: again}
 }
 
 // Answer is a response.

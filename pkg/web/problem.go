@@ -18,7 +18,7 @@ import (
 
 // Problem is the body of every error (RFC 9457).
 type Problem struct {
-	Type      string        `json:"type"` // "urn:orderflow:problem:" and the fault's name or kind
+	Type      string        `json:"type"` // ProblemPath and the fault's name or kind
 	Title     string        `json:"title"`
 	Status    int           `json:"status"`
 	Detail    string        `json:"detail"`
@@ -44,8 +44,13 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	return append(append(body[:len(body)-1], ','), more[1:]...), nil
 }
 
-// ProblemType is the media type of a Problem.
-const ProblemType = "application/problem+json"
+const (
+	// ProblemType is the media type of a Problem.
+	ProblemType = "application/problem+json"
+
+	// ProblemPath is the path of the pages that explain the types of problems; the gateway has one for each.
+	ProblemPath = "/docs/problems/"
+)
 
 // statuses is the one place where a kind of fault becomes an HTTP status.
 var statuses = map[fault.Kind]int{
@@ -94,7 +99,7 @@ func (s *Server) problem(err error, c echo.Context) {
 	}
 	h.Set("Cache-Control", "no-store")
 	p := Problem{
-		Type:      "urn:orderflow:problem:" + cmp.Or(f.Name, string(f.Kind)),
+		Type:      ProblemPath + cmp.Or(f.Name, string(f.Kind)),
 		Title:     http.StatusText(status),
 		Status:    status,
 		Detail:    f.Detail,

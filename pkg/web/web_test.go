@@ -69,7 +69,7 @@ func TestEveryErrorIsAProblemAndTellsNoSecret(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 			t.Fatalf("%s: %v: %s", c.path, err, w.Body)
 		}
-		if w.Code != c.status || p.Status != c.status || p.RequestID != "r-1" || p.Instance != c.path || !strings.HasPrefix(p.Type, "urn:orderflow:problem:") || p.Detail == "" {
+		if w.Code != c.status || p.Status != c.status || p.RequestID != "r-1" || p.Instance != c.path || !strings.HasPrefix(p.Type, web.ProblemPath) || p.Detail == "" {
 			t.Errorf("%s %s: %d %+v", c.method, c.path, w.Code, p)
 		}
 		if got := w.Header().Get("Content-Type"); got != web.ProblemType {
@@ -91,7 +91,7 @@ func TestAProblemTellsProgramsWhatTheyNeedToGoOn(t *testing.T) {
 		return fault.New(fault.Conflict, "it is no longer so").Named("changed").With("now", map[string]int{"size": 7})
 	})
 	w := call(t, s, "GET", "/", "", "X-Request-Id", "r-1", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	const want = `{"type":"urn:orderflow:problem:changed","title":"Conflict","status":409,"detail":"it is no longer so","instance":"/","request_id":"r-1","trace_id":"0af7651916cd43dd8448eb211c80319c","now":{"size":7}}`
+	const want = `{"type":"/docs/problems/changed","title":"Conflict","status":409,"detail":"it is no longer so","instance":"/","request_id":"r-1","trace_id":"0af7651916cd43dd8448eb211c80319c","now":{"size":7}}`
 	if got := strings.TrimSpace(w.Body.String()); got != want {
 		t.Errorf("the problem is\n%s, want\n%s", got, want)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/web"
 )
 
 // told is what a client program reads in one of our problem documents.
@@ -36,7 +37,7 @@ func TestAnOrderCostsWhatItsCustomerExpectsOrIsNone(t *testing.T) {
 	for _, expected := range []string{"2598 EUR", "19800 USD", "0 XXX", "19799 EUR"} {
 		a := order("k2", expected)
 		var p told
-		if a.into(t, &p); a.status != http.StatusConflict || p.Type != "urn:orderflow:problem:total-changed" || p.Total != (messages.Money{Amount: 19800, Currency: "EUR"}) {
+		if a.into(t, &p); a.status != http.StatusConflict || p.Type != web.ProblemPath+"total-changed" || p.Total != (messages.Money{Amount: 19800, Currency: "EUR"}) {
 			t.Errorf("expected %s: %d %s", expected, a.status, a.body)
 		}
 	}
@@ -77,7 +78,7 @@ func TestAKeyThatHasMadeAnotherOrderLeadsToIt(t *testing.T) {
 		var p told
 		a.into(t, &p)
 		where := first.header.Get("Location")
-		if a.status != http.StatusUnprocessableEntity || p.Type != "urn:orderflow:problem:key-reused" || p.Links["order"] != where || a.header.Get("Location") != where {
+		if a.status != http.StatusUnprocessableEntity || p.Type != web.ProblemPath+"key-reused" || p.Links["order"] != where || a.header.Get("Location") != where {
 			t.Errorf("%s: %d %v %s, want %s", name, a.status, a.header, a.body, where)
 		}
 	}

@@ -102,6 +102,78 @@ func (e OAuthErrorError) Valid() bool {
 	}
 }
 
+// Defines values for OrderEvent.
+const (
+	OrderEventAttentionNeeded             OrderEvent = "attention_needed"
+	OrderEventCancellationRefused         OrderEvent = "cancellation_refused"
+	OrderEventCancellationRequested       OrderEvent = "cancellation_requested"
+	OrderEventCancellationRequestedByShop OrderEvent = "cancellation_requested_by_shop"
+	OrderEventOrderPlaced                 OrderEvent = "order_placed"
+	OrderEventPaymentDeclined             OrderEvent = "payment_declined"
+	OrderEventPaymentRefunded             OrderEvent = "payment_refunded"
+	OrderEventPaymentTaken                OrderEvent = "payment_taken"
+	OrderEventShipmentArranged            OrderEvent = "shipment_arranged"
+	OrderEventShipmentCancelled           OrderEvent = "shipment_cancelled"
+	OrderEventShipmentDelivered           OrderEvent = "shipment_delivered"
+	OrderEventShipmentDispatched          OrderEvent = "shipment_dispatched"
+	OrderEventShipmentFailed              OrderEvent = "shipment_failed"
+	OrderEventShipmentInTransit           OrderEvent = "shipment_in_transit"
+	OrderEventStatusChanged               OrderEvent = "status_changed"
+	OrderEventStockBackordered            OrderEvent = "stock_backordered"
+	OrderEventStockRejected               OrderEvent = "stock_rejected"
+	OrderEventStockReleased               OrderEvent = "stock_released"
+	OrderEventStockReserved               OrderEvent = "stock_reserved"
+	OrderEventTimedOut                    OrderEvent = "timed_out"
+)
+
+// Valid indicates whether the value is a known member of the OrderEvent enum.
+func (e OrderEvent) Valid() bool {
+	switch e {
+	case OrderEventAttentionNeeded:
+		return true
+	case OrderEventCancellationRefused:
+		return true
+	case OrderEventCancellationRequested:
+		return true
+	case OrderEventCancellationRequestedByShop:
+		return true
+	case OrderEventOrderPlaced:
+		return true
+	case OrderEventPaymentDeclined:
+		return true
+	case OrderEventPaymentRefunded:
+		return true
+	case OrderEventPaymentTaken:
+		return true
+	case OrderEventShipmentArranged:
+		return true
+	case OrderEventShipmentCancelled:
+		return true
+	case OrderEventShipmentDelivered:
+		return true
+	case OrderEventShipmentDispatched:
+		return true
+	case OrderEventShipmentFailed:
+		return true
+	case OrderEventShipmentInTransit:
+		return true
+	case OrderEventStatusChanged:
+		return true
+	case OrderEventStockBackordered:
+		return true
+	case OrderEventStockRejected:
+		return true
+	case OrderEventStockReleased:
+		return true
+	case OrderEventStockReserved:
+		return true
+	case OrderEventTimedOut:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderPaymentStatus.
 const (
 	Declined  OrderPaymentStatus = "declined"
@@ -128,31 +200,31 @@ func (e OrderPaymentStatus) Valid() bool {
 
 // Defines values for OrderReason.
 const (
-	CustomerRequest OrderReason = "customer_request"
-	Expired         OrderReason = "expired"
-	OperatorRequest OrderReason = "operator_request"
-	OutOfStock      OrderReason = "out_of_stock"
-	PaymentDeclined OrderReason = "payment_declined"
-	PaymentReturned OrderReason = "payment_returned"
-	Undeliverable   OrderReason = "undeliverable"
+	OrderReasonCustomerRequest OrderReason = "customer_request"
+	OrderReasonExpired         OrderReason = "expired"
+	OrderReasonOperatorRequest OrderReason = "operator_request"
+	OrderReasonOutOfStock      OrderReason = "out_of_stock"
+	OrderReasonPaymentDeclined OrderReason = "payment_declined"
+	OrderReasonPaymentReturned OrderReason = "payment_returned"
+	OrderReasonUndeliverable   OrderReason = "undeliverable"
 )
 
 // Valid indicates whether the value is a known member of the OrderReason enum.
 func (e OrderReason) Valid() bool {
 	switch e {
-	case CustomerRequest:
+	case OrderReasonCustomerRequest:
 		return true
-	case Expired:
+	case OrderReasonExpired:
 		return true
-	case OperatorRequest:
+	case OrderReasonOperatorRequest:
 		return true
-	case OutOfStock:
+	case OrderReasonOutOfStock:
 		return true
-	case PaymentDeclined:
+	case OrderReasonPaymentDeclined:
 		return true
-	case PaymentReturned:
+	case OrderReasonPaymentReturned:
 		return true
-	case Undeliverable:
+	case OrderReasonUndeliverable:
 		return true
 	default:
 		return false
@@ -203,64 +275,64 @@ func (e OrderStatus) Valid() bool {
 
 // Defines values for ProblemType.
 const (
-	UrnOrderflowProblemBadGateway   ProblemType = "urn:orderflow:problem:bad-gateway"
-	UrnOrderflowProblemConflict     ProblemType = "urn:orderflow:problem:conflict"
-	UrnOrderflowProblemForbidden    ProblemType = "urn:orderflow:problem:forbidden"
-	UrnOrderflowProblemHeaderTooBig ProblemType = "urn:orderflow:problem:header-too-big"
-	UrnOrderflowProblemInternal     ProblemType = "urn:orderflow:problem:internal"
-	UrnOrderflowProblemInvalid      ProblemType = "urn:orderflow:problem:invalid"
-	UrnOrderflowProblemKeyReused    ProblemType = "urn:orderflow:problem:key-reused"
-	UrnOrderflowProblemMalformed    ProblemType = "urn:orderflow:problem:malformed"
-	UrnOrderflowProblemNotAllowed   ProblemType = "urn:orderflow:problem:not-allowed"
-	UrnOrderflowProblemNotFound     ProblemType = "urn:orderflow:problem:not-found"
-	UrnOrderflowProblemStale        ProblemType = "urn:orderflow:problem:stale"
-	UrnOrderflowProblemTimeout      ProblemType = "urn:orderflow:problem:timeout"
-	UrnOrderflowProblemTooLarge     ProblemType = "urn:orderflow:problem:too-large"
-	UrnOrderflowProblemTooMany      ProblemType = "urn:orderflow:problem:too-many"
-	UrnOrderflowProblemTotalChanged ProblemType = "urn:orderflow:problem:total-changed"
-	UrnOrderflowProblemUnauthorized ProblemType = "urn:orderflow:problem:unauthorized"
-	UrnOrderflowProblemUnavailable  ProblemType = "urn:orderflow:problem:unavailable"
-	UrnOrderflowProblemUnsupported  ProblemType = "urn:orderflow:problem:unsupported"
+	DocsproblemsbadGateway   ProblemType = "/docs/problems/bad-gateway"
+	Docsproblemsconflict     ProblemType = "/docs/problems/conflict"
+	Docsproblemsforbidden    ProblemType = "/docs/problems/forbidden"
+	DocsproblemsheaderTooBig ProblemType = "/docs/problems/header-too-big"
+	Docsproblemsinternal     ProblemType = "/docs/problems/internal"
+	Docsproblemsinvalid      ProblemType = "/docs/problems/invalid"
+	DocsproblemskeyReused    ProblemType = "/docs/problems/key-reused"
+	Docsproblemsmalformed    ProblemType = "/docs/problems/malformed"
+	DocsproblemsnotAllowed   ProblemType = "/docs/problems/not-allowed"
+	DocsproblemsnotFound     ProblemType = "/docs/problems/not-found"
+	Docsproblemsstale        ProblemType = "/docs/problems/stale"
+	Docsproblemstimeout      ProblemType = "/docs/problems/timeout"
+	DocsproblemstooLarge     ProblemType = "/docs/problems/too-large"
+	DocsproblemstooMany      ProblemType = "/docs/problems/too-many"
+	DocsproblemstotalChanged ProblemType = "/docs/problems/total-changed"
+	Docsproblemsunauthorized ProblemType = "/docs/problems/unauthorized"
+	Docsproblemsunavailable  ProblemType = "/docs/problems/unavailable"
+	Docsproblemsunsupported  ProblemType = "/docs/problems/unsupported"
 )
 
 // Valid indicates whether the value is a known member of the ProblemType enum.
 func (e ProblemType) Valid() bool {
 	switch e {
-	case UrnOrderflowProblemBadGateway:
+	case DocsproblemsbadGateway:
 		return true
-	case UrnOrderflowProblemConflict:
+	case Docsproblemsconflict:
 		return true
-	case UrnOrderflowProblemForbidden:
+	case Docsproblemsforbidden:
 		return true
-	case UrnOrderflowProblemHeaderTooBig:
+	case DocsproblemsheaderTooBig:
 		return true
-	case UrnOrderflowProblemInternal:
+	case Docsproblemsinternal:
 		return true
-	case UrnOrderflowProblemInvalid:
+	case Docsproblemsinvalid:
 		return true
-	case UrnOrderflowProblemKeyReused:
+	case DocsproblemskeyReused:
 		return true
-	case UrnOrderflowProblemMalformed:
+	case Docsproblemsmalformed:
 		return true
-	case UrnOrderflowProblemNotAllowed:
+	case DocsproblemsnotAllowed:
 		return true
-	case UrnOrderflowProblemNotFound:
+	case DocsproblemsnotFound:
 		return true
-	case UrnOrderflowProblemStale:
+	case Docsproblemsstale:
 		return true
-	case UrnOrderflowProblemTimeout:
+	case Docsproblemstimeout:
 		return true
-	case UrnOrderflowProblemTooLarge:
+	case DocsproblemstooLarge:
 		return true
-	case UrnOrderflowProblemTooMany:
+	case DocsproblemstooMany:
 		return true
-	case UrnOrderflowProblemTotalChanged:
+	case DocsproblemstotalChanged:
 		return true
-	case UrnOrderflowProblemUnauthorized:
+	case Docsproblemsunauthorized:
 		return true
-	case UrnOrderflowProblemUnavailable:
+	case Docsproblemsunavailable:
 		return true
-	case UrnOrderflowProblemUnsupported:
+	case Docsproblemsunsupported:
 		return true
 	default:
 		return false
@@ -441,15 +513,20 @@ type Line struct {
 	Sku SKU `json:"sku"`
 }
 
-// LogEntry defines model for LogEntry.
+// LogEntry What an operator did about an order.
 type LogEntry struct {
 	// At A time in UTC (RFC 3339).
 	//
 	// Examples: 2026-11-29T08:01:48.547208Z
-	At       Time    `json:"at"`
-	Operator string  `json:"operator"`
-	What     string  `json:"what"`
-	Why      *string `json:"why,omitempty"`
+	At Time `json:"at"`
+
+	// Event The event of an entry in the timeline, or `note_added` or `command_sent_again`.
+	Event    string `json:"event"`
+	Operator string `json:"operator"`
+
+	// Reason The reason that the operator has given, or the text of a note.
+	Reason *string `json:"reason,omitempty"`
+	What   string  `json:"what"`
 }
 
 // Money An amount in the minor unit of its currency.
@@ -520,6 +597,9 @@ type Order struct {
 	// Examples: 2026-11-29T08:01:48.547208Z
 	UpdatedAt Time `json:"updated_at"`
 }
+
+// OrderEvent What has happened, for programs. An entry about a message of another service has the name of that message. `order_placed`: the order was accepted. `stock_…`: what inventory has answered; a rejected order has ended, and after `stock_released` a cancelled one has. `payment_…`: what payments has answered; `payment_refunded` also says that nothing was ever charged. `shipment_…`: what has become of the parcel. `cancellation_refused`: the parcel could not be called back, and the order goes on. `cancellation_requested`, `cancellation_requested_by_shop`: the customer, or an operator, wants it cancelled. `timed_out`: an answer did not come in time, and what was done is undone. `attention_needed`: an answer does not come, and a person has to look. `status_changed`: an entry of an earlier release whose text is not known any more.
+type OrderEvent string
 
 // OrderID A UUID of version 7. Later orders have larger ids.
 //
@@ -644,6 +724,37 @@ type Product struct {
 	Sku SKU `json:"sku"`
 }
 
+// ProductDetails A product on its own.
+type ProductDetails struct {
+	// Available Units that can still be ordered.
+	Available int `json:"available"`
+
+	// Backorderable Whether an order with `allow_backorder` may wait for more units than are available.
+	Backorderable bool   `json:"backorderable"`
+	Description   string `json:"description"`
+
+	// Image Path of its picture.
+	Image string `json:"image"`
+	Name  string `json:"name"`
+
+	// Price An amount in the minor unit of its currency.
+	Price Money `json:"price"`
+
+	// ReorderPoint Only for operators. More is ordered when fewer units are left.
+	ReorderPoint *int `json:"reorder_point,omitempty"`
+
+	// ReorderQuantity Only for operators. How much is ordered then.
+	ReorderQuantity *int `json:"reorder_quantity,omitempty"`
+
+	// Retired It is not sold any more: only found by its SKU, and an order of it gets 422.
+	Retired *bool `json:"retired,omitempty"`
+
+	// Sku 1 to 64 capital letters, digits and hyphens, not a hyphen first.
+	//
+	// Examples: MUG-BLUE
+	Sku SKU `json:"sku"`
+}
+
 // ProductPage defines model for ProductPage.
 type ProductPage struct {
 	Items      []Product `json:"items"`
@@ -679,8 +790,14 @@ type TimelineEntry struct {
 	// Examples: 2026-11-29T08:01:48.547208Z
 	At Time `json:"at"`
 
-	// Operator Who caused it. Only operators see it.
+	// Event What has happened, for programs. An entry about a message of another service has the name of that message. `order_placed`: the order was accepted. `stock_…`: what inventory has answered; a rejected order has ended, and after `stock_released` a cancelled one has. `payment_…`: what payments has answered; `payment_refunded` also says that nothing was ever charged. `shipment_…`: what has become of the parcel. `cancellation_refused`: the parcel could not be called back, and the order goes on. `cancellation_requested`, `cancellation_requested_by_shop`: the customer, or an operator, wants it cancelled. `timed_out`: an answer did not come in time, and what was done is undone. `attention_needed`: an answer does not come, and a person has to look. `status_changed`: an entry of an earlier release whose text is not known any more.
+	Event OrderEvent `json:"event"`
+
+	// Operator The operator who caused it. Only operators see it.
 	Operator *string `json:"operator,omitempty"`
+
+	// Reason What the operator has given as a reason. Only operators see it.
+	Reason *string `json:"reason,omitempty"`
 
 	// Seq 1, 2, 3, … within the order.
 	Seq int `json:"seq"`
@@ -690,9 +807,6 @@ type TimelineEntry struct {
 
 	// What What has happened, for people.
 	What string `json:"what"`
-
-	// Why The operator's reason. Only operators see it.
-	Why *string `json:"why,omitempty"`
 }
 
 // Token defines model for Token.
@@ -1025,7 +1139,7 @@ type ClientInterface interface {
 
 	// GetProduct Get a product
 	//
-	// Also a retired one.
+	// Also a retired one. Operators see two fields more. Nobody needs a token; one that is sent must be good.
 	//
 	// Corresponds with GET /api/products/{sku} (the `GetProduct` operationId).
 	GetProduct(ctx context.Context, sku SKU, params *GetProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1213,7 +1327,7 @@ func (c *Client) ListProducts(ctx context.Context, params *ListProductsParams, r
 
 // GetProduct Get a product
 //
-// Also a retired one.
+// Also a retired one. Operators see two fields more. Nobody needs a token; one that is sent must be good.
 //
 // Corresponds with GET /api/products/{sku} (the `GetProduct` operationId).
 func (c *Client) GetProduct(ctx context.Context, sku SKU, params *GetProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1987,7 +2101,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProductWithResponse Get a product
 	//
-	// Also a retired one.
+	// Also a retired one. Operators see two fields more. Nobody needs a token; one that is sent must be good.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2160,7 +2274,8 @@ func (r ListOrdersResponse) ContentType() string {
 
 // PlaceOrderResponse202Headers the declared response headers of an HTTP 202 response for PlaceOrder
 type PlaceOrderResponse202Headers struct {
-	Location string
+	IdempotencyReplayed *string
+	Location            string
 }
 
 // PlaceOrderResponse401Headers the declared response headers of an HTTP 401 response for PlaceOrder
@@ -2507,8 +2622,7 @@ func (r CancelOrderResponse) ContentType() string {
 
 // TrackOrderResponse200Headers the declared response headers of an HTTP 200 response for TrackOrder
 type TrackOrderResponse200Headers struct {
-	ETag            *string
-	XAccelBuffering *string
+	ETag *string
 }
 
 // TrackOrderResponse304Headers the declared response headers of an HTTP 304 response for TrackOrder
@@ -2696,6 +2810,11 @@ type GetProductResponse304Headers struct {
 	ETag *string
 }
 
+// GetProductResponse401Headers the declared response headers of an HTTP 401 response for GetProduct
+type GetProductResponse401Headers struct {
+	WWWAuthenticate string
+}
+
 // GetProductResponseDefaultHeaders the declared response headers of an HTTP default response for GetProduct
 type GetProductResponseDefaultHeaders struct {
 	RetryAfter *int
@@ -2705,9 +2824,11 @@ type GetProductResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Product
+	JSON200 *ProductDetails
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Malformed
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -2716,18 +2837,25 @@ type GetProductResponse struct {
 	Headers200 *GetProductResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetProductResponse304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetProductResponse401Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetProductResponseDefaultHeaders
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetProductResponse) GetJSON200() *Product {
+func (r GetProductResponse) GetJSON200() *ProductDetails {
 	return r.JSON200
 }
 
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r GetProductResponse) GetApplicationproblemJSON400() *Malformed {
 	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetProductResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3054,7 +3182,7 @@ func (c *ClientWithResponses) ListProductsWithResponse(ctx context.Context, para
 
 // GetProductWithResponse Get a product
 //
-// Also a retired one.
+// Also a retired one. Operators see two fields more. Nobody needs a token; one that is sent must be good.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3329,6 +3457,13 @@ func ParsePlaceOrderResponse(rsp *http.Response) (*PlaceOrderResponse, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		var headers PlaceOrderResponse202Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -3714,13 +3849,6 @@ func ParseTrackOrderResponse(rsp *http.Response) (*TrackOrderResponse, error) {
 			}
 			headers.ETag = &value
 		}
-		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.XAccelBuffering = &value
-		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers TrackOrderResponse304Headers
@@ -3851,7 +3979,7 @@ func ParseGetProductResponse(rsp *http.Response) (*GetProductResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Product
+		var dest ProductDetails
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3867,6 +3995,13 @@ func ParseGetProductResponse(rsp *http.Response) (*GetProductResponse, error) {
 		}
 		response.ApplicationproblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3880,6 +4015,9 @@ func ParseGetProductResponse(rsp *http.Response) (*GetProductResponse, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSONDefault = &dest
+
+	case rsp.StatusCode == 401:
+	// Content-type (text/html) unsupported
 
 	case rsp.StatusCode == 404:
 	// Content-type (text/html) unsupported
@@ -3910,6 +4048,16 @@ func ParseGetProductResponse(rsp *http.Response) (*GetProductResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetProductResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
 	case true:
 		var headers GetProductResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

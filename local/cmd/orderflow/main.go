@@ -25,6 +25,7 @@ const usage = `usage: orderflow COMMAND
   logs [-f] NAME   what a part says; NAME is a program, a replica such as orders-2, postgres or rabbitmq
   stop NAME        stop a part of the system that runs
   start NAME       start it again
+  token NAME       print a bearer token of alice, bob, olga or carl
   tap [ORDER]      print each message that passes RabbitMQ, of one order if its id (or the end of it) is given
   trace ORDER      print the trace of an order as a tree, if the system was started with TRACES=1
   audit [-json] [-wait 30s] [-accepted FILE] [-dead IDS]
@@ -111,6 +112,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return auditing(ctx, s, args)
 	case "trace":
 		return showTrace(ctx, s, args)
+	case "token":
+		return token(ctx, s, args)
 	case "tap":
 		return listen(ctx, s, args)
 	case "logs":
@@ -122,7 +125,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "tap", "trace", "audit", "exec", "doctor", "install", "rename",
+			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "token", "tap", "trace", "audit", "exec", "doctor", "install", "rename",
 		}, ", "))
 	}
 }
