@@ -29,7 +29,7 @@ func passage(way bus.Way, exchange, source, kind, queue, by string) bus.Passage 
 
 // moves returns what has moved, one line for each move.
 func (t *traffic) lines() (all []string) {
-	moves, _, _ := t.tell(time.Now())
+	moves, _, _, _ := t.tell(time.Now())
 	for _, key := range slices.Sorted(maps.Keys(moves)) {
 		all = append(all, fmt.Sprint(key, " ", moves[key].times))
 	}
@@ -80,7 +80,7 @@ func TestWhatConsumersTakeIsWhatCameAndIsNotThere(t *testing.T) {
 	t.Parallel()
 	command := passage(bus.Sent, bus.Commands, "orders", "payments.take_payment", "", "")
 	taken := func(tr *traffic) int {
-		moves, _, _ := tr.tell(time.Now())
+		moves, _, _, _ := tr.tell(time.Now())
 		return moves[">payments.commands payments|command|"].times
 	}
 	look := func(tr *traffic, ready, consumers int) {
@@ -156,7 +156,7 @@ func TestARateIsThatOfTheLastSeconds(t *testing.T) {
 	tr, now := newTestTraffic(), time.Now()
 	rate := func() float64 {
 		now = now.Add(queuesEvery)
-		_, _, rates := tr.tell(now)
+		_, _, rates, _ := tr.tell(now)
 		return rates["payments.commands"]
 	}
 	for range 20 {
