@@ -107,9 +107,9 @@ func (s stage) end() {
 	s.Must(http.StatusOK, "olga", http.MethodPut, "/api/laboratory/customers", `{"rate":0}`)
 }
 
-func (s stage) deadLetters() (items []struct{ ID, Kind, Reason string }) {
+func (s stage) deadLetters() (items []struct{ ID, Kind, Reason, Subject string }) {
 	dead := struct {
-		Items *[]struct{ ID, Kind, Reason string }
+		Items *[]struct{ ID, Kind, Reason, Subject string }
 	}{&items}
 	s.Must(http.StatusOK, "olga", http.MethodGet, "/api/operations/dead-letters", "").Into(s, &dead)
 	return items
@@ -130,6 +130,11 @@ var plays = map[string]struct {
 	"ten-kettles": {200, func(t *testing.T, s stage) {
 		s.sees(t, "all have ordered", func(b lab) bool { return b.Customers.Placed == 200 })
 		stories.Until(t, "ten kettles are sold", func() bool { return s.Available("LAB-KETTLE") == 0 })
+		stories.Until(t, "there are none in the shop after that", func() bool {
+			var p struct{ Retired bool }
+			s.Must(http.StatusOK, "", http.MethodGet, "/api/products/LAB-KETTLE", "").Into(s, &p)
+			return p.Retired
+		})
 	}},
 	"carrier-back": {60, func(t *testing.T, s stage) {
 		s.gather(t, "paid", 50) // another scene may have left little of a product
@@ -146,7 +151,7 @@ var plays = map[string]struct {
 	"poison": {0, func(t *testing.T, s stage) {
 		stories.Until(t, "the message was given up", func() bool { return len(s.deadLetters()) == 1 })
 		d := s.deadLetters()[0]
-		if d.Kind != "payments.take_payment" || d.Reason != "rejected" {
+		if d.Kind != "payments.take_payment" || d.Reason != "rejected" || d.Subject != laboratory.PoisonSubject {
 			t.Errorf("%+v", d)
 		}
 		s.Must(http.StatusNoContent, "olga", http.MethodPost, "/api/operations/dead-letters/"+d.ID+"/discard", `{"reason":"it came from the laboratory"}`)

@@ -275,6 +275,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 	b := sound(t)
 	b.pay("charge", "ch9", "refunding", 1000)
 	b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7", Kind: "payments.payment_taken", Subject: "refunding", LastError: "exhausted: no luck"}}
+	b.DeadLetters = append(b.DeadLetters, Message{Where: "payments.commands.dead", ID: "m8", Kind: "payments.take_payment", Subject: "laboratory"})
 	b.Products[0].OnOrder = 6
 	var out strings.Builder
 	Check(b, Expectations{}).Print(&out)
@@ -284,7 +285,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 		"#5 2026-03-01 12:00:00.000 charge 10.00 EUR ch3", "#6 2026-03-01 12:00:00.000 charge 10.00 EUR ch9", "reservation reserved 1 x MUG",
 		"failed address_refused 1 x MUG", "orders.events.dead  payments.payment_taken (m7): exhausted: no luck",
 		"6 are on order, and supplier orders that have not arrived are for 5", "taken: -2 in 1 movement", "order waiting: 3 backordered",
-		"2 orders need a person", "audit: 6 orders, 37 rules, ", ", 3 breaches\n",
+		"2 orders need a person", "audit: 6 orders, 37 rules, ", ", 4 breaches\n", "take_payment (m8) (a poison message of the laboratory: the button there discards it)\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("nothing of %q in\n%s", want, out.String())

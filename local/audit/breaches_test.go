@@ -228,5 +228,8 @@ var messageBreaches = []spoiled{
 		b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7"}, {Where: "orders.events.dead", ID: "m8"}}
 		e.Dead = []string{"m7"}
 	}},
+	{"poison of the laboratory that nobody has discarded", dead, "laboratory", func(b *Books, _ *Expectations) {
+		b.DeadLetters = []Message{{Where: "payments.commands.dead", ID: "m7", Subject: "laboratory"}}
+	}},
 	{"an expected dead letter is not there", dead, "m9", func(_ *Books, e *Expectations) { e.Dead = []string{"m9"} }},
 }
