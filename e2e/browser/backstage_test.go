@@ -47,6 +47,11 @@ func TestTheBackstageShowsWhatMovesWhatWaitsAndWhatIsAway(t *testing.T) {
 	p.holds("the pile has five dots, of which three are at the bottom", `document.querySelector('.wide [data-d="payments.commands.pile"]').getAttribute("d") === "M-8 -3.5h16M-4 -10.5h8"`)
 	if *pictures != "" {
 		p.take("backstage")
+		small := open(t, phone)
+		small.signIn("Olga", "/backstage")
+		small.says("Live")
+		small.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".words").scrollIntoView()`))
+		small.take("backstage-phone")
 	}
 
 	p.do(chromedp.Evaluate[chromedp.Void](`window.told = 0`))
