@@ -38,7 +38,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 		return err
 	}
 	serving := web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Metrics: p.Metrics}
-	var parts []service.Part
+	parts := []service.Part{{Name: "laboratory", Run: pages.Lab.Run}}
 	if cfg.RabbitMQURL != "" {
 		broker, err := bus.NewBroker(cfg.RabbitMQURL, name, p.Log)
 		if err != nil {

@@ -62,6 +62,7 @@ type App struct {
 	Services upstream.Services
 	Shop     *shop.Pages
 	Books    *books.Pages
+	Lab      *laboratory.Pages
 	pages    []interface{ Routes(*web.Server) }
 }
 
@@ -110,6 +111,7 @@ func New(cfg Config, verifier web.Verifier, log *slog.Logger) (*App, error) {
 
 	a.Shop = shop.New(a.Site, a.Services, a.Taps.Listen)
 	a.Books = books.New(a.Site, a.Services, simulator)
+	a.Lab = laboratory.New(a.Site, a.Services, absences, lab)
 	a.pages = []interface{ Routes(*web.Server) }{
 		a.Site,
 		a.Shop,
@@ -119,7 +121,7 @@ func New(cfg Config, verifier web.Verifier, log *slog.Logger) (*App, error) {
 		a.Books,
 		backstage.New(a.Site, a.Streams, a.Lookout),
 		courier.New(a.Site, absences, simulator),
-		laboratory.New(a.Site, a.Services, absences, lab),
+		a.Lab,
 	}
 	return a, nil
 }

@@ -298,19 +298,32 @@ func (s *outlook) queue(f frame, q bus.Queue, old map[string]time.Duration) (ret
 
 // move shows what moves, and how fast.
 func (s *outlook) move(f frame, now time.Time) {
-	moves, at, rates := s.traffic.tell(now)
+	moves, at, rates, kinds := s.traffic.tell(now)
 	for key, n := range moves {
 		f[key] = fmt.Sprint(n.times, n.last)
 	}
 	for place := range maps.Keys(at) {
-		f[place+".rate"] = ""
-		if rate := rates[place]; rate >= 10 {
-			f[place+".rate"] = fmt.Sprintf("%.0f/s", rate)
-		} else if rate > 0 {
-			f[place+".rate"] = fmt.Sprintf("%.1f/s", rate)
-		}
-		f[place+".seen"] = strconv.Itoa(at[place])
+		f[place+".rate"], f[place+".seen"] = perSecond(rates[place]), strconv.Itoa(at[place])
 	}
+	for _, rail := range []string{"commands", "events"} {
+		for i := range kindsShown {
+			key := rail + "." + kindKey(i)
+			if f[key] = ""; i < len(kinds[rail]) {
+				f[key] = kinds[rail][i].name + " " + perSecond(kinds[rail][i].rate)
+			}
+		}
+	}
+}
+
+// perSecond returns a rate in words; empty: nothing comes.
+func perSecond(rate float64) string {
+	switch {
+	case rate >= 10:
+		return fmt.Sprintf("%.0f/s", rate)
+	case rate > 0:
+		return fmt.Sprintf("%.1f/s", rate)
+	}
+	return ""
 }
 
 // aged returns a duration as people read it beside a picture.

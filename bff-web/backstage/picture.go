@@ -54,20 +54,24 @@ func (p picture) Higher() int { return p.Height + 2 }
 type rail struct {
 	part
 	X, Y, Width, Height int
-	Label               string
-	Upright             bool
+	LabelX, LabelY      int // beside it, because what moves on it would hide its name
 }
 
-// Labels returns where its name stands.
-func (r rail) Labels() (at []string) {
-	if !r.Upright {
-		return []string{fmt.Sprintf("translate(%d %d)", r.X+14, r.Y+r.Height/2+5)}
+// Kinds returns the names of the values that say which kinds pass it most, and how far below the name each of them stands.
+func (r rail) Kinds() (lines []caption) {
+	for i := range kindsShown {
+		lines = append(lines, caption{r.Cell(kindKey(i)), 16 + 13*i})
 	}
-	for y := r.Y + 160; y < r.Y+r.Height; y += labelEvery {
-		at = append(at, fmt.Sprintf("translate(%d %d) rotate(-90)", r.X+r.Width/2+4, y))
-	}
-	return at
+	return lines
 }
+
+// caption is a value of the frame in a list.
+type caption struct {
+	cell
+	Y int
+}
+
+func kindKey(i int) string { return fmt.Sprint("kind.", i) }
 
 // track is a way from one place to the next. The script of the page moves dots along ways with these names.
 type track struct {
@@ -116,16 +120,18 @@ var outsides = map[string]outside{
 // Measures of a station.
 const (
 	stationWidth  = 226
+	railWidth     = 34 // a lane for each direction
 	stationHeight = 328
 	stackBase     = 84  // y of the floor of a queue
 	boxTop        = 160 // y of the box of a service
 	boxHeight     = 102
 	outboxX       = 182 // x of its outbox, from where messages leave
-	leaveX        = 217 // x at which they go up
-	labelEvery    = stationHeight + 44
+	leaveX        = 219 // x at which they go up
+	gutterX       = -35 // x at which messages leave a queue, from its middle
+	kindsShown    = 3   // of an exchange
 )
 
-var stackX = map[string]int{"commands": 42, "events": 128}
+var stackX = map[string]int{"commands": 38, "events": 130}
 
 // ordered returns the services in the order in which an order needs them.
 func ordered(services []string) []string {
@@ -167,7 +173,7 @@ func (s station) inner() []track {
 	}
 	for _, q := range s.Queues {
 		ways = append(ways,
-			track{q.Name + " " + s.Name, at("M%d %dL%d %dL%d %dL%d %d", q.X, stackBase-4, q.X, stackBase+9, q.X-34, stackBase+9, q.X-34, boxTop+4), q.Label, q.Key("state")},
+			track{q.Name + " " + s.Name, at("M%d %dL%d %dL%d %dL%d %d", q.X, stackBase-4, q.X, stackBase-8, q.X+gutterX, stackBase-8, q.X+gutterX, boxTop+4), q.Label, q.Key("state")},
 			track{s.Name + ".retry " + q.Name, at("M%d %dL%d %d", 190, 40, q.X, stackBase-4), "hidden", q.Key("state")},
 			track{s.Name + ".dead " + q.Name, at("M%d %dL%d %d", 190, 96, q.X, stackBase-4), "hidden", q.Key("state")},
 		)
@@ -180,22 +186,22 @@ func (s station) inner() []track {
 
 // newWide returns the picture for a wide window: the rails lie above the stations.
 func newWide(f frame, services []string) picture {
-	const left, top, pitch = 208, 98, stationWidth + 4
+	const left, top, pitch, start = 208, 132, stationWidth + 4, 184
 	width := left + pitch*len(services) - 4
-	commands := rail{part{f, "commands"}, 0, 8, width, 28, "commands", false}
-	events := rail{part{f, "events"}, 0, 48, width, 28, "events", false}
+	commands := rail{part{f, "commands"}, start, 6, width - start, railWidth, 0, 16}
+	events := rail{part{f, "events"}, start, 72, width - start, railWidth, 0, 84}
 	p := picture{part: part{f, ""}, Class: "wide", Width: width, Height: top + stationHeight, Rails: []rail{commands, events}}
-	yc, ye := 22, 62
+	yc, ye := commands.Y+railWidth/2, events.Y+railWidth/2
 	gate := top + boxTop
 	p.Boxes = []block{
-		{part{f, upstream.Self}, 0, 118, 168, 74, "bff-web", true},
+		{part{f, upstream.Self}, 0, 154, 168, 74, "bff-web", true},
 		{part{f, "gateway"}, 0, gate, 168, 78, "gateway", true},
 		{part{f, "browser"}, 0, gate + 114, 168, 40, "browsers, curl", false},
 	}
 	p.Ways = []track{
-		{"events " + upstream.Self, fmt.Sprintf("M24 %dV118", ye), "event", ""},
+		{"events " + upstream.Self, fmt.Sprintf("M%d %dV191H168", start+14, ye), "event", ""},
 		{"browser gateway", fmt.Sprintf("M84 %dV%d", gate+114, gate+78), "call", ""},
-		{"gateway " + upstream.Self, fmt.Sprintf("M84 %dV192", gate), "call", "gateway " + upstream.Self + ".breaker"},
+		{"gateway " + upstream.Self, fmt.Sprintf("M84 %dV228", gate), "call", "gateway " + upstream.Self + ".breaker"},
 		{"gateway orders", fmt.Sprintf("M168 %dH%d", gate+38, left), "call", "gateway orders.breaker"},
 	}
 	for i, service := range ordered(services) {
@@ -217,11 +223,11 @@ func newWide(f frame, services []string) picture {
 
 // newTall returns the picture for a phone: the rails stand beside the stations.
 func newTall(f frame, services []string) picture {
-	const width, left, top, pitch, xc, xe = 350, 112, 142, labelEvery, 14, 46
+	const width, left, top, pitch, xc, xe = 350, 124, 270, stationHeight + 44, 17, 55
 	height := top + pitch*len(services) - 44
 	p := picture{
 		part: part{f, ""}, Class: "tall", Width: width, Height: height,
-		Rails: []rail{{part{f, "commands"}, 0, 88, 28, height - 88, "commands", true}, {part{f, "events"}, 32, 88, 28, height - 88, "events", true}},
+		Rails: []rail{{part{f, "commands"}, 0, 88, railWidth, height - 88, 106, 104}, {part{f, "events"}, 38, 88, railWidth, height - 88, 106, 166}},
 		Boxes: []block{
 			{part{f, "browser"}, 0, 16, 92, 40, "clients", false},
 			{part{f, "gateway"}, 106, 0, 116, 72, "gateway", true},
@@ -230,8 +236,8 @@ func newTall(f frame, services []string) picture {
 		Ways: []track{
 			{"browser gateway", "M92 36H106", "call", ""},
 			{"gateway " + upstream.Self, "M222 36H234", "call", "gateway " + upstream.Self + ".breaker"},
-			{"gateway orders", fmt.Sprintf("M164 72V80H86V%dH%d", top+boxTop+48, left), "call", "gateway orders.breaker"},
-			{"events " + upstream.Self, fmt.Sprintf("M%d 96H300V72", xe), "event", ""},
+			{"gateway orders", fmt.Sprintf("M164 72V80H92V%dH%d", top+boxTop+48, left), "call", "gateway orders.breaker"},
+			{"events " + upstream.Self, fmt.Sprintf("M%d 214H336V72", xe), "event", ""},
 		},
 	}
 	for i, service := range ordered(services) {
@@ -239,10 +245,10 @@ func newTall(f frame, services []string) picture {
 		p.Stations = append(p.Stations, s)
 		p.Ways = append(p.Ways, s.inner()...)
 		for _, q := range s.Queues {
-			x, y := map[string]int{"commands": xc, "events": xe}[q.Label], map[string]int{"commands": 8, "events": 18}[q.Label]
+			x, y := map[string]int{"commands": xc, "events": xe}[q.Label], map[string]int{"commands": 8, "events": 24}[q.Label]
 			p.Ways = append(p.Ways, track{q.Label + " " + q.Name, fmt.Sprintf("M%d %dH%dV%d", x, s.Y-y, s.X+q.X, s.Y+stackBase-4), q.Label, q.Key("state")})
 		}
-		leave := fmt.Sprintf("M%d %dH%dV%dH", s.X+outboxX, s.Y+boxTop+48, s.X+leaveX, s.Y-28)
+		leave := fmt.Sprintf("M%d %dH%dV%dH", s.X+outboxX, s.Y+boxTop+48, s.X+leaveX, s.Y-40)
 		p.Ways = append(p.Ways, track{service + " events", leave + fmt.Sprint(xe), "event", ""})
 		if service == "orders" {
 			p.Ways = append(p.Ways, track{service + " commands", leave + fmt.Sprint(xc), "command", ""})

@@ -1,7 +1,9 @@
 package backstage
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,16 +22,33 @@ type traffic struct {
 	listens  func(kind string) bool // whether this process gets a copy of an event
 
 	mu     sync.Mutex
-	heard  bool                      // the tap has seen something
-	moves  map[string]moved          // by move
-	steps  int                       // all moves together
-	at     map[string]int            // what has come to each place
-	levels map[string]*level         // by queue
-	takes  map[string][]string       // by kind: the queues that get it
-	calls  map[string]float64        // by program, upstream and outcome: the counters of the last look
-	asked  map[string]bool           // the programs of the last look
-	past   [rateSlots]map[string]int // the values of at, the latest first
-	times  [rateSlots]time.Time
+	heard  bool                // the tap has seen something
+	moves  map[string]moved    // by move
+	steps  int                 // all moves together
+	at     map[string]int      // what has come to each place
+	levels map[string]*level   // by queue
+	takes  map[string][]string // by kind: the queues that get it
+	kinds  map[kindOn]moved    // as often as a kind was published
+	calls  map[string]float64  // by program, upstream and outcome: the counters of the last look
+	asked  map[string]bool     // the programs of the last look
+	past   [rateSlots]before   // the latest first
+}
+
+// before is what was counted until a time.
+type before struct {
+	time  time.Time
+	at    map[string]int
+	kinds map[kindOn]moved
+}
+
+// kindOn is a kind on an exchange, without its owner: take_payment on commands.
+type kindOn struct{ rail, name string }
+
+// passing is a kind that has passed an exchange lately.
+type passing struct {
+	name string
+	rate float64 // a second
+	last int
 }
 
 // moved is how often something has moved, and when it did so last: the number of moves until then.
@@ -60,7 +79,7 @@ var undoing = []string{
 func newTraffic(services []string, listens func(string) bool) *traffic {
 	return &traffic{
 		services: services, listens: listens, moves: map[string]moved{}, at: map[string]int{}, levels: map[string]*level{},
-		takes: map[string][]string{}, calls: map[string]float64{}, asked: map[string]bool{},
+		takes: map[string][]string{}, kinds: map[kindOn]moved{}, calls: map[string]float64{}, asked: map[string]bool{},
 	}
 }
 
@@ -116,6 +135,7 @@ func (t *traffic) sent(p bus.Passage, what, name string) {
 		return
 	}
 	rail := railOf(p.Exchange)
+	t.passed(rail, name)
 	goals := t.takes[p.Kind]
 	if owner, _, _ := strings.Cut(p.Kind, "."); p.Exchange == bus.Commands && slices.Contains(t.services, owner) {
 		goals = []string{bus.Queue{Service: owner, Exchange: bus.Commands}.Name()}
@@ -129,6 +149,14 @@ func (t *traffic) sent(p bus.Passage, what, name string) {
 		t.count(1, what, name, p.Source, rail, "bff-web")
 	case len(goals) == 0:
 		t.count(1, what, name, p.Source, rail)
+	}
+}
+
+// passed counts a kind on its exchange.
+func (t *traffic) passed(rail, name string) {
+	k := kindOn{rail, name}
+	if now, known := t.kinds[k]; name != "" && (known || len(t.kinds) < movesMost) {
+		t.kinds[k] = moved{now.times + 1, t.steps + 1}
 	}
 }
 
@@ -249,23 +277,35 @@ func callCounts(h health.Health) map[outcome]float64 {
 	return sums
 }
 
-// tell returns the moves, what has come to each place, and how much of it has come in each second lately.
-func (t *traffic) tell(now time.Time) (moves map[string]moved, at map[string]int, rates map[string]float64) {
+// tell returns the moves, what has come to each place, how much of it has come in each second lately, and of which kinds that was on
+// each exchange, the most frequent first.
+func (t *traffic) tell(now time.Time) (moves map[string]moved, at map[string]int, rates map[string]float64, kinds map[string][]passing) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.Sub(t.times[0]) >= rateSlot {
+	if now.Sub(t.past[0].time) >= rateSlot {
 		copy(t.past[1:], t.past[:])
-		copy(t.times[1:], t.times[:])
-		t.past[0], t.times[0] = maps.Clone(t.at), now
+		t.past[0] = before{now, maps.Clone(t.at), maps.Clone(t.kinds)}
 	}
-	rates = map[string]float64{}
-	for i := rateSlots - 1; i >= 0; i-- {
-		if took := now.Sub(t.times[i]).Seconds(); t.past[i] != nil && took > 0 {
-			for place, n := range t.at {
-				rates[place] = float64(n-t.past[i][place]) / took
-			}
-			break
+	rates, kinds = map[string]float64{}, map[string][]passing{}
+	for _, then := range slices.Backward(t.past[:]) {
+		took := now.Sub(then.time).Seconds()
+		if then.at == nil || took <= 0 {
+			continue
 		}
+		for place, n := range t.at {
+			rates[place] = float64(n-then.at[place]) / took
+		}
+		for k, n := range t.kinds {
+			if more := n.times - then.kinds[k].times; more > 0 {
+				kinds[k.rail] = append(kinds[k.rail], passing{k.name, float64(more) / took, n.last})
+			}
+		}
+		break
 	}
-	return maps.Clone(t.moves), maps.Clone(t.at), rates
+	for _, all := range kinds {
+		slices.SortFunc(all, func(a, b passing) int {
+			return cmp.Or(cmp.Compare(math.Round(b.rate), math.Round(a.rate)), cmp.Compare(b.last, a.last), cmp.Compare(a.name, b.name))
+		})
+	}
+	return maps.Clone(t.moves), maps.Clone(t.at), rates, kinds
 }

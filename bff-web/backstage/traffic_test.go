@@ -31,7 +31,7 @@ func passage(way bus.Way, exchange, source, kind, queue, by string) bus.Passage 
 
 // moves returns what has moved, one line for each move.
 func (t *traffic) lines() (all []string) {
-	moves, _, _ := t.tell(time.Now())
+	moves, _, _, _ := t.tell(time.Now())
 	for _, key := range slices.Sorted(maps.Keys(moves)) {
 		all = append(all, fmt.Sprint(key, " ", moves[key].times))
 	}
@@ -82,7 +82,7 @@ func TestWhatConsumersTakeIsWhatCameAndIsNotThere(t *testing.T) {
 	t.Parallel()
 	command := passage(bus.Sent, bus.Commands, "orders", "payments.take_payment", "", "")
 	taken := func(tr *traffic) int {
-		moves, _, _ := tr.tell(time.Now())
+		moves, _, _, _ := tr.tell(time.Now())
 		return moves[">payments.commands payments|command|"].times
 	}
 	look := func(tr *traffic, ready, consumers int) {
@@ -158,7 +158,7 @@ func TestARateIsThatOfTheLastSeconds(t *testing.T) {
 	tr, now := newTestTraffic(), time.Now()
 	rate := func() float64 {
 		now = now.Add(queuesEvery)
-		_, _, rates := tr.tell(now)
+		_, _, rates, _ := tr.tell(now)
 		return rates["payments.commands"]
 	}
 	for range 20 {
@@ -176,6 +176,48 @@ func TestARateIsThatOfTheLastSeconds(t *testing.T) {
 	}
 }
 
+// With few messages the latest kind stands first, with many the most frequent one.
+func TestTheKindsOfAnExchangeAreToldByRateAndThenByTime(t *testing.T) {
+	t.Parallel()
+	tr, now := newTestTraffic(), time.Now()
+	kinds := func() string {
+		now = now.Add(queuesEvery)
+		_, _, _, kinds := tr.tell(now)
+		var all []string
+		for _, k := range kinds["commands"] {
+			all = append(all, k.name+" "+perSecond(k.rate))
+		}
+		return strings.Join(all, ", ")
+	}
+	send := func(n int, kind string) {
+		for range n {
+			tr.pass([]bus.Passage{passage(bus.Sent, bus.Commands, "orders", kind, "", "")})
+		}
+	}
+	kinds()
+	for _, test := range []struct {
+		n          int
+		kind, want string
+	}{
+		{0, "", ""},
+		{1, "inventory.reserve_stock", "reserve_stock 1.0/s"},
+		{1, "payments.take_payment", "take_payment 0.7/s, reserve_stock 0.7/s"},
+		{1, "payments.|>x y", "take_payment 0.5/s, reserve_stock 0.5/s"}, // a kind that cannot be shown
+		{30, "inventory.reserve_stock", "reserve_stock 12/s, take_payment 0.4/s"},
+	} {
+		send(test.n, test.kind)
+		if got := kinds(); got != test.want {
+			t.Errorf("after %d of %s: %q, want %q", test.n, test.kind, got, test.want)
+		}
+	}
+	for range rateSlots {
+		kinds()
+	}
+	if got := kinds(); got != "" {
+		t.Errorf("when nothing comes: %q", got)
+	}
+}
+
 func TestInventedKindsDoNotUseUpTheMemory(t *testing.T) {
 	t.Parallel()
 	tr := newTestTraffic()
@@ -185,6 +227,9 @@ func TestInventedKindsDoNotUseUpTheMemory(t *testing.T) {
 	}
 	if n := len(tr.moves); n != movesMost {
 		t.Errorf("%d are kept", n)
+	}
+	if n := len(tr.kinds); n != movesMost {
+		t.Errorf("%d kinds are kept", n)
 	}
 }
 

@@ -91,15 +91,16 @@ func at(path string) func(echo.Context) string { return func(echo.Context) strin
 
 // Pages are the page of the laboratory, and its API.
 type Pages struct {
-	pages             *site.Site
-	absences          *upstream.Absences
-	orders, inventory *client.Client
-	lab               *Laboratory // nil: there is none
+	pages                       *site.Site
+	absences                    *upstream.Absences
+	orders, inventory, payments *client.Client
+
+	lab *Laboratory // nil: there is none
 }
 
 // New returns the page of a laboratory; nil: there is none.
 func New(pages *site.Site, services upstream.Services, absences *upstream.Absences, lab *Laboratory) *Pages {
-	return &Pages{pages: pages, absences: absences, orders: services.Orders, inventory: services.Inventory, lab: lab}
+	return &Pages{pages: pages, absences: absences, orders: services.Orders, inventory: services.Inventory, payments: services.Payments, lab: lab}
 }
 
 // Routes registers the page and the API.
@@ -122,6 +123,7 @@ func (s *Pages) Routes(e *web.Server) {
 	e.POST("/laboratory/customers", s.postPageCustomers, page...)
 	e.POST("/laboratory/end", s.postPageEnd, page...)
 	e.POST("/laboratory/poison", s.postPageBad("/poison", "poisoned"), page...)
+	e.POST("/laboratory/poison/discard", s.postPageDiscard, page...)
 	e.POST("/laboratory/mistake", s.postPageBad("/mistake", "mistaken"), page...)
 	e.POST("/laboratory/programs/:name/:action", s.postPageProgram, page...)
 }

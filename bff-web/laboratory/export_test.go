@@ -3,3 +3,5 @@ package laboratory
 type Sight = sight
 
 var AllScenes = allScenes
+
+const ClearEvery = clearEvery

@@ -18,6 +18,17 @@ type Laboratory struct {
 	world *client.Client // the simulator
 	desk  *client.Client // the supervisor; nil: there is none
 	key   string         // for the desk
+	sold  chan onSale    // to Run
+}
+
+// soldMost is how many starts of a scene may wait for Run, which takes them at once.
+const soldMost = 10
+
+func (l *Laboratory) sell(p onSale) {
+	select {
+	case l.sold <- p:
+	default: // the product is retired together with those that wait
+	}
 }
 
 // Connect needs the address of the simulator. Without an address or a key of the supervisor there is none.
@@ -27,7 +38,7 @@ func Connect(world, desk client.URLs, key string, c client.Config) *Laboratory {
 		c.Retries, c.Total = -1, 4*time.Second // a repeated request would begin something again
 		return client.New(c)
 	}
-	lab := &Laboratory{world: connect("the simulator", world)}
+	lab := &Laboratory{world: connect("the simulator", world), sold: make(chan onSale, soldMost)}
 	if len(desk) > 0 && key != "" {
 		lab.desk, lab.key = connect("the supervisor", desk), key
 	}

@@ -1,12 +1,15 @@
 package laboratory_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,27 +133,137 @@ func TestASceneTellsEverybodyWhatToDoAndForHowLong(t *testing.T) {
 	}
 }
 
+// kettles is an inventory with the product of a scene: the product as it was put last, and how many there are.
+func kettles(f *apptest.Fixture, d diary, missing bool) {
+	retired := true
+	f.Answer("inventory", d.writes("inventory", func(w http.ResponseWriter, r *http.Request) {
+		if missing && r.Method == http.MethodGet {
+			apptest.Says(404, `{}`)(w, r)
+			return
+		}
+		before := retired
+		if r.Method == http.MethodPut {
+			retired = !retired
+		}
+		apptest.Says(200, fmt.Sprintf(`{"sku":"LAB-KETTLE","available":3,"retired":%t}`, before))(w, r)
+	}))
+}
+
 func TestTheKettlesAreOnTheShelfBeforeTheCustomersCome(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []bool{true, false} {
+		f := apptest.New(t)
+		d := experiments(f)
+		kettles(f, d, missing)
+		f.As("olga").Posts("/laboratory/scenes/ten-kettles", "/laboratory")
+		d.next(t) // the faults, with the name of the scene
+		if got := d.next(t); !strings.HasPrefix(got, "inventory PUT /api/products/LAB-KETTLE ") || !strings.Contains(got, `"reorder_quantity":0,"retired":false`) {
+			t.Error(got)
+		}
+		if got := d.next(t); got != `inventory POST /api/products/LAB-KETTLE/stock {"add":7}` {
+			t.Error(got)
+		}
+		if r := f.Asked("inventory"); r.Header.Get("Idempotency-Key") == "" || r.Header.Get("Authorization") == "" {
+			t.Errorf("%v", r.Header)
+		}
+		if got := d.next(t); got != `simulator PUT /customers {"rate":20,"for":"20s","orders":200,"sku":"LAB-KETTLE"}` {
+			t.Error(got)
+		}
+	}
+}
+
+// While customers come or wait, or the scene is played again, the kettles are sold. Then they are retired, once.
+func TestTheKettlesAreRetiredWhenTheSceneIsOver(t *testing.T) {
 	t.Parallel()
 	f := apptest.New(t)
 	d := experiments(f)
-	f.Answer("inventory", d.writes("inventory", func(w http.ResponseWriter, r *http.Request) {
-		apptest.Says(200, `{"sku":"LAB-KETTLE","available":3}`)(w, r)
-	}))
+	kettles(f, d, true)
+	world := func(faults, customers string) {
+		f.Answer("simulator", func(w http.ResponseWriter, r *http.Request) {
+			apptest.Says(200, map[string]string{"/faults": faults, "/customers": customers, "/carrier/pace": `{}`}[r.URL.Path])(w, r)
+		})
+	}
+	ctx, end := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := f.App.Lab.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 	f.As("olga").Posts("/laboratory/scenes/ten-kettles", "/laboratory")
-	if got := d.next(t); !strings.HasPrefix(got, "inventory PUT /api/products/LAB-KETTLE ") || !strings.Contains(got, `"reorder_quantity":0`) {
+	for range 4 {
+		d.next(t)
+	}
+	const over, played, nobody = `{}`, `{"note":"ten-kettles","until":"2036-11-23T12:00:00Z"}`, `{}`
+	for _, w := range [][2]string{
+		{played, nobody},
+		{over, `{"sku":"LAB-KETTLE","coming":true}`},
+		{over, `{"sku":"LAB-KETTLE","placed":9,"accepted":8}`},
+		{``, ``}, // nobody knows
+	} {
+		world(w[0], w[1])
+		time.Sleep(laboratory.ClearEvery + 200*time.Millisecond)
+		if len(d.entries) > 0 {
+			t.Fatalf("with %v: %s", w, <-d.entries)
+		}
+	}
+	world(over, `{"sku":"PEN","coming":true}`)
+	if got := d.next(t); !strings.HasPrefix(got, "inventory PUT /api/products/LAB-KETTLE ") || !strings.Contains(got, `"retired":true`) {
 		t.Error(got)
 	}
-	if got := d.next(t); got != `inventory POST /api/products/LAB-KETTLE/stock {"add":7}` {
+	time.Sleep(laboratory.ClearEvery + 200*time.Millisecond)
+	if len(d.entries) > 0 {
+		t.Errorf("once more: %s", <-d.entries)
+	}
+
+	// When the program ends in the middle of a scene, nobody would do it later.
+	d2 := experiments(f)
+	f.As("olga").Posts("/laboratory/scenes/ten-kettles", "/laboratory")
+	for range 2 {
+		d2.next(t)
+	}
+	for range 2 {
+		d.next(t)
+	}
+	world(played, nobody)
+	time.Sleep(laboratory.ClearEvery)
+	end()
+	running.Wait()
+	if got := d.next(t); !strings.Contains(got, `"retired":true`) {
 		t.Error(got)
 	}
-	if r := f.Asked("inventory"); r.Header.Get("Idempotency-Key") == "" || r.Header.Get("Authorization") == "" {
-		t.Errorf("%v", r.Header)
+}
+
+// One click discards the poison of the laboratory, and no other dead letter.
+func TestPoisonMessagesAreDiscardedTogether(t *testing.T) {
+	t.Parallel()
+	f := apptest.New(t)
+	d := experiments(f)
+	var asked string
+	f.Answer("payments", d.writes("payments", func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet:
+			asked = r.URL.String()
+			apptest.Says(200, `{"items":[{"id":"payments.a"},{"id":"payments.gone"},{"id":"payments.b"}]}`)(w, r)
+		case strings.Contains(r.URL.Path, "gone"):
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"detail":"no such letter"}`)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	b := f.As("olga")
+	b.Posts("/laboratory/poison/discard", "/laboratory")
+	if asked != "/api/operations/dead-letters?subject=laboratory" {
+		t.Errorf("payments was asked for %s", asked)
 	}
-	d.next(t)
-	if got := d.next(t); got != `simulator PUT /customers {"rate":20,"for":"20s","orders":200,"sku":"LAB-KETTLE"}` {
-		t.Error(got)
+	for _, id := range []string{"a", "gone", "b"} {
+		if got := d.next(t); got != `payments POST /api/operations/dead-letters/payments.`+id+`/discard {"reason":"a poison message from the laboratory"}` {
+			t.Error(got)
+		}
 	}
+	b.Loads(200, "/laboratory", "Poison messages that were discarded: 2.")
 }
 
 func TestFaultsPaceAndCustomersAreSetByHand(t *testing.T) {

@@ -209,6 +209,15 @@ func (s *Pages) postPageBad(path, told string) echo.HandlerFunc {
 	}
 }
 
+// postPageDiscard discards the poison messages of the laboratory, and no other dead letters.
+func (s *Pages) postPageDiscard(c echo.Context) error {
+	n, err := s.discardPoison(c.Request().Context(), upstream.AsVisitor(c))
+	if err != nil {
+		return err
+	}
+	return site.SeeOther(c, site.WithNotice(c, laboratoryPath, "unpoisoned", strconv.Itoa(n)))
+}
+
 // doings are the words for what is being done to a part.
 var doings = map[string]string{"stop": "being stopped", "kill": "killed", "start": "being started", "restart": "being restarted"}
 

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"example.com/orderflow/bff-web/internal/upstream"
 	"example.com/orderflow/pkg/messages"
 )
 
 // scene is something that happens to the system, at the press of one button. It ends by itself and takes back what it has
-// changed: its faults and its customers end in the simulator, and its part comes back from the supervisor. So nothing has to be
-// remembered here, and nothing stays behind if this program dies.
+// changed: its faults and its customers end in the simulator, its part comes back from the supervisor, and its product is retired
+// (see Run). A poison message waits for a person, because that is what it shows.
 type scene struct {
 	Name  string  `json:"name"`
 	Title string  `json:"title"`
@@ -63,8 +64,9 @@ var fewKettles = stockOf{
 var usualMix = map[string]float64{"declined": .1, "flaky": .1, "undeliverable": .05, "regret": .1}
 
 const (
-	overview = "/operations"
-	deadList = "/operations/dead-letters"
+	overview  = "/operations"
+	backstage = "/backstage"
+	deadList  = "/operations/dead-letters"
 )
 
 // allScenes returns all scenes, in the order of the page.
@@ -74,7 +76,8 @@ func allScenes() []scene {
 		Title: "The bank falls silent during 50 orders",
 		What:  "50 customers order within 10 seconds. For 30 seconds the bank carries out what it is asked, but nobody gets an answer in time.",
 		Look: []sight{
-			{overview, "Overview", "The orders gather in Reserved. Nobody knows whether these customers have paid. Payments has an open breaker for the bank: it does not keep asking."},
+			{backstage, "Backstage", "The breaker under payments opens: after ten calls without an answer it does not keep asking. Nothing waits in its queue, because payments has taken the commands and asks the bank from its own table."},
+			{overview, "Overview", "The orders gather in Reserved. Nobody knows whether these customers have paid."},
 			{overview, "Overview", "When the bank answers again, payments first asks what it has done with each order, by its key. What was charged is not charged again, and the orders go on."},
 		},
 		Lasts:  30,
@@ -86,6 +89,7 @@ func allScenes() []scene {
 		What:  "200 customers order the same kettle within 10 seconds, with good cards. There are ten.",
 		Look: []sight{
 			{"/operations/stock?q=" + fewKettles.SKU, "Stock", "The number on hand goes down to 0 and never below."},
+			{backstage, "Backstage", "200 commands fall into the queue of inventory, and only ten into that of payments. Red events report the orders that were cancelled."},
 			{overview, "Overview", "All 200 orders are accepted at once, without a look at the stock. Ten go on. The others are cancelled, and nobody has paid for one."},
 		},
 		Lasts: 20,
@@ -96,6 +100,7 @@ func allScenes() []scene {
 		Title: "The carrier comes back",
 		What:  "The carrier is down for 40 seconds. Meanwhile 60 customers order.",
 		Look: []sight{
+			{backstage, "Backstage", "The breaker under shipping opens, and no messages leave shipping. Everything left of it moves as before: no service waits for another one."},
 			{overview, "Overview", "The orders gather in Paid: they wait for a parcel. Everything before that goes on as usual, and an order can still be cancelled."},
 			{overview, "Overview", "When the carrier is back, all parcels are arranged within seconds, each one once."},
 		},
@@ -107,6 +112,7 @@ func allScenes() []scene {
 		Title: "A bad day for everybody outside",
 		What:  "For a minute the bank, the carrier and the supplier are slow, answer one call of five with an error, and lose the answer to another one. Customers come with all sorts of cards and addresses, and some cancel.",
 		Look: []sight{
+			{backstage, "Backstage", "Calls to the external systems are red when they fail, and a breaker may open for a moment. Red messages are compensations: stock is released, money is paid back."},
 			{overview, "Overview", "Orders end in every way, and all of them end. Retries and questions by key hide most of it from the customers."},
 			{"/orders", "My orders", "Place an order yourself meanwhile, and watch it."},
 		},
@@ -122,7 +128,8 @@ func allScenes() []scene {
 		Title: "A poison message",
 		What:  "Payments gets a command with an amount that is a word. No attempt can ever succeed.",
 		Look: []sight{
-			{deadList, "Dead letters", "It does not block the queue: payments puts it aside at once, with the error. Replay it, and it comes back. Discard it with a reason: then all is in order again."},
+			{backstage, "Backstage", "One red message in the pile “dead” of payments. It does not block the queue: what comes after it goes on."},
+			{deadList, "Dead letters", "The message with its error. Replay it, and it comes back. Until somebody discards it, the audit reports it. “Discard poison messages” below does that in one click."},
 		},
 		Lasts:  5,
 		poison: true,
@@ -131,7 +138,8 @@ func allScenes() []scene {
 		Title: "A mistake in a release of payments",
 		What:  "For 15 seconds payments cannot store any payment, as if a release had a mistake. 20 customers order.",
 		Look: []sight{
-			{overview, "Overview", "The orders gather in Reserved. Their messages fail and are tried again after half a second, 2, 8 and 30 seconds: the longer it takes, the less often."},
+			{backstage, "Backstage", "A pile grows at “retry” of payments: the messages whose handling has failed. They go back into the queue after half a second, 2, 8 and 30 seconds, so ever less often."},
+			{overview, "Overview", "The orders gather in Reserved until the mistake is corrected."},
 			{deadList, "Dead letters", "The mistake is corrected before any message was given up. So there is nothing here, and all orders go on by themselves."},
 		},
 		Lasts:   15,
@@ -142,8 +150,9 @@ func allScenes() []scene {
 		Title: "Payments dies in the middle",
 		What:  "100 customers order within 10 seconds. After 4 seconds payments is killed (kill -9), and is away for 15 seconds.",
 		Look: []sight{
-			{overview, "Overview", "Customers notice nothing: orders are accepted and wait in Reserved. The queue payments.commands grows, without a consumer."},
-			{overview, "Overview", "When payments is back, it takes the queue in batches. What it was just doing when it died is finished when its leases expire, after 30 seconds. Nobody is charged twice."},
+			{backstage, "Backstage", "Payments turns red, and a pile grows in its queue: a dot for each order, and no consumer. Orders and inventory go on. When payments is back, it takes the pile in batches."},
+			{overview, "Overview", "Customers notice nothing: orders are accepted and wait in Reserved."},
+			{overview, "Overview", "What payments was just doing when it died is finished when its leases expire, after 30 seconds. Nobody is charged twice."},
 		},
 		Lasts: 20,
 		crowd: crowd{Rate: 10, For: "20s", Orders: 100},
@@ -153,7 +162,7 @@ func allScenes() []scene {
 		Title: "RabbitMQ restarts under load",
 		What:  "100 customers order within 20 seconds. After 4 seconds RabbitMQ is killed, and starts again 5 seconds later.",
 		Look: []sight{
-			{overview, "Overview", "Orders are still accepted. Each program keeps its messages in its outbox, whose number of messages grows, and says that RabbitMQ is away."},
+			{backstage, "Backstage", "Both exchanges are red, and the pile in the outbox of orders grows: orders are still accepted, and their messages wait in its database."},
 			{overview, "Overview", "When RabbitMQ is back, the outboxes empty themselves. No message is lost; some come twice and have their effect once."},
 		},
 		Lasts: 25,
@@ -182,14 +191,15 @@ func (l *Laboratory) scene(name string) *scene {
 
 // play begins a scene. It ends the faults and customers of the one before.
 func (s *Pages) play(ctx context.Context, what scene, caller http.Header) error {
-	if what.shelf != nil {
-		if err := s.stockUp(ctx, *what.shelf, caller); err != nil {
-			return err
-		}
-	}
 	what.faults.For, what.faults.Note = what.Lasts.String(), what.Name
 	if err := s.lab.tellWorld(ctx, http.MethodPut, "/faults", what.faults, nil); err != nil {
 		return err
+	}
+	if what.shelf != nil { // after that, because a product of a scene that is not under way is retired
+		defer s.lab.sell(onSale{*what.shelf, what.Name, caller, time.Now()})
+		if err := s.stockUp(ctx, *what.shelf, caller); err != nil {
+			return err
+		}
 	}
 	if p := what.part; p.Part != "" {
 		when := map[string]string{"after": p.After, "for": p.For}
@@ -210,18 +220,21 @@ func (s *Pages) play(ctx context.Context, what scene, caller http.Header) error 
 	return s.lab.tellWorld(ctx, http.MethodPut, "/customers", what.crowd, nil)
 }
 
-// learned is the time after which orders knows a new product: it hears of it from inventory by an event.
+// learned is the time after which orders sells a product that is new or has come back: it hears of it from inventory by an event.
 const learned = 1500 * time.Millisecond
 
-// stockUp makes a product, if it is not there, and fills up its stock, on behalf of the operator.
+// stockUp puts a product into the shop, and fills up its stock, on behalf of the operator.
 func (s *Pages) stockUp(ctx context.Context, want stockOf, caller http.Header) error {
-	var there struct {
-		Available int `json:"available"`
+	var before, there struct {
+		Available int  `json:"available"`
+		Retired   bool `json:"retired"`
 	}
-	status, err := s.inventory.JSON(ctx, http.MethodPut, "/api/products/"+want.SKU, caller, map[string]any{
-		"name": want.Name, "description": want.Description, "price": want.Price, "reorder_point": 0, "reorder_quantity": 0,
-	}, &there)
-	if err != nil {
+	_, err := s.inventory.JSON(ctx, http.MethodGet, "/api/products/"+want.SKU, caller, nil, &before)
+	missing := upstream.StatusOf(err) == http.StatusNotFound
+	if err != nil && !missing {
+		return refused(err)
+	}
+	if err := s.offer(ctx, want, false, caller, &there); err != nil {
 		return refused(err)
 	}
 	if there.Available < want.Units {
@@ -232,7 +245,7 @@ func (s *Pages) stockUp(ctx context.Context, want stockOf, caller http.Header) e
 			return refused(err)
 		}
 	}
-	if status == http.StatusCreated {
+	if missing || before.Retired {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -18,10 +18,13 @@ show("look", (e, value) => { e.dataset.state = value; });
 show("d", (e, value) => setTimeout(() => e.setAttribute("d", value), still.matches ? 0 : landing)); // when the dots have come
 
 const landing = 900; // ms that a dot needs to a queue, about
-const speed = 0.45; // px a ms
-const most = 80; // dots at the same time
-const named = 30; // dots at the same time up to which they have names
-const each = 4; // dots of one move at a time; more of them are told by the numbers
+const speed = 0.4; // px a ms
+const tick = 25; // ms from one known place of a dot to the next
+const early = 2000; // ms in advance in which a free moment is looked for
+const seldom = 100; // ms between two looks for free moments
+const most = 120; // dots at the same time
+const high = 15; // px
+const lane = 8; // px from the middle of an exchange: what goes left or down passes what goes right or up
 const apart = 250; // ms between the moves of one frame, which in truth may have followed each other in a few ms
 
 const moved = new Map(); // by move: how often
@@ -56,79 +59,134 @@ function play(moves) {
     const on = Math.min(more, next?.more ?? 0);
     if (on > 0) {
       next.more -= on;
-      go([...places, next.places[1]], what, word, on, wait);
+      send([...places, next.places[1]], what, on, wait);
     }
-    go(places, what, word, more - on, wait);
+    send(places, what, more - on, wait);
     if (word) wait += pause;
   }
-  for (const { places, what, more } of taken.values()) go(places, what, "", more, landing);
+  for (const { places, what, more } of taken.values()) send(places, what, more, landing);
+  depart(performance.now());
 }
 
-// go lets dots move from place to place.
-const ways = new Map(); // by picture and places: the path
+// What moves the same way at the same time is one dot with a number. A dot departs at the first moment at which it will meet no
+// other one on its whole way; what finds no such moment waits, and goes with what comes next.
+const waiting = new Map(); // by picture, places and what
 const dots = new Set();
 let drawing = 0; // the next step
 
-function go(places, what, word, n, wait) {
+function send(places, what, n, wait) {
   const picture = pictures.find((p) => p.getBoundingClientRect().width > 0);
-  const path = n > 0 && picture && !still.matches && !document.hidden && wayOf(picture, places);
-  if (!path) return;
-  sweep(performance.now());
-  const drawn = Math.min(n, each);
-  const spread = what === "call" || what === "failed" ? 2000 : 500; // ms between two frames that tell it
-  for (let i = 0; i < drawn && dots.size < most; i++) start(picture, path, what, i === 0 ? word : "", wait + i * spread / drawn);
+  const way = n > 0 && picture && !still.matches && !document.hidden && wayOf(picture, places);
+  if (!way) return;
+  const key = [pictures.indexOf(picture), ...places, what].join(" ");
+  const same = waiting.get(key);
+  if (same) same.n += n;
+  else waiting.set(key, { picture, way, what, n, from: performance.now() + wait });
 }
+
+let looked = 0; // for free moments
+
+function depart(now) {
+  sweep(now);
+  if (now - looked > seldom) look(now);
+  cancelAnimationFrame(drawing);
+  if (dots.size + waiting.size > 0) drawing = requestAnimationFrame(step);
+}
+
+function look(now) {
+  looked = now;
+  for (const [key, { picture, way, what, n, from }] of waiting) {
+    if (dots.size === most || from > now + early) continue;
+    const width = n > 1 ? 8 + 7 * String(n).length : 12;
+    const soonest = Math.ceil(Math.max(from, now) / tick) * tick;
+    for (let begins = soonest; begins < soonest + early; begins += tick) {
+      if (!isFree(way, begins, width)) continue;
+      start(picture, way, what, n, width, begins);
+      waiting.delete(key);
+      break;
+    }
+  }
+}
+
+function isFree(way, begins, width) {
+  for (const other of dots) {
+    const end = Math.min(begins + way.takes, other.begins + other.way.takes);
+    for (let t = Math.max(begins, other.begins); t <= end; t += tick) {
+      const [ax, ay] = way.points[(t - begins) / tick];
+      const [bx, by] = other.way.points[(t - other.begins) / tick];
+      if (Math.abs(ax - bx) < (width + other.width) / 2 + 2 && Math.abs(ay - by) < high) return false;
+    }
+  }
+  return true;
+}
+
+const ways = new Map(); // by picture and places: where a dot is at each tick
 
 function wayOf(picture, places) {
   const key = pictures.indexOf(picture) + places.join(" ");
   if (!ways.has(key)) {
-    const parts = places.slice(1).map((to, i) => picture.querySelector(`[data-way="${CSS.escape(places[i])} ${CSS.escape(to)}"]`)?.getAttribute("d"));
-    let path = null;
-    if (parts.every(Boolean)) { // a way ends on a rail, and the next one begins on it
-      path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", parts.join(" ").replace(/ M/g, "L"));
-      path.length = path.getTotalLength();
-    }
-    ways.set(key, path);
+    const parts = places.slice(1).map((to, i) => picture.querySelector(`[data-way="${CSS.escape(places[i])} ${CSS.escape(to)}"]`));
+    ways.set(key, parts.every(Boolean) ? survey(parts) : null);
   }
   return ways.get(key);
 }
 
-function start(picture, path, what, word, wait) {
+// survey joins the parts of a way. Where one ends in the middle of an exchange, and the next one begins elsewhere in it, the way
+// between them is on a lane.
+function survey(parts) {
+  let d = "";
+  for (const [i, part] of parts.entries()) {
+    const begin = part.getPointAtLength(0);
+    const before = i > 0 && parts[i - 1].getPointAtLength(parts[i - 1].getTotalLength());
+    if (before && Math.hypot(begin.x - before.x, begin.y - before.y) > 2 * lane) {
+      const right = Math.sign(begin.x - before.x) * lane;
+      const down = Math.sign(begin.y - before.y) * lane;
+      for (const p of [before, begin]) d += `L${p.x - down} ${p.y - right}`;
+    }
+    d += part.getAttribute("d").replace("M", i > 0 ? "L" : "M");
+  }
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", d);
+  const length = path.getTotalLength();
+  const ticks = Math.ceil(Math.max(500, length / speed) / tick);
+  const points = Array.from({ length: ticks + 1 }, (_, i) => path.getPointAtLength(i / ticks * length)).map(({ x, y }) => [x, y]);
+  return { points, takes: ticks * tick };
+}
+
+function start(picture, way, what, n, width, begins) {
   const make = (name, attributes) => {
     const e = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
     return e;
   };
+  const box = (w, h, rx) => make("rect", { class: `dot ${what}`, x: -w / 2, y: -h / 2, width: w, height: h, rx });
   const e = make("g", { class: what, visibility: "hidden" });
-  e.append(what === "event" ? make("rect", { class: `dot ${what}`, x: -5, y: -5, width: 10, height: 10 }) : make("circle", { class: `dot ${what}`, r: what === "call" ? 4 : 6 }));
-  const text = make("text", { y: 4 });
-  text.textContent = dots.size < named ? word : "";
-  e.append(text);
+  if (n > 1) {
+    const text = make("text", { y: 4 });
+    text.textContent = n;
+    e.append(box(width, high, what === "event" ? 2 : 7), text);
+  } else e.append(what === "event" ? box(11, 11, 0) : make("circle", { class: `dot ${what}`, r: what === "call" ? 4 : 6 }));
   picture.querySelector(".dots").append(e);
-  const now = performance.now();
-  dots.add({ e, path, text, edge: picture.viewBox.baseVal.width - 130, begins: now + wait, ends: now + wait + Math.max(500, path.length / speed) });
-  cancelAnimationFrame(drawing);
-  drawing = requestAnimationFrame(step);
+  dots.add({ e, way, width, begins });
 }
 
 function step(now) {
-  sweep(now);
-  for (const { e, path, text, edge, begins, ends } of dots) {
-    if (now < begins) continue;
-    const { x, y } = path.getPointAtLength((now - begins) / (ends - begins) * path.length);
-    e.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+  for (const { e, way, begins } of dots) {
+    const at = (now - begins) / tick;
+    if (at < 0 || at >= way.points.length - 1) continue;
+    const [x, y] = way.points[Math.floor(at)];
+    const [toX, toY] = way.points[Math.floor(at) + 1];
+    const part = at % 1;
+    e.setAttribute("transform", `translate(${(x + (toX - x) * part).toFixed(1)} ${(y + (toY - y) * part).toFixed(1)})`);
     e.removeAttribute("visibility");
-    text.setAttribute("x", x > edge ? -9 : 9);
-    text.setAttribute("text-anchor", x > edge ? "end" : "start");
   }
-  if (dots.size > 0) drawing = requestAnimationFrame(step);
+  depart(now);
 }
 
 // sweep removes dots that have arrived. A browser that does not draw the page calls no step.
 function sweep(now) {
   for (const dot of dots) {
-    if (now < dot.ends) continue;
+    if (now < dot.begins + dot.way.takes) continue;
     dot.e.remove();
     dots.delete(dot);
   }
@@ -158,6 +216,7 @@ function hangUp() {
 
 function connect() {
   hangUp();
+  waiting.clear();
   known = false;
   heard = Date.now();
   stream = new EventSource(sign.dataset.src);

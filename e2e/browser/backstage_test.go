@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"net/http"
 	"testing"
 
 	"example.com/orderflow/e2e/stories"
@@ -11,10 +12,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// watches remembers the names of the messages that move through the picture, and counts all dots.
-const watches = `window.names = new Set(); window.dots = 0;
-	new MutationObserver((all) => all.forEach((m) => m.addedNodes.forEach((e) => { window.dots++; window.names.add(e.textContent); })))
-		.observe(document.querySelector(".wide .dots"), { childList: true })`
+// watches remembers the kinds of messages that stand beside the exchanges, and counts the dots and the messages that they stand for.
+const watches = `window.names = new Set(); window.dots = 0; window.told = 0;
+	new MutationObserver((all) => all.forEach((m) => m.addedNodes.forEach((e) => { window.dots++; window.told += Number(e.textContent) || 1; })))
+		.observe(document.querySelector(".wide .dots"), { childList: true });
+	for (const e of document.querySelectorAll(".wide .kind tspan"))
+		new MutationObserver(() => window.names.add(e.textContent.split(" ")[0])).observe(e, { childList: true })`
 
 // A visitor sees an order go round, payments turn red, a pile grow in front of it, and the pile go when payments is back. The
 // test stops parts that others use, so it ends before the parallel tests go on.
@@ -29,7 +32,7 @@ func TestTheBackstageShowsWhatMovesWhatWaitsAndWhatIsAway(t *testing.T) {
 	q.signIn("Alice", "/")
 	q.buy("Folding", "tok_visa")
 	q.becomes("Delivered")
-	p.holds("the messages of the order move", `["reserve_stock", "stock_reserved", "take_payment", "payment_taken", "arrange_shipment"].every((w) => names.has(w))`)
+	p.holds("the messages of the order move, and their kinds are told", `["reserve_stock", "take_payment", "arrange_shipment", "order_placed", "shipment_delivered"].every((w) => names.has(w)) && dots > 10`)
 	p.shows("orders.underway", "0")
 
 	each(t, "payments", (*system.Part).Stop)
@@ -44,14 +47,46 @@ func TestTheBackstageShowsWhatMovesWhatWaitsAndWhatIsAway(t *testing.T) {
 	p.holds("the pile has five dots, of which three are at the bottom", `document.querySelector('.wide [data-d="payments.commands.pile"]').getAttribute("d") === "M-8 -3.5h16M-4 -10.5h8"`)
 	if *pictures != "" {
 		p.take("backstage")
+		small := open(t, phone)
+		small.signIn("Olga", "/backstage")
+		small.says("Live")
+		small.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".words").scrollIntoView()`))
+		small.take("backstage-phone")
 	}
 
-	p.do(chromedp.Evaluate[chromedp.Void](`window.dots = 0`))
+	p.do(chromedp.Evaluate[chromedp.Void](`window.told = 0`))
 	each(t, "payments", func(r *system.Part) error { return r.Start(t.Context()) })
 	p.shows("payments.commands.waiting", "0")
 	p.shows("payments.replicas", "2 of 2 ready")
 	p.shows("summary", "All programs are ready.")
-	p.holds("the pile is gone, and moves", `document.querySelector('.wide [data-d="payments.commands.pile"]').getAttribute("d") === "" && dots >= 5`)
+	p.holds("the pile is gone, and moves", `document.querySelector('.wide [data-d="payments.commands.pile"]').getAttribute("d") === "" && told >= 5`)
+	p.shows("orders.underway", "0")
+}
+
+// meets counts the moments at which dots of the picture lie on each other.
+const meets = `window.meetings = 0; window.moments = 0;
+	(function watch() {
+		const all = [...document.querySelectorAll(".wide .dots > g:not([visibility])")].map((e) => e.getBoundingClientRect());
+		const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+		if (all.some((a, i) => all.some((b, k) => k < i && meet(a, b)))) window.meetings++;
+		if (all.length > 5) window.moments++;
+		requestAnimationFrame(watch);
+	})()`
+
+// Under load the messages are few dots with numbers, and no dot hides another one. The test runs alone: parallel tests would need
+// the time of the processor that the load takes.
+func TestTheDotsOfABusyBackstageNeverMeet(t *testing.T) {
+	c := beside(t)
+	sku := c.Product(200, 0, 0)
+	p := open(t, wide)
+	p.signIn("Olga", "/backstage")
+	p.says("Live")
+	p.do(chromedp.Evaluate[chromedp.Void](watches), chromedp.Evaluate[chromedp.Void](meets))
+	c.Must(http.StatusOK, "olga", http.MethodPut, "/api/laboratory/customers", `{"rate":20,"orders":160,"sku":"`+sku+`"}`)
+	p.holds("more messages than dots have moved", `moments > 60 && dots > 20 && told > 4 * dots`)
+	if n := get(p, chromedp.Evaluate[int](`meetings`)); n > 0 {
+		t.Errorf("at %d moments a dot hid another one", n)
+	}
 	p.shows("orders.underway", "0")
 }
 

@@ -28,6 +28,7 @@ type Report struct {
 	Rules         []Result         `json:"rules"`          // with the numbers of all checks and breaches
 	Breaches      []Breach         `json:"breaches"`       // the first breachesMost of them
 	ByHand        []ManualAction   `json:"by_hand"`        // likewise
+	OperatorLog   []ManualAction   `json:"operator_log"`   // likewise
 	Stories       map[string]Story `json:"stories"`        // of the subjects of breaches, up to storiesMost
 }
 
@@ -51,7 +52,8 @@ type Breach struct {
 	What    string `json:"what"`
 }
 
-// ManualAction is an action that a person did outside the system. It is no breach, but a person has to account for it.
+// ManualAction is something that a person did about an order. It is no breach. In ByHand it was done outside the system, so
+// that somebody has to account for it; in OperatorLog are notes, and what an operator had sent again.
 type ManualAction struct {
 	Subject string `json:"subject"` // an order's id
 	What    string `json:"what"`

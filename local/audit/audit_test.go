@@ -60,6 +60,7 @@ func sound(t *testing.T) Books {
 			refunding, waiting,
 		},
 		Promises:  []Promise{{"alice", "k1", "delivered"}, {"alice", "k2", "cancelled"}},
+		Log:       []LogEntry{{"refunding", late, "olga", "note", "the customer calls back"}},
 		Catalogue: []Product{copied},
 		Products:  []Product{mug},
 		Reservations: []Reservation{
@@ -148,6 +149,25 @@ func TestManualActionsOutsideTheSystemAreListed(t *testing.T) {
 	}
 }
 
+// What operators noted is printed with the report, and in the story of an order with a breach.
+func TestWhatOperatorsNotedIsPrinted(t *testing.T) {
+	t.Parallel()
+	b := sound(t)
+	b.Log = append(b.Log, LogEntry{"delivered", late, "oscar", "sent arrange_shipment again", ""})
+	b.pay("charge", "ch9", "refunding", 1000)
+	var out strings.Builder
+	Check(b, Expectations{}).Print(&out)
+	for _, want := range []string{
+		"refunding  2026-03-01 13:00:00.000  olga, note: the customer calls back\n",
+		"delivered  2026-03-01 13:00:00.000  oscar, sent arrange_shipment again\n",
+		"  operators  2026-03-01 13:00:00.000  olga, note: the customer calls back\n",
+	} {
+		if strings.Count(out.String(), want) != 1 {
+			t.Errorf("not once %q in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestSoundBooksHaveNoBreach(t *testing.T) {
 	t.Parallel()
 	r := Check(sound(t), Expectations{Accepted: []string{"delivered", "waiting"}})
@@ -159,7 +179,7 @@ func TestSoundBooksHaveNoBreach(t *testing.T) {
 			t.Errorf("%q was held against nothing", result.Rule)
 		}
 	}
-	if got, want := r.Summary(), "audit: 6 orders, 36 rules, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " checks, no breach") {
+	if got, want := r.Summary(), "audit: 6 orders, 37 rules, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " checks, no breach") {
 		t.Errorf("summary: %s", got)
 	}
 }
@@ -255,6 +275,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 	b := sound(t)
 	b.pay("charge", "ch9", "refunding", 1000)
 	b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7", Kind: "payments.payment_taken", Subject: "refunding", LastError: "exhausted: no luck"}}
+	b.DeadLetters = append(b.DeadLetters, Message{Where: "payments.commands.dead", ID: "m8", Kind: "payments.take_payment", Subject: "laboratory"})
 	b.Products[0].OnOrder = 6
 	var out strings.Builder
 	Check(b, Expectations{}).Print(&out)
@@ -264,7 +285,7 @@ func TestABreachIsPrintedWithItsStory(t *testing.T) {
 		"#5 2026-03-01 12:00:00.000 charge 10.00 EUR ch3", "#6 2026-03-01 12:00:00.000 charge 10.00 EUR ch9", "reservation reserved 1 x MUG",
 		"failed address_refused 1 x MUG", "orders.events.dead  payments.payment_taken (m7): exhausted: no luck",
 		"6 are on order, and supplier orders that have not arrived are for 5", "taken: -2 in 1 movement", "order waiting: 3 backordered",
-		"2 orders need a person", "audit: 6 orders, 36 rules, ", ", 3 breaches\n",
+		"2 orders need a person", "audit: 6 orders, 37 rules, ", ", 4 breaches\n", "take_payment (m8) (a poison message of the laboratory: the button there discards it)\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("nothing of %q in\n%s", want, out.String())

@@ -18,6 +18,7 @@ type Books struct {
 	// From orders.
 	Orders    []Order
 	Promises  []Promise
+	Log       []LogEntry
 	Catalogue []Product // its copy
 
 	// From payments.
@@ -95,6 +96,17 @@ type TimelineEntry struct {
 	Operator, Why string // the operator who made the change and their reason; empty: the system made it
 }
 
+// LogEntry is a line of the operators' log: a note, or a command that an operator had sent again.
+type LogEntry struct {
+	OrderID             string
+	At                  time.Time
+	Operator, What, Why string // why: in their own words; of a note, its text
+}
+
+func (e LogEntry) says() string {
+	return strings.TrimSuffix(fmt.Sprintf("%s  %s, %s: %s", at(e.At), e.Operator, e.What, e.Why), ": ")
+}
+
 // Promise is the order's id that was returned to a customer for an Idempotency-Key.
 type Promise struct{ Customer, Key, OrderID string }
 
@@ -103,6 +115,7 @@ type Product struct {
 	SKU, Name                                 string
 	Price                                     Money
 	Version                                   int64
+	Retired                                   bool // it is not sold any more
 	Available, Reserved, Backordered, OnOrder int
 	Kept                                      int // part of Available, kept for orders that wait
 }

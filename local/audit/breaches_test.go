@@ -79,6 +79,11 @@ var orderBreaches = []spoiled{
 	{"a shipment of no order", owners, "lost", func(b *Books, _ *Expectations) {
 		b.Shipments = append(b.Shipments, Shipment{OrderID: "lost", Status: "cancelled"})
 	}},
+	{"a note about no order", "the operators' log is about orders that exist", "lost", func(b *Books, _ *Expectations) {
+		b.Log = append(b.Log, LogEntry{OrderID: "lost", Operator: "olga", What: "note"})
+	}},
+	{"orders still sells what is retired", selling, "MUG", func(b *Books, _ *Expectations) { b.Products[0].Retired = true }},
+	{"orders does not sell what came back", selling, "MUG", func(b *Books, _ *Expectations) { b.Catalogue[0].Retired = true }},
 	{"orders sells at an old price", selling, "MUG", func(b *Books, _ *Expectations) { b.Catalogue[0].Version = 1 }},
 	{"orders does not know a product", selling, "MUG", func(b *Books, _ *Expectations) { b.Catalogue = nil }},
 }
@@ -222,6 +227,9 @@ var messageBreaches = []spoiled{
 	{"a dead letter about nothing", dead, "orders.events.dead", func(b *Books, e *Expectations) {
 		b.DeadLetters = []Message{{Where: "orders.events.dead", ID: "m7"}, {Where: "orders.events.dead", ID: "m8"}}
 		e.Dead = []string{"m7"}
+	}},
+	{"poison of the laboratory that nobody has discarded", dead, "laboratory", func(b *Books, _ *Expectations) {
+		b.DeadLetters = []Message{{Where: "payments.commands.dead", ID: "m7", Subject: "laboratory"}}
 	}},
 	{"an expected dead letter is not there", dead, "m9", func(_ *Books, e *Expectations) { e.Dead = []string{"m9"} }},
 }

@@ -23,7 +23,7 @@ type checker struct {
 
 func newChecker(saga Saga, expected Expectations) *checker {
 	c := &checker{saga: saga, expected: expected, sums: newSums(), results: map[string]*Result{}}
-	c.report = Report{Breaches: []Breach{}, ByHand: []ManualAction{}, Stories: map[string]Story{}}
+	c.report = Report{Breaches: []Breach{}, ByHand: []ManualAction{}, OperatorLog: []ManualAction{}, Stories: map[string]Story{}}
 	for _, rule := range slices.Concat(partRules, closingRules) {
 		if c.results[rule.says] == nil {
 			c.report.Rules = append(c.report.Rules, Result{Rule: rule.says})
@@ -44,9 +44,14 @@ func (c *checker) part(books Books, accepted []string) {
 			c.report.NeedAttention++
 		}
 	}
-	actions := b.byHand()
-	c.report.ByHand = append(c.report.ByHand, actions[:min(len(actions), breachesMost-len(c.report.ByHand))]...)
+	keep(&c.report.ByHand, b.byHand())
+	keep(&c.report.OperatorLog, b.operatorLog())
 	c.hold(partRules, b)
+}
+
+// keep adds actions to a list of the report, up to breachesMost.
+func keep(list *[]ManualAction, actions []ManualAction) {
+	*list = append(*list, actions[:min(len(actions), breachesMost-len(*list))]...)
 }
 
 // close compares the sums over all parts with the catalogue and the queues.

@@ -14,7 +14,8 @@ type indexed struct {
 	supply      map[string]*Supply  // by id, which is the supplier's key
 	delivery    map[string]*Delivery
 
-	entries map[string][]Entry    // by order
+	logged  map[string][]LogEntry // by order
+	entries map[string][]Entry    // likewise
 	parcels map[string][]Parcel   // likewise
 	moved   map[string][]Movement // by reference: an order, a supplier's order, an operator's key
 	sums    *sums                 // of this part and all before it
@@ -30,6 +31,7 @@ func index(books Books, expected Expectations, so *sums) *indexed {
 	b.copied = by(books.Catalogue, func(p *Product) string { return p.SKU })
 	b.supply = by(books.Supplies, func(s *Supply) string { return s.ID })
 	b.delivery = by(books.Deliveries, func(d *Delivery) string { return d.Key })
+	b.logged = group(books.Log, func(e LogEntry) string { return e.OrderID })
 	b.entries = group(books.Ledger, func(e Entry) string { return e.Reference })
 	b.parcels = group(books.Parcels, func(p Parcel) string { return p.Reference })
 	b.moved = group(books.Movements, func(m Movement) string { return m.Reference })

@@ -39,14 +39,16 @@ var history = map[string]string{
 			unnest('{placed,reserved,paid,shipped,delivered}'::text[]) WITH ORDINALITY AS way (status, seq);
 		INSERT INTO idempotency_keys (customer_id, key, fingerprint, order_id, answer)
 		SELECT 'alice', 'key ' || n, '', ` + sqlID + `, '{}' FROM generate_series(1, $1) AS n;
-		INSERT INTO catalogue VALUES ('MUG', 1, 'Mug', 1000, 'EUR')`,
+		INSERT INTO operator_log (order_id, at, operator, what, why)
+		SELECT ` + sqlID + `, now(), 'olga', 'note', 'number ' || n FROM generate_series(1, least($1, 10)) AS n;
+		INSERT INTO catalogue VALUES ('MUG', 1, 'Mug', 1000, 'EUR', true)`,
 	"payments": `
 		INSERT INTO payments (order_id, amount, currency, method, status, charge_id, origin, created_at, updated_at)
 		SELECT ` + sqlID + `, 1000, 'EUR', 'tok_visa', 'taken', 'ch' || n, '{}', now(), now() FROM generate_series(1, $1) AS n`,
 	"inventory": `
 		INSERT INTO products (sku, name, description, image, price_amount, price_currency, available, reorder_point,
-			reorder_quantity, created_at, updated_at)
-		VALUES ('MUG', 'Mug', '', '', 1000, 'EUR', 10, 0, 0, now(), now());
+			reorder_quantity, retired, created_at, updated_at)
+		VALUES ('MUG', 'Mug', '', '', 1000, 'EUR', 10, 0, 0, true, now(), now());
 		INSERT INTO stock_movements (reference, sku, what, quantity, at) SELECT 'seed', 'MUG', 'initial', $1 + 10, now();
 		INSERT INTO reservations (order_id, status, missing, created_at, updated_at)
 		SELECT ` + sqlID + `, 'taken', '[]', now(), now() FROM generate_series(1, $1) AS n;
@@ -201,10 +203,13 @@ func TestTheBooksOfManyOrdersAreReadInParts(t *testing.T) {
 	for _, note := range r.Stories[id(1)] {
 		told[note.In]++
 	}
-	for in, times := range map[string]int{"orders": 2, "timeline": 5, "payments": 1, "provider": 2, "inventory": 2, "shipping": 1, "carrier": 1, "orders.events.dead": 1} {
+	for in, times := range map[string]int{"orders": 2, "timeline": 5, "operators": 1, "payments": 1, "provider": 2, "inventory": 2, "shipping": 1, "carrier": 1, "orders.events.dead": 1} {
 		if told[in] != times {
 			t.Errorf("the story has %d notes from %s: %+v", told[in], in, r.Stories[id(1)])
 		}
+	}
+	if noted := len(r.OperatorLog); noted != 10 || !strings.HasSuffix(r.OperatorLog[9].What, "olga, note: number 10") {
+		t.Errorf("%d entries of the operators' log: %+v", noted, r.OperatorLog)
 	}
 	for _, result := range r.Rules {
 		if perOrder := strings.HasPrefix(result.Rule, "a delivered order"); perOrder && result.Checked != orders {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/orderflow/local/laboratory"
 	"example.com/orderflow/local/servers"
 )
 
@@ -25,7 +26,11 @@ var messageRules = []rule{
 	}},
 	{noneDead, func(b *indexed, see func(string, string)) {
 		for _, m := range b.DeadLetters {
-			see(m.about(), unless(slices.Contains(b.Dead, m.ID), "%s has %s", m.Where, m.says()))
+			from := ""
+			if m.Subject == laboratory.PoisonSubject {
+				from = " (a poison message of the laboratory: the button there discards it)"
+			}
+			see(m.about(), unless(slices.Contains(b.Dead, m.ID), "%s has %s%s", m.Where, m.says(), from))
 		}
 	}},
 }

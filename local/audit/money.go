@@ -141,6 +141,14 @@ func (b *indexed) byHand() (actions []ManualAction) {
 	return actions
 }
 
+// operatorLog lists what operators noted about orders, and what they had sent again.
+func (b *indexed) operatorLog() (actions []ManualAction) {
+	for _, e := range b.Log {
+		actions = append(actions, ManualAction{e.OrderID, e.says()})
+	}
+	return actions
+}
+
 // line is the entry in the provider's ledger that a payment expects.
 func (p Payment) line(kind, id string) string {
 	return fmt.Sprintf("%s of %s (%s)", kind, p.Amount, id)

@@ -67,6 +67,11 @@ var orderRules = []rule{
 			see(s.OrderID, unless(b.order[s.OrderID] != nil, "shipping has a shipment for it, and there is no such order"))
 		}
 	}},
+	{"the operators' log is about orders that exist", func(b *indexed, see func(string, string)) {
+		for _, e := range b.Log {
+			see(e.OrderID, unless(b.order[e.OrderID] != nil, "it has an entry by %s, and there is no such order", e.Operator))
+		}
+	}},
 }
 
 // awaited reports whether an order's deadline is a message, as in the release before.

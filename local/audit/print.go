@@ -9,8 +9,8 @@ import (
 // printedMost is how many stories are printed.
 const printedMost = 20
 
-// byHandMost is how many actions of people are printed.
-const byHandMost = 100
+// actionsMost is how many entries of a list of actions of people are printed.
+const actionsMost = 100
 
 // Print writes the report for people: each rule and how often it was checked, then each breach with its story.
 func (r Report) Print(out io.Writer) {
@@ -42,18 +42,23 @@ func (r Report) Print(out io.Writer) {
 	if told > printedMost {
 		fmt.Fprintf(out, "\nand %s more with breaches: -json has up to %d\n", count(told-printedMost, "thing", "things"), storiesMost)
 	}
-	if len(r.ByHand) > 0 {
-		fmt.Fprintf(out, "\nby hand, which is no breach, but somebody should be able to say why:\n")
-	}
-	for i, action := range r.ByHand {
-		if i == byHandMost {
-			fmt.Fprintf(out, "and %s more: -json has all of them\n", count(len(r.ByHand)-i, "action", "actions"))
-			break
-		}
-		fmt.Fprintf(out, "%s  %s\n", action.Subject, action.What)
-	}
+	printActions(out, "by hand, which is no breach, but somebody should be able to say why", r.ByHand)
+	printActions(out, "from the operators' log", r.OperatorLog)
 	if r.NeedAttention > 0 {
 		fmt.Fprintf(out, "\n%s a person: see \"Orders that need attention\" in docs/runbook.md\n", count(r.NeedAttention, "order needs", "orders need"))
 	}
 	fmt.Fprintf(out, "\n%s\n", r.Summary())
+}
+
+func printActions(out io.Writer, title string, actions []ManualAction) {
+	if len(actions) > 0 {
+		fmt.Fprintf(out, "\n%s:\n", title)
+	}
+	for i, action := range actions {
+		if i == actionsMost {
+			fmt.Fprintf(out, "and %s more: -json has up to %d\n", count(len(actions)-i, "action", "actions"), breachesMost)
+			break
+		}
+		fmt.Fprintf(out, "%s  %s\n", action.Subject, action.What)
+	}
 }

@@ -1,6 +1,9 @@
 package audit
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 var stockRules = []rule{
 	{"a delivered order has taken its units from the stock, once", func(b *indexed, see func(string, string)) {
@@ -70,8 +73,8 @@ var productRules = []rule{
 				see(p.SKU, "orders has never heard of it")
 				continue
 			}
-			same := c.Version == p.Version && c.Name == p.Name && c.Price == p.Price
-			see(p.SKU, unless(same, "orders sells version %d for %s, it is version %d for %s", c.Version, c.Price, p.Version, p.Price))
+			same := c.Version == p.Version && c.Name == p.Name && c.Price == p.Price && c.Retired == p.Retired
+			see(p.SKU, unless(same, "orders has %s, inventory has %s", c.offer(), p.offer()))
 		}
 	}},
 	{"what came less what was delivered is on the shelf", func(b *indexed, see func(string, string)) {
@@ -110,6 +113,15 @@ var productRules = []rule{
 			see(p.SKU, unless(p.OnOrder == coming, "%d are on order, and supplier orders that have not arrived are for %d", p.OnOrder, coming))
 		}
 	}},
+}
+
+// offer says in words what customers can buy.
+func (p Product) offer() string {
+	text := fmt.Sprintf("version %d, %q for %s", p.Version, p.Name, p.Price)
+	if p.Retired {
+		text += ", retired"
+	}
+	return text
 }
 
 // is returns the status of a reservation, or "missing" when there is none.

@@ -31,6 +31,9 @@ func (b *indexed) story(subject string) Story {
 			s.add("orders", "promised to %s under key %s", p.Customer, p.Key)
 		}
 	}
+	for _, e := range b.logged[subject] {
+		s.add("operators", "%s", e.says())
+	}
 	b.tellMoney(&s, subject)
 	b.tellStock(&s, subject)
 	b.tellParcels(&s, subject)

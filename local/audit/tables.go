@@ -17,12 +17,19 @@ func openOrders(d *database, s *shelves) {
 		part.Orders, err = withTimelines(ctx, orders, timeline, bound)
 		return err
 	})
+	log := rows(d, func(e LogEntry) string { return e.OrderID }, func(e *LogEntry) []any {
+		return []any{&e.OrderID, &e.At, &e.Operator, &e.What, &e.Why}
+	}, `
+		SELECT order_id::text, at, operator, what, why
+		FROM operator_log
+		ORDER BY operator_log.order_id, seq`)
 	s.add("idempotency keys", promises.into(func(b *Books) *[]Promise { return &b.Promises }))
+	s.add("operators' log", log.into(func(b *Books) *[]LogEntry { return &b.Log }))
 	s.catalogues = append(s.catalogues, func(ctx context.Context, into *Books) (err error) {
 		into.Catalogue, err = collect(ctx, d.tx, func(p *Product) []any {
-			return []any{&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version}
+			return []any{&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version, &p.Retired}
 		}, `
-			SELECT sku, name, price_amount, price_currency, version
+			SELECT sku, name, price_amount, price_currency, version, retired
 			FROM catalogue
 			ORDER BY sku`)
 		return wrap("catalogue", err)
@@ -107,11 +114,11 @@ func openInventory(d *database, s *shelves) {
 	s.catalogues = append(s.catalogues, func(ctx context.Context, into *Books) (err error) {
 		into.Products, err = collect(ctx, d.tx, func(p *Product) []any {
 			return []any{
-				&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version,
+				&p.SKU, &p.Name, &p.Price.Amount, &p.Price.Currency, &p.Version, &p.Retired,
 				&p.Available, &p.Reserved, &p.Backordered, &p.OnOrder, &p.Kept,
 			}
 		}, `
-			SELECT sku, name, price_amount, price_currency, version, available, reserved, backordered, on_order, kept
+			SELECT sku, name, price_amount, price_currency, version, retired, available, reserved, backordered, on_order, kept
 			FROM products
 			ORDER BY sku`)
 		return wrap("products", err)

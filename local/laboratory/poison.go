@@ -16,19 +16,22 @@ import (
 // takePayment is the kind of the bad message. Its amount is a word, so payments cannot read it, whatever it does.
 const takePayment = "payments.take_payment"
 
+// PoisonSubject is what such a message is about, instead of an order: the page and the auditor know it by that.
+const PoisonSubject = "laboratory"
+
 // poison publishes a message that its receiver can never handle. Only the broker's administrator may do this: every program has an
 // account for its own messages alone.
 func (d *Desk) poison(w http.ResponseWriter, r *http.Request) {
-	id, order := uuid.NewString(), uuid.NewString()
+	id := uuid.NewString()
 	err := d.system.Load().Broker.Publish(r.Context(), "orderflow.commands", takePayment, map[string]any{
-		"type": takePayment, "message_id": id, "correlation_id": order, "content_type": "application/json", "delivery_mode": 2,
+		"type": takePayment, "message_id": id, "correlation_id": PoisonSubject, "content_type": "application/json", "delivery_mode": 2,
 		"timestamp": time.Now().Unix(),
-	}, fmt.Sprintf(`{"order_id": %q, "amount": "much", "method": "tok_visa"}`, order))
+	}, fmt.Sprintf(`{"order_id": %q, "amount": "much", "method": "tok_visa"}`, uuid.NewString()))
 	if err != nil {
 		refuse(w, http.StatusBadGateway, "the message was not published: %v", err)
 		return
 	}
-	answer(w, http.StatusAccepted, map[string]string{"message_id": id, "kind": takePayment, "subject": order})
+	answer(w, http.StatusAccepted, map[string]string{"message_id": id, "kind": takePayment, "subject": PoisonSubject})
 }
 
 // A column without a value makes every INSERT of payments end with an error that a later attempt may not have. This is what a
