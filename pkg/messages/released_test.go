@@ -2,12 +2,12 @@ package messages_test
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
 
 	"example.com/orderflow/api/asyncapi"
+	"example.com/orderflow/api/released"
 	. "example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/wire"
 )
@@ -16,21 +16,17 @@ import (
 // they were meant.
 func TestTheMessagesOfTheLastReleaseAreRead(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../api/released/asyncapi.yaml")
+	last, err := asyncapi.Parse(released.AsyncAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	released, err := asyncapi.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, kind := range released.Kinds() {
+	for _, kind := range last.Kinds() {
 		i := slices.IndexFunc(all, func(m Message) bool { return m.Kind() == kind })
 		if i < 0 {
 			t.Errorf("%s: there is no type for it any more", kind)
 			continue
 		}
-		bodies, err := released.Examples(kind)
+		bodies, err := last.Examples(kind)
 		if err != nil || len(bodies) == 0 {
 			t.Errorf("%s: no examples, %v", kind, err)
 		}
