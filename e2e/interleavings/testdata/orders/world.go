@@ -45,6 +45,9 @@ type shop struct {
 
 func (s *shop) ignored(context.Context, messages.Message, status) {}
 
+// origin is empty here.
+func (out outcome) origin(ctx context.Context) outbox.Origin { return outbox.OriginOf(ctx) }
+
 func newShop() *shop { return &shop{nil, waits, func() time.Time { return interleavings.Now }} }
 
 func (w *World) office() *unit.Office[*work] {
