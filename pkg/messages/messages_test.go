@@ -27,11 +27,33 @@ const id = "0199c0de-0000-7000-8000-000000000001"
 
 // all has one of each message.
 var all = []Message{
-	CheckProgress{}, OrderPlaced{}, OrderStatusChanged{}, OrderCancelled{}, OrderCompleted{},
-	ReserveStock{}, ReleaseStock{}, StockReserved{}, StockBackordered{}, StockRejected{}, StockReleased{}, ProductChanged{}, StockReplenished{},
-	TakePayment{}, RefundPayment{}, PaymentTaken{}, PaymentDeclined{}, PaymentRefunded{},
-	ArrangeShipment{}, CancelShipment{}, ShipmentArranged{}, ShipmentDispatched{}, ShipmentInTransit{}, ShipmentDelivered{}, ShipmentFailed{},
-	ShipmentCancelled{}, CancellationRefused{},
+	CheckProgress{},
+	OrderPlaced{},
+	OrderStatusChanged{},
+	OrderCancelled{},
+	OrderCompleted{},
+	ReserveStock{},
+	ReleaseStock{},
+	StockReserved{},
+	StockBackordered{},
+	StockRejected{},
+	StockReleased{},
+	ProductChanged{},
+	StockReplenished{},
+	TakePayment{},
+	RefundPayment{},
+	PaymentTaken{},
+	PaymentDeclined{},
+	PaymentRefunded{},
+	ArrangeShipment{},
+	CancelShipment{},
+	ShipmentArranged{},
+	ShipmentDispatched{},
+	ShipmentInTransit{},
+	ShipmentDelivered{},
+	ShipmentFailed{},
+	ShipmentCancelled{},
+	CancellationRefused{},
 }
 
 func document(t *testing.T) *asyncapi.Document {
