@@ -23,28 +23,32 @@ func TestAGeneratedClientBuysSomething(t *testing.T) {
 		}
 		return nil
 	}))
-	if err != nil {
-		t.Fatal(err)
+	good := func(err error) {
+		t.Helper()
+		if err != nil { // then there is no answer to look at
+			t.Fatal(err)
+		}
 	}
+	good(err)
 	id, secret := "alice", demoSecret
 	granted, err := shop.IssueTokenWithFormdataBodyWithResponse(ctx, client.TokenRequest{GrantType: client.ClientCredentials, ClientId: &id, ClientSecret: &secret})
-	if err != nil || granted.JSON200 == nil {
-		t.Fatalf("the token: %s, %v", granted.Body, err)
+	if good(err); granted.JSON200 == nil {
+		t.Fatalf("the token: %s", granted.Body)
 	}
 	token = granted.JSON200.AccessToken
 
 	words, limit := "mug", 1
 	products, err := shop.ListProductsWithResponse(ctx, &client.ListProductsParams{Q: &words, Limit: &limit})
-	if err != nil || products.JSON200 == nil || len(products.JSON200.Items) != 1 {
-		t.Fatalf("the products: %s, %v", products.Body, err)
+	if good(err); products.JSON200 == nil || len(products.JSON200.Items) != 1 {
+		t.Fatalf("the products: %s", products.Body)
 	}
 	mug := products.JSON200.Items[0]
 	placed, err := shop.PlaceOrderWithResponse(ctx, &client.PlaceOrderParams{IdempotencyKey: uuid.NewString()}, client.NewOrder{
 		Lines: []client.Line{{Sku: mug.Sku, Quantity: 2}}, PaymentMethod: "tok_visa",
 		ShippingAddress: client.Address{Name: "Alice", Street: stories.Street, City: "Berlin", PostalCode: "10115", Country: "DE"},
 	})
-	if err != nil || placed.JSON202 == nil {
-		t.Fatalf("the order: %s, %v", placed.Body, err)
+	if good(err); placed.JSON202 == nil {
+		t.Fatalf("the order: %s", placed.Body)
 	}
 	order := placed.JSON202
 	if order.Status != client.OrderStatusPlaced || order.Total.Amount != 2*mug.Price.Amount || placed.Headers202.Location != order.Links.Self {
@@ -52,8 +56,8 @@ func TestAGeneratedClientBuysSomething(t *testing.T) {
 	}
 	stories.Until(t, "the order is delivered", func() bool {
 		tracked, err := shop.TrackOrderWithResponse(ctx, order.Id, nil)
-		if err != nil || tracked.JSON200 == nil {
-			t.Fatalf("the tracking: %s, %v", tracked.Body, err)
+		if good(err); tracked.JSON200 == nil {
+			t.Fatalf("the tracking: %s", tracked.Body)
 		}
 		now := tracked.JSON200
 		if now.Status != client.OrderStatusDelivered {
@@ -65,7 +69,7 @@ func TestAGeneratedClientBuysSomething(t *testing.T) {
 		return true
 	})
 	refused, err := shop.CancelOrderWithResponse(ctx, order.Id, nil, client.Cancellation{})
-	if err != nil || refused.ApplicationproblemJSON409 == nil || refused.ApplicationproblemJSON409.Detail == "" {
-		t.Errorf("a cancellation that is too late: %s, %v", refused.Body, err)
+	if good(err); refused.ApplicationproblemJSON409 == nil || refused.ApplicationproblemJSON409.Detail == "" {
+		t.Errorf("a cancellation that is too late: %s", refused.Body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -28,7 +29,9 @@ func TestTheTourForCurlLeadsAnOrderToItsDelivery(t *testing.T) {
 	text := string(c.Must(http.StatusOK, "", http.MethodGet, "/", "").Body)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "sh", "-eu", "-c", text).CombinedOutput()
+	shell := exec.CommandContext(ctx, "sh", "-eu", "-c", text)
+	shell.Env = append(os.Environ(), "DEMO_SECRET="+demoSecret)
+	out, err := shell.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"status":"delivered"`) || !strings.Contains(string(out), `"items":[`) {
 		t.Errorf("%v\n%s\n%s", err, text, out)
 	}

@@ -1,6 +1,7 @@
 // Package contract compares what clients and the gateway send each other with the document of the API, api/openapi.yaml. A request
 // that the document calls invalid must be refused. Of an answer, the document must have the status, the header fields, the media type
 // and each field. The package also remembers what it has seen, because what is only in the document is wrong as well.
+// docs/adr/0047 says why.
 package contract
 
 import (

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -26,7 +27,7 @@ func curl(r route) string {
 		path += "?" + query.Encode()
 	}
 	command := []string{"curl -i" + stream(r)}
-	if r.Method != "GET" && (r.Method != "POST" || r.Body == nil) {
+	if r.Method != http.MethodGet && (r.Method != http.MethodPost || r.Body == nil) {
 		command[0] += " -X " + r.Method
 	}
 	command[0] += ` "$api` + path + `"`

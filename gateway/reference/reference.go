@@ -126,12 +126,12 @@ func (b *builder) problem(p api.Problem) problemView {
 // origin is the address under which the client knows the shop.
 func Tour(origin string, people []Person) string {
 	var out strings.Builder
-	token := "$(curl -s $api/oauth/token -d grant_type=client_credentials -d client_id=alice -d client_secret=${DEMO_SECRET:-demo} |\n" +
+	alice := "$(curl -s $api/oauth/token -d grant_type=client_credentials -d client_id=alice -d client_secret=${DEMO_SECRET:-demo} |\n" +
 		`  sed 's/.*"access_token":"\([^"]*\)".*/\1/')`
 	if len(people) == 0 {
-		token = "… # a token of your identity provider, with the scope orders"
+		alice = "… # a token of your identity provider, with the scope orders"
 	}
-	fmt.Fprintf(&out, tour, origin, token)
+	fmt.Fprintf(&out, tour, origin, alice)
 	return out.String()
 }
 
