@@ -36,7 +36,7 @@ func TestTheMessagesOfTheLastReleaseAreRead(t *testing.T) {
 				t.Errorf("%s: %s cannot be read: %v", kind, body, err)
 				continue
 			}
-			if m, ok := v.Interface().(Validator); ok && m.Validate() != nil {
+			if m, ok := reflect.TypeAssert[Validator](v); ok && m.Validate() != nil {
 				t.Errorf("%s: %s is refused: %v", kind, body, m.Validate())
 			}
 			again, err := json.Marshal(v.Interface())
