@@ -28,6 +28,13 @@ const (
 	headersMost  = 100 << 10      // bytes of headers that a copy carries: a frame has 128 kB
 )
 
+// What became of a delivery, as logs and metrics call it.
+const (
+	outcomeDone  = "done"
+	outcomeRetry = "retry"
+	outcomeDead  = "dead"
+)
+
 // move decides where a delivery goes that failed: to a retry queue or to the dead-letter queue. It returns the copy to
 // publish and the outcome's name.
 func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
@@ -61,14 +68,14 @@ func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
 func (q Queue) again(d Delivery, tier, wait time.Duration, headers amqp.Table) (envelope, string) {
 	e := q.copyOf(d, q.retry(tier), headers)
 	e.Expiration = strconv.FormatInt(min(wait, tier).Milliseconds(), 10)
-	return e, "retry"
+	return e, outcomeRetry
 }
 
 func (q Queue) bury(d Delivery, reason string, headers amqp.Table) (envelope, string) {
 	headers[headerAttempt] = d.Attempt
 	headers[headerDeadReason] = reason
 	headers[headerDeadQueue] = q.Name()
-	return q.copyOf(d, q.Dead(), headers), "dead"
+	return q.copyOf(d, q.Dead(), headers), outcomeDead
 }
 
 // copyOf keeps all properties and headers of a delivery except the broker's own, and sets headers over them.
