@@ -10,7 +10,6 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -26,7 +25,7 @@ func connect(cfg client.Config, l limits) upstream {
 	n := upstream{client.New(cfg), adaptivelimiter.NewBuilder[any]().
 		WithLimits(l.ConcurrencyLeast, max(l.ConcurrencyLeast, l.ConcurrencyMost), max(l.ConcurrencyLeast, min(l.ConcurrencyFirst, l.ConcurrencyMost))).
 		Build()}
-	meter, name := otel.Meter("orderflow"), telemetry.Label("upstream", cfg.Name)
+	meter, name := telemetry.Meter(), telemetry.Label("upstream", cfg.Name)
 	limit, _ := meter.Int64ObservableGauge("gateway_concurrency_limit", metric.WithDescription("Requests that may wait for an upstream at the same time."))
 	waiting, _ := meter.Int64ObservableGauge("gateway_concurrency", metric.WithDescription("Requests that wait for an upstream."))
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {

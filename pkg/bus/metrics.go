@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/telemetry"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -22,7 +21,7 @@ type meters struct {
 }
 
 func newMeters(b *Broker) meters {
-	connected, _ := otel.Meter("orderflow").Int64ObservableGauge("bus_connected", metric.WithDescription("1 while every part has a session with the broker."))
+	connected, _ := telemetry.Meter().Int64ObservableGauge("bus_connected", metric.WithDescription("1 while every part has a session with the broker."))
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
 		var yes int64
 		if b.Connected() {
@@ -44,7 +43,7 @@ func newMeters(b *Broker) meters {
 
 // observeAge registers the age of a queue's messages as a metric.
 func observeAge(queue string, age func() time.Duration) {
-	gauge, _ := otel.Meter("orderflow").Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
+	gauge, _ := telemetry.Meter().Float64ObservableGauge("bus_queue_age", metric.WithUnit("s"),
 		metric.WithDescription("How long ago the oldest message was sent that the consumer of a queue has in hand; 0: it has none."))
 	name := telemetry.Label("queue", queue)
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -105,7 +104,7 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 
 // watch registers the breakers as a metric. Names are constants, so making it cannot fail.
 func watch(cfg Config, rs *replicas) {
-	gauge, _ := otel.Meter("orderflow").Int64ObservableGauge("client_breaker_open",
+	gauge, _ := telemetry.Meter().Int64ObservableGauge("client_breaker_open",
 		metric.WithDescription("1 while attempts at a replica are refused, by upstream and replica."))
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
 		for _, r := range rs.known() {

@@ -7,7 +7,6 @@ import (
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/telemetry"
 	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -41,7 +40,7 @@ func Waiting(ctx context.Context, db *postgres.DB) (Backlog, error) {
 
 // observe publishes the backlog as metrics, read when they are asked for.
 func observe(db *postgres.DB) {
-	m := otel.Meter("orderflow")
+	m := telemetry.Meter()
 	due, _ := m.Int64ObservableGauge("outbox_due", metric.WithDescription("Messages in the outbox that could be published now."))
 	refused, _ := m.Int64ObservableGauge("outbox_refused", metric.WithDescription("Messages in the outbox that the broker has refused at least once, such as unroutable ones."))
 	oldest, _ := m.Float64ObservableGauge("outbox_oldest", metric.WithUnit("s"), metric.WithDescription("How long the oldest due message has been waiting."))

@@ -5,13 +5,12 @@ import (
 
 	"example.com/orderflow/pkg/telemetry"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 )
 
 // observe publishes the state of a pool as metrics. A program has one pool.
 func observe(pool *pgxpool.Pool) {
-	m := otel.Meter("orderflow")
+	m := telemetry.Meter()
 	connections, _ := m.Int64ObservableGauge("postgres_pool_connections", metric.WithDescription("Connections to PostgreSQL, by state: acquired or idle."))
 	most, _ := m.Int64ObservableGauge("postgres_pool_connections_max", metric.WithDescription("How many connections the pool may have."))
 	waits, _ := m.Int64ObservableCounter("postgres_pool_waits", metric.WithDescription("How often somebody had to wait for a connection."))

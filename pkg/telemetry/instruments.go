@@ -17,6 +17,9 @@ const (
 	readWithin = 3 * time.Second
 )
 
+// Meter returns the meter of all our instruments.
+func Meter() metric.Meter { return otel.Meter("orderflow") }
+
 // Counter counts, by labels. Their values must be few, and known to this program: each combination is a time series, and is
 // kept for as long as the program runs.
 type Counter struct {
@@ -27,7 +30,7 @@ type Counter struct {
 // NewCounter returns a counter, which /metrics shows with the suffix _total. The name is one that is written in the code, so
 // there can be no error.
 func NewCounter(name, description string, labels ...string) *Counter {
-	counter, _ := otel.Meter("orderflow").Int64Counter(name, metric.WithDescription(description))
+	counter, _ := Meter().Int64Counter(name, metric.WithDescription(description))
 	return &Counter{counter, sets[metric.AddOption]{names: labels}}
 }
 
@@ -52,7 +55,7 @@ var (
 // NewHistogram returns a histogram of measurements in a unit of UCUM: "s" for seconds, which the name in /metrics then ends
 // with, or "" for a number of things.
 func NewHistogram(name, unit, description string, buckets []float64, labels ...string) *Histogram {
-	histogram, _ := otel.Meter("orderflow").Float64Histogram(name, metric.WithUnit(unit), metric.WithDescription(description),
+	histogram, _ := Meter().Float64Histogram(name, metric.WithUnit(unit), metric.WithDescription(description),
 		metric.WithExplicitBucketBoundaries(buckets...))
 	return &Histogram{histogram, sets[metric.RecordOption]{names: labels}}
 }
@@ -63,10 +66,10 @@ func (h *Histogram) Measure(ctx context.Context, measured float64, values ...str
 	h.Record(ctx, measured, h.of(values)...)
 }
 
-// Gauges registers gauges that read sets, all at once, whenever somebody asks for the metrics. After 3 s, or after an error,
-// the gauges are left out of the answer.
+// Gauges registers gauges of Meter that read sets, all at once, whenever somebody asks for the metrics. After 3 s, or after an
+// error, the gauges are left out of the answer.
 func Gauges(read func(ctx context.Context, o metric.Observer) error, gauges ...metric.Observable) {
-	_, _ = otel.Meter("orderflow").RegisterCallback(func(ctx context.Context, o metric.Observer) error { // it cannot fail: the gauges exist
+	_, _ = Meter().RegisterCallback(func(ctx context.Context, o metric.Observer) error { // it cannot fail: they are gauges of this meter
 		ctx, cancel := context.WithTimeout(ctx, readWithin)
 		defer cancel()
 		return read(ctx, o)

@@ -37,7 +37,7 @@ func TestWhatWasMeasuredIsShownWithItsLabels(t *testing.T) { // not parallel: it
 	took.Measure(t.Context(), 0.3, "cup")
 	took.Measure(sampledIn(t.Context()), 0.02, "cup")
 	telemetry.NewHistogram("work_batch", "", "Batches.", telemetry.Sizes).Measure(t.Context(), 7)
-	well, _ := otel.Meter("test").Int64ObservableGauge("well")
+	well, _ := telemetry.Meter().Int64ObservableGauge("well")
 	telemetry.Gauges(func(ctx context.Context, o metric.Observer) error {
 		if _, ends := ctx.Deadline(); !ends {
 			return errors.New("this may last for ever")

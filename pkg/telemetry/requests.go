@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -62,7 +61,7 @@ func ClientRequests(upstream string, server *url.URL) *Requests {
 }
 
 func newRequests(of string, labels []attribute.KeyValue) *Requests {
-	meter, prefix := otel.Meter("orderflow"), "http."+of+"." // the names are constants, so there can be no errors
+	meter, prefix := Meter(), "http."+of+"." // the names are constants, so there can be no errors
 	m := &Requests{labels: labels, sets: map[Request]recording{}}
 	m.duration, _ = meter.Float64Histogram(prefix+"request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP "+of+" requests."),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"example.com/orderflow/pkg/client"
@@ -14,7 +13,7 @@ import (
 
 // observe registers the metrics of the stock and of supplier orders. They are read from the database at each collection.
 func (w *warehouse) observe() {
-	meter := otel.Meter("orderflow")
+	meter := telemetry.Meter()
 	units, _ := meter.Int64ObservableGauge("inventory_units", metric.WithDescription("Units of all products together: available, reserved, backordered and on order."))
 	kinds, _ := meter.Int64ObservableGauge("inventory_products", metric.WithDescription("Products: all, those that are sold out, and those that somebody waits for."))
 	open, _ := meter.Int64ObservableGauge("inventory_supplier_orders_open", metric.WithDescription("Supplier orders that have not arrived, by status."))

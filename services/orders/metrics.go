@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"example.com/orderflow/pkg/telemetry"
@@ -12,7 +11,7 @@ import (
 
 // observe registers the metrics of orders under way. They are read from the database at each collection.
 func (s *shop) observe() {
-	meter := otel.Meter("orderflow")
+	meter := telemetry.Meter()
 	count, _ := meter.Int64ObservableGauge("orders_under_way", metric.WithDescription("Orders that are not final, by status."))
 	oldest, _ := meter.Float64ObservableGauge("orders_oldest_without_progress", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without progress at most, by status."))
 	attention, _ := meter.Int64ObservableGauge("orders_need_attention", metric.WithDescription("Orders that a person should look at."))

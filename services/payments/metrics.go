@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"example.com/orderflow/pkg/telemetry"
@@ -12,7 +11,7 @@ import (
 
 // observe registers the metrics of unsettled payments. They are read from the database at each collection.
 func (t *till) observe() {
-	meter := otel.Meter("orderflow")
+	meter := telemetry.Meter()
 	count, _ := meter.Int64ObservableGauge("payments_unsettled", metric.WithDescription("Payments that are not settled, by status."))
 	oldest, _ := meter.Float64ObservableGauge("payments_oldest_unsettled", metric.WithUnit("s"), metric.WithDescription("How long the oldest of them has been in its status, by status."))
 	telemetry.Gauges(func(ctx context.Context, o metric.Observer) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"example.com/orderflow/pkg/telemetry"
@@ -12,7 +11,7 @@ import (
 
 // observe registers the metrics of shipments under way. They are read from the database at each collection.
 func (d *dock) observe() {
-	meter := otel.Meter("orderflow")
+	meter := telemetry.Meter()
 	count, _ := meter.Int64ObservableGauge("shipping_under_way", metric.WithDescription("Shipments that are not at their end, by status."))
 	oldest, _ := meter.Float64ObservableGauge("shipping_oldest_without_progress", metric.WithUnit("s"), metric.WithDescription("How long one of them has been without progress at most, by status."))
 	telemetry.Gauges(func(ctx context.Context, o metric.Observer) error {
