@@ -26,7 +26,7 @@ type compose struct {
 	}
 }
 
-var substitution = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
+var substitution = regexp.MustCompile(`\$\{[A-Z_]+:[-+]([^}]*)\}`) // a value that a profile sets counts as set
 
 // composed reads the containers of our programs, with the default values of settings.
 func composed(t testing.TB) (compose, []container) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // hand is what a consumer holds in one session.
@@ -42,7 +43,7 @@ func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs [
 			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
 				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
 		}
-		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome, took)
+		c.broker.meters.handled(telemetry.Sampled(ctx, batch[i].TraceParent, batch[i].TraceState), c.queue.Name(), batch[i].Kind, outcome, took)
 	}
 	if len(moves) > 0 {
 		failpoint.At("bus.failed")

@@ -105,12 +105,12 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 // watch registers the breakers as a metric. Names are constants, so making it cannot fail.
 func watch(cfg Config, rs *replicas) {
 	gauge, _ := telemetry.Meter().Int64ObservableGauge("client_breaker_open",
-		metric.WithDescription("1 while attempts at a replica are refused, by upstream and replica."))
+		metric.WithDescription("1 from when attempts at a replica are refused until one of them has succeeded, by upstream and replica."))
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
 		for _, r := range rs.known() {
-			var open int64
-			if r.breaker.IsOpen() {
-				open = 1
+			open := int64(1) // also while an attempt is on trial: every few seconds there is one, and an alert would begin anew
+			if r.breaker.IsClosed() {
+				open = 0
 			}
 			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("upstream", cfg.Name), attribute.String("replica", r.name())))
 		}
