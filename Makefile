@@ -52,6 +52,7 @@ logs: $(orderflow) ## follow the log of a part: NAME=payments
 .PHONY: test
 test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TESTFLAGS='-run Name'
 	@$(orderflow) install && exec $(orderflow) exec -- go test $(race) -timeout 30m $(TESTFLAGS) work
+	@cd e2e/observability && GOWORK=off go test -timeout 30m $(TESTFLAGS) .
 
 DURATION ?= 30m
 SEED ?= 7
@@ -98,10 +99,10 @@ images := $(foreach program,$(notdir $(programs)) provision,orderflow/$(program)
 kind-up minikube-up: export ORDERFLOW_VERSION := dev
 
 .PHONY: kind-up
-kind-up: images ## run the system on Kubernetes, in a cluster made by kind; http://localhost:8080
+kind-up: images ## run the system on Kubernetes, in a cluster made by kind; http://localhost:8080; OBSERVABILITY=1: with dashboards
 	@kind get clusters | grep -qx orderflow || kind create cluster --config k8s/overlays/kind/cluster.yaml
 	@kind load docker-image --name orderflow $(images)
-	@k8s/apply.sh kind-orderflow kind
+	@k8s/apply.sh kind-orderflow $(if $(OBSERVABILITY),kind-observability,kind)
 	@echo 'http://localhost:8080'
 
 .PHONY: kind-down

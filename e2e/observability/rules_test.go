@@ -1,6 +1,7 @@
 package observability
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -75,7 +76,7 @@ func (s scenario) play(t *testing.T) {
 	defer data.Close() //nolint:errcheck // it is in memory
 	manager := rules.NewManager(&rules.ManagerOptions{
 		QueryFunc: rules.EngineQueryFunc(data.QueryEngine(), data.Storage()), Appendable: data.Storage(), Queryable: data.Storage(),
-		Context: t.Context(), Logger: promslog.NewNopLogger(), Parser: query,
+		Context: t.Context(), Logger: promslog.NewNopLogger(), Parser: query, NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
 	})
 	groups, errs := manager.LoadGroups(time.Duration(s.Interval), labels.EmptyLabels(), "", nil, false, file("rules.yml"))
 	if err := errors.Join(errs...); err != nil {
