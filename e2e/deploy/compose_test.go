@@ -18,8 +18,11 @@ import (
 type compose struct {
 	Services map[string]struct {
 		Image       string
+		Profiles    []string
 		MemLimit    string `json:"mem_limit"`
 		Ports       []string
+		Volumes     []string
+		ReadOnly    bool `json:"read_only"`
 		Environment map[string]any
 		Healthcheck map[string]any
 		Stop        string `json:"stop_grace_period"`
