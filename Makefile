@@ -18,7 +18,7 @@ demo: $(orderflow) ## run the system, place orders that end in every way, and sh
 	@$(orderflow) install && exec $(orderflow) demo $(if $(ONCE),-once)
 
 .PHONY: up
-up: $(orderflow) ## run the system in the background; REPLICAS=3 of each service, GATEWAY_PORT=8080
+up: $(orderflow) ## run the system in the background; REPLICAS=3 of each service, GATEWAY_PORT=8080, TRACES=1
 	@$(orderflow) install && exec $(orderflow) up
 
 .PHONY: down
@@ -40,6 +40,10 @@ start: $(orderflow) ## start a part again: NAME=payments
 .PHONY: tap
 tap: $(orderflow) ## print each message that passes RabbitMQ; ORDER=<id, or the end of it>
 	@exec $(orderflow) tap $(ORDER)
+
+.PHONY: trace
+trace: $(orderflow) ## print the trace of an order as a tree: ORDER=<id, or the end of it>; after make up TRACES=1
+	@exec $(orderflow) trace $(ORDER)
 
 .PHONY: audit
 audit: $(orderflow) ## check that the books of the running system agree: databases, provider, carrier, queues; JSON=1, WAIT=30s

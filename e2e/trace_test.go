@@ -23,11 +23,22 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := stories.New(t, world(s))
-	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
+	outside := strings.ReplaceAll(uuid.NewString(), "-", "")
 	var o struct{ ID string }
 	c.Must(http.StatusAccepted, "alice", http.MethodPost, "/api/orders", stories.Wish{SKU: c.Product(5, 0, 0)}.JSON(),
-		"Idempotency-Key", uuid.NewString(), "Traceparent", "00-"+trace+"-b7ad6b7169203331-01").Into(t, &o)
+		"Idempotency-Key", uuid.NewString(), "Traceparent", "00-"+outside+"-b7ad6b7169203331-01", "Tracestate", "outside=1").Into(t, &o)
 	c.End(o.ID)
+	var seen struct {
+		TraceID string `json:"trace_id"`
+	}
+	c.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders/"+o.ID+"/tracking", "").Into(t, &seen)
+	if seen.TraceID != "" {
+		t.Error("a customer sees the trace")
+	}
+	c.Must(http.StatusOK, "olga", http.MethodGet, "/api/orders/"+o.ID+"/tracking", "").Into(t, &seen)
+	if len(seen.TraceID) != 32 || seen.TraceID == outside {
+		t.Fatalf("the trace is %q; that of the request from outside was %s", seen.TraceID, outside)
+	}
 
 	kinds := map[string]bool{}
 	stories.Until(t, "its completion is announced", func() bool {
@@ -47,8 +58,8 @@ func TestOneTraceShowsAnOrdersWholeLife(t *testing.T) {
 				kinds["shipping.shipment_"+earlier.Stage] = true
 			}
 		}
-		if parent, _ := d.Headers["traceparent"].(string); !strings.Contains(parent, trace) {
-			t.Errorf("%s belongs to the trace %q, want %s", d.Type, parent, trace)
+		if parent, _ := d.Headers["traceparent"].(string); !strings.Contains(parent, seen.TraceID) || d.Headers["tracestate"] != nil {
+			t.Errorf("%s belongs to the trace %q with the state %v, want %s", d.Type, parent, d.Headers["tracestate"], seen.TraceID)
 		}
 		if cause, _ := d.Headers["causationid"].(string); cause == "" && d.Type != "orders.order_placed" { // a request has caused it
 			t.Errorf("%s has no cause", d.Type)

@@ -78,7 +78,7 @@ func (to target) session(r *http.Request) string {
 }
 
 // request sets what an upstream sees of a request. ReverseProxy has already removed Forwarded, X-Forwarded-* and every header
-// that Connection names. Headers that must arrive are therefore set here, from the original request.
+// that Connection names. Headers that must arrive are therefore set here, from the original request. The client adds the trace.
 func (g *gateway) request(to target, p *httputil.ProxyRequest) {
 	if p.In.Method == http.MethodHead {
 		p.Out.Method = http.MethodGet // the server drops the body
@@ -90,7 +90,7 @@ func (g *gateway) request(to target, p *httputil.ProxyRequest) {
 			h.Del(header)
 		}
 	}
-	for _, header := range []string{"Connection", "Upgrade", "Te", "Expect", "Authorization", "Accept-Encoding"} {
+	for _, header := range []string{"Connection", "Upgrade", "Te", "Expect", "Authorization", "Accept-Encoding", "Traceparent", "Tracestate", "Baggage"} {
 		h.Del(header)
 	}
 	plainTags(p.In, h)

@@ -29,6 +29,7 @@ type config struct {
 	Timeouts      web.Timeouts
 	Proxies       web.Proxies   `env:"TRUSTED_PROXIES"`                       // CIDRs or addresses whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are believed. Set it behind a load balancer, or all clients share one address
 	Origins       []string      `env:"CORS_ORIGINS"`                          // origins, such as https://shop.example, whose scripts may use the API, with tokens and never with cookies; empty: none
+	TrustTraces   bool          `env:"TRUST_TRACEPARENT"`                     // continue the trace that a request names, and its sampling decision: only behind a proxy that makes them. Otherwise each request begins a trace, with a link to the one that it names
 	StreamTimeout time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"15s"` // how long a write to a stream waits for a client that does not read
 	Limits        limits
 	Cache         cacheSettings `envPrefix:"CACHE_"`
@@ -49,7 +50,7 @@ func run(ctx context.Context, p *service.Program, cfg config) error {
 	if err != nil {
 		return err
 	}
-	public := g.server(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Timeouts: cfg.Timeouts})
+	public := g.server(web.Config{Name: name, Addr: cfg.Addr, DrainDelay: p.DrainDelay, Log: p.Log, Timeouts: cfg.Timeouts, Outside: !cfg.TrustTraces})
 	admin := web.New(web.Config{Name: name + " admin", Addr: cfg.AdminAddr, Log: p.Log, Metrics: p.Metrics})
 	return p.Run(ctx,
 		service.Part{Name: "http", Run: public.Run},

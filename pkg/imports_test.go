@@ -53,6 +53,9 @@ var owned = map[string]string{
 	"github.com/bojanz/currency":          "messages",
 	"golang.org/x/text":                   "text",
 	"github.com/prometheus/client_golang": "telemetry",
+	"go.opentelemetry.io/otel/sdk":        "telemetry",
+	"go.opentelemetry.io/otel/exporters":  "telemetry",
+	"go.opentelemetry.io/otel/trace":      "telemetry",
 }
 
 func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {

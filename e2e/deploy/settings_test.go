@@ -89,7 +89,10 @@ func readProvision(t testing.TB, into map[string]setting) {
 }
 
 // ofOthers are variables that the Go runtime and libraries read.
-var ofOthers = []string{"GOMEMLIMIT", "PGSSLMODE", "PGSSLROOTCERT"}
+var ofOthers = []string{
+	"GOMEMLIMIT", "PGSSLMODE", "PGSSLROOTCERT",
+	"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
+}
 
 // check compares the environment of a container with the settings of its program.
 func check(t testing.TB, c container) {

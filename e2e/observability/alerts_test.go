@@ -75,7 +75,9 @@ func TestEachAlertFiresAndEachMetricExists(t *testing.T) {
 func (o *outage) expect(names ...string) {
 	o.Helper()
 	for _, name := range names {
+		begun := time.Now()
 		stories.Until(o, name+" fires", func() bool { return o.fires(name) })
+		o.Logf("%s fires after %s", name, time.Since(begun).Round(time.Second))
 		o.fired[name] = true
 	}
 }

@@ -149,6 +149,9 @@ func next(ctx context.Context, arrived <-chan amqp.Delivery) []Delivery {
 // process gives a batch to the handler, again for as long as the handler holds it, and then settles it.
 func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error {
 	failpoint.At("bus.arrived")
+	for i := range batch {
+		batch[i].Queue = c.queue.Name()
+	}
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
 	for delays := (wait.Backoff{First: holdFirst, Most: holdMax}); ; {

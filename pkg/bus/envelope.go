@@ -34,7 +34,8 @@ type Message struct {
 // Delivery is a message that has arrived.
 type Delivery struct {
 	Message
-	Attempt int // 1 for the first
+	Queue   string // from which it was taken
+	Attempt int    // 1 for the first
 
 	raw amqp.Delivery
 }

@@ -35,26 +35,53 @@ const (
 	outcomeDead  = "dead"
 )
 
+// dead returns why a delivery that failed is dead-lettered, or "" if it is tried again.
+func (d Delivery) dead(err error, now time.Time) string {
+	_, notYet := errors.AsType[*retryError](err)
+	switch {
+	case Rejected(err):
+		return deadRejected
+	case notYet && now.Sub(d.firstFailed(now)) > maxWaiting:
+		return deadExpired
+	case !notYet && d.Attempt >= MaxAttempts:
+		return deadExhausted
+	}
+	return ""
+}
+
+// Outcome returns what becomes of the delivery after its handler has returned err: done, held, retry or dead, and for dead the
+// reason.
+func (d Delivery) Outcome(err error) (outcome, reason string) {
+	switch {
+	case err == nil:
+		return outcomeDone, ""
+	case IsHold(err):
+		return "held", ""
+	}
+	if reason = d.dead(err, time.Now()); reason != "" {
+		return outcomeDead, reason
+	}
+	return outcomeRetry, ""
+}
+
+func (d Delivery) firstFailed(now time.Time) time.Time {
+	if first := moment(d.raw.Headers, headerFirstFailed); !first.IsZero() {
+		return first
+	}
+	return now
+}
+
 // move decides where a delivery goes that failed: to a retry queue or to the dead-letter queue. It returns the copy to
 // publish and the outcome's name.
 func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
-	first := moment(d.raw.Headers, headerFirstFailed)
-	if first.IsZero() {
-		first = now
-	}
-	headers := amqp.Table{headerFirstFailed: stamp(first), headerLastFailed: stamp(now), headerError: clip(err.Error())}
-
+	headers := amqp.Table{headerFirstFailed: stamp(d.firstFailed(now)), headerLastFailed: stamp(now), headerError: clip(err.Error())}
 	later, notYet := errors.AsType[*retryError](err)
-	switch {
-	case Rejected(err):
-		return q.bury(d, deadRejected, headers)
-	case notYet && now.Sub(first) > maxWaiting:
-		return q.bury(d, deadExpired, headers)
+	switch reason := d.dead(err, now); {
+	case reason != "":
+		return q.bury(d, reason, headers)
 	case notYet:
 		headers[headerAttempt] = d.Attempt
 		return q.again(d, q.tier(later.in), later.in, headers)
-	case d.Attempt >= MaxAttempts:
-		return q.bury(d, deadExhausted, headers)
 	default:
 		headers[headerAttempt] = d.Attempt + 1
 		tier := q.Retries[min(d.Attempt, len(q.Retries))-1]

@@ -16,6 +16,8 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // bodyMost is the most bytes that are held in memory: of a request, so that it can be sent again, and of an answer that is
@@ -35,6 +37,7 @@ type call struct {
 	blindly    bool // may be sent again although the last attempt may have been carried out
 
 	tried     []*replica
+	sends     int            // attempts before this one that were not refused here; counted for spans only
 	ambiguous bool           // one of the attempts may have been carried out
 	open      *http.Response // whose body the caller will close, unless a timeout comes first
 }
@@ -96,6 +99,7 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 	replicas := c.client.replicas
 	r, err := replicas.pick(e.Context(), c.tried)
 	if err != nil {
+		c.refused("all", err)
 		return nil, &failure{err: err}
 	}
 	c.tried = append(c.tried, r)
@@ -116,10 +120,21 @@ func (c *call) attempt(e failsafe.Execution[*http.Response]) (*http.Response, er
 		c.ambiguous = true
 		return nil, &failure{err: err, ambiguous: true, retry: c.blindly && c.affords(e)}
 	}
+	if isOpen(err) || errors.Is(err, bulkhead.ErrFull) {
+		c.refused(r.name(), err)
+	}
 	// Nothing has left this program, so any request may be sent again. Another replica is asked at once and outside the
 	// budget: for the upstream it is the first attempt of this call. An open breaker is not waited for.
 	left := replicas.left(c.tried)
 	return nil, &failure{err: err, retry: left || !isOpen(err) && c.affords(e), atOnce: left}
+}
+
+// refused tells the trace of an attempt that a breaker or bulkhead has not let out.
+func (c *call) refused(replica string, err error) {
+	if span := telemetry.Current(c.request.Context()); span.Recording() {
+		span.Event("call refused", attribute.String("orderflow.upstream", c.client.cfg.Name), attribute.String("orderflow.replica", replica),
+			attribute.String("exception.message", err.Error()))
+	}
 }
 
 // affords takes a retry from the budget, unless this was the last attempt.
@@ -127,14 +142,24 @@ func (c *call) affords(e failsafe.Execution[*http.Response]) bool {
 	return e.Retries() < c.client.cfg.Retries && c.client.budget.spend()
 }
 
-// send makes one attempt. It does not hand ctx to the request but cancels the request when ctx ends too soon: ctx always
-// ends when send returns, and would end the body of the answer, which the caller still reads.
-func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (*http.Response, error) {
-	own, cancel := context.WithCancelCause(c.request.Context())
+// send makes one attempt, which is a span. It does not hand ctx to the request but cancels the request when ctx ends too soon:
+// ctx always ends when send returns, and would end the body of the answer, which the caller still reads.
+func (c *call) send(ctx context.Context, r *replica, sent *atomic.Bool, leave func()) (answer *http.Response, err error) {
+	inTrace, span := telemetry.Attempt(c.request.Context(), c.client.cfg.Name, c.request.Method)
+	own, cancel := context.WithCancelCause(inTrace)
 	detach := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
 	traced := httptrace.WithClientTrace(own, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	begun := time.Now()
-	answer, err := r.connections.RoundTrip(c.outgoing(traced, r)) //nolint:contextcheck // see above
+	out := c.outgoing(traced, r) //nolint:contextcheck // see above
+	if span.Recording() {
+		out.Header = maps.Clone(out.Header)
+		telemetry.Propagate(inTrace, out.Header)
+		defer func() {
+			span.Attempted(out.Method, out.URL, c.client.cfg.Name, c.sends, answer, err)
+			c.sends++
+		}()
+	}
+	answer, err = r.connections.RoundTrip(out)
 	c.record(r, answer, err, time.Since(begun))
 	whole := err == nil && (c.whole || c.client.cfg.refused(answer.StatusCode))
 	if whole {

@@ -23,7 +23,7 @@ func TestTheTraceGoesOn(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	ctx := telemetry.Begin(t.Context(), http.Header{"Traceparent": {trace}})
+	ctx, _ := telemetry.Begin(t.Context(), http.Header{"Traceparent": {trace}})
 	r := request(t, "GET", "", "").WithContext(ctx)
 	r.Header.Set("Traceparent", "of another")
 	if status, _, err := outcome(t, New(Config{Name: "provider", URLs: URLs{n.URL}}), r); status != 200 || err != nil {

@@ -116,6 +116,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 		l, err := in.open(d)
 		if err != nil {
 			errs[i] = bus.Reject(err)
+			unreadable(ctx, d, errs[i])
 			continue
 		}
 		l.index = i
@@ -123,9 +124,10 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 	}
 	// After sorting, messages about the same row are next to each other, whatever came between them. They keep their order.
 	slices.SortStableFunc(letters, func(a, b letter[W]) int { return cmp.Compare(a.Subject, b.Subject) })
+	span := begin(ctx, letters)
 	decisions := make([]unit.Decision[*once[W]], len(letters))
 	for i, l := range letters {
-		decisions[i] = l.decision(ctx)
+		decisions[i] = l.decision()
 	}
 	waited := 0
 	for i, err := range in.office.Decide(ctx, decisions) {
@@ -149,6 +151,7 @@ func (in *Inbox[W]) Handle(ctx context.Context, batch []bus.Delivery) []error {
 			}
 		}
 	}
+	finish(span, letters, errs)
 	return errs
 }
 
@@ -158,6 +161,8 @@ type letter[W Work] struct {
 	index   int // in the batch as it arrived
 	content messages.Message
 	handler Handler[W]
+	ctx     context.Context //nolint:containedctx // of handling it: its trace and cause
+	span    telemetry.Span
 }
 
 // open reads a delivery. Every error is final: a message that cannot be read now cannot be read later.
@@ -187,7 +192,7 @@ func (in *Inbox[W]) open(d bus.Delivery) (letter[W], error) {
 }
 
 // decision returns the decision to handle the message, unless it was handled before.
-func (l letter[W]) decision(ctx context.Context) unit.Decision[*once[W]] {
+func (l letter[W]) decision() unit.Decision[*once[W]] {
 	return unit.Decision[*once[W]]{
 		Name: func(o *once[W]) {
 			o.ids = append(o.ids, l.ID)
@@ -195,13 +200,11 @@ func (l letter[W]) decision(ctx context.Context) unit.Decision[*once[W]] {
 		},
 		Make: func(o *once[W]) error {
 			if !o.fresh[l.ID] {
+				l.span.Event("handled before")
 				return nil
 			}
 			delete(o.fresh, l.ID) // when an id is twice in one batch, only the first is handled
-			ctx, end := telemetry.Consume(bus.WithCause(ctx, l.ID), l.Kind, l.TraceParent, l.TraceState)
-			err := l.handler.decide(ctx, o.work, l.content)
-			end(err)
-			if err != nil {
+			if err := l.handler.decide(l.ctx, o.work, l.content); err != nil {
 				o.refused = append(o.refused, l.ID)
 				return fmt.Errorf("%s about %s: %w", l.Kind, l.Subject, err)
 			}

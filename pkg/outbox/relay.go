@@ -155,7 +155,9 @@ func (r *Relay) publish(ctx context.Context, batch []bus.Message) (sent []string
 	var left []string
 	var refused []refusal
 	var away error
+	spans := send(ctx, batch)
 	fates := r.publisher.Publish(ctx, batch)
+	spans.finish(fates)
 	failpoint.At("outbox.confirmed")
 	for i, err := range fates {
 		switch {

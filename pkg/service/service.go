@@ -31,6 +31,7 @@ const growth = 400
 type Settings struct {
 	LogLevel   slog.Level    `env:"LOG_LEVEL" envDefault:"info"` // `debug`, `info`, `warn` or `error`
 	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"` // between going unready and refusing requests: as long as load balancers need to notice. It is a part of the 25 s for stopping
+	telemetry.Traces
 }
 
 func (s Settings) common() Settings { return s }
@@ -71,6 +72,10 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 	time.Local = time.UTC // times in logs and messages can be compared, whatever TZ says
 	log := slog.New(traced{slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.common().LogLevel})}).With("program", name)
 	metrics, stop, err := telemetry.Start(name, version)
+	var flush func(context.Context)
+	if err == nil {
+		flush, err = telemetry.Trace(context.Background(), name, version, cfg.common().Traces, log)
+	}
 	if err == nil {
 		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		context.AfterFunc(ctx, cancel) // from now on a signal has its usual effect
@@ -78,6 +83,7 @@ func Main[C interface{ common() Settings }](name string, run func(ctx context.Co
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) { // the program was told to stop before it was up
 			err = nil
 		}
+		flush(context.WithoutCancel(ctx))
 		stop(context.WithoutCancel(ctx))
 	}
 	if err != nil {
@@ -140,12 +146,15 @@ func (p *Program) Run(ctx context.Context, parts ...Part) error {
 	return failed
 }
 
-// traced adds the trace id to every line that is logged with a context.
+// traced adds the trace id to every line that is logged with a context, and the id of the span if one is recorded.
 type traced struct{ slog.Handler }
 
 func (h traced) Handle(ctx context.Context, r slog.Record) error {
 	if id := telemetry.TraceID(ctx); id != "" {
 		r.AddAttrs(slog.String("trace_id", id))
+	}
+	if id := telemetry.SpanID(ctx); id != "" {
+		r.AddAttrs(slog.String("span_id", id))
 	}
 	return h.Handler.Handle(ctx, r)
 }

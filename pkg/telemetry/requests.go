@@ -25,12 +25,12 @@ type Requests struct {
 	labels   []attribute.KeyValue  // of all requests
 
 	mu   sync.RWMutex
-	sets map[Request]recording
+	sets map[Request]labelled
 }
 
-// recording has the labels of a request as options for the instruments. Sizes are not told apart by route: that would make
+// labelled has the labels of a request as options for the instruments. Sizes are not told apart by route: that would make
 // three times as many series, and nobody has asked.
-type recording struct{ duration, size []metric.RecordOption }
+type labelled struct{ duration, size []metric.RecordOption }
 
 // Request has the values for the labels of a request. Few combinations exist: the method is one of ten, the status has
 // three digits, an error is a type in this program, and the protocol is one that net/http speaks. The Host and the path are
@@ -62,7 +62,7 @@ func ClientRequests(upstream string, server *url.URL) *Requests {
 
 func newRequests(of string, labels []attribute.KeyValue) *Requests {
 	meter, prefix := Meter(), "http."+of+"." // the names are constants, so there can be no errors
-	m := &Requests{labels: labels, sets: map[Request]recording{}}
+	m := &Requests{labels: labels, sets: map[Request]labelled{}}
 	m.duration, _ = meter.Float64Histogram(prefix+"request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP "+of+" requests."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
@@ -87,7 +87,7 @@ func (m *Requests) Record(ctx context.Context, r Request, took time.Duration, re
 }
 
 // set returns the labels of a request.
-func (m *Requests) set(r Request) recording {
+func (m *Requests) set(r Request) labelled {
 	m.mu.RLock()
 	set, ok := m.sets[r]
 	m.mu.RUnlock()

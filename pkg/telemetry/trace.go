@@ -11,14 +11,34 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// No spans are recorded, as there is nowhere to send them: a trace is the ids that go from one program to the next. The
-// context that came in goes out unchanged, with its span id and its sampled flag, as OpenTelemetry's API does without an
-// SDK. So a program behind us that records spans continues the last one that was recorded before us. A trace that begins
-// here is not sampled: the flag would say that its sender may have recorded something (docs/adr/0015).
+// Where no spans are recorded, a trace is only the ids that go from one program to the next. The context that came in goes out
+// unchanged, with its span id and its sampled flag, as OpenTelemetry's API does without an SDK. So a program behind us that
+// records spans continues the last one that was recorded before us. A trace that begins here is not sampled then: the flag would
+// say that its sender may have recorded something (docs/adr/0051).
 
-// Begin returns ctx with the trace of a request: the one in its header, or a new one.
-func Begin(ctx context.Context, header http.Header) context.Context {
-	return begin(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header)))
+// Begin returns ctx with the trace of a request from another program of ours, the one in its header or a new one, and the span of
+// answering it.
+func Begin(ctx context.Context, header http.Header) (context.Context, Span) {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
+	r := recording()
+	if r == nil {
+		return begin(ctx), Span{}
+	}
+	return r.start(ctx, "request", trace.SpanKindServer)
+}
+
+// BeginOutside is Begin for a request from outside, whose trace context is not trusted: it could make us record everything, or
+// give many orders one trace. The request begins a trace. If its header names one, the span has a link to that.
+func BeginOutside(ctx context.Context, header http.Header) (context.Context, Span) {
+	r := recording()
+	if r == nil {
+		return begin(ctx), Span{}
+	}
+	var links []trace.Link
+	if theirs := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))); theirs.IsValid() {
+		links = []trace.Link{{SpanContext: theirs.WithTraceState(trace.TraceState{})}}
+	}
+	return r.start(ctx, "request", trace.SpanKindServer, links...)
 }
 
 // Propagate puts the trace of ctx into the header of a request to another program. When ctx has none it changes nothing.
@@ -47,16 +67,32 @@ func Sampled(ctx context.Context, parent, state string) context.Context {
 	return Extract(ctx, parent, state)
 }
 
-// Consume returns the context in which to handle a message: with the trace in which the message was sent, however long ago,
-// or else with a new one. The function is to be called with the handler's error.
-func Consume(ctx context.Context, _, parent, state string) (context.Context, func(error)) {
-	return begin(Extract(ctx, parent, state)), func(error) {}
+// SameTrace reports whether two trace contexts belong to one trace.
+func SameTrace(parent, other string) bool {
+	id := TraceIDOf(parent)
+	return id != "" && id == TraceIDOf(other)
+}
+
+// TraceIDOf returns the trace id in a trace context that Inject has returned, or "".
+func TraceIDOf(parent string) string {
+	if len(parent) != len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") {
+		return ""
+	}
+	return parent[len("00-"):len("00-0af7651916cd43dd8448eb211c80319c")]
 }
 
 // TraceID returns the id of the trace in ctx, or "".
 func TraceID(ctx context.Context) string {
 	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
 		return sc.TraceID().String()
+	}
+	return ""
+}
+
+// SpanID returns the id of the recorded span in ctx, or "".
+func SpanID(ctx context.Context) string {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		return span.SpanContext().SpanID().String()
 	}
 	return ""
 }

@@ -16,7 +16,7 @@ const (
 func TestATraceIsPassedOnUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, parent := range []string{sampled, unsampled} {
-		ctx := telemetry.Begin(t.Context(), http.Header{"Traceparent": {parent}, "Tracestate": {"a=b"}})
+		ctx, _ := telemetry.Begin(t.Context(), http.Header{"Traceparent": {parent}, "Tracestate": {"a=b"}})
 		if got, state := telemetry.Inject(ctx); got != parent || state != "a=b" {
 			t.Errorf("into a message: %s, %s", got, state)
 		}
@@ -24,8 +24,8 @@ func TestATraceIsPassedOnUnchanged(t *testing.T) {
 		if telemetry.Propagate(ctx, out); out.Get("Traceparent") != parent || out.Get("Tracestate") != "a=b" {
 			t.Errorf("into a request: %v", out)
 		}
-		handling, end := telemetry.Consume(t.Context(), "orders.order_placed", parent, "a=b")
-		end(nil)
+		handling, span := telemetry.Consume(t.Context(), telemetry.Message{Parent: parent, State: "a=b"}, telemetry.Span{})
+		span.End(nil)
 		if got, state := telemetry.Inject(handling); got != parent || state != "a=b" {
 			t.Errorf("through a message: %s, %s", got, state)
 		}
@@ -49,9 +49,10 @@ func TestATraceBeginsWhereThereIsNone(t *testing.T) {
 		ids[found[1]] = true
 	}
 	for _, parent := range []string{"", "nonsense", "00-00000000000000000000000000000000-b7ad6b7169203331-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} {
-		got, _ := telemetry.Inject(telemetry.Begin(t.Context(), http.Header{"Traceparent": {parent}}))
+		ctx, _ := telemetry.Begin(t.Context(), http.Header{"Traceparent": {parent}})
+		got, _ := telemetry.Inject(ctx)
 		note(got)
-		handling, _ := telemetry.Consume(t.Context(), "orders.order_placed", parent, "")
+		handling, _ := telemetry.Consume(t.Context(), telemetry.Message{Parent: parent}, telemetry.Span{})
 		got, _ = telemetry.Inject(handling)
 		note(got)
 	}

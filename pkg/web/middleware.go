@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,16 +45,23 @@ func harmless(id string) bool {
 	return true
 }
 
-// observed puts a request into its trace. When the request is over it counts it and writes a line of the access log,
-// without its query and its headers, which may hold secrets.
+// observed puts a request into its trace. When the request is over it ends its span, counts it and writes a line of the access
+// log, without its query and its headers, which may hold secrets.
 func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
 		r := c.Request()
 		health := isHealth(r)
 		body := counted{ReadCloser: r.Body}
+		var span telemetry.Span
 		if !health {
-			r = r.WithContext(telemetry.Begin(r.Context(), r.Header))
+			var ctx context.Context
+			if s.cfg.Outside {
+				ctx, span = telemetry.BeginOutside(r.Context(), r.Header)
+			} else {
+				ctx, span = telemetry.Begin(r.Context(), r.Header)
+			}
+			r = r.WithContext(ctx)
 			if r.Body != nil && r.Body != http.NoBody {
 				r.Body = &body
 			}
@@ -66,6 +74,7 @@ func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 			return nil
 		}
 		took, answer := time.Since(begun), c.Response()
+		span.Answered(r, c.Path(), answer.Status)
 		about := telemetry.Request{Method: r.Method, Route: c.Path(), Status: answer.Status, Proto: r.Proto, TLS: r.TLS != nil}
 		s.requests.Record(r.Context(), about, took, body.read, answer.Size)
 		s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("route", c.Path()),

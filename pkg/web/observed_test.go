@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"example.com/orderflow/pkg/telemetry"
+	"example.com/orderflow/pkg/testkit"
 	"example.com/orderflow/pkg/web"
 	"github.com/labstack/echo/v4"
 )
@@ -115,10 +116,14 @@ func BenchmarkServer(b *testing.B) {
 		}
 		return c.JSON(http.StatusAccepted, body)
 	})
+	testkit.Traced(b, func(b *testing.B, parent string) { serveAlone(b, s, parent) })
+}
+
+func serveAlone(b *testing.B, s *web.Server, parent string) {
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/api/orders", nil)
 	for name, value := range map[string]string{
 		"Content-Type": "application/json", "Accept": "application/json", "X-Request-Id": "0193c7a1", "X-Forwarded-For": "127.0.0.1",
-		"X-Forwarded-Host": "localhost:8080", "X-Forwarded-Proto": "http", "Idempotency-Key": "k", "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"X-Forwarded-Host": "localhost:8080", "X-Forwarded-Proto": "http", "Idempotency-Key": "k", "Traceparent": parent,
 	} {
 		r.Header.Set(name, value)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/labstack/echo/v4"
 )
 
@@ -23,6 +24,7 @@ type Problem struct {
 	Detail    string        `json:"detail"`
 	Instance  string        `json:"instance"`
 	RequestID string        `json:"request_id"`
+	TraceID   string        `json:"trace_id,omitempty"` // finds the request in logs and traces
 	Errors    []fault.Field `json:"errors,omitempty"`
 
 	More map[string]any `json:"-"` // extension members (RFC 9457, 3.2)
@@ -76,6 +78,7 @@ func (s *Server) problem(err error, c echo.Context) {
 	f := faultOf(err)
 	status := statuses[f.Kind]
 	if status >= http.StatusInternalServerError {
+		telemetry.Current(c.Request().Context()).Note(err)
 		s.cfg.Log.ErrorContext(c.Request().Context(), "request failed", "route", c.Path(), "status", status, "error", err,
 			"request_id", c.Response().Header().Get(echo.HeaderXRequestID))
 	}
@@ -97,6 +100,7 @@ func (s *Server) problem(err error, c echo.Context) {
 		Detail:    f.Detail,
 		Instance:  c.Request().URL.Path,
 		RequestID: h.Get(echo.HeaderXRequestID),
+		TraceID:   telemetry.TraceID(c.Request().Context()),
 		Errors:    f.Fields,
 		More:      f.More,
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	Report     func() map[string]any       // further members of /readyz, such as the state of the broker
 	Timeouts   Timeouts
 	Proxies    Proxies // whose X-Forwarded headers are trusted; empty: none
+	Outside    bool    // requests come from outside, so the traces that they name are not continued
 
 	// Outer is middleware for every answer, also for those that refuse a request because of its size.
 	Outer []echo.MiddlewareFunc

@@ -90,8 +90,8 @@ func TestAProblemTellsProgramsWhatTheyNeedToGoOn(t *testing.T) {
 	s.GET("/", func(echo.Context) error {
 		return fault.New(fault.Conflict, "it is no longer so").Named("changed").With("now", map[string]int{"size": 7})
 	})
-	w := call(t, s, "GET", "/", "", "X-Request-Id", "r-1")
-	const want = `{"type":"urn:orderflow:problem:changed","title":"Conflict","status":409,"detail":"it is no longer so","instance":"/","request_id":"r-1","now":{"size":7}}`
+	w := call(t, s, "GET", "/", "", "X-Request-Id", "r-1", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	const want = `{"type":"urn:orderflow:problem:changed","title":"Conflict","status":409,"detail":"it is no longer so","instance":"/","request_id":"r-1","trace_id":"0af7651916cd43dd8448eb211c80319c","now":{"size":7}}`
 	if got := strings.TrimSpace(w.Body.String()); got != want {
 		t.Errorf("the problem is\n%s, want\n%s", got, want)
 	}

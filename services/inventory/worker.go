@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/client"
+	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/wait"
 	"example.com/orderflow/pkg/worker"
@@ -38,7 +39,9 @@ func (w *warehouse) newWorker(slots uint) *worker.Worker[supplierOrder] {
 
 // process takes one supplier order a step further. It asks before it orders, because a worker before it may have placed the
 // order and then died, or not received the answer.
-func (w *warehouse) process(ctx context.Context, o supplierOrder) error {
+func (w *warehouse) process(ctx context.Context, o supplierOrder) (err error) {
+	ctx, span := outbox.Origin{}.Work(ctx, "supplier", o.ID) // it is for many orders, so it has a trace of its own
+	defer func() { span.End(err) }()
 	d, known, err := w.supplier.find(ctx, o.ID)
 	if err == nil && !known {
 		d, err = w.supplier.order(ctx, o.ID, o.SKU, o.Quantity)

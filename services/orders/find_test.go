@@ -39,7 +39,7 @@ func (f *fixture) fill(like string, n int) {
 		INSERT INTO orders (`+orderTable.Columns+`)
 		SELECT copied.id, 'customer-' || n, CASE n % 50 WHEN 0 THEN 'cancelled' ELSE 'delivered' END,
 			reason, lines, total_amount, total_currency, shipping_address, payment_method, allow_backorder, payment, jsonb_build_object('tracking_number', 'T' || n),
-			step, seq, NULL, passed, NULL, created_at - n * interval '1 hour', updated_at
+			step, seq, NULL, passed, NULL, trace_parent, created_at - n * interval '1 hour', updated_at
 		FROM orders, generate_series(1, $2::int + 1) AS n, LATERAL (SELECT (left(orders.id::text, 9) || lpad(to_hex(n), 4, '0') || right(orders.id::text, 23))::uuid AS id) AS copied
 		WHERE orders.id = $1 AND copied.id <> orders.id
 		ORDER BY n

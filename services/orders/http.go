@@ -13,6 +13,7 @@ import (
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/tally"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -128,7 +129,8 @@ type tracking struct {
 	Payment           *payment   `json:"payment"`  // null before it is requested
 	Shipment          *shipment  `json:"shipment"` // null before it is arranged
 	EstimatedDelivery *time.Time `json:"estimated_delivery"`
-	Log               []action   `json:"log,omitempty"` // for operators only: what they did
+	Log               []action   `json:"log,omitempty"`      // for operators only: what they did
+	TraceID           string     `json:"trace_id,omitempty"` // for operators only: of the request that placed the order, and of all that followed
 }
 
 func (s *shop) getTracking(c echo.Context) error {
@@ -142,19 +144,20 @@ func (s *shop) getTracking(c echo.Context) error {
 	}
 	tag := o.ID + "-" + strconv.Itoa(o.Seq) + "-" + strconv.Itoa(len(o.Shipment.Stages))
 	var log []action
+	var trace string
 	if ctx := c.Request().Context(); identity.From(ctx).Has(identity.ScopeOperations) {
 		own, err := readLog(ctx, s.db, o.ID)
 		if err != nil {
 			return err
 		}
 		tag += "-by-whom-" + strconv.Itoa(len(own)) // operators are also shown who did it, customers are not
-		log = logOf(timeline, own)
+		log, trace = logOf(timeline, own), telemetry.TraceIDOf(o.TraceParent)
 	} else {
 		for i := range timeline {
 			timeline[i].hand = hand{}
 		}
 	}
-	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline, Log: log}
+	t := tracking{OrderID: o.ID, Status: o.Status, Reason: o.Reason, Timeline: timeline, Log: log, TraceID: trace}
 	if o.Payment.Status != "" {
 		t.Payment = &o.Payment
 	}

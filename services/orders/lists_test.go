@@ -25,7 +25,7 @@ func (f *fixture) copies(id string, n int) {
 	_, err = f.db.Exec(f.Context(), `
 		INSERT INTO orders (`+orderTable.Columns+`)
 		SELECT (left(id::text, 24) || lpad(n::text, 12, '0'))::uuid, customer_id, status, reason, $2, total_amount, total_currency, shipping_address, payment_method,
-			allow_backorder, payment, shipment, step, seq, due_at, passed, created_at, created_at, updated_at
+			allow_backorder, payment, shipment, step, seq, due_at, passed, created_at, trace_parent, created_at, updated_at
 		FROM orders, generate_series(1, $3::int) AS n
 		WHERE id = $1`, id, text, n)
 	if err != nil {

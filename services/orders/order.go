@@ -26,6 +26,7 @@ type order struct {
 	DueAt           *time.Time // end of the timeout of its state; nil: it waits for nothing
 	Passed          int        // timeouts that have passed in this state
 	AttentionSince  *time.Time
+	TraceParent     string // of the request that placed it; empty: not known
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }

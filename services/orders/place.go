@@ -16,6 +16,7 @@ import (
 	"example.com/orderflow/pkg/fault"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -161,6 +162,7 @@ func (w *work) place(ctx context.Context, r remembered, p placing, expected *mes
 	if err := o.costs(expected); err != nil {
 		return r, err
 	}
+	o.TraceParent, _ = telemetry.Inject(ctx)
 	out := o.place(w.now(), w.timeouts)
 	r.OrderID = out.order.ID
 	if r.Answer, err = json.Marshal(bodyOf(out.order)); err != nil {

@@ -35,6 +35,7 @@ var orderTable = postgres.NewTable(func(o *order, column postgres.Column) {
 	column("due_at timestamptz", &o.DueAt)
 	column("passed integer", &o.Passed)
 	column("attention_since timestamptz", &o.AttentionSince)
+	column("trace_parent text fixed", &o.TraceParent)
 	column("created_at timestamptz fixed", &o.CreatedAt)
 	column("updated_at timestamptz", &o.UpdatedAt)
 })

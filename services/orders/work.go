@@ -99,14 +99,14 @@ func (w *work) announcements() (letters []outbox.Letter) {
 	return letters
 }
 
-// put saves an outcome. The cause of what it sends is taken from ctx.
+// put saves an outcome. The cause of what it sends is taken from ctx, the trace is the order's own.
 func (w *work) put(ctx context.Context, out outcome) {
 	before, _ := w.orders.Get(out.order.ID)
 	if out.entry == nil && len(out.send) == 0 && reflect.DeepEqual(before, out.order) {
 		return // the usual case for an ignored message
 	}
 	w.orders.Put(out.order.ID, out.order)
-	origin := outbox.OriginOf(ctx)
+	origin := out.origin(ctx)
 	if out.entry != nil {
 		if out.entry.Entered && before.DueAt != nil {
 			w.ended = append(w.ended, stay{ctx, before.Status, out.entry.At.Sub(before.entered(w.timeouts))})

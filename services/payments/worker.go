@@ -47,8 +47,10 @@ func (p payment) leased(now time.Time) claim {
 }
 
 // process works on a payment: it calls the provider outside a transaction, and then records the answer in one.
-func (t *till) process(ctx context.Context, c claim) error {
-	ctx = client.Witness(c.Origin.Resume(ctx))
+func (t *till) process(ctx context.Context, c claim) (err error) {
+	ctx, span := c.Origin.Work(ctx, "provider: "+string(c.Status), c.OrderID)
+	defer func() { span.End(err) }()
+	ctx = client.Witness(ctx)
 	op, err := t.ask(ctx, c)
 	return errors.Join(err, t.record(ctx, c, op, err))
 }
@@ -102,7 +104,7 @@ func (t *till) record(ctx context.Context, c claim, op operation, failure error)
 		Make: func(w *work) error {
 			p := w.of(c.OrderID)
 			p.Calls = client.Attempts(ctx, p.Calls)
-			w.put(p.Origin, p.recorded(c, op, failure, w.now()))
+			w.put(p.Origin.Within(ctx), p.recorded(c, op, failure, w.now()))
 			return nil
 		},
 	})

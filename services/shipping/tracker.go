@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/worker"
 )
@@ -32,12 +33,15 @@ func (d *dock) look(ctx context.Context) (n int, err error) {
 	if err != nil || len(claims) == 0 {
 		return 0, err
 	}
+	ctx, whole := telemetry.Batch(ctx, "track parcels", len(claims), func(i int) string { return claims[i].Origin.TraceParent })
+	defer func() { whole.End(err) }()
 	numbers := make([]string, len(claims))
 	for i, c := range claims {
 		numbers[i] = c.TrackingNumber
 	}
 	found, err := d.carrier.track(ctx, numbers...)
 	var learned []unit.Decision[*work]
+	var spans []telemetry.Span
 	for _, c := range claims {
 		p, failure := found.of(c.TrackingNumber)
 		failure = cmp.Or(err, failure)
@@ -47,12 +51,15 @@ func (d *dock) look(ctx context.Context) (n int, err error) {
 		if err == nil && failure != nil {
 			d.log.WarnContext(c.Origin.Resume(ctx), "parcel not tracked", "order_id", c.OrderID, "error", failure)
 		}
-		learned = append(learned, c.outcome(ctx, p, failure))
+		inTrace, span := c.Origin.Work(ctx, "carrier: progress", c.OrderID)
+		spans = append(spans, span)
+		learned = append(learned, c.outcome(inTrace, p, failure))
 	}
 	if len(learned) > 0 {
 		failpoint.At("shipping.tracked")
 	}
-	for _, failed := range d.office.Decide(ctx, learned) {
+	for i, failed := range d.office.Decide(ctx, learned) {
+		spans[i].End(failed)
 		err = cmp.Or(failed, err)
 	}
 	return len(claims), err

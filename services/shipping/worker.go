@@ -53,8 +53,14 @@ func (s shipment) leased(now time.Time) claim {
 }
 
 // process works on a shipment: it calls the carrier outside a transaction, and then records the answer in one.
-func (d *dock) process(ctx context.Context, c claim) error {
-	ctx = client.Witness(c.Origin.Resume(ctx))
+func (d *dock) process(ctx context.Context, c claim) (err error) {
+	name := "carrier: ship"
+	if c.CancelWanted {
+		name = "carrier: call back"
+	}
+	ctx, span := c.Origin.Work(ctx, name, c.OrderID)
+	defer func() { span.End(err) }()
+	ctx = client.Witness(ctx)
 	p, err := d.ask(ctx, c)
 	return errors.Join(err, d.record(ctx, c, p, err))
 }
@@ -99,7 +105,7 @@ func (c claim) outcome(ctx context.Context, p parcel, failure error) unit.Decisi
 		Make: func(w *work) error {
 			s := w.of(c.OrderID)
 			s.Calls = client.Attempts(ctx, s.Calls)
-			w.put(s.Origin, s.recorded(c, p, failure, w.now(), w.pace))
+			w.put(s.Origin.Within(ctx), s.recorded(c, p, failure, w.now(), w.pace))
 			return nil
 		},
 	}

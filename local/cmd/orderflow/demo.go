@@ -47,10 +47,11 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 
 	narrator := demo.NewNarrator(os.Stdout)
 	began := time.Now()
-	sys, err := s.startDemo(ctx, dir, lab, narrator)
+	sys, viewer, err := s.startDemo(ctx, dir, lab, narrator)
 	if err != nil {
 		return err
 	}
+	defer viewer.close()
 	lab.Serve(sys)
 	narrator.Say("ready after %.1f s", time.Since(began).Seconds())
 
@@ -66,6 +67,9 @@ func tellStory(ctx context.Context, s settings, args []string) (err error) {
 			narrator.Say("\nthe carrier stays in a hurry: %v", err)
 		}
 		narrator.Invitation(browserURL(sys.GatewayURL))
+		if viewer != nil {
+			narrator.Say("traces: %s", browserURL(viewer.url))
+		}
 		narrator.Say("\nCtrl-C ends the system and removes its data; `make up` starts one that keeps it.")
 		<-ctx.Done()
 		err = nil
@@ -120,10 +124,10 @@ func (s settings) auditDemo(ctx context.Context, sys *system.System, narrator *d
 	return nil
 }
 
-func (s settings) startDemo(ctx context.Context, dir string, lab *laboratory.Desk, narrator *demo.Narrator) (*system.System, error) {
+func (s settings) startDemo(ctx context.Context, dir string, lab *laboratory.Desk, narrator *demo.Narrator) (*system.System, *viewer, error) {
 	options, err := s.build(ctx, dir, narrator)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options.Env = map[string][]string{"bff-web": lab.Env()}
 	for name, value := range worldInAHurry {
@@ -131,13 +135,20 @@ func (s settings) startDemo(ctx context.Context, dir string, lab *laboratory.Des
 			options.Env["simulator"] = append(options.Env["simulator"], name+"="+value)
 		}
 	}
+	viewer, err := s.openViewer(ctx, &options)
+	if err != nil {
+		return nil, nil, err
+	}
 	sys, err := system.Start(ctx, options)
 	if taken, ok := errors.AsType[system.PortTaken](err); ok {
 		narrator.Say("port %d is taken, so the gateway gets another one (GATEWAY_PORT chooses it)", taken.Port)
 		options.GatewayPort = 0
 		sys, err = system.Start(ctx, options)
 	}
-	return sys, err
+	if err != nil {
+		viewer.close()
+	}
+	return sys, viewer, err
 }
 
 // freshFolder makes a folder for one demo and removes those of demos that were killed.

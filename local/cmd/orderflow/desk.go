@@ -26,6 +26,7 @@ type desk struct {
 	file   string
 	server *http.Server
 	system atomic.Pointer[system.System] // nil until the system is ready
+	viewer atomic.Pointer[viewer]        // nil: there is none
 }
 
 // sign is the file in the folder from which clients learn the desk's address and key.
@@ -59,6 +60,7 @@ func openDesk(ctx context.Context, dir string, stop func()) (*desk, error) {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /status", d.status)
 	routes.HandleFunc("GET /books", d.books)
+	routes.HandleFunc("GET /trace", d.trace)
 	routes.HandleFunc("POST /start", d.each(func(ctx context.Context, p *system.Part) error { return p.Start(ctx) }))
 	routes.HandleFunc("POST /stop", d.each(func(_ context.Context, p *system.Part) error { return p.Stop() }))
 	routes.HandleFunc("POST /down", func(http.ResponseWriter, *http.Request) { stop() })

@@ -26,6 +26,7 @@ const usage = `usage: orderflow COMMAND
   stop NAME        stop a part of the system that runs
   start NAME       start it again
   tap [ORDER]      print each message that passes RabbitMQ, of one order if its id (or the end of it) is given
+  trace ORDER      print the trace of an order as a tree, if the system was started with TRACES=1
   audit [-json] [-wait 30s] [-accepted FILE] [-dead IDS]
                    hold the books of the system that runs against each other; exit code 1 when they do not agree
   exec -- CMD …    run a command with a PostgreSQL and a RabbitMQ of its own (TEST_POSTGRES_URL, TEST_RABBITMQ_URL,
@@ -38,6 +39,7 @@ settings, from the environment:
   ORDERFLOW_DIR    where data and logs are kept; default: .local at the root of the checkout
   GATEWAY_PORT     port of the gateway; default: 8080
   REPLICAS         how many of each service and of the BFF; default: 1
+  TRACES           1: keep the traces of the programs in memory, and show them
   DATABASE_URL     a PostgreSQL that runs already, with a role that may create roles and databases
   RABBITMQ_URL     a RabbitMQ that runs already, with an administrator's account
   RABBITMQ_MANAGEMENT_URL  its management API; default: port 15672 of the same host
@@ -107,6 +109,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return status(ctx, s)
 	case "audit":
 		return auditing(ctx, s, args)
+	case "trace":
+		return showTrace(ctx, s, args)
 	case "tap":
 		return listen(ctx, s, args)
 	case "logs":
@@ -118,7 +122,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return tellSupervisor(ctx, s, command, args[0])
 	default:
 		return fmt.Errorf("no command %q; there are: %s", command, strings.Join([]string{
-			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "tap", "audit", "exec", "doctor", "install", "rename",
+			"demo", "up", "down", "clean", "run", "status", "logs", "stop", "start", "tap", "trace", "audit", "exec", "doctor", "install", "rename",
 		}, ", "))
 	}
 }

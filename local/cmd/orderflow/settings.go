@@ -24,6 +24,7 @@ type settings struct {
 	dir         string // data and logs
 	gatewayPort int
 	replicas    int
+	traces      bool // keep and show them
 	databases   *servers.Databases
 	broker      *servers.Broker
 }
@@ -40,6 +41,7 @@ func readSettings() (settings, error) {
 	}
 	s.gatewayPort = number("GATEWAY_PORT", 8080)
 	s.replicas = number("REPLICAS", 1)
+	s.traces = number("TRACES", 0) > 0
 
 	repo, err := system.FindRepo(".")
 	if err != nil {

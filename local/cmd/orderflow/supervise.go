@@ -48,6 +48,11 @@ func supervise(ctx context.Context, s settings) error {
 		return err
 	}
 	options.Env = map[string][]string{"bff-web": lab.Env()}
+	viewer, err := s.openViewer(ctx, &options)
+	if err != nil {
+		return err
+	}
+	defer viewer.close()
 	sys, err := system.Start(ctx, options)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -55,9 +60,14 @@ func supervise(ctx context.Context, s settings) error {
 		}
 		return err
 	}
+	desk.viewer.Store(viewer)
 	desk.serve(sys)
 	lab.Serve(sys)
 	fmt.Printf("Orderflow is ready at %s after %.1f s; logs are in %s\n", browserURL(sys.GatewayURL), time.Since(began).Seconds(), filepath.Join(s.dir, "logs"))
+
+	if viewer != nil {
+		fmt.Printf("Traces are at %s; `make trace ORDER=<id>` prints one\n", browserURL(viewer.url))
+	}
 
 	<-ctx.Done()
 	fmt.Println("stopping")

@@ -1,0 +1,3 @@
+package site
+
+const NoticeCookie = noticeCookie

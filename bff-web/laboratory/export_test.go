@@ -1,0 +1,5 @@
+package laboratory
+
+type Sight = sight
+
+var AllScenes = allScenes
