@@ -3,6 +3,8 @@
 # git refuses to work in a checkout that another user owns (a container's mount), and go build calls it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
+# e2e/observability is no part of the workspace: its README says why.
+modules = $$(go list -m -f '{{.Dir}}') $(CURDIR)/e2e/observability
 programs := gateway bff-web $(wildcard services/*) simulator
 orderflow := bin/orderflow
 
@@ -140,6 +142,7 @@ bench-gateway: $(orderflow) ## the overhead of the gateway on a call of a servic
 .PHONY: vet
 vet: ## go vet, all modules
 	@go vet work
+	@cd e2e/observability && GOWORK=off go vet .
 
 actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 # by itself: beside golangci-lint it does not compile
 workflows := $(wildcard .github/workflows/*.yml)
@@ -147,18 +150,18 @@ workflows := $(wildcard .github/workflows/*.yml)
 .PHONY: lint
 lint: ## golangci-lint, each module by itself; actionlint
 	@$(if $(workflows),GOWORK=off go run $(actionlint) -shellcheck= -pyflakes= $(workflows) || failed=1;) \
-	for module in $$(go list -m -f '{{.Dir}}'); do \
+	for module in $(modules); do \
 		echo "lint $${module#$(CURDIR)/}"; \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in code that the programs call: govulncheck
-	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}')
+	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}') $(CURDIR)/e2e/observability
 
 .PHONY: fmt
 fmt: ## format all code
-	@for module in $$(go list -m -f '{{.Dir}}'); do \
+	@for module in $(modules); do \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
 
