@@ -102,11 +102,14 @@ var listen = sync.OnceValues(func() (*said, error) {
 
 // note remembers the message that a call logs, or the metric that it registers.
 func (s *said) note(call *ast.CallExpr) {
-	f, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok {
-		return
+	var called string
+	switch f := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		called = f.Sel.Name
+	case *ast.Ident:
+		called = f.Name
 	}
-	if logs.MatchString(f.Sel.Name) {
+	if logs.MatchString(called) {
 		for _, argument := range call.Args {
 			if name, ok := argument.(*ast.Ident); ok {
 				s.logged["const "+name.Name] = true
@@ -119,7 +122,7 @@ func (s *said) note(call *ast.CallExpr) {
 			s.metrics[m[1]] = true
 		}
 	}
-	kind := instrument.FindStringSubmatch(f.Sel.Name)
+	kind := instrument.FindStringSubmatch(called)
 	if kind == nil || len(call.Args) == 0 {
 		return
 	}
@@ -131,7 +134,7 @@ func (s *said) note(call *ast.CallExpr) {
 		name = "*" + constant(sum.Y)
 	}
 	name = strings.ReplaceAll(name, ".", "_")
-	if strings.HasPrefix(f.Sel.Name, "New") { // telemetry's own: the unit of a histogram is its second argument
+	if strings.HasPrefix(called, "New") { // telemetry's own: the unit of a histogram is its second argument
 		if name == "" || len(call.Args) < 2 {
 			return
 		}
