@@ -54,6 +54,12 @@ func TestEachAlertFiresAndEachMetricExists(t *testing.T) {
 	for _, wish := range []stories.Wish{{SKU: sku}, {SKU: sku, Card: "tok_declined"}, {SKU: c.Product(0, 0, 0)}} {
 		c.End(c.Place(wish))
 	}
+	time.Sleep(10 * every) // longer than most rules wait
+	for name := range alerts(t) {
+		if o.fires(name) {
+			t.Errorf("%s fires although all is well", name)
+		}
+	}
 	o.providerAway(sku)
 	o.supplierAway()
 	o.handlersFail(sku)

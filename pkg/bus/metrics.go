@@ -21,13 +21,15 @@ type meters struct {
 }
 
 func newMeters(b *Broker) meters {
-	connected, _ := telemetry.Meter().Int64ObservableGauge("bus_connected", metric.WithDescription("1 while every part has a session with the broker."))
+	connected, _ := telemetry.Meter().Int64ObservableGauge("bus_connected", metric.WithDescription("1 while every part has a session with the broker, by account."))
+	account := telemetry.Label("account", b.service)
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
-		var yes int64
-		if b.Connected() {
-			yes = 1
+		switch {
+		case b.Connected():
+			o.ObserveInt64(connected, 1, account)
+		case b.parts.Load() > 0: // otherwise nobody wants a session, as when nobody looks at the messages of the tap
+			o.ObserveInt64(connected, 0, account)
 		}
-		o.ObserveInt64(connected, yes)
 		return nil
 	}, connected)
 	return meters{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -38,26 +37,9 @@ func newStateTimes() *telemetry.Histogram {
 	return telemetry.NewHistogram("orders_state_duration", "s", "How long orders were in a state of the saga when they left it.", inStatesFor, "status")
 }
 
-// stay is how long an order was in a state that it has left.
-type stay struct {
-	ctx  context.Context //nolint:containedctx // of the message or request that ended it, for the trace
-	in   status
-	took time.Duration
-}
-
 // measure measures the stays that a unit of work has ended, once it is committed.
 func (s *shop) measure(ended []stay) {
 	for _, e := range ended {
 		s.inStates.Measure(e.ctx, e.took.Seconds(), string(e.in))
 	}
-}
-
-// entered returns when an order has entered its state, as its deadline tells: an order waits from one deadline to the next. An
-// operator who makes it ask at once begins the wait again, so such an order seems to be younger.
-func (o order) entered(t timeouts) time.Time {
-	at := *o.DueAt
-	for passed := range o.Passed + 1 {
-		at = at.Add(-t.after(o.Status, passed))
-	}
-	return at
 }

@@ -49,6 +49,13 @@ type logged struct {
 	action
 }
 
+// stay is how long an order was in a state that it has left.
+type stay struct {
+	ctx  context.Context //nolint:containedctx // of the message or request that ended it, for the trace
+	in   status
+	took time.Duration
+}
+
 func (s *shop) work() *work {
 	return &work{shop: s, catalogue: map[string]messages.ProductChanged{}}
 }

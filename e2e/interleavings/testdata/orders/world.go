@@ -45,6 +45,10 @@ type shop struct {
 
 func (s *shop) ignored(context.Context, messages.Message, status) {}
 
+func (s *shop) measure([]stay) {}
+
+func (outcome) origin(context.Context) outbox.Origin { return outbox.Origin{} }
+
 func newShop() *shop { return &shop{nil, waits, func() time.Time { return interleavings.Now }} }
 
 func (w *World) office() *unit.Office[*work] {

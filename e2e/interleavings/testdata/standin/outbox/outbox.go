@@ -17,6 +17,9 @@ func OriginOf(context.Context) Origin { return Origin{} }
 // Resume returns ctx.
 func (Origin) Resume(ctx context.Context) context.Context { return ctx }
 
+// Within returns an empty Origin.
+func (Origin) Within(context.Context) Origin { return Origin{} }
+
 // Letter is a message with its origin.
 type Letter struct {
 	messages.Message
