@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -254,19 +255,16 @@ func TestEveryRouteLeadsToAHandler(t *testing.T) {
 
 func sources(t *testing.T, folder string) (text string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("nothing in %s: %v", folder, err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
 		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		content, err := os.ReadFile(path)
 		text += string(content)
+		return err
+	})
+	if err != nil || text == "" {
+		t.Fatalf("nothing in %s: %v", folder, err)
 	}
 	return text
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+const pageOfStock = 50 // products
+
 // holding is a product as inventory shows it to operators.
 type holding struct {
 	SKU             string `json:"sku"`
@@ -47,7 +49,7 @@ func (s *Pages) getStockPage(c echo.Context) error {
 	q := shop.QuestionOf(c)
 	q.Sort = "" // by SKU
 	ask := q.Address()
-	ask.Set("limit", strconv.Itoa(shop.PageOfStock))
+	ask.Set("limit", strconv.Itoa(pageOfStock))
 	screen, err := upstream.Read[stockScreen](c, s.inventory, "/api/stock?"+ask.Encode())
 	if err != nil {
 		return err

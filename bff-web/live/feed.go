@@ -45,6 +45,7 @@ type notification struct {
 // notificationsMost is how many notifications may wait for a slow reader, for each order: more than almost any timeline has.
 const notificationsMost = 32
 
+// NewFeed passes nothing on until notifications come.
 func NewFeed() *Feed {
 	f := &Feed{changed: time.Now(), watchers: map[string]map[*watcher]struct{}{}}
 	f.Interest = interest.NewInterest(f.watched)
@@ -142,6 +143,7 @@ func (f *Feed) Joined(now bool) {
 	f.Came(now)
 }
 
+// Live reports whether notifications come.
 func (f *Feed) Live() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -73,7 +73,7 @@ func (s *Pages) getOrder(c echo.Context) error {
 	asking.Go(func() { s.taps.Listen(c) })
 	asking.Go(func() {
 		if screen.Order, missing = upstream.Read[orders.Order](c, s.orders, at); missing == nil {
-			all, unasked = s.products(c, screen.Order.Skus(linesMost)) // the page works without names and pictures
+			all, unasked = s.products(c, screen.Order.SKUs(linesMost)) // the page works without names and pictures
 		}
 	})
 	asking.Go(func() {
@@ -127,7 +127,7 @@ func (s *Pages) getOrders(c echo.Context) error {
 	}
 	var skus []string
 	for _, o := range list.Items {
-		skus = append(skus, o.Skus(picturesMost)...)
+		skus = append(skus, o.SKUs(picturesMost)...)
 	}
 	all, err := s.products(c, skus) // the page works without pictures
 	list.Pictures, list.Blind = all.BySKU(), err != nil

@@ -110,7 +110,7 @@ func (o *offer) add(sum messages.Money) {
 // decides at which price it accepts the order.
 func (s *Pages) offer(c echo.Context, k cart.Cart) offer {
 	var o offer
-	all, err := s.ProductsOf(c, k.Skus())
+	all, err := s.ProductsOf(c, k.SKUs())
 	o.Blind = err != nil || all.Old && len(all.Items) < len(k)
 	known := all.BySKU()
 	for _, l := range k {

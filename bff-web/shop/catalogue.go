@@ -29,6 +29,7 @@ type Catalogue struct {
 	Old   bool      `json:"-"` // inventory does not answer; this is an earlier answer
 }
 
+// BySKU returns the products by their SKUs.
 func (all Catalogue) BySKU() map[string]Product {
 	found := make(map[string]Product, len(all.Items))
 	for _, p := range all.Items {

@@ -60,9 +60,8 @@ func (p Product) Coming() bool { return p.Backorderable || p.ReorderQuantity > 0
 func (p Product) Wanted() bool { return p.State() != "none" }
 
 const (
-	pageOfShop  = 24 // products: this fills rows of two, three and four
-	PageOfStock = 50
-	wordsMost   = 100 // characters of a search, as in inventory
+	pageOfShop = 24  // products: this fills rows of two, three and four
+	wordsMost  = 100 // characters of a search, as in inventory
 )
 
 // sorting is an order of the shop's products.
@@ -73,6 +72,7 @@ var sortings = []sorting{{"name", "Name"}, {"price", "Price, lowest first"}, {"-
 // question is what the address of a page asks for. Invalid parts are ignored.
 type question struct{ Words, Sort, Cursor string }
 
+// QuestionOf reads the address of a page.
 func QuestionOf(c echo.Context) question {
 	q := question{Words: strings.TrimSpace(c.QueryParam("q")), Sort: sortings[0].Name, Cursor: c.QueryParam("cursor")}
 	if runes := []rune(strings.ToValidUTF8(q.Words, "")); len(runes) > wordsMost {

@@ -57,6 +57,7 @@ const (
 // pauseFrom is how long nothing has to happen until the diagram says so.
 const pauseFrom = time.Second
 
+// Draw lays out the steps of an order that was placed at the time begun.
 func Draw(steps []Step, begun time.Time) Diagram {
 	names := slices.Clone(standing)
 	for _, s := range steps {

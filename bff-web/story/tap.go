@@ -52,6 +52,7 @@ type heard struct {
 	size     int
 }
 
+// NewTaps hears nothing yet.
 func NewTaps() *Taps {
 	t := &Taps{heard: map[string]*heard{}, watchers: map[*func([]bus.Passage)]struct{}{}}
 	t.Interest = interest.NewInterest(t.watched)

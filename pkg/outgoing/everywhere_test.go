@@ -12,8 +12,12 @@ import (
 )
 
 // Transports are made here and, for the tools, which import none of our packages, in a package of their own. The
-// simulator, which imports none either, makes two without a proxy: for its health check, and for its customers.
-var makers = []string{"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go", "simulator/shop.go"}
+// simulator, which imports none either, makes two without a proxy: for its health check, and for its customers. The browsers of
+// bff-web's tests are not a part of any program.
+var makers = []string{
+	"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go", "simulator/shop.go",
+	"bff-web/app/apptest/browser.go", "bff-web/app/apptest/fixture.go", "bff-web/app/apptest/reader.go",
+}
 
 // net/http's ready-made clients and transports ask a proxy of the environment, and no test on localhost would notice.
 func TestNoProgramUsesATransportThatAsksForAProxyByItself(t *testing.T) {

@@ -16,6 +16,7 @@ func Refuses(status int, body string) http.HandlerFunc {
 	}
 }
 
+// OnTheWay is a page of parcels, as the carrier answers.
 const OnTheWay = `{"holding":true,"until":"2026-11-29T12:10:00Z","before":7,"items":[
 	{"id":"sh_1","key":"o-1","reference":"o-1","lines":[{"sku":"PEN","quantity":1}],"tracking_number":"SPONE","status":"arranged",
 	 "address":{"name":"Alice <b>","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"},
@@ -42,6 +43,7 @@ func (f *Fixture) CarrierSays(status int, body string) func() (*http.Request, st
 	}
 }
 
+// Metrics are those of a replica of orders.
 const Metrics = `# HELP orders_under_way Orders that are not final, by status.
 orders_under_way{status="paid"} 3
 orders_under_way{status="gift_wrapping"} 2
@@ -56,6 +58,7 @@ client_breaker_open{upstream="shipping",replica="http://b"} 0
 odd
 `
 
+// OneOrder is an order, as orders answers.
 const OneOrder = `{"id":"0190-abcdef12","customer_id":"alice","status":"paid","lines":[{"sku":"MUG-BLUE","name":"Blue mug","quantity":2,"unit_price":{"amount":1299,"currency":"EUR"}}],
 	"total":{"amount":2598,"currency":"EUR"},"shipping_address":{"name":"<Alice>","street":"1 Main St","city":"Berlin","postal_code":"10115","country":"DE"},
 	"created_at":"2026-01-01T10:00:00Z","links":{"cancellation":"/api/orders/x/cancellation"}}`
@@ -71,6 +74,7 @@ func Has(answers map[string]http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// Shelves are the products of a small shop, as inventory answers.
 const Shelves = `{"items":[
 	{"sku":"MUG-BLUE","name":"Blue mug","description":"Holds <b>0.3 l</b> & more","image":"/api/products/MUG-BLUE/image","price":{"amount":129950,"currency":"EUR"},"available":40,"reorder_point":5,"reorder_quantity":10,"new":1},
 	{"sku":"PEN","name":"Pen","description":"","image":"javascript:alert(1)","price":{"amount":5,"currency":"EUR"},"available":2},

@@ -33,6 +33,7 @@ func (f *Fixture) Cookie(name string) string {
 	return name + "_" + port
 }
 
+// Stranger returns the browser of a visitor who has not signed in.
 func (f *Fixture) Stranger() *Browser {
 	return &Browser{f, map[string]string{}, map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
 }

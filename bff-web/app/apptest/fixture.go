@@ -1,3 +1,4 @@
+// Package apptest is a bff-web for tests: its services answer as a test tells them, and browsers without a window visit it.
 package apptest
 
 import (
@@ -31,6 +32,7 @@ type Fixture struct {
 	Services map[string]*httptest.Server
 }
 
+// New starts a bff-web, which ends with the test.
 func New(t *testing.T) *Fixture {
 	t.Helper()
 	return NewWith(t, time.Minute) // long, since a machine can be slow for a second
@@ -48,8 +50,10 @@ func NewSilent(t *testing.T) *Fixture {
 	return NewWith(t, time.Second)
 }
 
+// Silent never answers.
 func Silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+// NewWith returns a fixture with a timeout for services, and without some settings.
 func NewWith(t *testing.T, timeout time.Duration, without ...string) *Fixture {
 	t.Helper()
 	f := &Fixture{T: t, answers: map[string]http.HandlerFunc{}, seen: map[string]*http.Request{}, Services: map[string]*httptest.Server{}}
@@ -98,6 +102,7 @@ func NewWith(t *testing.T, timeout time.Duration, without ...string) *Fixture {
 	return f
 }
 
+// Says answers always the same.
 func Says(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -106,12 +111,14 @@ func Says(status int, body string) http.HandlerFunc {
 	}
 }
 
+// Answer makes a service answer so from now on.
 func (f *Fixture) Answer(service string, h http.HandlerFunc) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answers[service] = h
 }
 
+// Asked returns the latest request that a service got; nil: it got none.
 func (f *Fixture) Asked(service string) *http.Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,6 +131,7 @@ func (f *Fixture) Get(path string, headers ...string) (*http.Response, string) {
 	return f.Request(http.MethodGet, path, "", headers...)
 }
 
+// Request returns an answer and its body. headers are pairs of name and value.
 func (f *Fixture) Request(method, path, body string, headers ...string) (*http.Response, string) {
 	f.Helper()
 	r, err := http.NewRequestWithContext(f.Context(), method, f.URL+path, strings.NewReader(body))
@@ -145,6 +153,7 @@ func (f *Fixture) Request(method, path, body string, headers ...string) (*http.R
 	return answer, string(text)
 }
 
+// Bearer returns the header with a token that has a scope.
 func (f *Fixture) Bearer(scope string) string {
 	f.Helper()
 	token, err := f.Issuer.Token("olga", []string{scope}, time.Hour)

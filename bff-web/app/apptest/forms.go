@@ -5,11 +5,13 @@ import (
 	"regexp"
 )
 
+// What the form of the checkout sends back.
 var (
 	KeyOf   = regexp.MustCompile(`name="key" value="([^"]*)"`)
 	TotalOf = regexp.MustCompile(`name="total" value="([^"]*)"`)
 )
 
+// Found returns what an expression finds on a page; empty: nothing.
 func Found(in *regexp.Regexp, page string) string {
 	if m := in.FindStringSubmatch(page); m != nil {
 		return m[1]

@@ -24,18 +24,21 @@ type History struct {
 	asked    int
 }
 
+// Grow adds entries to the timeline.
 func (h *History) Grow(statuses ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.Statuses = append(h.Statuses, statuses...)
 }
 
+// Questions returns how often orders was asked.
 func (h *History) Questions() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.asked
 }
 
+// ServeHTTP answers with the tracking of the order.
 func (h *History) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -55,6 +58,7 @@ func (h *History) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Announce lets orders publish an event, as when the timeline has grown.
 func (f *Fixture) Announce(seq int, status string) { f.Hears("o-1", seq, status) }
 
+// Hears lets orders publish an event about an order.
 func (f *Fixture) Hears(order string, seq int, status string) {
 	body, _ := json.Marshal(messages.OrderStatusChanged{OrderChange: messages.OrderChange{
 		OrderID: order, OrderEntry: messages.OrderEntry{Seq: seq, Status: status, Entered: true, What: status},
@@ -81,6 +85,7 @@ func (f *Fixture) Opens(path string) *reader {
 	return f.Stream(path, "Cookie", name+"="+f.As("alice").Cookies[name])
 }
 
+// Stream opens a stream. headers are pairs of name and value.
 func (f *Fixture) Stream(path string, headers ...string) *reader {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 30*time.Second)
@@ -167,6 +172,7 @@ func (r *reader) Rest() (all string) {
 	}
 }
 
+// OrdersWith makes orders have an order with a timeline, and notifications come.
 func (f *Fixture) OrdersWith(statuses ...string) *History {
 	h := &History{Of: "/api/orders/o-1/tracking", Statuses: statuses}
 	f.Answer("orders", h.ServeHTTP)
@@ -174,6 +180,7 @@ func (f *Fixture) OrdersWith(statuses ...string) *History {
 	return h
 }
 
+// WantEvents fails the test unless the next events are these.
 func WantEvents(t *testing.T, r *reader, want ...string) {
 	t.Helper()
 	if got := r.events(len(want)); strings.Join(got, ", ") != strings.Join(want, ", ") {
@@ -181,6 +188,7 @@ func WantEvents(t *testing.T, r *reader, want ...string) {
 	}
 }
 
+// Until waits until something holds, at most 20 seconds.
 func Until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {

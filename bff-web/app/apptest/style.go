@@ -32,6 +32,7 @@ func Colours(t *testing.T) (light, dark map[string]string) {
 	return read(roots[0][1]), read(roots[1][1])
 }
 
+// Contrast returns the contrast of two colours, as WCAG defines it.
 func Contrast(a, b string) float64 {
 	x, y := luminance(a), luminance(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)

@@ -45,6 +45,7 @@ func additions(c echo.Context) (all []addition) {
 	return all
 }
 
+// Of returns the cart in the cookies of a request.
 func Of(c echo.Context) (k Cart) {
 	for _, a := range additions(c) {
 		if more, ok := k.Plus(a.SKU, a.Quantity); ok {
@@ -61,6 +62,7 @@ type basket struct {
 	all []addition
 }
 
+// BasketOf returns the cart of a request, to be changed.
 func BasketOf(c echo.Context) basket {
 	b := basket{c, additions(c)}
 	if visitor.Cookie(c, cartCookie) != "" {

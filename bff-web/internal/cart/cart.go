@@ -11,11 +11,13 @@ import (
 	"example.com/orderflow/pkg/messages"
 )
 
+// What fits into a cart.
 const (
 	cartMost     = 30 // products: their cookies have less than 10 kB, of the 32 kB that a header may have
-	QuantityMost = 99
+	QuantityMost = 99 // of a product
 )
 
+// SKU is the form of a product number.
 var SKU = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{0,63}$`)
 
 // Cart is what a customer is about to order. Forms have it as "MUG-BLUE:2/PEN:1". It is not secret, and changing it by hand
@@ -35,6 +37,7 @@ func Parse(text string) (lines Cart) {
 	return lines
 }
 
+// String returns the cart as forms have it.
 func (k Cart) String() string {
 	parts := make([]string, len(k))
 	for i, l := range k {
@@ -43,6 +46,7 @@ func (k Cart) String() string {
 	return strings.Join(parts, "/")
 }
 
+// Units returns how many units are in it.
 func (k Cart) Units() (n int) {
 	for _, l := range k {
 		n += l.Quantity
@@ -50,7 +54,8 @@ func (k Cart) Units() (n int) {
 	return n
 }
 
-func (k Cart) Skus() []string {
+// SKUs returns its products.
+func (k Cart) SKUs() []string {
 	skus := make([]string, len(k))
 	for i, l := range k {
 		skus[i] = l.SKU
@@ -58,6 +63,7 @@ func (k Cart) Skus() []string {
 	return skus
 }
 
+// Of returns how many units of a product are in it.
 func (k Cart) Of(name string) int {
 	if i := slices.IndexFunc(k, func(l messages.Line) bool { return l.SKU == name }); i >= 0 {
 		return k[i].Quantity

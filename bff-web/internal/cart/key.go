@@ -24,7 +24,8 @@ const (
 	secondMost = 10    // how many orders a customer can confirm one after another before the answer to the first arrives
 )
 
-var KeyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // the form of rand.Text
+// KeyForm is the form of a key.
+var KeyForm = regexp.MustCompile(`^[A-Z2-7]{26}$`) // that of rand.Text
 
 // KeyFor returns the key for the cart's order in a currency. An empty currency means that it is not known now, but may have
 // been before.

@@ -223,6 +223,7 @@ func Samples(text []byte) (all []Sample) {
 	return all
 }
 
+// Why something is not known.
 var (
 	ErrNoBroker  = fault.New(fault.Unavailable, "this program has no RABBITMQ_URL")
 	ErrUncounted = fault.New(fault.Unavailable, "no replica of orders tells it")

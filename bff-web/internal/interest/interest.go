@@ -27,6 +27,7 @@ const LookLasts = 15 * time.Minute
 // AttendWithin is how long a request waits at most until it has started. Without RabbitMQ it does not.
 const AttendWithin = 250 * time.Millisecond
 
+// NewInterest is not there until somebody looks. needed reports whether it must go on although nobody has looked lately.
 func NewInterest(needed func() bool) Interest {
 	return Interest{needed: needed, arrived: make(chan struct{})}
 }

@@ -13,6 +13,7 @@ type Bar struct {
 	Percent       int  // of the longest bar
 }
 
+// Statuses are those that an order can have, in the order of the chart.
 var Statuses = []string{"placed", "backordered", "reserved", "paid", "shipped", "delivered", "withdrawing", "refunding", "releasing", "cancelled"}
 
 // Bars combines the counts of the feed with those of orders. Statuses of a newer release come last.

@@ -35,8 +35,8 @@ type orderLine struct {
 	UnitPrice messages.Money `json:"unit_price"`
 }
 
-// Skus returns the SKUs of the first lines of an order.
-func (o Order) Skus(most int) (skus []string) {
+// SKUs returns the SKUs of the first lines of an order.
+func (o Order) SKUs(most int) (skus []string) {
 	for _, l := range o.Lines[:min(len(o.Lines), most)] {
 		skus = append(skus, l.SKU)
 	}

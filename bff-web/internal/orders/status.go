@@ -13,6 +13,7 @@ var labels = map[string]string{
 	"arranged": "Arranged with the carrier", "dispatched": "Handed over", "in_transit": "In transit", "failed": "Could not be delivered",
 }
 
+// Label returns the words for a status or a stage.
 func Label(word string) string {
 	if l, ok := labels[word]; ok {
 		return l
@@ -29,6 +30,7 @@ type Stage struct {
 	State string // done, now, stopped or todo
 }
 
+// The way of an order, and its way back.
 var (
 	way  = []string{"placed", "reserved", "paid", "shipped", "delivered"}
 	Back = []string{"withdrawing", "refunding", "releasing", "cancelled"}

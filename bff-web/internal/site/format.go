@@ -32,6 +32,7 @@ func (i Instant) Text() string {
 	return i.at.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 }
 
+// Stamp returns the time for machines.
 func (i Instant) Stamp() string { return i.at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // At returns a time for a page, with milliseconds if it is exact.

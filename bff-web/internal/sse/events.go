@@ -63,6 +63,7 @@ func (e *Events) Part() error {
 	return e.Write("retry: %d\n\n", comeBack.Milliseconds()/2+rand.Int64N(comeBack.Milliseconds()))
 }
 
+// Write writes events. An error means that the reader has gone or is too slow.
 func (e *Events) Write(format string, args ...any) error {
 	if err := e.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
 		return err

@@ -22,6 +22,7 @@ type Streams struct {
 	of   map[string]int // by person
 }
 
+// NewStreams allows so many streams, and so many for one person.
 func NewStreams(most, each int) *Streams {
 	ending, end := context.WithCancel(context.Background())
 	s := &Streams{most: most, each: each, Ending: ending, End: end, of: map[string]int{}}
@@ -33,6 +34,7 @@ func NewStreams(most, each int) *Streams {
 	return s
 }
 
+// Count returns how many are open.
 func (s *Streams) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
