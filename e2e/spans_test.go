@@ -3,15 +3,21 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"html"
+	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/orderflow/e2e/stories"
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/local/system"
 	"example.com/orderflow/local/traces"
 	"github.com/google/uuid"
@@ -38,6 +44,7 @@ type order struct {
 	receiver *traces.Receiver
 	id       string
 	trace    string
+	root     string // the name of the request that placed it
 }
 
 func (o order) spans() []traces.Span { return o.receiver.Trace(o.trace) }
@@ -52,7 +59,7 @@ func traceOf(c *stories.Client, r *traces.Receiver, id string) order {
 	if seen.TraceID == "" {
 		c.Fatalf("order %s has no trace", id)
 	}
-	return order{c, r, id, seen.TraceID}
+	return order{c, r, id, seen.TraceID, "POST /api/orders"}
 }
 
 // path returns the spans from the root to the last one for which a condition holds.
@@ -117,7 +124,7 @@ func (o order) wrong() (wrong []string) {
 		switch {
 		case s.Parent == "":
 			roots++
-			if s.Program != "gateway" || s.Kind != "server" || s.Name != "POST /api/orders" {
+			if s.Program != "gateway" || s.Kind != "server" || s.Name != o.root {
 				note("is the root")
 			}
 		case !there[s.Parent]:
@@ -262,6 +269,20 @@ func TestAnOrderIsOneTraceHoweverItEnds(t *testing.T) {
 		o.check()
 	})
 
+	t.Run("placed on a page", func(t *testing.T) {
+		t.Parallel()
+		c := stories.New(t, world(s))
+		o := traceOf(c, receiver, clicked(t, s, sku))
+		o.root = "POST /{page...}"
+		o.End(o.id)
+		way := o.whole("process orderflow.events:orders.order_completed:inventory.events")
+		want := []string{"gateway: POST /{page...}", "gateway: POST bff-web", "bff-web: POST /checkout", "bff-web: POST orders", "orders: POST /api/orders"}
+		if !slices.Equal(way[:len(want)], want) {
+			t.Errorf("it begins\n%s", strings.Join(way, "\n"))
+		}
+		o.check()
+	})
+
 	t.Run("the attempts of a call", func(t *testing.T) {
 		t.Parallel()
 		c := stories.New(t, world(s))
@@ -366,6 +387,50 @@ func TestAnOrderIsOneTraceHoweverItEnds(t *testing.T) {
 		})
 		o.check()
 	})
+}
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)"`)
+
+// clicked places an order on the pages, as alice does without scripts, and returns its id.
+func clicked(t *testing.T, s *system.System, sku string) (id string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, Transport: direct.Transport}
+	send := func(method, path string, form url.Values) (landed, page string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, s.GatewayURL+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", s.GatewayURL)
+		answer, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close() //nolint:errcheck // it is read to its end
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.Request.URL.Path, string(body)
+	}
+	send(http.MethodPost, "/sign-in", url.Values{"who": {"alice"}, "next": {"/"}})
+	send(http.MethodPost, "/cart", url.Values{"sku": {sku}, "quantity": {"1"}})
+	_, page := send(http.MethodGet, "/checkout", nil)
+	form := url.Values{"name": {"A"}, "street": {"1 Main St"}, "city": {"Berlin"}, "postal_code": {"10115"}, "country": {"DE"}, "payment_method": {"tok_visa"}}
+	for _, m := range hidden.FindAllStringSubmatch(page, -1) {
+		form.Set(m[1], html.UnescapeString(m[2]))
+	}
+	landed, _ := send(http.MethodPost, "/checkout", form)
+	id, ok := strings.CutPrefix(landed, "/orders/")
+	if !ok {
+		t.Fatalf("the checkout leads to %s", landed)
+	}
+	return id
 }
 
 func TestWhatIsNotSampledIsNotRecorded(t *testing.T) {

@@ -43,6 +43,8 @@ type Config struct {
 	SessionKey visitor.SealKey `env:"SESSION_KEY"` // seals sessions: 32 bytes in base64, the same for all replicas. A new key signs everybody out, and what somebody is typing at the checkout is lost; empty: a new key at each start
 	DemoSecret string          `env:"DEMO_SECRET"` // the secret of the gateway's demo clients; empty: nobody can sign in as one of them
 
+	TracesURL order.TracesURL `env:"TRACES_URL"` // where operators see a trace, for the page of an order, such as `http://localhost:16686/trace/{trace_id}`; empty: the page only shows the id
+
 	DocsURL   string `env:"DOCS_URL"`   // the documentation, for the foot of each page; empty: no link
 	SourceURL string `env:"SOURCE_URL"` // the source, likewise
 
@@ -113,7 +115,7 @@ func New(cfg Config, verifier web.Verifier, log *slog.Logger) (*App, error) {
 	a.pages = []interface{ Routes(*web.Server) }{
 		a.Site,
 		a.Shop,
-		order.New(a.Site, a.Services, absences, a.Taps, a.Shop.ProductsOf),
+		order.New(a.Site, a.Services, absences, a.Taps, a.Shop.ProductsOf, cfg.TracesURL),
 		live.New(a.Site, a.Services, a.Feed, a.Streams),
 		console.New(a.Site, a.Services, absences, a.Checker, a.Feed),
 		a.Books,

@@ -32,6 +32,7 @@ type orderScreen struct {
 	Payment  upstream.Told[backstage] // for operators only
 	Shipment upstream.Told[backstage]
 	Story    *storyPart
+	Trace    string // the address where operators see its trace; empty: none
 	Account  string // why it was compensated, and what happened to the money
 	Final    bool
 	Back     bool // it is being compensated, or was: steps that are not done yet never will be
@@ -99,6 +100,9 @@ func (s *Pages) getOrder(c echo.Context) error {
 	screen.Stages, screen.Final = orders.Stages(status, timeline), orders.Final(status)
 	screen.Back = slices.Contains(orders.Back, status)
 	screen.Story = s.story(c, screen.Order, screen.Tracking, screen.Payment.Value, screen.Shipment.Value)
+	if screen.Tracking != nil {
+		screen.Trace = s.traces.of(screen.Tracking.TraceID)
+	}
 	screen.Account = account(screen.Order, screen.Tracking, visitor.Of(c).Caller.ID)
 	return s.pages.Render(c, http.StatusOK, "order.html", screen)
 }

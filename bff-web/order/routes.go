@@ -19,12 +19,13 @@ type Pages struct {
 	orders, payments, shipping *client.Client
 	products                   func(echo.Context, []string) (shop.Catalogue, error)
 	taps                       *story.Taps
+	traces                     TracesURL
 }
 
-// New returns the pages of orders. products finds products by their SKUs, for names and pictures.
-func New(pages *site.Site, services upstream.Services, absences *upstream.Absences, taps *story.Taps, products func(echo.Context, []string) (shop.Catalogue, error)) *Pages {
+// New returns the pages of orders. products finds products by their SKUs, for names and pictures. traces may be empty.
+func New(pages *site.Site, services upstream.Services, absences *upstream.Absences, taps *story.Taps, products func(echo.Context, []string) (shop.Catalogue, error), traces TracesURL) *Pages {
 	return &Pages{
-		pages: pages, absences: absences, orders: services.Orders, payments: services.Payments, shipping: services.Shipping, products: products, taps: taps,
+		pages: pages, absences: absences, orders: services.Orders, payments: services.Payments, shipping: services.Shipping, products: products, taps: taps, traces: traces,
 	}
 }
 

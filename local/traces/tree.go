@@ -76,7 +76,7 @@ func remarks(s Span) string {
 	say("order %s", "orderflow.order.status")
 	say("because of %s", "orderflow.order.reason")
 	for _, l := range s.Links {
-		if l.Trace != s.Trace {
+		if l.Trace != s.Trace && s.Kind != "producer" && s.Kind != "consumer" { // those lead to their batches
 			all = append(all, "see trace "+l.Trace)
 		}
 	}

@@ -77,6 +77,7 @@ func NewWith(t *testing.T, timeout time.Duration, without ...string) *Fixture {
 	settings := map[string]string{
 		"GATEWAY_URL": at("gateway"), "DEMO_SECRET": "demo", "STREAMS_MOST": "10", "SERVICES": strings.Join(services, ","),
 		"SIMULATOR_URL": at("simulator"), "LABORATORY_URL": at("supervisor"), "LABORATORY_KEY": "key of the desk",
+		"TRACES_URL": "https://traces.example/trace/{trace_id}?x=1",
 	}
 	for _, name := range without {
 		delete(settings, name)

@@ -77,6 +77,7 @@ type Insight struct {
 	Tracking
 	Timeline []Authored `json:"timeline"`
 	Log      []action   `json:"log"`
+	TraceID  string     `json:"trace_id"`
 }
 
 // Authored is an entry with the operator who has caused it; empty: none has.

@@ -47,7 +47,8 @@ func (s *shop) ignored(context.Context, messages.Message, status) {}
 
 func (s *shop) measure([]stay) {}
 
-func (outcome) origin(context.Context) outbox.Origin { return outbox.Origin{} }
+// origin is empty here.
+func (out outcome) origin(ctx context.Context) outbox.Origin { return outbox.OriginOf(ctx) }
 
 func newShop() *shop { return &shop{nil, waits, func() time.Time { return interleavings.Now }} }
 

@@ -17,8 +17,8 @@ func OriginOf(context.Context) Origin { return Origin{} }
 // Resume returns ctx.
 func (Origin) Resume(ctx context.Context) context.Context { return ctx }
 
-// Within returns an empty Origin.
-func (Origin) Within(context.Context) Origin { return Origin{} }
+// Within returns o.
+func (o Origin) Within(context.Context) Origin { return o }
 
 // Letter is a message with its origin.
 type Letter struct {
