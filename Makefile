@@ -3,6 +3,8 @@
 # git refuses to work in a checkout that another user owns (a container's mount), and go build calls it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
+# e2e/observability is no part of the workspace: its README says why.
+modules = $$(go list -m -f '{{.Dir}}') $(CURDIR)/e2e/observability
 programs := gateway bff-web $(wildcard services/*) simulator
 orderflow := bin/orderflow
 
@@ -60,6 +62,7 @@ logs: $(orderflow) ## follow the log of a part: NAME=payments
 .PHONY: test
 test: $(orderflow) ## all tests, on a PostgreSQL and a RabbitMQ of their own; TESTFLAGS='-run Name'
 	@$(orderflow) install && exec $(orderflow) exec -- go test $(race) -timeout 30m $(TESTFLAGS) work
+	@cd e2e/observability && GOWORK=off go test -timeout 30m $(TESTFLAGS) .
 
 DURATION ?= 30m
 SEED ?= 7
@@ -110,10 +113,10 @@ images := $(foreach program,$(notdir $(programs)) provision,orderflow/$(program)
 kind-up minikube-up: export ORDERFLOW_VERSION := dev
 
 .PHONY: kind-up
-kind-up: images ## run the system on Kubernetes, in a cluster made by kind; http://localhost:8080
+kind-up: images ## run the system on Kubernetes, in a cluster made by kind; http://localhost:8080; OBSERVABILITY=1: with dashboards
 	@kind get clusters | grep -qx orderflow || kind create cluster --config k8s/overlays/kind/cluster.yaml
 	@kind load docker-image --name orderflow $(images)
-	@k8s/apply.sh kind-orderflow kind
+	@k8s/apply.sh kind-orderflow $(if $(OBSERVABILITY),kind-observability,kind)
 	@echo 'http://localhost:8080'
 
 .PHONY: kind-down
@@ -147,6 +150,7 @@ bench-gateway: $(orderflow) ## the overhead of the gateway on a call of a servic
 .PHONY: vet
 vet: ## go vet, all modules
 	@go vet work
+	@cd e2e/observability && GOWORK=off go vet .
 
 actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 # by itself: beside golangci-lint it does not compile
 workflows := $(wildcard .github/workflows/*.yml)
@@ -154,18 +158,18 @@ workflows := $(wildcard .github/workflows/*.yml)
 .PHONY: lint
 lint: ## golangci-lint, each module by itself; actionlint
 	@$(if $(workflows),GOWORK=off go run $(actionlint) -shellcheck= -pyflakes= $(workflows) || failed=1;) \
-	for module in $$(go list -m -f '{{.Dir}}'); do \
+	for module in $(modules); do \
 		echo "lint $${module#$(CURDIR)/}"; \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint run ./...) || failed=1; \
 	done; test -z "$$failed"
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in code that the programs call: govulncheck
-	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}')
+	@cd tools && GOWORK=off go run ./vuln $$(cd .. && go list -m -f '{{.Dir}}') $(CURDIR)/e2e/observability
 
 .PHONY: fmt
 fmt: ## format all code
-	@for module in $$(go list -m -f '{{.Dir}}'); do \
+	@for module in $(modules); do \
 		(cd "$$module" && GOWORK=off go tool -modfile="$(CURDIR)/tools/go.mod" golangci-lint fmt) || failed=1; \
 	done; test -z "$$failed"
 

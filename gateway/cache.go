@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/labstack/echo/v4"
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
@@ -33,6 +34,7 @@ type cache struct {
 	now     func() time.Time
 	entries *otter.Cache[string, *copied] // by path
 	flights singleflight.Group            // one request at a time for each path
+	answers *telemetry.Counter            // by where they came from
 }
 
 // copied is an answer in memory. It is never changed.
@@ -46,7 +48,8 @@ type copied struct {
 }
 
 func newCache(s cacheSettings) *cache {
-	return &cache{cacheSettings: s, now: time.Now, entries: otter.Must(&otter.Options[string, *copied]{
+	answers := telemetry.NewCounter("gateway_cache_answers", "Answers about products, by where they came from.", "outcome")
+	return &cache{cacheSettings: s, now: time.Now, answers: answers, entries: otter.Must(&otter.Options[string, *copied]{
 		MaximumWeight: max(s.Bytes, 1), // 0 would be no limit
 		Weigher: func(path string, a *copied) uint32 { // an estimate that includes the header and the body in gzip
 			return uint32(len(path) + len(a.body) + len(a.body)/2 + 1<<10)

@@ -15,6 +15,15 @@ import (
 // fetchWithin limits the time of a request for the cache, including the body of the answer.
 const fetchWithin = 15 * time.Second
 
+// Where an answer came from, for the metrics.
+const (
+	cacheHit         = "hit"         // from memory
+	cacheStale       = "stale"       // from memory, although it is old, because the upstream has failed
+	cacheRevalidated = "revalidated" // from the upstream, which was asked because the copy was old
+	cacheMiss        = "miss"        // from the upstream: there was no copy
+	cacheBypassed    = "bypassed"    // from the upstream: the answer may be for one caller only
+)
+
 // cached serves public answers, from memory if possible. The header Cache-Status (RFC 9211) says how an answer was made.
 // Requests with a token or a query are only forwarded: their answers may be for one caller only, or there may be countless
 // different ones.
@@ -24,12 +33,13 @@ func (g *gateway) cached(to target) echo.HandlerFunc {
 		r := c.Request()
 		if r.Header.Get(echo.HeaderAuthorization) != "" || r.URL.RawQuery != "" {
 			c.Response().Header().Set("Cache-Status", "orderflow; fwd=bypass")
+			g.cache.answers.Count(r.Context(), 1, cacheBypassed)
 			return forward(c)
 		}
 		path := r.URL.EscapedPath()
 		known := g.cache.get(path)
 		if known != nil && known.ttl(g.cache.now()) > 0 && !strings.Contains(r.Header.Get("Cache-Control"), "no-cache") {
-			return g.serveCopy(c, known, "hit")
+			return g.serveCopy(c, known, cacheHit, "hit")
 		}
 		id := r.Header.Get(echo.HeaderXRequestID)
 		var mine *copied // the answer, if this request caused it
@@ -58,19 +68,19 @@ func (g *gateway) serveAnswer(c echo.Context, forward echo.HandlerFunc, known, m
 	got, _ := value.(*copied)
 	switch {
 	case err != nil && known != nil && known.ttl(g.cache.now()) > -g.cache.StaleFor:
-		return g.serveCopy(c, known, fmt.Sprintf("hit; detail=%s", fault.KindOf(err)))
+		return g.serveCopy(c, known, cacheStale, fmt.Sprintf("hit; detail=%s", fault.KindOf(err)))
 	case err != nil:
 		return err
 	case mine == nil && got.storable():
-		return g.serveCopy(c, got, "fwd=miss; collapsed")
+		return g.serveCopy(c, got, cacheMiss, "fwd=miss; collapsed")
 	case mine == nil: // the answer to another request, and not for all clients
 		return forward(c)
 	case !got.storable():
-		return g.serveCopy(c, got, "fwd=miss")
+		return g.serveCopy(c, got, cacheMiss, "fwd=miss")
 	case known != nil:
-		return g.serveCopy(c, got, fmt.Sprintf("fwd=stale; fwd-status=%d; stored", mine.status))
+		return g.serveCopy(c, got, cacheRevalidated, fmt.Sprintf("fwd=stale; fwd-status=%d; stored", mine.status))
 	}
-	return g.serveCopy(c, got, "fwd=uri-miss; stored")
+	return g.serveCopy(c, got, cacheMiss, "fwd=uri-miss; stored")
 }
 
 // fetch asks an upstream on behalf of the cache. It sends nothing of the caller's request except its id, so that the answer
@@ -104,8 +114,10 @@ func (g *gateway) fetch(ctx context.Context, to target, path, id string, old *co
 	return got, err
 }
 
-// serveCopy answers with a copy, or with 304 if the client has it already.
-func (g *gateway) serveCopy(c echo.Context, a *copied, how string) error {
+// serveCopy answers with a copy, or with 304 if the client has it already. outcome is what is counted, and how is what
+// Cache-Status tells.
+func (g *gateway) serveCopy(c echo.Context, a *copied, outcome, how string) error {
+	g.cache.answers.Count(c.Request().Context(), 1, outcome)
 	h, now := c.Response().Header(), g.cache.now()
 	status := "orderflow; " + how
 	if a.storable() {

@@ -8,9 +8,8 @@ import (
 
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/fault"
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -26,10 +25,10 @@ func connect(cfg client.Config, l limits) upstream {
 	n := upstream{client.New(cfg), adaptivelimiter.NewBuilder[any]().
 		WithLimits(l.ConcurrencyLeast, max(l.ConcurrencyLeast, l.ConcurrencyMost), max(l.ConcurrencyLeast, min(l.ConcurrencyFirst, l.ConcurrencyMost))).
 		Build()}
-	meter, name := otel.Meter("orderflow/gateway"), metric.WithAttributes(attribute.String("upstream", cfg.Name))
+	meter, name := telemetry.Meter(), telemetry.Label("upstream", cfg.Name)
 	limit, _ := meter.Int64ObservableGauge("gateway_concurrency_limit", metric.WithDescription("Requests that may wait for an upstream at the same time."))
 	waiting, _ := meter.Int64ObservableGauge("gateway_concurrency", metric.WithDescription("Requests that wait for an upstream."))
-	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error { // cannot fail: the names are constant
+	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(limit, int64(n.limit.Limit()), name)
 		o.ObserveInt64(waiting, int64(n.limit.Inflight()), name)
 		return nil

@@ -18,15 +18,18 @@ import (
 type compose struct {
 	Services map[string]struct {
 		Image       string
+		Profiles    []string
 		MemLimit    string `json:"mem_limit"`
 		Ports       []string
+		Volumes     []string
+		ReadOnly    bool `json:"read_only"`
 		Environment map[string]any
 		Healthcheck map[string]any
 		Stop        string `json:"stop_grace_period"`
 	}
 }
 
-var substitution = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`)
+var substitution = regexp.MustCompile(`\$\{[A-Z_]+:[-+]([^}]*)\}`) // a value that a profile sets counts as set
 
 // composed reads the containers of our programs, with the default values of settings.
 func composed(t testing.TB) (compose, []container) {

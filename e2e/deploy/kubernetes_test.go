@@ -66,7 +66,7 @@ type service struct {
 }
 
 // overlays are all that can be applied.
-var overlays = []string{"k8s/overlays/kind", "k8s/overlays/minikube", "k8s/overlays/production"}
+var overlays = []string{"k8s/overlays/kind", "k8s/overlays/kind-observability", "k8s/overlays/minikube", "k8s/overlays/production"}
 
 // render renders and reads an overlay.
 func render(t testing.TB, overlay string) *cluster {

@@ -30,7 +30,7 @@ type RabbitMQ struct {
 
 // ports of one node, all on 127.0.0.1. A private node needs a private epmd: otherwise the Erlang nodes of a machine share
 // one, which would also outlive this program.
-type ports struct{ amqp, management, distribution, epmd int }
+type ports struct{ amqp, management, metrics, distribution, epmd int }
 
 // StartRabbitMQ starts a node on the data in options.Dir, which it makes if there is none, and returns when AMQP and the
 // management API answer. Durable queues survive Stop and Kill.
@@ -107,12 +107,15 @@ func (r *RabbitMQ) Control(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// Metrics is the base URL of the node's metrics for Prometheus.
+func (r *RabbitMQ) Metrics() string { return "http://" + address(r.ports.metrics) }
+
 // Name is the node's name for other nodes and rabbitmqctl.
 func (r *RabbitMQ) Name() string { return r.node + "@localhost" }
 
 // complete chooses the ports that are not chosen yet.
 func (p ports) complete() (ports, error) {
-	for _, port := range []*int{&p.amqp, &p.management, &p.distribution, &p.epmd} {
+	for _, port := range []*int{&p.amqp, &p.management, &p.metrics, &p.distribution, &p.epmd} {
 		if *port != 0 {
 			continue
 		}
@@ -163,6 +166,8 @@ func (r *RabbitMQ) configure() error {
 		"listeners.tcp.1":        address(r.ports.amqp),
 		"management.tcp.ip":      "127.0.0.1",
 		"management.tcp.port":    fmt.Sprint(r.ports.management),
+		"prometheus.tcp.ip":      "127.0.0.1",
+		"prometheus.tcp.port":    fmt.Sprint(r.ports.metrics),
 		"default_user":           adminName,
 		"default_pass":           r.password,
 		"log.console":            "true", // written to our log file
@@ -184,7 +189,7 @@ func (r *RabbitMQ) configure() error {
 	}
 	for name, content := range map[string]string{
 		"rabbitmq.conf":   text.String(),
-		"enabled_plugins": "[rabbitmq_management].\n",
+		"enabled_plugins": "[rabbitmq_management, rabbitmq_prometheus].\n",
 	} {
 		if err := os.WriteFile(r.file(name), []byte(content), 0o600); err != nil {
 			return fmt.Errorf("configure rabbitmq: %w", err)

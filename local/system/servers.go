@@ -47,7 +47,7 @@ func (s *System) startRabbit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Broker, s.node = server.Broker, server
+	s.Broker, s.node, s.RabbitMetrics = server.Broker, server, server.Metrics()
 	s.Rabbit = newPart("rabbitmq", server.Broker.URL, server, s.options.Log)
 	return nil
 }

@@ -46,9 +46,10 @@ type Options struct {
 
 // System is a running Orderflow.
 type System struct {
-	GatewayURL   string
-	SimulatorURL string
-	AdminURL     string // the gateway's administrative address, with its metrics
+	GatewayURL    string
+	SimulatorURL  string
+	AdminURL      string // the gateway's administrative address, with its metrics
+	RabbitMetrics string // of RabbitMQ's own metrics; empty: it is not private
 
 	Databases servers.Databases // administration of PostgreSQL
 	Broker    servers.Broker    // administration of RabbitMQ

@@ -155,10 +155,11 @@ func (c *Consumer) process(ctx context.Context, h *hand, batch []Delivery) error
 	c.oldest.Store(oldest(batch))
 	defer c.oldest.Store(0)
 	for delays := (wait.Backoff{First: holdFirst, Most: holdMax}); ; {
+		begun := time.Now()
 		errs := c.handler(ctx, batch)
 		hold := held(errs)
 		if hold == nil {
-			return c.settle(ctx, h, batch, errs)
+			return c.settle(ctx, h, batch, errs, time.Since(begun))
 		}
 		c.broker.log.WarnContext(ctx, "cannot work, holding messages", "queue", c.queue.Name(), "messages", len(batch), "error", hold)
 		if err := rest(ctx, h.session, delays.Next()); err != nil {

@@ -163,10 +163,11 @@ func (p *Publisher) send(ctx context.Context, batch []envelope) []error {
 			_ = s.conn.CloseDeadline(time.Now().Add(closeTimeout))
 		}
 	})
+	begun := time.Now()
 	errs := s.publish(ctx, batch)
 	unstick()
-	for i, err := range errs {
-		p.broker.meters.published(ctx, batch[i].key, err)
+	p.broker.meters.published(ctx, batch, errs, time.Since(begun))
+	for _, err := range errs {
 		if errors.Is(err, errRefused) && time.Since(s.begun) > refusedLong {
 			s.stop(fmt.Errorf("another session may be heard: %w", err))
 		}

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"strings"
 	"testing"
 
 	"example.com/orderflow/pkg/bus"
@@ -62,13 +63,14 @@ func TestAQueueShowsItsKindsBeforeAnyMessage(t *testing.T) { // not parallel: it
 			for _, p := range sum.DataPoints {
 				kind, _ := p.Attributes.Value(attribute.Key("kind"))
 				queue, _ := p.Attributes.Value(attribute.Key("queue"))
-				counts[m.Name+" "+queue.AsString()+" "+kind.AsString()] = p.Value
+				outcome, _ := p.Attributes.Value(attribute.Key("outcome"))
+				counts[strings.Join([]string{m.Name, queue.AsString(), kind.AsString(), outcome.AsString()}, " ")] = p.Value
 			}
 		}
 	}
-	for _, kind := range []string{kind, "payments.refund_payment"} {
-		if n, there := counts["bus_handled payments.commands "+kind]; !there || n != 0 {
-			t.Errorf("%s is counted as %d, %t: %v", kind, n, there, counts)
+	for _, series := range []string{kind + " done", "payments.refund_payment done", " retry", " dead"} {
+		if n, there := counts["bus_handled payments.commands "+series]; !there || n != 0 {
+			t.Errorf("%s is counted as %d, %t: %v", series, n, there, counts)
 		}
 	}
 }

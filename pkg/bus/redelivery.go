@@ -28,6 +28,13 @@ const (
 	headersMost  = 100 << 10      // bytes of headers that a copy carries: a frame has 128 kB
 )
 
+// What became of a delivery, as logs and metrics call it.
+const (
+	outcomeDone  = "done"
+	outcomeRetry = "retry"
+	outcomeDead  = "dead"
+)
+
 // dead returns why a delivery that failed is dead-lettered, or "" if it is tried again.
 func (d Delivery) dead(err error, now time.Time) string {
 	_, notYet := errors.AsType[*retryError](err)
@@ -47,14 +54,14 @@ func (d Delivery) dead(err error, now time.Time) string {
 func (d Delivery) Outcome(err error) (outcome, reason string) {
 	switch {
 	case err == nil:
-		return "done", ""
+		return outcomeDone, ""
 	case IsHold(err):
 		return "held", ""
 	}
 	if reason = d.dead(err, time.Now()); reason != "" {
-		return "dead", reason
+		return outcomeDead, reason
 	}
-	return "retry", ""
+	return outcomeRetry, ""
 }
 
 func (d Delivery) firstFailed(now time.Time) time.Time {
@@ -88,14 +95,14 @@ func (q Queue) move(d Delivery, err error, now time.Time) (envelope, string) {
 func (q Queue) again(d Delivery, tier, wait time.Duration, headers amqp.Table) (envelope, string) {
 	e := q.copyOf(d, q.retry(tier), headers)
 	e.Expiration = strconv.FormatInt(min(wait, tier).Milliseconds(), 10)
-	return e, "retry"
+	return e, outcomeRetry
 }
 
 func (q Queue) bury(d Delivery, reason string, headers amqp.Table) (envelope, string) {
 	headers[headerAttempt] = d.Attempt
 	headers[headerDeadReason] = reason
 	headers[headerDeadQueue] = q.Name()
-	return q.copyOf(d, q.Dead(), headers), "dead"
+	return q.copyOf(d, q.Dead(), headers), outcomeDead
 }
 
 // copyOf keeps all properties and headers of a delivery except the broker's own, and sets headers over them.

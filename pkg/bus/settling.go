@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // hand is what a consumer holds in one session.
@@ -28,11 +29,12 @@ type transfer struct {
 // that are done or moved. A delivery is acknowledged only after the broker has confirmed its copy: a message can be in two
 // places for a moment, never in none. A delivery that cannot be moved stays in hand and stops no other, until there are as
 // many of them as the prefetch.
-func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs []error) error {
+func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs []error, took time.Duration) error {
+	c.broker.meters.handleBatch.Measure(ctx, float64(len(batch)), c.queue.Name())
 	var moves []transfer
 	tags := make([]uint64, len(batch))
 	for i, err := range errs {
-		outcome := "done"
+		outcome := outcomeDone
 		tags[i] = batch[i].raw.DeliveryTag
 		if err != nil {
 			var e envelope
@@ -41,7 +43,7 @@ func (c *Consumer) settle(ctx context.Context, h *hand, batch []Delivery, errs [
 			c.broker.log.WarnContext(ctx, "message not handled", "outcome", outcome, "queue", c.queue.Name(), "kind", batch[i].Kind,
 				"message_id", batch[i].ID, "subject", batch[i].Subject, "attempt", batch[i].Attempt, "error", err)
 		}
-		c.broker.meters.handled(ctx, c.queue.Name(), batch[i].Kind, outcome)
+		c.broker.meters.handled(telemetry.Sampled(ctx, batch[i].TraceParent, batch[i].TraceState), c.queue.Name(), batch[i].Kind, outcome, took)
 	}
 	if len(moves) > 0 {
 		failpoint.At("bus.failed")

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"time"
 
+	"example.com/orderflow/pkg/telemetry"
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -33,8 +33,7 @@ const (
 // retrying is the policy around all attempts of a call, within the total timeout. call.attempt decides which failures
 // deserve another attempt, as it knows most about them.
 func retrying(cfg Config) failsafe.Executor[*http.Response] {
-	retries, _ := otel.Meter("orderflow/client").Int64Counter("client_retries", metric.WithDescription("Repeated attempts, by upstream."))
-	upstream := metric.WithAttributes(attribute.String("upstream", cfg.Name))
+	retries := telemetry.NewCounter("client_retries", "Repeated attempts, by upstream.", "upstream")
 	return failsafe.With[*http.Response](
 		retrypolicy.NewBuilder[*http.Response]().
 			HandleIf(func(_ *http.Response, err error) bool {
@@ -54,7 +53,7 @@ func retrying(cfg Config) failsafe.Executor[*http.Response] {
 				}
 				return -1 // the backoff
 			}).
-			OnRetry(func(e failsafe.ExecutionEvent[*http.Response]) { retries.Add(e.Context(), 1, upstream) }).
+			OnRetry(func(e failsafe.ExecutionEvent[*http.Response]) { retries.Count(e.Context(), 1, cfg.Name) }).
 			ReturnLastFailure().
 			Build(),
 	)
@@ -105,14 +104,13 @@ func (r *replica) pass(ctx context.Context, cfg Config, attempt func(context.Con
 
 // watch registers the breakers as a metric. Names are constants, so making it cannot fail.
 func watch(cfg Config, rs *replicas) {
-	meter := otel.Meter("orderflow/client")
-	gauge, _ := meter.Int64ObservableGauge("client_breaker_open",
-		metric.WithDescription("1 while attempts at a replica are refused, by upstream and replica."))
-	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	gauge, _ := telemetry.Meter().Int64ObservableGauge("client_breaker_open",
+		metric.WithDescription("1 from when attempts at a replica are refused until one of them has succeeded, by upstream and replica."))
+	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
 		for _, r := range rs.known() {
-			var open int64
-			if r.breaker.IsOpen() {
-				open = 1
+			open := int64(1) // also while an attempt is on trial: every few seconds there is one, and an alert would begin anew
+			if r.breaker.IsClosed() {
+				open = 0
 			}
 			o.ObserveInt64(gauge, open, metric.WithAttributes(attribute.String("upstream", cfg.Name), attribute.String("replica", r.name())))
 		}

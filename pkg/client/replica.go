@@ -33,7 +33,7 @@ type replica struct {
 }
 
 func newReplica(cfg Config, base *url.URL, address string) *replica {
-	r := &replica{base: base, address: address, requests: telemetry.ClientRequests(base)}
+	r := &replica{base: base, address: address, requests: telemetry.ClientRequests(cfg.Name, base)}
 	r.breaker, r.bulkhead = newBreaker(cfg, r), bulkhead.New[*http.Response](cfg.Bulkhead)
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	r.connections = outgoing.Direct()

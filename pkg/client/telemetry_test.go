@@ -51,7 +51,7 @@ func TestEveryAttemptIsAMetric(t *testing.T) { // not parallel: it sets the glob
 	w := httptest.NewRecorder()
 	metrics.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	for _, want := range []string{
-		`http_client_request_body_size_bytes_sum{http_request_method="POST",http_response_status_code="404",.*,server_address="127.0.0.1",server_port="[0-9]+",url_scheme="http"} 6`,
+		`http_client_request_body_size_bytes_sum{http_request_method="POST",http_response_status_code="404",.*,server_address="127.0.0.1",server_port="[0-9]+",upstream="provider",url_scheme="http"} 6`,
 		`http_client_request_duration_seconds_count{http_request_method="POST",http_response_status_code="404",.*} 1`,
 		`http_client_request_duration_seconds_count{error_type="net.OpError",http_request_method="GET",.*} 1`,
 	} {

@@ -105,6 +105,7 @@ func Open(ctx context.Context, url, service string, log *slog.Logger) (*DB, erro
 	for begun, told := time.Now(), (time.Time{}); ; {
 		err := pool.Ping(ctx)
 		if err == nil {
+			observe(pool)
 			return &DB{Pool: pool}, nil
 		}
 		if ctx.Err() == nil && time.Since(told) >= startupTold {

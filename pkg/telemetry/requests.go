@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -26,14 +25,20 @@ type Requests struct {
 	labels   []attribute.KeyValue  // of all requests
 
 	mu   sync.RWMutex
-	sets map[Request][]metric.RecordOption
+	sets map[Request]labelled
 }
+
+// labelled has the labels of a request as options for the instruments. Sizes are not told apart by route: that would make
+// three times as many series, and nobody has asked.
+type labelled struct{ duration, size []metric.RecordOption }
 
 // Request has the values for the labels of a request. Few combinations exist: the method is one of ten, the status has
 // three digits, an error is a type in this program, and the protocol is one that net/http speaks. The Host and the path are
-// left out: any client of a server could invent them, and make as many time series as it likes.
+// left out: any client of a server could invent them, and make as many time series as it likes. The route is the pattern that
+// the path fits.
 type Request struct {
 	Method string // of the request; one that is not in RFC 9110 or 5789 becomes _OTHER
+	Route  string // of a server: the pattern of the path, such as /api/orders/:id; empty: no pattern fits
 	Status int    // of the answer; 0: there is none
 	Proto  string // such as HTTP/1.1
 	TLS    bool
@@ -45,9 +50,9 @@ func ServerRequests() *Requests {
 	return newRequests("server", nil)
 }
 
-// ClientRequests returns the metrics of the requests to one server.
-func ClientRequests(server *url.URL) *Requests {
-	labels := []attribute.KeyValue{attribute.String("server.address", server.Hostname())}
+// ClientRequests returns the metrics of the requests to one server, which is a replica of the named upstream.
+func ClientRequests(upstream string, server *url.URL) *Requests {
+	labels := []attribute.KeyValue{attribute.String("upstream", upstream), attribute.String("server.address", server.Hostname())}
 	usual := map[string]string{"http": "80", "https": "443"}[server.Scheme]
 	if port, err := strconv.Atoi(server.Port()); err == nil && server.Port() != usual {
 		labels = append(labels, attribute.Int("server.port", port))
@@ -56,8 +61,8 @@ func ClientRequests(server *url.URL) *Requests {
 }
 
 func newRequests(of string, labels []attribute.KeyValue) *Requests {
-	meter, prefix := otel.Meter("orderflow/http"), "http."+of+"." // the names are constants, so there can be no errors
-	m := &Requests{labels: labels, sets: map[Request][]metric.RecordOption{}}
+	meter, prefix := Meter(), "http."+of+"." // the names are constants, so there can be no errors
+	m := &Requests{labels: labels, sets: map[Request]labelled{}}
 	m.duration, _ = meter.Float64Histogram(prefix+"request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP "+of+" requests."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
@@ -74,20 +79,23 @@ func newRequests(of string, labels []attribute.KeyValue) *Requests {
 func (m *Requests) Record(ctx context.Context, r Request, took time.Duration, request, response int64) {
 	r.Method = method(r.Method)
 	set := m.set(r)
-	m.duration.Record(ctx, took.Seconds(), set...)
-	m.request.Record(ctx, request, set...)
+	m.duration.Record(ctx, took.Seconds(), set.duration...)
+	m.request.Record(ctx, request, set.size...)
 	if m.response != nil {
-		m.response.Record(ctx, response, set...)
+		m.response.Record(ctx, response, set.size...)
 	}
 }
 
-// set returns the labels of a request, as an option for the instruments.
-func (m *Requests) set(r Request) []metric.RecordOption {
+// set returns the labels of a request.
+func (m *Requests) set(r Request) labelled {
 	m.mu.RLock()
 	set, ok := m.sets[r]
 	m.mu.RUnlock()
 	if !ok {
-		set = []metric.RecordOption{metric.WithAttributeSet(m.make(r))}
+		set.duration = []metric.RecordOption{metric.WithAttributeSet(m.make(r))}
+		without := r
+		without.Route = ""
+		set.size = []metric.RecordOption{metric.WithAttributeSet(m.make(without))}
 		m.mu.Lock()
 		m.sets[r] = set
 		m.mu.Unlock()
@@ -107,6 +115,9 @@ func (m *Requests) make(r Request) attribute.Set {
 		attribute.String("network.protocol.name", strings.ToLower(name)),
 		attribute.String("network.protocol.version", version),
 	}, m.labels...)
+	if r.Route != "" {
+		all = append(all, attribute.String("http.route", r.Route))
+	}
 	if r.Status != 0 {
 		all = append(all, attribute.Int("http.response.status_code", r.Status))
 	}

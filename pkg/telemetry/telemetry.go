@@ -19,7 +19,9 @@ import (
 )
 
 // Start sets OpenTelemetry's global meter provider for the named program; main calls it once. It returns the handler of
-// /metrics in the Prometheus text format, in which target_info has the version, and a function to call at the end.
+// /metrics, in which target_info has the version, and a function to call at the end. The handler answers in the Prometheus text
+// format, or in OpenMetrics to a reader that accepts it. Only OpenMetrics has exemplars: the trace id of a measurement, if
+// its span was sampled.
 func Start(name, version string) (metrics http.Handler, stop func(context.Context), err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -29,8 +31,8 @@ func Start(name, version string) (metrics http.Handler, stop func(context.Contex
 	}
 	res := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.version", version))
 	meters := metric.NewMeterProvider(metric.WithReader(exporter), metric.WithResource(res),
-		metric.WithExemplarFilter(exemplar.AlwaysOffFilter)) // the text format has none
+		metric.WithExemplarFilter(exemplar.TraceBasedFilter))
 	otel.SetMeterProvider(meters)
 	stop = func(ctx context.Context) { _ = meters.Shutdown(ctx) } // at the end there is no use for an error
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), stop, nil
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}), stop, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -55,6 +56,15 @@ func Inject(ctx context.Context) (parent, state string) {
 // Extract is the reverse of Inject: it returns ctx with that trace.
 func Extract(ctx context.Context, parent, state string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, &headers{parent, state})
+}
+
+// Sampled returns ctx with the trace of a message if that trace is sampled: then what is measured has its id as an exemplar. For
+// other messages it returns ctx, and costs nothing.
+func Sampled(ctx context.Context, parent, state string) context.Context {
+	if !strings.HasSuffix(parent, "-01") {
+		return ctx
+	}
+	return Extract(ctx, parent, state)
 }
 
 // SameTrace reports whether two trace contexts belong to one trace.

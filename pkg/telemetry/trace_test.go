@@ -68,3 +68,15 @@ func TestWithoutATraceNothingIsPassedOn(t *testing.T) {
 		t.Errorf("%q, %q, %v, %q", parent, state, out, telemetry.TraceID(ctx))
 	}
 }
+
+func TestOnlyASampledTraceIsAnExemplar(t *testing.T) {
+	t.Parallel()
+	if id := telemetry.TraceID(telemetry.Sampled(t.Context(), sampled, "")); id != "0af7651916cd43dd8448eb211c80319c" {
+		t.Errorf("the trace is %q", id)
+	}
+	for _, parent := range []string{"", unsampled, "nonsense-01"} {
+		if id := telemetry.TraceID(telemetry.Sampled(t.Context(), parent, "")); id != "" {
+			t.Errorf("%q is the trace %s", parent, id)
+		}
+	}
+}

@@ -13,9 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -131,13 +129,12 @@ func recording() *recorder {
 type queue struct {
 	sdk.SpanProcessor
 	waiting atomic.Int64
-	spans   metric.Int64Counter
+	spans   *Counter
 }
 
 func newQueue(to sdk.SpanExporter) *queue {
-	spans, _ := otel.Meter("orderflow/telemetry").Int64Counter("trace_spans", // the name is a constant, so there can be no error
-		metric.WithDescription("Spans, by what became of them: exported, failed (the receiver did not take them) or dropped (too many were waiting)."))
-	q := &queue{spans: spans}
+	q := &queue{spans: NewCounter("trace_spans",
+		"Spans, by what became of them: exported, failed (the receiver did not take them) or dropped (too many were waiting).", "outcome")}
 	q.SpanProcessor = sdk.NewBatchSpanProcessor(counted{to, q}, sdk.WithMaxQueueSize(waitingMost))
 	return q
 }
@@ -154,7 +151,7 @@ func (q *queue) OnEnd(s sdk.ReadOnlySpan) {
 // left counts spans that have left the queue.
 func (q *queue) left(ctx context.Context, n int, outcome string) {
 	q.waiting.Add(-int64(n))
-	q.spans.Add(ctx, int64(n), metric.WithAttributes(attribute.String("outcome", outcome)))
+	q.spans.Count(ctx, int64(n), outcome)
 }
 
 // counted is the end of the queue.

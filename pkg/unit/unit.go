@@ -18,6 +18,7 @@ import (
 
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/postgres"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // Work is a service's unit of work: an identity map of the rows that its decisions are about, with what they want written
@@ -53,6 +54,8 @@ type Office[W Work] struct {
 	db   *postgres.DB
 	log  *slog.Logger
 	open func() W
+	took *telemetry.Histogram
+	size *telemetry.Histogram
 
 	mu      sync.Mutex
 	waiting []*request[W]
@@ -62,7 +65,11 @@ type Office[W Work] struct {
 
 // NewOffice returns an office. open makes a unit of work.
 func NewOffice[W Work](db *postgres.DB, log *slog.Logger, open func() W) *Office[W] {
-	return &Office[W]{db: db, log: log, open: open}
+	return &Office[W]{
+		db: db, log: log, open: open,
+		took: telemetry.NewHistogram("unit_duration", "s", "How long a unit of work took, from its first statement to the commit or the error, by outcome.", telemetry.Seconds, "outcome"),
+		size: telemetry.NewHistogram("unit_decisions", "", "Decisions that were made in one transaction, by outcome.", telemetry.Sizes, "outcome"),
+	}
 }
 
 // Decide makes up to Most decisions in one transaction, or one by one if the database refuses them together. The i-th error
@@ -119,6 +126,8 @@ func (o *Office[W]) together(ctx context.Context, all []Decision[W]) (errs []err
 			o.log.ErrorContext(ctx, "a decision panics", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
+	begun := time.Now()
+	defer func() { o.measure(ctx, len(all), time.Since(begun), err) }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Within)
 	defer cancel()
 	err = o.db.Tx(ctx, func(tx *postgres.Tx) error {
@@ -138,4 +147,14 @@ func (o *Office[W]) together(ctx context.Context, all []Decision[W]) (errs []err
 		return w.Save(ctx, tx)
 	})
 	return errs, err
+}
+
+// measure counts a transaction. The cost is the same for one decision and for many.
+func (o *Office[W]) measure(ctx context.Context, decisions int, took time.Duration, err error) {
+	outcome := "committed"
+	if err != nil {
+		outcome = "failed"
+	}
+	o.took.Measure(ctx, took.Seconds(), outcome)
+	o.size.Measure(ctx, float64(decisions), outcome)
 }

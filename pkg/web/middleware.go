@@ -75,7 +75,8 @@ func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		took, answer := time.Since(begun), c.Response()
 		span.Answered(r, c.Path(), answer.Status)
-		s.requests.Record(r.Context(), telemetry.Request{Method: r.Method, Status: answer.Status, Proto: r.Proto, TLS: r.TLS != nil}, took, body.read, answer.Size)
+		about := telemetry.Request{Method: r.Method, Route: c.Path(), Status: answer.Status, Proto: r.Proto, TLS: r.TLS != nil}
+		s.requests.Record(r.Context(), about, took, body.read, answer.Size)
 		s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("route", c.Path()),
 			slog.Int("status", answer.Status), slog.Int64("ms", took.Milliseconds()), slog.Int64("bytes", answer.Size),
 			slog.String("request_id", answer.Header().Get(echo.HeaderXRequestID)))

@@ -8,12 +8,11 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
@@ -91,11 +90,11 @@ type warehouse struct {
 	worker   *worker.Worker[supplierOrder]
 	supplier supplier
 	now      func() time.Time
-	skipped  metric.Int64Counter // see ignored
+	ignored  func(context.Context, messages.Message, status) // see inbox.Ignored
 }
 
 func newWarehouse(db *postgres.DB, log *slog.Logger, s supplier, settings supplierSettings) *warehouse {
-	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: postgres.Now, skipped: newIgnoredCounter()}
+	w := &warehouse{db: db, log: log, outbox: outbox.New(name), supplier: s, now: postgres.Now, ignored: inbox.Ignored[status](log)}
 	w.office = unit.NewOffice(db, log, w.work)
 	w.worker = w.newWorker(settings.Slots)
 	return w

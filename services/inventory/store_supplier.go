@@ -106,6 +106,7 @@ type openOrders struct {
 	Status  string
 	Count   int64
 	Failing int64 // those whose last attempt failed
+	Oldest  time.Time
 }
 
 // countedMost is how many supplier orders are counted at most: a larger number tells nothing more and takes longer.
@@ -114,8 +115,8 @@ const countedMost = 10_000
 // countSupplierOrders counts the orders that have not arrived: at most countedMost, those first that are due first.
 func countSupplierOrders(ctx context.Context, db *postgres.DB) ([]openOrders, error) {
 	counts, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[openOrders], `
-		SELECT status, count(*), count(*) FILTER (WHERE last_error <> '')
-		FROM (SELECT status, last_error FROM supplier_orders WHERE status <> 'arrived' ORDER BY due_at LIMIT $1) AS first
+		SELECT status, count(*), count(*) FILTER (WHERE last_error <> ''), min(created_at)
+		FROM (SELECT status, last_error, created_at FROM supplier_orders WHERE status <> 'arrived' ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status`, countedMost)
 	if err != nil {
 		return nil, fmt.Errorf("count supplier orders: %w", err)

@@ -9,10 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // supplier sells more units to the shop.
@@ -39,7 +38,7 @@ type supplierSettings struct {
 // httpSupplier is the supplier's HTTP API.
 type httpSupplier struct {
 	client *client.Client
-	calls  metric.Int64Counter
+	calls  *telemetry.Counter
 }
 
 // newHTTPSupplier returns a client of a supplier. The supplier honours Idempotency-Key, so the client may also repeat an order
@@ -47,7 +46,7 @@ type httpSupplier struct {
 func newHTTPSupplier(s supplierSettings, log *slog.Logger) *httpSupplier {
 	return &httpSupplier{
 		client: client.New(client.Config{Name: "supplier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Bulkhead: s.Slots, RetryAmbiguous: true}),
-		calls:  newCallCounter(),
+		calls:  telemetry.NewCounter("inventory_supplier_calls", "Calls of the supplier, by call and outcome.", "call", "outcome"),
 	}
 }
 

@@ -8,15 +8,15 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
+	"example.com/orderflow/pkg/telemetry"
 	"example.com/orderflow/pkg/unit"
 	"example.com/orderflow/pkg/web"
 )
@@ -86,13 +86,14 @@ type shop struct {
 	office   *unit.Office[*work] // for requests and deadlines; messages go through the inbox
 	timeouts timeouts
 	now      func() time.Time
-	skipped  metric.Int64Counter // see ignored
+	ignored  func(context.Context, messages.Message, status) // see inbox.Ignored
+	inStates *telemetry.Histogram                            // how long orders were in a state
 	started  time.Time
 	stock    stocktaking
 }
 
 func newShop(db *postgres.DB, log *slog.Logger, t timeouts) *shop {
-	s := &shop{db: db, log: log, outbox: outbox.New(name), timeouts: t, now: postgres.Now, skipped: newIgnoredCounter()}
+	s := &shop{db: db, log: log, outbox: outbox.New(name), timeouts: t, now: postgres.Now, ignored: inbox.Ignored[status](log), inStates: newStateTimes()}
 	s.started = s.now()
 	s.office = unit.NewOffice(db, log, s.work)
 	return s

@@ -190,6 +190,16 @@ func (t timeouts) after(s status, passed int) time.Duration {
 	return d
 }
 
+// entered returns when an order has entered its state, as its deadline tells: an order waits from one deadline to the next. An
+// operator who makes it ask at once begins the wait again, so such an order seems to be younger.
+func (o order) entered(t timeouts) time.Time {
+	at := *o.DueAt
+	for passed := range o.Passed + 1 {
+		at = at.Add(-t.after(o.Status, passed))
+	}
+	return at
+}
+
 func reserveStock(o order) messages.Message {
 	return messages.ReserveStock{OrderID: o.ID, Lines: o.units(), AllowBackorder: o.AllowBackorder}
 }

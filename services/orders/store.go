@@ -229,29 +229,31 @@ func insertRemembered(tx *postgres.Tx, keys *unit.Rows[string, remembered]) {
 // countedMost is how many orders are counted at most: a larger number tells nothing more and takes longer.
 const countedMost = 10_000
 
+// underWay counts the orders under way in one status.
+type underWay struct {
+	Status status
+	Count  int64
+	Oldest time.Time // the earliest time of a last progress
+}
+
 // countOrders counts the orders under way by status, those with the earliest deadlines first, and the orders that need
 // attention. It stops at countedMost of each.
-func countOrders(ctx context.Context, db *postgres.DB) (counts map[status]int64, attention int64, err error) {
-	type inStatus struct {
-		Status status
-		Count  int64
-	}
-	all, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[inStatus], `
-		SELECT status, count(*)
-		FROM (SELECT status FROM orders WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
+func countOrders(ctx context.Context, db *postgres.DB) (counts []underWay, attention int64, err error) {
+	all, err := postgres.Planned(ctx, db, pgx.RowToStructByPos[underWay], `
+		SELECT status, count(*), min(updated_at)
+		FROM (SELECT status, updated_at FROM orders WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS first
 		GROUP BY status
 		UNION ALL
-		SELECT '', count(*)
+		SELECT '', count(*), now()
 		FROM (SELECT FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT $1) AS first`, countedMost)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count orders: %w", err)
 	}
-	counts = map[status]int64{}
-	for _, in := range all {
-		if in.Status == "" {
-			attention = in.Count
+	for _, u := range all {
+		if u.Status == "" {
+			attention = u.Count
 		} else {
-			counts[in.Status] = in.Count
+			counts = append(counts, u)
 		}
 	}
 	return counts, attention, nil

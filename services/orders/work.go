@@ -26,6 +26,7 @@ type work struct {
 	log       []logged
 	catalogue map[string]messages.ProductChanged
 	letters   []outbox.Letter
+	ended     []stay
 }
 
 // dated is a new entry of an order's timeline, and the message that caused it.
@@ -47,6 +48,13 @@ type action struct {
 type logged struct {
 	OrderID string
 	action
+}
+
+// stay is how long an order was in a state that it has left.
+type stay struct {
+	ctx  context.Context //nolint:containedctx // of the message or request that ended it, for the trace
+	in   status
+	took time.Duration
 }
 
 func (s *shop) work() *work {
@@ -75,6 +83,9 @@ func (w *work) Save(_ context.Context, tx *postgres.Tx) error {
 	insertLog(tx, w.log)
 	insertRemembered(tx, &w.keys)
 	keepProducts(tx, w.catalogue)
+	if len(w.ended) > 0 {
+		tx.OnCommit(func() { w.measure(w.ended) })
+	}
 	return w.outbox.Send(tx, append(w.letters, w.announcements()...)...)
 }
 
@@ -98,12 +109,16 @@ func (w *work) announcements() (letters []outbox.Letter) {
 
 // put saves an outcome. The cause of what it sends is taken from ctx, the trace is the order's own.
 func (w *work) put(ctx context.Context, out outcome) {
-	if before, _ := w.orders.Get(out.order.ID); out.entry == nil && len(out.send) == 0 && reflect.DeepEqual(before, out.order) {
+	before, _ := w.orders.Get(out.order.ID)
+	if out.entry == nil && len(out.send) == 0 && reflect.DeepEqual(before, out.order) {
 		return // the usual case for an ignored message
 	}
 	w.orders.Put(out.order.ID, out.order)
 	origin := out.origin(ctx)
 	if out.entry != nil {
+		if out.entry.Entered && before.DueAt != nil {
+			w.ended = append(w.ended, stay{ctx, before.Status, out.entry.At.Sub(before.entered(w.timeouts))})
+		}
 		w.timeline = append(w.timeline, dated{out.order.ID, *out.entry, origin})
 	}
 	w.letters = append(w.letters, outbox.Letters(origin, out.send...)...)

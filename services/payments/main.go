@@ -8,12 +8,11 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
@@ -83,13 +82,13 @@ type till struct {
 	provider   provider
 	inDoubtFor time.Duration
 	now        func() time.Time
-	skipped    metric.Int64Counter // see ignored
+	ignored    func(context.Context, messages.Message, status) // see inbox.Ignored
 }
 
 func newTill(db *postgres.DB, log *slog.Logger, p provider, s providerSettings) *till {
 	t := &till{
 		db: db, log: log, outbox: outbox.New(name), provider: p, inDoubtFor: s.InDoubtFor,
-		now: postgres.Now, skipped: newIgnoredCounter(),
+		now: postgres.Now, ignored: inbox.Ignored[status](log),
 	}
 	t.office = unit.NewOffice(db, log, t.work)
 	t.worker = t.newWorker(s.Slots)

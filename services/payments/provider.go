@@ -12,11 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // provider charges cards and refunds charges, once for each idempotency key. After an error that wraps errNoEffect, the call
@@ -64,13 +63,13 @@ type providerSettings struct {
 // httpProvider is the provider's HTTP API.
 type httpProvider struct {
 	client *client.Client
-	calls  metric.Int64Counter
+	calls  *telemetry.Counter
 }
 
 func newHTTPProvider(s providerSettings, log *slog.Logger) *httpProvider {
 	return &httpProvider{
 		client: client.New(client.Config{Name: "provider", URLs: s.URLs, Log: log, Timeout: s.Timeout, Bulkhead: s.Slots}),
-		calls:  newCallCounter(),
+		calls:  telemetry.NewCounter("payments_provider_calls", "Calls of the payment provider, by call and outcome.", "call", "outcome"),
 	}
 }
 

@@ -10,11 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/failpoint"
 	"example.com/orderflow/pkg/messages"
+	"example.com/orderflow/pkg/telemetry"
 )
 
 // carrier moves parcels, one for each order. After an error that wraps errNoEffect, the call has certainly shipped nothing.
@@ -74,13 +73,13 @@ const callWithin = 6 * time.Second
 // httpCarrier is the carrier's HTTP API.
 type httpCarrier struct {
 	client *client.Client
-	calls  metric.Int64Counter
+	calls  *telemetry.Counter
 }
 
 func newHTTPCarrier(s carrierSettings, log *slog.Logger) *httpCarrier {
 	return &httpCarrier{
 		client: client.New(client.Config{Name: "carrier", URLs: s.URLs, Log: log, Timeout: s.Timeout, Total: callWithin, Bulkhead: s.Slots + 1}), // one more for the tracker
-		calls:  newCallCounter(),
+		calls:  telemetry.NewCounter("shipping_carrier_calls", "Calls of the carrier, by call and outcome.", "call", "outcome"),
 	}
 }
 

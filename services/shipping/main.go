@@ -8,12 +8,11 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/deadletters"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
+	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/outbox"
 	"example.com/orderflow/pkg/postgres"
 	"example.com/orderflow/pkg/service"
@@ -86,13 +85,13 @@ type dock struct {
 	inDoubtFor time.Duration
 	pace       pace
 	now        func() time.Time
-	skipped    metric.Int64Counter // see ignored
+	ignored    func(context.Context, messages.Message, status) // see inbox.Ignored
 }
 
 func newDock(db *postgres.DB, log *slog.Logger, c carrier, s carrierSettings, p pace) *dock {
 	d := &dock{
 		db: db, log: log, outbox: outbox.New(name), carrier: c, inDoubtFor: s.InDoubtFor, pace: p,
-		now: postgres.Now, skipped: newIgnoredCounter(),
+		now: postgres.Now, ignored: inbox.Ignored[status](log),
 	}
 	d.office = unit.NewOffice(db, log, d.work)
 	d.worker = d.newWorker(s.Slots)

@@ -86,9 +86,9 @@ func TestTheProgram(t *testing.T) {
 	}
 	_, metricsText := get("/metrics")
 	for _, line := range []string{
-		`shipping_under_way{status="dispatched"} 1`, `shipping_oldest_without_progress_seconds `,
+		`shipping_under_way{status="dispatched"} 1`, `shipping_oldest_without_progress_seconds{status="dispatched"} `,
 		`shipping_carrier_calls_total{call="ship",outcome="parcel"} `, `shipping_carrier_calls_total{call="track",outcome="parcel"} `,
-		`shipping_ignored_messages_total{kind="shipping.arrange_shipment"} 1`,
+		`inbox_ignored_total{kind="shipping.arrange_shipment"} 1`,
 	} {
 		if !strings.Contains(metricsText, line) {
 			t.Errorf("no metric %s in\n%s", line, metricsText)

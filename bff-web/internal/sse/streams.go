@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"example.com/orderflow/pkg/fault"
-	"go.opentelemetry.io/otel"
+	"example.com/orderflow/pkg/telemetry"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -26,12 +26,11 @@ type Streams struct {
 func NewStreams(most, each int) *Streams {
 	ending, end := context.WithCancel(context.Background())
 	s := &Streams{most: most, each: each, Ending: ending, End: end, of: map[string]int{}}
-	_, _ = otel.Meter("orderflow/bff-web").Int64ObservableGauge("live_streams", // cannot fail: the name is constant
-		metric.WithDescription("Open streams of live tracking."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(s.Count()))
-			return nil
-		}))
+	open, _ := telemetry.Meter().Int64ObservableGauge("live_streams", metric.WithDescription("Open streams of live tracking."))
+	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(open, int64(s.Count()))
+		return nil
+	}, open)
 	return s
 }
 

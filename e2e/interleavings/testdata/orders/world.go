@@ -45,6 +45,8 @@ type shop struct {
 
 func (s *shop) ignored(context.Context, messages.Message, status) {}
 
+func (s *shop) measure([]stay) {}
+
 // origin is empty here.
 func (out outcome) origin(ctx context.Context) outbox.Origin { return outbox.OriginOf(ctx) }
 
