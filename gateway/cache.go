@@ -49,6 +49,9 @@ type copied struct {
 
 func newCache(s cacheSettings) *cache {
 	answers := telemetry.NewCounter("gateway_cache_answers", "Answers about products, by where they came from.", "outcome")
+	for _, outcome := range []string{cacheHit, cacheStale, cacheRevalidated, cacheMiss, cacheBypassed} {
+		answers.Count(context.Background(), 0, outcome)
+	}
 	return &cache{cacheSettings: s, now: time.Now, answers: answers, entries: otter.Must(&otter.Options[string, *copied]{
 		MaximumWeight: max(s.Bytes, 1), // 0 would be no limit
 		Weigher: func(path string, a *copied) uint32 { // an estimate that includes the header and the body in gzip

@@ -315,7 +315,7 @@ func (o *outage) existed() {
 			}
 		}
 	}
-	if checked < 120 || len(unused) > 0 {
+	if checked < 100 || len(unused) > 0 {
 		o.Errorf("only %d selectors; these metrics of others are not used: %s", checked, strings.Join(slices.Sorted(maps.Keys(unused)), ", "))
 	}
 }
