@@ -11,7 +11,7 @@ func TestADeadlineTellsSinceWhenAnOrderIsInItsState(t *testing.T) {
 	limits := timeouts{Step: time.Minute, Backorder: time.Hour, Dispatch: time.Hour, Delivery: 3 * time.Hour, Longest: 5 * time.Hour, Tries: 20}
 	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, in := range []status{placed, backordered, reserved, paid, shipped, withdrawing, refunding, releasing} {
-		o := order{}.enter(in, "", begun, limits).order
+		o := order{}.enter(in, orderAccepted, "", begun, limits).order
 		for passed := range 12 {
 			if at := o.entered(limits); !at.Equal(begun) {
 				t.Errorf("%s, after %d deadlines: since %s", in, passed, at)
@@ -37,8 +37,8 @@ func TestAStateIsMeasuredWhenAnOrderLeavesIt(t *testing.T) {
 		t.Errorf("a new order has left %v", w.ended)
 	}
 	now = now.Add(3 * time.Second)
-	w.put(t.Context(), o.order.note("nothing new", now))
-	w.put(t.Context(), o.order.enter(reserved, "", now, limits))
+	w.put(t.Context(), o.order.note(attentionNeeded, "nothing new", now))
+	w.put(t.Context(), o.order.enter(reserved, "stock_reserved", "", now, limits))
 	if len(w.ended) != 1 || w.ended[0].in != placed || w.ended[0].took != 3*time.Second {
 		t.Errorf("it has left %v", w.ended)
 	}
