@@ -69,13 +69,13 @@ func (w *watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer, nil
 	}
 	switch text, brokenOff := drain(&answer.Body); {
-	case brokenOff != nil: // the client gets the same error
+	case brokenOff != nil: // nothing to compare
 	case !known:
 		wrong(w.d.nothing(r, answer, text, func(name string) { w.d.see(name) }))
 	default:
 		wrong(w.d.exchange(o, r, body, answer, text))
 	}
-	return answer, nil
+	return answer, nil //nolint:nilerr // the client gets the error when it reads the body
 }
 
 // exchange returns what is wrong with a request and its answer.
