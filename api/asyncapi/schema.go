@@ -132,6 +132,7 @@ func (s shape) unknown(path string, value any) (paths []string) {
 type Field struct {
 	Type        string // of JSON
 	Required    bool   // the object that has it always has it
+	Enum        []any  // its values; empty: any
 	Description string
 	Property    string // the AMQP property with the same value; only of headers
 }
@@ -164,12 +165,24 @@ func (d *Document) collect(path string, schema any, fields map[string]Field) (ki
 		f.Description, _ = member(s["properties"], name)["description"].(string)
 		f.Property, _ = member(s["properties"], name)["x-property"].(string)
 		f.Type = d.collect(at, sub, fields)
+		f.Enum = d.enum(sub)
 		fields[at] = f
 	}
 	if items, ok := s["items"]; ok {
 		d.collect(path+"[]", items, fields)
 	}
 	return kind
+}
+
+// enum returns the values that a schema allows.
+func (d *Document) enum(schema any) []any {
+	s, _ := schema.(map[string]any)
+	if ref, ok := s["$ref"].(string); ok {
+		target, _ := d.at(ref) // Read has found it
+		return d.enum(target)
+	}
+	values, _ := s["enum"].([]any) // none: any value
+	return values
 }
 
 // Headers returns the headers that each message may have, and those that only redelivered ones have, in the order of the

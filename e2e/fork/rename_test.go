@@ -45,7 +45,7 @@ func TestTheCheckoutBuildsUnderAnotherPath(t *testing.T) {
 		alone.run("go", "list", "-deps", "-test", "./...")
 	}
 
-	first, _, _ := strings.Cut(was, "/bff-web\n")
+	first, _, _ := strings.Cut(was, "/api\n") // the path of the first module
 	c.run(rename, "rename", first)
 	if changes := c.run("git", "diff", "--stat", "HEAD~1"); changes != "" {
 		t.Errorf("there and back again is not the same:\n%s", changes)

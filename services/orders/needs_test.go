@@ -36,3 +36,9 @@ func TestOrdersNeedsWhatItsContractSays(t *testing.T) {
 		return about
 	})
 }
+
+func TestTheStatusesAndReasonsOfOrdersAreThoseOfTheDocument(t *testing.T) {
+	t.Parallel()
+	contract.Values(t, "status", kind[messages.OrderStatusChanged](), "status")
+	contract.Values(t, "reason", kind[messages.OrderStatusChanged](), "reason")
+}
