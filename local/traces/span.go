@@ -67,7 +67,8 @@ func spanOf(s *otlp.Span, resource map[string]string) Span {
 	return out
 }
 
-func moment(nanoseconds uint64) time.Time { return time.Unix(0, int64(nanoseconds)).UTC() } //nolint:gosec // until the year 2262
+// moment is right until the year 2262.
+func moment(nanoseconds uint64) time.Time { return time.Unix(0, int64(nanoseconds)).UTC() }
 
 func attributes(all []*common.KeyValue) map[string]string {
 	out := map[string]string{}
