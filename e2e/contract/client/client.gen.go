@@ -692,6 +692,11 @@ type Problem struct {
 	// Total Only of `total-changed`, what the order would cost.
 	Total *Money `json:"total,omitempty"`
 
+	// TraceId A trace id (W3C Trace Context), by which traces and logs are found. In the progress of an order, only operators see it.
+	//
+	// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
+	TraceId *TraceID `json:"trace_id,omitempty"`
+
 	// Type What kind of error it is, for programs.
 	Type ProblemType `json:"type"`
 }
@@ -835,6 +840,11 @@ type TokenRequest struct {
 // TokenRequestGrantType defines model for TokenRequest.GrantType.
 type TokenRequestGrantType string
 
+// TraceID A trace id (W3C Trace Context), by which traces and logs are found. In the progress of an order, only operators see it.
+//
+// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
+type TraceID = string
+
 // Tracking The progress of an order.
 type Tracking struct {
 	// EstimatedDelivery Null if nobody knows, or nothing will be delivered any more.
@@ -860,6 +870,11 @@ type Tracking struct {
 	// Status Where an order is. Forward it goes `placed`, perhaps `backordered`, `reserved`, `paid`, `shipped`, `delivered`. What was done is undone in `withdrawing` (the parcel is called back), `refunding`, `releasing` (the stock), `cancelled`. It ends as `delivered` or `cancelled`.
 	Status   OrderStatus     `json:"status"`
 	Timeline []TimelineEntry `json:"timeline"`
+
+	// TraceId A trace id (W3C Trace Context), by which traces and logs are found. In the progress of an order, only operators see it.
+	//
+	// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
+	TraceId *TraceID `json:"trace_id,omitempty"`
 }
 
 // Cursor defines model for Cursor.
