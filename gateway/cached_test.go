@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // catalogue answers as inventory does. Its version can be changed.
@@ -241,7 +243,7 @@ func TestAStampedeIsOneRequest(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	first, _ := http.NewRequestWithContext(ctx, "GET", s.url+"/api/products", nil)
 	var callers sync.WaitGroup
-	callers.Go(func() { _, _ = http.DefaultTransport.RoundTrip(first) })
+	callers.Go(func() { _, _ = direct.Transport.RoundTrip(first) })
 	for s.behind["inventory"].requests() == 0 {
 		time.Sleep(time.Millisecond) // until the first request has arrived
 	}

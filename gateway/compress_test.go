@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 // unzipped returns the body of an answer, decompressed if necessary.
@@ -217,7 +219,7 @@ func TestACompressedAnswerThatBreaksOffIsIncompleteForTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Accept-Encoding", "gzip")
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.Transport.RoundTrip(r)
 	if err != nil {
 		return // it broke off before the header was sent
 	}

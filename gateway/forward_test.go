@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 func TestAClientCannotSpeakAsTheGateway(t *testing.T) {
@@ -108,7 +110,7 @@ func TestSizesHaveLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", token)
-		answer, err := http.DefaultTransport.RoundTrip(r)
+		answer, err := direct.Transport.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +256,7 @@ func TestAStreamPassesAsItComes(t *testing.T) {
 	r.Header.Set("Authorization", f.bearer("alice", "orders"))
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Accept-Encoding", "gzip")
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

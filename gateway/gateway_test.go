@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/web"
@@ -174,7 +175,7 @@ func (f *fixture) call(method, path, body string, headers ...string) gotten {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.Transport.RoundTrip(r)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	example.com/orderflow/api v0.0.0
+	example.com/orderflow/local v0.0.0
 	example.com/orderflow/pkg v0.0.0
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/failsafe-go/failsafe-go v0.9.8

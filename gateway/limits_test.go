@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/orderflow/local/direct"
 )
 
 func TestACallerAndAnAddressHaveTheirRate(t *testing.T) {
@@ -224,7 +226,7 @@ func (f *fixture) stream(headers ...string) *http.Response {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.Transport.RoundTrip(r)
 	if err != nil {
 		f.Fatal(err)
 	}

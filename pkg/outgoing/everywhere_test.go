@@ -12,11 +12,10 @@ import (
 )
 
 // Transports are made here and, for the tools, which import none of our packages, in a package of their own. The
-// simulator, which imports none either, makes two without a proxy: for its health check, and for its customers. The browsers of
-// bff-web's tests are not a part of any program, and the generated client of the API gets its HTTP client from its test.
+// simulator, which imports none either, makes two without a proxy: for its health check, and for its customers. The
+// generated client of the API gets its HTTP client from its test.
 var makers = []string{
 	"pkg/outgoing/outgoing.go", "local/direct/direct.go", "simulator/health.go", "simulator/shop.go",
-	"bff-web/app/apptest/browser.go", "bff-web/app/apptest/fixture.go", "bff-web/app/apptest/reader.go",
 	"e2e/contract/client/client.gen.go",
 }
 

@@ -3,6 +3,7 @@ module example.com/orderflow/services/inventory
 go 1.26.0
 
 require (
+	example.com/orderflow/local v0.0.0
 	example.com/orderflow/pkg v0.0.0
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
@@ -14,7 +15,6 @@ require (
 
 require (
 	example.com/orderflow/api v0.0.0 // indirect
-	example.com/orderflow/local v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/bojanz/currency v1.4.2 // indirect

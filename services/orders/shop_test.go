@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/pkg/bus"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/inbox"
@@ -158,7 +159,7 @@ func (f *fixture) call(method, path, body string, options ...option) answer {
 	for _, o := range options {
 		o(r)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Client.Do(r)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/web"
 )
@@ -36,7 +37,7 @@ func (f *fixture) call(method, path, request string, scopes ...string) (status i
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Client.Do(r)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"example.com/orderflow/local/direct"
 	"example.com/orderflow/pkg/identity"
 	"example.com/orderflow/pkg/messages"
 	"example.com/orderflow/pkg/web"
@@ -40,7 +41,7 @@ func (f *fixture) send(method, path, token, request string) (*http.Response, []b
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Client.Do(r)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (b *Browser) Send(method, path string, form url.Values) (*http.Response, st
 	for _, name := range slices.Sorted(maps.Keys(b.Cookies)) {
 		r.AddCookie(&http.Cookie{Name: name, Value: b.Cookies[name]})
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.RoundTrip(r)
 	if err != nil {
 		b.Fatal(err)
 	}

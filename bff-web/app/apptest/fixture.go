@@ -16,9 +16,13 @@ import (
 	"example.com/orderflow/bff-web/internal/upstream"
 	"example.com/orderflow/pkg/client"
 	"example.com/orderflow/pkg/identity"
+	"example.com/orderflow/pkg/outgoing"
 	"example.com/orderflow/pkg/web"
 	"github.com/caarlos0/env/v11"
 )
+
+// direct is not net/http's own transport, whose idle connections the end of any httptest.Server closes: those of other tests, too.
+var direct = outgoing.Direct()
 
 // Fixture is a bff-web with services that answer as a test tells them.
 type Fixture struct {
@@ -142,7 +146,7 @@ func (f *Fixture) Request(method, path, body string, headers ...string) (*http.R
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.RoundTrip(r)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (f *Fixture) Stream(path string, headers ...string) *reader {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := direct.RoundTrip(r)
 	if err != nil {
 		f.Fatal(err)
 	}
