@@ -136,7 +136,7 @@ func (s *Pages) ProductsOf(c echo.Context, skus []string) (all Catalogue, err er
 }
 
 // shopPage returns a page of the shop. While inventory does not answer, it can return an earlier first page.
-func (s *Pages) shopPage(c echo.Context, q question) (Catalogue, error) {
+func (s *Pages) shopPage(c echo.Context, q Question) (Catalogue, error) {
 	page, err := s.ask(c, q.values(pageOfShop))
 	first := q.Words == "" && q.Cursor == ""
 	switch {

@@ -69,12 +69,12 @@ type sorting struct{ Name, Label string }
 
 var sortings = []sorting{{"name", "Name"}, {"price", "Price, lowest first"}, {"-price", "Price, highest first"}, {"newest", "Newest first"}}
 
-// question is what the address of a page asks for. Invalid parts are ignored.
-type question struct{ Words, Sort, Cursor string }
+// Question is what the address of a page asks for. Invalid parts are ignored.
+type Question struct{ Words, Sort, Cursor string }
 
 // QuestionOf reads the address of a page.
-func QuestionOf(c echo.Context) question {
-	q := question{Words: strings.TrimSpace(c.QueryParam("q")), Sort: sortings[0].Name, Cursor: c.QueryParam("cursor")}
+func QuestionOf(c echo.Context) Question {
+	q := Question{Words: strings.TrimSpace(c.QueryParam("q")), Sort: sortings[0].Name, Cursor: c.QueryParam("cursor")}
 	if runes := []rune(strings.ToValidUTF8(q.Words, "")); len(runes) > wordsMost {
 		q.Words = string(runes[:wordsMost])
 	}
@@ -85,7 +85,7 @@ func QuestionOf(c echo.Context) question {
 }
 
 // values returns the query for inventory, for a page with the given number of products.
-func (q question) values(limit int) url.Values {
+func (q Question) values(limit int) url.Values {
 	v := q.Address()
 	v.Set("limit", strconv.Itoa(limit))
 	v.Set("sort", q.Sort)
@@ -93,7 +93,7 @@ func (q question) values(limit int) url.Values {
 }
 
 // Address returns the query of a page's address, without default values.
-func (q question) Address() url.Values {
+func (q Question) Address() url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{"q": q.Words, "sort": q.Sort, "cursor": q.Cursor} {
 		if value != "" && value != sortings[0].Name {
@@ -104,7 +104,7 @@ func (q question) Address() url.Values {
 }
 
 // At returns the address of another page of the same list; an empty cursor means the first page.
-func (q question) At(path, cursor string) string {
+func (q Question) At(path, cursor string) string {
 	q.Cursor = cursor
 	if v := q.Address(); len(v) > 0 {
 		path += "?" + v.Encode()
@@ -115,7 +115,7 @@ func (q question) At(path, cursor string) string {
 // shopScreen is the front page.
 type shopScreen struct {
 	Catalogue
-	question
+	Question
 	Sortings    []sorting
 	First, More string // addresses; empty: there is no such page
 }
@@ -127,13 +127,13 @@ func (s *Pages) getShop(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	screen := shopScreen{Catalogue: page, question: q, Sortings: sortings}
+	screen := shopScreen{Catalogue: page, Question: q, Sortings: sortings}
 	screen.First, screen.More = Around(q, "/", page.Next)
 	return s.pages.Render(c, http.StatusOK, "shop.html", screen)
 }
 
 // Around returns the addresses of the first page and of the next one.
-func Around(q question, path, next string) (first, more string) {
+func Around(q Question, path, next string) (first, more string) {
 	if q.Cursor != "" {
 		first = q.At(path, "")
 	}

@@ -78,7 +78,9 @@ func TestTheStoryOfAnOrderIsToldInTheOrderInWhichItHappened(t *testing.T) {
 			[]string{"dead payments: take_payment (given up (exhausted), now a dead letter: no connection)", "retry payments: take_payment (replayed by olga)"},
 		},
 		{
-			"a compensation", []orders.Authored{{Entry: orders.Entry{At: midnight, Status: "refunding", Event: "cancellation_requested_by_shop", What: "cancellation requested by the shop"}}}, nil,
+			"a compensation",
+			[]orders.Authored{{Entry: orders.Entry{At: midnight, Status: "refunding", Event: "cancellation_requested_by_shop", What: "cancellation requested by the shop"}}},
+			nil,
 			[]bus.Passage{passed(1, "1", refund, from("orders")), passed(2, "2", refunded)},
 			[]string{"request back gateway → orders: POST …/cancellation", "state back orders: Undoing the payment: cancellation requested by the shop", "command back orders → payments: refund_payment", "event back payments → orders: payment_refunded"},
 		},

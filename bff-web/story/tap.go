@@ -13,16 +13,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Listen starts the tap for a visitor who is about to see messages, and reports whether they see any.
-func (s *Taps) Listen(c echo.Context) bool {
-	who := visitor.Of(c)
-	if who == nil || !who.Operator() && !s.ShowAll {
-		return false
-	}
-	s.Attend(c.Request().Context())
-	return true
-}
-
 // What is kept of the messages that have passed. The oldest orders are forgotten first.
 const (
 	heardOrders   = 2000
@@ -57,6 +47,16 @@ func NewTaps() *Taps {
 	t := &Taps{heard: map[string]*heard{}, watchers: map[*func([]bus.Passage)]struct{}{}}
 	t.Interest = interest.NewInterest(t.watched)
 	return t
+}
+
+// Listen starts the tap for a visitor who is about to see messages, and reports whether they see any.
+func (t *Taps) Listen(c echo.Context) bool {
+	who := visitor.Of(c)
+	if who == nil || !who.Operator() && !t.ShowAll {
+		return false
+	}
+	t.Attend(c.Request().Context())
+	return true
 }
 
 // Attend starts the tap, and waits a moment until it has started.

@@ -25,8 +25,10 @@ var manuals = []string{"docs/monitoring.md", "docs/runbook.md"}
 // foreign are the words on these pages that are not in our code.
 var foreign = map[string][]string{
 	"RabbitMQ": {"PRECONDITION_FAILED", "ACCESS_REFUSED", "rabbitmq_prometheus"},
-	"OpenTelemetry": {"target_info", "service_name", "service_version", "error_type", "http_route", "resend_count", "messaging", "conversation_id",
-		"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "parentbased_traceidratio"},
+	"OpenTelemetry": {
+		"target_info", "service_name", "service_version", "error_type", "http_route", "resend_count", "messaging", "conversation_id",
+		"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "parentbased_traceidratio",
+	},
 	"Prometheus": {"go_…", "process_…", "http_server_…_body_size_bytes", "prometheus", "rules", "yml"},
 	"PostgreSQL": {"gen_random_uuid", "json_build_object", "encode", "escape", "interval", "now", "true"},
 	"a shell":    {"TRACES", "api", "olga", "id", "next", "letters", "patiently", "program"},

@@ -28,6 +28,7 @@ const services = "testdata/services"
 // functions of store.go and main.go that they call are in testdata, with the same names.
 var parts = map[string]map[string][]string{
 	"orders": {
+		"event.go":   nil,
 		"order.go":   nil,
 		"saga.go":    nil,
 		"work.go":    nil,
@@ -67,7 +68,7 @@ const (
 
 // imports is what the parts may import, and the replacement. A domain file that begins to do I/O fails here.
 var imports = map[string]string{
-	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "reflect": "", "slices": "", "time": "",
+	"cmp": "", "context": "", "errors": "", "fmt": "", "maps": "", "reflect": "", "slices": "", "strings": "", "time": "",
 	"example.com/orderflow/pkg/messages": "",
 	"example.com/orderflow/pkg/wait":     "", // for its arithmetic
 	"example.com/orderflow/pkg/worker":   "", // whose leases and slots the world stands for

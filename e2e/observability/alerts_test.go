@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -281,7 +282,7 @@ func (o *outage) existed() {
 				delete(unused, selector.Name)
 				return nil
 			}
-			named := labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, selector.Name)
+			named := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, selector.Name)
 			has := with(named)
 			if len(has) == 0 {
 				o.Errorf("%s: there is no %s", u.where, selector.Name)

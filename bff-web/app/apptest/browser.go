@@ -75,13 +75,13 @@ func (b *Browser) Send(method, path string, form url.Values) (*http.Response, st
 		r.Header.Set(name, value)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Cookies)) {
-		r.AddCookie(&http.Cookie{Name: name, Value: b.Cookies[name]})
+		r.AddCookie(&http.Cookie{Name: name, Value: b.Cookies[name]}) //nolint:gosec // as a browser sends it
 	}
 	answer, err := direct.RoundTrip(r)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		b.Fatal(err)
@@ -97,7 +97,7 @@ func (b *Browser) Send(method, path string, form url.Values) (*http.Response, st
 // Loads sends a GET request. The page must contain these texts.
 func (b *Browser) Loads(status int, path string, wants ...string) string {
 	b.Helper()
-	answer, page := b.Send(http.MethodGet, path, nil)
+	answer, page := b.Send(http.MethodGet, path, nil) //nolint:bodyclose // Send has closed it
 	if answer.StatusCode != status {
 		b.Fatalf("%s: %s, %s", path, answer.Status, page)
 	}
@@ -116,7 +116,7 @@ func (b *Browser) Posts(path, to string, fields ...string) {
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	answer, page := b.Send(http.MethodPost, path, form)
+	answer, page := b.Send(http.MethodPost, path, form) //nolint:bodyclose // Send has closed it
 	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != to {
 		b.Fatalf("%s: %s to %q, want %q: %s", path, answer.Status, answer.Header.Get("Location"), to, page)
 	}
@@ -125,9 +125,9 @@ func (b *Browser) Posts(path, to string, fields ...string) {
 // Cart returns the content of the browser's cart as a form has it, sorted by SKU.
 func (b *Browser) Cart() string {
 	b.Helper()
-	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, b.URL, nil), nil)
+	c := echo.New().NewContext(httptest.NewRequestWithContext(b.Context(), http.MethodGet, b.URL, nil), nil)
 	for name, value := range b.Cookies {
-		c.Request().AddCookie(&http.Cookie{Name: name, Value: value})
+		c.Request().AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // as a browser sends it
 	}
 	k := cart.Of(c)
 	slices.SortFunc(k, func(x, y messages.Line) int { return strings.Compare(x.SKU, y.SKU) })

@@ -150,7 +150,7 @@ func (f *Fixture) Request(method, path, body string, headers ...string) (*http.R
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		f.Fatal(err)

@@ -66,27 +66,28 @@ func (f *Fixture) Hears(order string, seq int, status string) {
 	f.App.Feed.Receive([]bus.Delivery{{Message: bus.Message{Body: body}}})
 }
 
-type reader struct {
+// Reader reads an open stream, line by line.
+type Reader struct {
 	*Fixture
 	Answer *http.Response
 	lines  chan string
 }
 
 // Follows opens the stream of order o-1. headers are pairs of name and value.
-func (f *Fixture) Follows(headers ...string) *reader {
+func (f *Fixture) Follows(headers ...string) *Reader {
 	f.Helper()
 	return f.Stream("/api/orders/o-1/tracking", append([]string{"Authorization", f.Bearer("orders")}, headers...)...)
 }
 
 // Opens opens a stream of the pages, as Alice.
-func (f *Fixture) Opens(path string) *reader {
+func (f *Fixture) Opens(path string) *Reader {
 	f.Helper()
 	name := f.Cookie(visitor.SessionCookie)
 	return f.Stream(path, "Cookie", name+"="+f.As("alice").Cookies[name])
 }
 
 // Stream opens a stream. headers are pairs of name and value.
-func (f *Fixture) Stream(path string, headers ...string) *reader {
+func (f *Fixture) Stream(path string, headers ...string) *Reader {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 30*time.Second)
 	f.Cleanup(cancel)
@@ -102,8 +103,8 @@ func (f *Fixture) Stream(path string, headers ...string) *reader {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(func() { answer.Body.Close() })
-	out := &reader{f, answer, make(chan string, 100)}
+	f.Cleanup(func() { _ = answer.Body.Close() }) // only read
+	out := &Reader{f, answer, make(chan string, 100)}
 	go func() {
 		defer close(out.lines)
 		for s := bufio.NewScanner(answer.Body); s.Scan(); {
@@ -114,7 +115,7 @@ func (f *Fixture) Stream(path string, headers ...string) *reader {
 }
 
 // Reads waits for a line with this text.
-func (r *reader) Reads(text string) {
+func (r *Reader) Reads(text string) {
 	r.Helper()
 	for {
 		select {
@@ -132,7 +133,7 @@ func (r *reader) Reads(text string) {
 }
 
 // events returns the next n events, each as "id status".
-func (r *reader) events(n int) (events []string) {
+func (r *Reader) events(n int) (events []string) {
 	r.Helper()
 	id := ""
 	for len(events) < n {
@@ -157,7 +158,7 @@ func (r *reader) events(n int) (events []string) {
 }
 
 // Rest returns everything until the stream ends.
-func (r *reader) Rest() (all string) {
+func (r *Reader) Rest() (all string) {
 	r.Helper()
 	for {
 		select {
@@ -181,7 +182,7 @@ func (f *Fixture) OrdersWith(statuses ...string) *History {
 }
 
 // WantEvents fails the test unless the next events are these.
-func WantEvents(t *testing.T, r *reader, want ...string) {
+func WantEvents(t *testing.T, r *Reader, want ...string) {
 	t.Helper()
 	if got := r.events(len(want)); strings.Join(got, ", ") != strings.Join(want, ", ") {
 		t.Errorf("%q, want %q", got, want)

@@ -55,16 +55,16 @@ func Of(c echo.Context) (k Cart) {
 	return k
 }
 
-// basket changes the cart of a request. It changes only cookies that the request has sent, so that changes of another tab are
+// Basket changes the cart of a request. It changes only cookies that the request has sent, so that changes of another tab are
 // kept.
-type basket struct {
+type Basket struct {
 	c   echo.Context
 	all []addition
 }
 
 // BasketOf returns the cart of a request, to be changed.
-func BasketOf(c echo.Context) basket {
-	b := basket{c, additions(c)}
+func BasketOf(c echo.Context) Basket {
+	b := Basket{c, additions(c)}
 	if visitor.Cookie(c, cartCookie) != "" {
 		visitor.SetCookie(c, cartCookie, "", time.Time{})
 		for _, a := range b.all {
@@ -76,7 +76,7 @@ func BasketOf(c echo.Context) basket {
 	return b
 }
 
-func (b basket) write(cookie string, n int) {
+func (b Basket) write(cookie string, n int) {
 	if n == 0 {
 		visitor.SetCookie(b.c, cookie, "", time.Time{})
 		return
@@ -84,7 +84,7 @@ func (b basket) write(cookie string, n int) {
 	visitor.SetCookie(b.c, cookie, strconv.Itoa(n), time.Now().Add(cartKept))
 }
 
-func (b basket) of(product string) (own []addition) {
+func (b Basket) of(product string) (own []addition) {
 	for _, a := range b.all {
 		if a.SKU == product {
 			own = append(own, a)
@@ -98,7 +98,7 @@ func freshCookie(product string) string {
 }
 
 // Add puts n more units of a product into the cart, with a new cookie unless the cart has very many additions.
-func (b basket) Add(product string, n int) {
+func (b Basket) Add(product string, n int) {
 	if own := b.of(product); len(own) > 0 && len(b.all) >= spread {
 		last := own[len(own)-1]
 		b.write(last.cookie, min(last.Quantity+n, QuantityMost))
@@ -108,7 +108,7 @@ func (b basket) Add(product string, n int) {
 }
 
 // Set sets the quantity of a product.
-func (b basket) Set(product string, n int) {
+func (b Basket) Set(product string, n int) {
 	own := b.of(product)
 	for i, a := range own {
 		if i > 0 || n == 0 {
@@ -124,7 +124,7 @@ func (b basket) Set(product string, n int) {
 }
 
 // TakeOut removes what was ordered, and nothing else.
-func (b basket) TakeOut(ordered Cart) {
+func (b Basket) TakeOut(ordered Cart) {
 	k := Of(b.c)
 	for _, l := range ordered {
 		if n := k.Of(l.SKU); n > 0 {
@@ -134,7 +134,7 @@ func (b basket) TakeOut(ordered Cart) {
 }
 
 // empty removes everything.
-func (b basket) empty() {
+func (b Basket) empty() {
 	for _, a := range b.all {
 		b.write(a.cookie, 0)
 	}

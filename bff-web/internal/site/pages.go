@@ -115,15 +115,15 @@ func hashOf(files fs.FS) (string, error) {
 
 // Render answers with a page. The page is complete before its first byte is sent, so that an error in a template gives a proper
 // error page.
-func (p *Site) Render(c echo.Context, status int, name string, data any) error {
+func (s *Site) Render(c echo.Context, status int, name string, data any) error {
 	r := c.Request()
 	who, told := visitor.Of(c), noticeOf(c)
 	var page bytes.Buffer
-	all := screen{Who: who, Cart: cart.Of(c).Units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: p.Links, Lab: p.Laboratory, Data: data}
+	all := screen{Who: who, Cart: cart.Of(c).Units(), Notice: told, Here: r.URL.RequestURI(), Path: r.URL.Path, Links: s.Links, Lab: s.Laboratory, Data: data}
 	if name != "signin.html" {
-		all.Others = p.besides(who)
+		all.Others = s.besides(who)
 	}
-	err := p.templates[name].Execute(&page, all)
+	err := s.templates[name].Execute(&page, all)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
@@ -140,7 +140,7 @@ func (p *Site) Render(c echo.Context, status int, name string, data any) error {
 
 // getStatic serves a static file. While replicas of two versions run, a browser may ask this one for a file of the other
 // version. It then gets the file of this version, which it must not keep.
-func (p *Site) getStatic(c echo.Context) error {
+func (s *Site) getStatic(c echo.Context) error {
 	name := c.Param("file")
 	if _, err := fs.Stat(static.Files, name); err != nil {
 		return echo.ErrNotFound
@@ -148,7 +148,7 @@ func (p *Site) getStatic(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if c.QueryParam("v") == p.version {
+	if c.QueryParam("v") == s.version {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	http.ServeFileFS(c.Response(), c.Request(), static.Files, name)

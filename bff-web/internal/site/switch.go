@@ -23,8 +23,8 @@ func (s *Site) postSwitch(c echo.Context) error {
 }
 
 // besides returns the people of the demo without who.
-func (p *Site) besides(who *visitor.Session) []Person {
-	return slices.DeleteFunc(slices.Clone(p.People), func(q Person) bool { return who != nil && who.Caller.ID == q.ID })
+func (s *Site) besides(who *visitor.Session) []Person {
+	return slices.DeleteFunc(slices.Clone(s.People), func(p Person) bool { return who != nil && who.Caller.ID == p.ID })
 }
 
 // switched is the notice after postSwitch. A page that it comes to with an error is not for the new person.

@@ -12,8 +12,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// Heartbeat is how often an open stream sends something.
+const Heartbeat = 10 * time.Second // readers that miss two of them connect again; proxies, too, end silent connections
+
 const (
-	Heartbeat   = 10 * time.Second // readers that miss two of them connect again; proxies, too, end silent connections
 	writeWithin = 10 * time.Second // a reader that takes nothing for this long is disconnected
 	comeBack    = 1 * time.Second  // how long a browser waits before it connects again
 )

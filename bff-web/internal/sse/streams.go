@@ -24,7 +24,7 @@ type Streams struct {
 
 // NewStreams allows so many streams, and so many for one person.
 func NewStreams(most, each int) *Streams {
-	ending, end := context.WithCancel(context.Background())
+	ending, end := context.WithCancel(context.Background()) //nolint:gosec // End calls it
 	s := &Streams{most: most, each: each, Ending: ending, End: end, of: map[string]int{}}
 	open, _ := telemetry.Meter().Int64ObservableGauge("live_streams", metric.WithDescription("Open streams of live tracking."))
 	telemetry.Gauges(func(_ context.Context, o metric.Observer) error {
