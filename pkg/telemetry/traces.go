@@ -79,11 +79,11 @@ func (e *exporter) UnmarshalText(text []byte) error {
 // It returns a function to call at the end, which sends the last spans; that takes 2 s at most. A receiver that is away or
 // hangs delays nothing else: spans wait in memory, and when 2048 are waiting, further ones are dropped and counted.
 func Trace(ctx context.Context, name, version string, t Traces, log *slog.Logger) (stop func(context.Context), err error) {
+	otel.SetLogger(logr.FromSlogHandler(log.Handler()))
+	otel.SetErrorHandler(&complaints{log: log}) // of metrics, too
 	if !t.wanted() {
 		return func(context.Context) {}, nil
 	}
-	otel.SetLogger(logr.FromSlogHandler(log.Handler()))
-	otel.SetErrorHandler(&complaints{log: log})
 	// Collectors are our own, so a proxy of the environment is not used, as for all our calls.
 	sender, err := otlptracehttp.New(ctx, otlptracehttp.WithProxy(func(*http.Request) (*url.URL, error) { return nil, nil })) //nolint:nilnil // nil: no proxy
 	if err != nil {
