@@ -63,7 +63,7 @@ func TestTheBooksAgreeWhileOrdersMoveAndNotOtherwise(t *testing.T) {
 			l.paidAfter = l.paidBefore
 		}, "Charges"},
 		{"a cancelled order keeps its stock", func(l *looks) { l.stock = tallied("taken", 6, "reserved", 4) }, "Stock"},
-		{"stock is taken for an order that is not delivered", func(l *looks) { l.stock = tallied("taken", 7, "reserved", 2) }, "Stock"},
+		{"stock is taken for an order that is not delivered", func(l *looks) { l.stock = tallied("taken", 7, "reserved", 2) }, "Stock taken"},
 		{"an order is delivered without a parcel", func(l *looks) { l.parcels = tallied("delivered", 5) }, "Parcels"},
 	} {
 		l := good()
