@@ -14,6 +14,7 @@ func TestOlgaFindsAnOrderAndLeavesANote(t *testing.T) {
 	alice.signIn("Alice", "/")
 	alice.buy("", "tok_visa")
 	order := alice.path()
+	alice.becomes("Delivered") // so that the page does not change while Olga writes
 	id := strings.TrimPrefix(order, "/orders/")
 
 	p := open(t, wide)

@@ -43,7 +43,7 @@ func TestManualActionsOutsideBlockNoOrder(t *testing.T) {
 	if end := o.End(stuck); end.Status != "cancelled" || end.Payment.Status != "refunded" {
 		t.Errorf("settled, and %s, %+v", end.Status, end.Payment)
 	}
-	if timeline := string(o.Must(http.StatusOK, "olga", http.MethodGet, "/api/orders/"+stuck+"/tracking", "").Body); !strings.Contains(timeline, `"operator":"olga","why":"repaid by bank transfer"`) {
+	if timeline := string(o.Must(http.StatusOK, "olga", http.MethodGet, "/api/orders/"+stuck+"/tracking", "").Body); !strings.Contains(timeline, `"operator":"olga","reason":"repaid by bank transfer"`) {
 		t.Errorf("olga is shown %s", timeline)
 	}
 	if timeline := string(o.Must(http.StatusOK, "alice", http.MethodGet, "/api/orders/"+stuck+"/tracking", "").Body); strings.Contains(timeline, "olga") {
