@@ -46,8 +46,8 @@ type Broker struct {
 	service string
 	log     *slog.Logger
 	meters  meters
-	down    atomic.Int32 // how many parts want a session and have none
-	parts   atomic.Int32
+	parts   atomic.Int32 // that run, each of which wants a session
+	up      atomic.Int32 // parts that have one, and have declared what they need
 }
 
 // NewBroker returns a broker for the named service. urls is its address, or the addresses of a cluster's nodes, separated
@@ -64,7 +64,10 @@ func NewBroker(urls, service string, log *slog.Logger) (*Broker, error) {
 }
 
 // Connected reports whether every running part has a session.
-func (b *Broker) Connected() bool { return b.parts.Load() > 0 && b.down.Load() == 0 }
+func (b *Broker) Connected() bool {
+	parts := b.parts.Load()
+	return parts > 0 && b.up.Load() == parts
+}
 
 // Report returns what /readyz says about the broker. A service without a broker is still ready: its messages wait in the
 // outbox.
@@ -85,9 +88,7 @@ type session struct {
 // jitter. When use returns nil it wants another session at once, which is logged at debug level only.
 func (b *Broker) keep(ctx context.Context, part string, use func(context.Context, *session) error) {
 	b.parts.Add(1)
-	b.down.Add(1)
 	defer b.parts.Add(-1)
-	defer b.down.Add(-1)
 	delays, level := wait.Backoff{First: redialFirst, Most: redialMax}, slog.LevelInfo
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -118,12 +119,12 @@ func (b *Broker) once(ctx context.Context, part string, level slog.Level, use fu
 	working := false
 	s.works = func() {
 		working = true
-		b.down.Add(-1)
+		b.up.Add(1)
 		b.log.Log(ctx, level, "session with RabbitMQ", "part", part)
 	}
 	defer func() {
 		if working {
-			b.down.Add(1)
+			b.up.Add(-1)
 		}
 	}()
 	return use(ctx, s)

@@ -136,8 +136,8 @@ func must(t *testing.T) func([]byte, error) []byte {
 	}
 }
 
-// rowsAbout returns all rows about a subject as text, without those that note only which messages have come, and without ids of the rows
-// themselves.
+// rowsAbout returns all rows about a subject as text, without those that note only which messages have come, and without ids and traces of
+// the rows themselves.
 func rowsAbout(t *testing.T, db *postgres.DB, about Subject, numbers []string) (all []string) {
 	t.Helper()
 	texts := func(sql string, args ...any) []string {
@@ -156,7 +156,7 @@ func rowsAbout(t *testing.T, db *postgres.DB, about Subject, numbers []string) (
 		FROM pg_class
 		WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname !~ '^(inbox|goose)'
 		ORDER BY relname`) {
-		different := append([]string{"id"}, numbers...)
+		different := append([]string{"id", "trace_parent", "trace_state"}, numbers...)
 		if table == "outbox" { // times of the database's clock
 			different = append(different, "created_at", "due_at")
 		}
