@@ -1,16 +1,12 @@
 package messages_test
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/orderflow/api/asyncapi"
-	. "example.com/orderflow/pkg/messages"
 )
 
 // A consumer states in its needs.yaml what it needs of the messages of others. Its own test proves that it needs just that.
@@ -64,60 +60,5 @@ func TestANeedThatIsNotPromisedIsNoticed(t *testing.T) {
 		if (err == nil) != (c.problem == "") || err != nil && !strings.Contains(err.Error(), c.problem) {
 			t.Errorf("%s of %s: %v, want %q", c.need, c.kind, err, c.problem)
 		}
-	}
-}
-
-// Messages of the last release may wait in a queue or an outbox while this one starts.
-func TestTheMessagesOfTheLastReleaseAreUnderstood(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("../../api/released/messages/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d messages, %v", len(files), err)
-	}
-	for _, file := range files {
-		kind := strings.TrimSuffix(filepath.Base(file), ".json")
-		i := slices.IndexFunc(all, func(m Message) bool { return m.Kind() == kind })
-		if i < 0 {
-			t.Errorf("there is no %s any more", kind)
-			continue
-		}
-		body, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := decoded(t, all[i], body)
-		if v, ok := m.(Validator); ok && v.Validate() != nil || m.Subject() == "" {
-			t.Errorf("%s: %+v is not accepted", kind, m)
-		}
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var sent, understood any
-		if err := errors.Join(json.Unmarshal(body, &sent), json.Unmarshal(text, &understood)); err != nil {
-			t.Fatal(err)
-		}
-		if !within(sent, understood) {
-			t.Errorf("%s loses something of\n%s\nand has only\n%s", kind, body, text)
-		}
-	}
-}
-
-// within reports whether a value has everything that a part of it has.
-func within(part, whole any) bool {
-	switch part := part.(type) {
-	case map[string]any:
-		object, _ := whole.(map[string]any) // one that is no object has no fields
-		for name, sub := range part {
-			if !within(sub, object[name]) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		list, _ := whole.([]any)
-		return slices.EqualFunc(part, list, within)
-	default:
-		return part == whole
 	}
 }
