@@ -27,6 +27,7 @@ type compose struct {
 		Healthcheck map[string]any
 		Stop        string `json:"stop_grace_period"`
 	}
+	Configs map[string]struct{ Content string }
 }
 
 var substitution = regexp.MustCompile(`\$\{[A-Z_]+:[-+]([^}]*)\}`) // a value that a profile sets counts as set

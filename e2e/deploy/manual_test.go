@@ -3,47 +3,57 @@ package deploy
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/settings.md instead of comparing them")
+var update = flag.Bool("update", false, "write the tables of the settings instead of comparing them")
 
 const (
-	settingsPage = repo + "/docs/settings.md"
+	settingsPage = "docs/settings.md"
 	tableEnd     = "<!-- end of the table -->\n"
 )
 
-// A table of the page begins with a comment that names a struct. The rows between it and the end are of the source.
+// A table of a page begins with a comment that names a struct. The rows between it and the end are of the source.
 var (
 	tableBegin = regexp.MustCompile(`(?m)^<!-- the settings of (\S+)\.(\w+)( after a prefix)?, written by a test from the source: do not edit -->\n`)
 	heading    = regexp.MustCompile(`(?m)^##+ (.*)$`)
 )
 
-func TestThePageOfSettingsShowsThemAsTheyAre(t *testing.T) {
+// docs/settings.md has the settings that programs have in common, and those of the programs around the services. A service has its own
+// in its README.
+func TestThePagesOfSettingsShowThemAsTheyAre(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(settingsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := tabulated(t, sections(string(page)))
-	if *update {
-		if err := os.WriteFile(settingsPage, []byte(want), 0o644); err != nil {
+	common := string(read(t, settingsPage))
+	known := tables(common)
+	pages := map[string]string{settingsPage: common}
+	for name, folder := range programs {
+		within, err := filepath.Rel(repo, folder)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		own := structure{within, "config"}
+		if strings.HasPrefix(within, "services/") {
+			readme := within + "/README.md"
+			pages[readme] = string(read(t, readme))
+			if tables(pages[readme])[own] == "" {
+				pages[readme] += fmt.Sprintf("\n## Settings\n\n<!-- the settings of %s, written by a test from the source: do not edit -->\n", own) + tableEnd
+			}
+		} else if known[own] == "" {
+			t.Errorf("%s has no table for %s", settingsPage, name)
+		}
 	}
-	if string(page) != want {
-		t.Error("docs/settings.md differs from the settings of the programs: go test ./e2e/deploy -run PageOfSettings -update")
-	}
-	for name, folder := range programs {
-		if within, err := filepath.Rel(repo, folder); err != nil || tables(want)[structure{within, "config"}] == "" {
-			t.Errorf("docs/settings.md has no table for %s, %v", name, err)
+	for name, page := range pages {
+		want := tabulated(t, name, page, known)
+		if *update {
+			if err := os.WriteFile(filepath.Join(repo, name), []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if string(read(t, name)) != want {
+			t.Errorf("%s differs from the settings of the programs: go test ./e2e/deploy -run PagesOfSettings -update", name)
 		}
 	}
 }
@@ -58,24 +68,16 @@ func tables(page string) map[structure]string {
 	return found
 }
 
-// sections adds an empty section for each service that has none, after the sections of the others.
-func sections(page string) string {
-	known := tables(page)
-	for _, name := range slices.Sorted(maps.Keys(programs)) {
-		s := structure{"services/" + name, "config"}
-		if programs[name] != filepath.Join(repo, s.folder) || known[s] != "" {
-			continue
-		}
-		before, after, _ := strings.Cut(page, "\n## gateway\n")
-		page = before + fmt.Sprintf("\n### %s\n\n<!-- the settings of %s, written by a test from the source: do not edit -->\n", name, s) + tableEnd + "\n## gateway\n" + after
-	}
-	return page
-}
-
-// tabulated is a page with all its tables written anew.
-func tabulated(t testing.TB, page string) string {
+// tabulated is a page with all its tables written anew. A struct that is known has a table of its own in docs/settings.md.
+func tabulated(t testing.TB, name, page string, known map[structure]string) string {
 	t.Helper()
-	known := tables(page)
+	there, err := filepath.Rel(filepath.Dir(name), settingsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name == settingsPage {
+		there = ""
+	}
 	var b strings.Builder
 	for {
 		begin := tableBegin.FindStringSubmatchIndex(page)
@@ -95,7 +97,7 @@ func tabulated(t testing.TB, page string) string {
 		}
 		for _, s := range s.read(t, prefix, func(s structure) bool { return known[s] != "" }) {
 			if above := known[s.of]; above != "" {
-				s.meaning += fmt.Sprintf(": see [%s](#%s)", above, strings.ReplaceAll(strings.ToLower(above), " ", "-"))
+				s.meaning += fmt.Sprintf(": see [%s](%s#%s)", above, there, strings.ReplaceAll(strings.ToLower(above), " ", "-"))
 			}
 			b.WriteString(row(t, s))
 		}

@@ -55,6 +55,21 @@ func TestTheContainersOfTheProfileObservability(t *testing.T) {
 	}
 }
 
+// scraping is the part of Prometheus's configuration that says where the targets are.
+type scraping struct {
+	Jobs []struct {
+		Name string `json:"job_name"`
+		DNS  []struct {
+			Names    []string
+			Type     string
+			Port     int
+			Interval string `json:"refresh_interval"`
+		} `json:"dns_sd_configs"`
+		Static  []struct{ Targets []string } `json:"static_configs"`
+		Relabel []any                        `json:"relabel_configs"`
+	} `json:"scrape_configs"`
+}
+
 // What the files of the folder refer to is there, with Compose and on Kubernetes.
 func TestTheFilesOfObservabilityReferToWhatIsThere(t *testing.T) {
 	t.Parallel()
@@ -88,23 +103,17 @@ func TestTheFilesOfObservabilityReferToWhatIsThere(t *testing.T) {
 		check(where, host, port)
 	}
 
-	var prometheus struct {
-		Scrape []struct {
-			Job string `json:"job_name"`
-			DNS []struct {
-				Names []string
-				Port  int
-			} `json:"dns_sd_configs"`
-			Static []struct{ Targets []string } `json:"static_configs"`
-		} `json:"scrape_configs"`
+	var main, found scraping
+	into(t, "observability/prometheus.yml", &main)
+	if err := yaml.UnmarshalStrict([]byte(file.Configs["programs"].Content), &found); err != nil {
+		t.Fatal(err)
 	}
-	into(t, "observability/prometheus.yml", &prometheus)
-	jobs := map[string]bool{}
-	for _, job := range prometheus.Scrape {
-		jobs[job.Job] = true
+	asked := map[string]bool{}
+	for _, job := range slices.Concat(main.Jobs, found.Jobs) {
 		for _, d := range job.DNS {
 			for _, name := range d.Names {
-				check("prometheus.yml", name, d.Port)
+				asked[strings.TrimSuffix(name, "-admin")] = true
+				check("docker-compose.yml, programs", name, d.Port)
 			}
 		}
 		for _, s := range job.Static {
@@ -114,8 +123,8 @@ func TestTheFilesOfObservabilityReferToWhatIsThere(t *testing.T) {
 		}
 	}
 	for program := range programs {
-		if program != "provision" && !jobs[program] {
-			t.Errorf("prometheus.yml has no job %s", program)
+		if program != "provision" && !asked[program] {
+			t.Errorf("docker-compose.yml: Prometheus does not ask %s", program)
 		}
 	}
 

@@ -66,6 +66,7 @@ func TestEachAlertFiresAndEachMetricExists(t *testing.T) {
 	o.handlersFail(sku)
 	o.databaseSlow()
 	o.databaseAway(sku)
+	o.programHangs()
 	o.programAway(sku)
 	o.brokerAway(sku)
 	o.Poison()
@@ -198,6 +199,14 @@ func (o *outage) databaseAway(sku string) {
 	o.over("DatabaseDown", "QueueFallsBehind")
 }
 
+// programHangs is a replica that is there and does not answer.
+func (o *outage) programHangs() {
+	o.Program("shipping", 1).Suspend()
+	o.expect("ProgramDown")
+	o.Program("shipping", 1).Resume()
+	o.over("ProgramDown")
+}
+
 // programAway stops payments, and at last removes its queue, as an operator may who believes that it is not needed any more.
 func (o *outage) programAway(sku string) {
 	payments := o.Program("payments", 1)
@@ -205,7 +214,7 @@ func (o *outage) programAway(sku string) {
 		o.Fatal(err)
 	}
 	o.whileAsking("00000000-0000-7000-8000-000000000000", func() {
-		o.expect("ProgramDown", "QueueWithoutConsumer", "RequestsFail")
+		o.expect("ProgramMissing", "QueueWithoutConsumer", "RequestsFail")
 	})
 	if _, err := stories.Channel(o, stories.Dial(o, o.Broker.URL)).QueueDelete("payments.commands", false, false, false); err != nil {
 		o.Fatal(err)
@@ -215,7 +224,7 @@ func (o *outage) programAway(sku string) {
 	if err := payments.Start(o.Context()); err != nil {
 		o.Fatal(err)
 	}
-	o.over("ProgramDown", "QueueWithoutConsumer", "RequestsFail", "MessagesRefused")
+	o.over("ProgramMissing", "QueueWithoutConsumer", "RequestsFail", "MessagesRefused")
 }
 
 func (o *outage) brokerAway(sku string) {

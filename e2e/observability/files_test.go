@@ -3,8 +3,11 @@
 package observability
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,9 +19,11 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/prometheus/config"
-	_ "github.com/prometheus/prometheus/discovery/dns" // so that the configuration may use it
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	"example.com/orderflow/e2e/stories"
 )
@@ -32,14 +37,124 @@ func TestMain(m *testing.M) { stories.Main(m, &repo, &programs) }
 
 func file(name string) string { return filepath.Join(repo, "observability", name) }
 
-// configured reads Prometheus's configuration as Prometheus does.
-func configured(t testing.TB) *config.Config {
+// configured reads Prometheus's configuration as Prometheus does, with a platform's file programs.yml beside it.
+func configured(t testing.TB, programs []byte) *config.Config {
 	t.Helper()
-	c, err := config.LoadFile(file("prometheus.yml"), false, promslog.NewNopLogger())
+	dir := t.TempDir()
+	main, err := os.ReadFile(file("prometheus.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, text := range map[string][]byte{"prometheus.yml": main, "programs.yml": programs} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.LoadFile(filepath.Join(dir, "prometheus.yml"), false, promslog.NewNopLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.ScrapeConfigs, err = c.GetScrapeConfigs(); err != nil {
+		t.Fatal(err)
+	}
+	c.ScrapeConfigFiles = nil // they are read
 	return c
+}
+
+// composed reads the programs.yml of docker-compose.yml.
+func composed(t testing.TB) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repo, "docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Configs map[string]struct{ Content string }
+	}
+	if err := yaml.Unmarshal(text, &compose); err != nil {
+		t.Fatal(err)
+	}
+	return []byte(compose.Configs["programs"].Content)
+}
+
+// On Kubernetes each pod of a program is one target, at the port that has its metrics, and no other pod is.
+func TestPrometheusFindsThePodsOfAllPrograms(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repo, "k8s/components/observability/programs.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Only the relabelling is read as Prometheus does it: its discovery by Kubernetes would be half of what this module compiles.
+	var scraping struct {
+		Jobs []struct {
+			Relabel []*relabel.Config `yaml:"relabel_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal(text, &scraping); err != nil || len(scraping.Jobs) != 1 {
+		t.Fatalf("%d jobs, %v", len(scraping.Jobs), err)
+	}
+	for _, rule := range scraping.Jobs[0].Relabel {
+		if err := rule.Validate(model.UTF8Validation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var manifests []string
+	for _, names := range []string{"k8s/base/*.yaml", "k8s/components/*/*.yaml"} {
+		some, err := filepath.Glob(filepath.Join(repo, names))
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifests = append(manifests, some...)
+	}
+	var found []string
+	ports := 0
+	for _, name := range manifests {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for documents := yaml.NewDecoder(bytes.NewReader(text)); ; {
+			var workload struct {
+				Spec struct {
+					Template struct {
+						Metadata struct{ Labels map[string]string }
+						Spec     struct {
+							Containers []struct {
+								Ports []struct {
+									Name          string
+									ContainerPort int `yaml:"containerPort"`
+								}
+							}
+						}
+					}
+				}
+			}
+			if err := documents.Decode(&workload); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				continue // a list, such as a patch
+			}
+			pod := workload.Spec.Template
+			for _, container := range pod.Spec.Containers {
+				for _, port := range container.Ports {
+					ports++
+					is := labels.NewBuilder(labels.FromMap(map[string]string{
+						"job": "programs", "__meta_kubernetes_pod_phase": "Running", "__meta_kubernetes_pod_container_port_name": port.Name,
+						"__meta_kubernetes_pod_label_app_kubernetes_io_name":      pod.Metadata.Labels["app.kubernetes.io/name"],
+						"__meta_kubernetes_pod_label_app_kubernetes_io_component": pod.Metadata.Labels["app.kubernetes.io/component"],
+					}))
+					if relabel.ProcessBuilder(is, scraping.Jobs[0].Relabel...) {
+						found = append(found, fmt.Sprintf("%s:%d", is.Get("job"), port.ContainerPort))
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	want := []string{"bff-web:8080", "gateway:9080", "inventory:8080", "orders:8080", "payments:8080", "shipping:8080", "simulator:8080"}
+	if !slices.Equal(found, want) || ports <= len(want) {
+		t.Errorf("of %d ports it finds %q, want %q", ports, found, want)
+	}
 }
 
 // alerts reads the alert rules as Prometheus does.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery/dns"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
@@ -57,16 +60,10 @@ func watch(t testing.TB, s *system.System) *prometheus {
 		ExternalURL: &url.URL{}, NotifyFunc: rules.NotifyFunc(func(context.Context, string, ...*rules.Alert) {}),
 	})}
 
-	c := configured(t)
+	c := configured(t, composed(t))
 	c.GlobalConfig.ScrapeInterval = model.Duration(every)
-	targets := map[string][]*targetgroup.Group{}
 	for _, job := range c.ScrapeConfigs {
 		job.ScrapeInterval, job.ScrapeTimeout = model.Duration(every), model.Duration(every)
-		group := &targetgroup.Group{Source: job.JobName}
-		for _, address := range addresses(t, s, job.JobName) {
-			group.Targets = append(group.Targets, model.LabelSet{model.AddressLabel: model.LabelValue(address)})
-		}
-		targets[job.JobName] = []*targetgroup.Group{group}
 	}
 	if err := scraper.ApplyConfig(c); err != nil {
 		t.Fatal(err)
@@ -74,9 +71,22 @@ func watch(t testing.TB, s *system.System) *prometheus {
 	if err := p.rules.Update(every, []string{hastened(t)}, labels.EmptyLabels(), "", nil); err != nil {
 		t.Fatal(err)
 	}
-	sets := make(chan map[string][]*targetgroup.Group, 1)
-	sets <- targets
+	sets, stop := make(chan map[string][]*targetgroup.Group), make(chan struct{})
 	var parts sync.WaitGroup
+	parts.Go(func() {
+		for {
+			select {
+			case sets <- discovered(t, s, c.ScrapeConfigs):
+			case <-stop:
+				return
+			}
+			select {
+			case <-time.After(every):
+			case <-stop:
+				return
+			}
+		}
+	})
 	parts.Go(func() {
 		if err := scraper.Run(sets); err != nil {
 			t.Error(err)
@@ -84,6 +94,7 @@ func watch(t testing.TB, s *system.System) *prometheus {
 	})
 	parts.Go(p.rules.Run)
 	t.Cleanup(func() {
+		close(stop)
 		p.rules.Stop()
 		scraper.Stop()
 		parts.Wait()
@@ -94,32 +105,51 @@ func watch(t testing.TB, s *system.System) *prometheus {
 	return p
 }
 
-// addresses are where a job of the configuration finds its targets in a system on this machine. The exporter of PostgreSQL's
-// metrics, the collector and Prometheus itself do not run here.
-func addresses(t testing.TB, s *system.System, job string) (all []string) {
-	t.Helper()
-	var urls []string
-	switch job {
-	case "gateway":
-		urls = []string{s.AdminURL}
-	case "rabbitmq", "rabbitmq-queues":
-		urls = []string{s.RabbitMetrics}
-	case "postgres", "otel-collector", "prometheus":
-		return nil
-	default:
-		for _, p := range s.Named(job) {
-			urls = append(urls, p.URL)
+// discovered is what Prometheus's discovery would find now. DNS has the names of containers that run; the other targets have an
+// address whether they run or not. The exporter of PostgreSQL's metrics, the collector and Prometheus itself do not run here.
+func discovered(t testing.TB, s *system.System, jobs []*config.ScrapeConfig) map[string][]*targetgroup.Group {
+	found := map[string][]*targetgroup.Group{}
+	for _, job := range jobs {
+		group := &targetgroup.Group{Source: job.JobName}
+		add := func(name, address string) {
+			u, err := url.Parse(address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			group.Targets = append(group.Targets, model.LabelSet{model.AddressLabel: model.LabelValue(u.Host), "__meta_dns_name": model.LabelValue(name)})
 		}
-	}
-	for _, address := range urls {
-		u, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
+		switch job.JobName {
+		case "programs":
+			for _, name := range names(job) {
+				for _, p := range s.Named(strings.TrimSuffix(name, "-admin")) {
+					if p.State() == "stopped" {
+						continue
+					}
+					if name == "gateway-admin" {
+						add(name, s.AdminURL)
+					} else {
+						add(name, p.URL)
+					}
+				}
+			}
+		case "rabbitmq", "rabbitmq-queues":
+			add("", s.RabbitMetrics)
+		case "postgres", "otel-collector", "prometheus":
+		default:
+			t.Errorf("prometheus.yml: nothing here is %s", job.JobName)
 		}
-		all = append(all, u.Host)
+		found[job.JobName] = []*targetgroup.Group{group}
 	}
-	if len(all) == 0 {
-		t.Fatalf("prometheus.yml: nothing here is %s", job)
+	return found
+}
+
+// names are those that a job looks up by DNS.
+func names(job *config.ScrapeConfig) (all []string) {
+	for _, c := range job.ServiceDiscoveryConfigs {
+		if c, ok := c.(*dns.SDConfig); ok {
+			all = append(all, c.Names...)
+		}
 	}
 	return all
 }
