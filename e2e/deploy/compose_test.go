@@ -23,6 +23,7 @@ type compose struct {
 		Ports       []string
 		Volumes     []string
 		ReadOnly    bool `json:"read_only"`
+		Configs     []any
 		Environment map[string]any
 		Healthcheck map[string]any
 		Stop        string `json:"stop_grace_period"`
