@@ -206,6 +206,35 @@ func TestAViewerGetsChangesAndEverythingAfterAGap(t *testing.T) {
 	})
 }
 
+// A replica of bff-web sees itself; of the others the gateway tells.
+func TestTheReplicasOfThisProgramAreThoseThatTheGatewayCalls(t *testing.T) {
+	t.Parallel()
+	this := health.Health{Program: health.Program{Name: upstream.Self}, State: "ready"}
+	gateway := func(breakers string) health.Health {
+		return health.Health{Program: health.Program{Name: "gateway"}, State: "ready", Samples: health.Samples([]byte(breakers))}
+	}
+	const other = "client_breaker_open{upstream=\"orders\",replica=\"x\"} 1\n"
+	for name, c := range map[string]struct {
+		programs               []health.Health
+		replicas, state, boxes string
+	}{
+		"no gateway tells":    {[]health.Health{this}, "this one is ready", "ready", ""},
+		"one that knows none": {[]health.Health{gateway(other), this}, "this one is ready", "ready", ""},
+		"this one alone":      {[]health.Health{gateway(other + "client_breaker_open{upstream=\"bff-web\",replica=\"a\"} 0\n"), this}, "1 of 1 ready", "ready", ""},
+		"three, one silent for one of two gateways": {[]health.Health{
+			gateway("client_breaker_open{upstream=\"bff-web\",replica=\"a\"} 0\nclient_breaker_open{upstream=\"bff-web\",replica=\"b\"} 0\nclient_breaker_open{upstream=\"bff-web\",replica=\"c\"} 0\n"),
+			gateway("client_breaker_open{upstream=\"bff-web\",replica=\"a\"} 0\nclient_breaker_open{upstream=\"bff-web\",replica=\"b\"} 1\nclient_breaker_open{upstream=\"bff-web\",replica=\"c\"} 0\n"), this,
+		}, "2 of 3 ready", "part", squares(0, 1)},
+	} {
+		s := newOutlook(nil, func(string) bool { return false }, false)
+		s.programs = c.programs
+		f := s.frame(time.Now())
+		if f["bff-web.replicas"] != c.replicas || f["bff-web.state"] != c.state || f["bff-web.boxes.away"] != c.boxes {
+			t.Errorf("%s: %q, %q, %q", name, f["bff-web.replicas"], f["bff-web.state"], f["bff-web.boxes.away"])
+		}
+	}
+}
+
 // RabbitMQ or a program that does not answer must not look as if all were well, nor hold up the rest.
 func TestWhatIsAwayIsShownAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()

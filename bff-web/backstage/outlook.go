@@ -70,14 +70,16 @@ func (s *outlook) frame(now time.Time) frame {
 	for _, p := range s.programs {
 		of[p.Name] = append(of[p.Name], p)
 	}
+	var alone bool
+	of[upstream.Self], alone = selves(of[upstream.Self], of["gateway"])
 	var away []string
 	for _, name := range slices.Concat([]string{"gateway"}, s.services, []string{upstream.Self}) {
 		if state := f.program(name, of[name], now); state != "ready" && state != "unknown" {
 			away = append(away, name)
 		}
 	}
-	if f[upstream.Self+".state"] == "ready" {
-		f[upstream.Self+".replicas"] = "this one is ready" // and does not know the others
+	if alone && f[upstream.Self+".state"] == "ready" {
+		f[upstream.Self+".replicas"] = "this one is ready"
 	}
 	f.breakers(s.programs)
 	f.orders(s.programs)
@@ -103,6 +105,35 @@ func (s *outlook) frame(now time.Time) frame {
 		f["waiting"] = "Waiting: " + strings.Join(waiting, ", ") + "."
 	}
 	return f
+}
+
+// selves adds the other replicas of this program to this one. It does not know them, but a gateway does, which calls them: one that
+// gives it no answer, so that its breaker is open, is away. Without a gateway that tells it, this one is alone.
+func selves(this, gateways []health.Health) (all []health.Health, alone bool) {
+	open := map[string]float64{}
+	for _, g := range gateways {
+		for _, m := range g.Samples {
+			if replica := m.Labels["replica"]; m.Name == "client_breaker_open" && m.Labels["upstream"] == upstream.Self {
+				open[replica] = max(open[replica], m.Value)
+			}
+		}
+	}
+	if len(this) == 0 || len(open) == 0 {
+		return this, true
+	}
+	silent := 0
+	for _, v := range open {
+		silent += int(v)
+	}
+	all = this
+	for i := range len(open) - 1 { // which of them is this one, nobody says; it answers
+		other := health.Health{Program: health.Program{Name: upstream.Self}, State: "ready"}
+		if i < silent {
+			other.State = "away"
+		}
+		all = append(all, other)
+	}
+	return all, false
 }
 
 // program shows the replicas of a program, and returns the state of them all.
