@@ -74,10 +74,10 @@ func (p *tab) signIn(name, next string) {
 	p.sees("Sign out")
 }
 
-// sees waits until the page shows a text.
+// sees waits until the page is there as a whole and shows a text. While a page is still being read, its elements are found and lost again.
 func (p *tab) sees(text string) {
 	p.Helper()
-	p.holds("the page shows "+text, `document.body.innerText.toLowerCase().includes(`+strconv.Quote(strings.ToLower(text))+`)`)
+	p.holds("the page shows "+text, `document.readyState === "complete" && document.body.innerText.toLowerCase().includes(`+strconv.Quote(strings.ToLower(text))+`)`)
 }
 
 // becomes waits until the order of the page has a status.
