@@ -129,10 +129,13 @@ func TestPrometheusFindsThePodsOfAllPrograms(t *testing.T) {
 					}
 				}
 			}
-			if err := documents.Decode(&workload); errors.Is(err, io.EOF) {
+			err := documents.Decode(&workload)
+			if errors.Is(err, io.EOF) {
 				break
-			} else if err != nil {
+			} else if other := new(yaml.TypeError); errors.As(err, &other) {
 				continue // a list, such as a patch
+			} else if err != nil {
+				t.Fatalf("%s: %v", name, err)
 			}
 			pod := workload.Spec.Template
 			for _, container := range pod.Spec.Containers {
