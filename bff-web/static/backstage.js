@@ -108,13 +108,19 @@ function look(now) {
   }
 }
 
+// isFree looks at each tick on which sides of another dot the new one is. They do not meet between two ticks if one of these sides
+// stays the same, because between ticks both move straight.
 function isFree(way, begins, width) {
   for (const other of dots) {
     const end = Math.min(begins + way.takes, other.begins + other.way.takes);
+    const apart = (width + other.width) / 2 + 2;
+    let before = 15;
     for (let t = Math.max(begins, other.begins); t <= end; t += tick) {
       const [ax, ay] = way.points[(t - begins) / tick];
       const [bx, by] = other.way.points[(t - other.begins) / tick];
-      if (Math.abs(ax - bx) < (width + other.width) / 2 + 2 && Math.abs(ay - by) < high) return false;
+      const sides = (ax - bx >= apart) | (bx - ax >= apart) << 1 | (ay - by >= high) << 2 | (by - ay >= high) << 3;
+      if ((sides & before) === 0) return false;
+      before = sides;
     }
   }
   return true;
@@ -171,9 +177,10 @@ function start(picture, way, what, n, width, begins) {
 }
 
 function step(now) {
+  sweep(now);
   for (const { e, way, begins } of dots) {
     const at = (now - begins) / tick;
-    if (at < 0 || at >= way.points.length - 1) continue;
+    if (at < 0) continue;
     const [x, y] = way.points[Math.floor(at)];
     const [toX, toY] = way.points[Math.floor(at) + 1];
     const part = at % 1;
@@ -186,7 +193,7 @@ function step(now) {
 // sweep removes dots that have arrived. A browser that does not draw the page calls no step.
 function sweep(now) {
   for (const dot of dots) {
-    if (now < dot.begins + dot.way.takes) continue;
+    if ((now - dot.begins) / tick < dot.way.points.length - 1) continue;
     dot.e.remove();
     dots.delete(dot);
   }
@@ -253,3 +260,5 @@ addEventListener("online", connect);
 addEventListener("pageshow", (shown) => shown.persisted && location.reload()); // from the cache of the back button
 setInterval(() => { if (stream && Date.now() - heard > 2.5 * every * 1000) lose(); }, 2000);
 if (!document.hidden) connect();
+
+export { dots, isFree, survey, tick }; // for a test

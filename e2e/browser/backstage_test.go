@@ -91,6 +91,50 @@ func TestTheDotsOfABusyBackstageNeverMeet(t *testing.T) {
 	p.shows("orders.underway", "0")
 }
 
+// crossings tries all pairs of ways and moments of departure, and looks where the dots are at each millisecond.
+const crossings = `(({ dots, isFree, survey, tick }) => {
+	const moving = [...dots];
+	const ways = [...document.querySelectorAll(".wide [data-way]")].map((part) => survey([part]));
+	const place = ({ way, begins }, t) => {
+		const at = (t - begins) / tick, i = Math.min(Math.floor(at), way.points.length - 2);
+		return [0, 1].map((k) => way.points[i][k] + (way.points[i + 1][k] - way.points[i][k]) * (at - i));
+	};
+	const meet = (a, b) => {
+		const end = Math.min(a.begins + a.way.takes, b.begins + b.way.takes);
+		for (let t = Math.max(a.begins, b.begins); t < end; t += 1) {
+			const [ax, ay] = place(a, t), [bx, by] = place(b, t);
+			if (Math.abs(ax - bx) < a.width && Math.abs(ay - by) < 12) return true;
+		}
+		return false;
+	};
+	let free = 0, met = 0;
+	for (const [i, way] of ways.entries()) {
+		const first = { way, begins: 1000, width: 15 };
+		dots.clear();
+		dots.add(first);
+		for (const other of ways.slice(i)) for (let begins = 0; begins <= 2000; begins += tick) {
+			if (!isFree(other, begins, 15)) continue;
+			free++;
+			if (meet(first, { way: other, begins, width: 15 })) met++;
+		}
+	}
+	dots.clear();
+	for (const dot of moving) dots.add(dot);
+	return free > 50000 ? met : -1;
+})(moving)`
+
+// A dot departs only when it is free on its whole way, also between the ticks at which that is computed.
+func TestADotThatDepartsMeetsNoOtherBetweenTwoTicks(t *testing.T) {
+	t.Parallel()
+	p := open(t, wide)
+	p.signIn("Olga", "/backstage")
+	p.do(chromedp.Evaluate[chromedp.Void](`import(document.querySelector('script[src*="backstage.js"]').src).then((m) => { window.moving = m; })`))
+	p.holds("the script of the page is there", `window.moving !== undefined`)
+	if n := get(p, chromedp.Evaluate[int](crossings)); n != 0 {
+		t.Errorf("%d pairs of dots meet", n)
+	}
+}
+
 // shows waits until everything with a name on the page says so.
 func (p *tab) shows(name, text string) {
 	p.Helper()
