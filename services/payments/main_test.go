@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -97,11 +98,14 @@ func TestTheProgramAnswersACommandWithAnEvent(t *testing.T) {
 	for _, line := range []string{
 		`payments_unsettled{status="requested"} 1`, `payments_oldest_unsettled_seconds{status="requested"} 0.`,
 		`payments_provider_calls_total{call="charge",outcome="succeeded"} `, `payments_provider_calls_total{call="refund",outcome="succeeded"} `,
-		`inbox_ignored_total{kind="payments.refund_payment"} `,
 	} {
 		if !strings.Contains(page.Body.String(), line) {
 			t.Errorf("no metric %s in\n%s", line, page.Body)
 		}
+	}
+	// Other tests of this process may be ignoring messages, too.
+	if !regexp.MustCompile(`inbox_ignored_total\{kind="payments\.refund_payment"\} ([2-9]|\d\d)`).MatchString(page.Body.String()) {
+		t.Errorf("at least 2 were ignored, and not so in\n%s", page.Body)
 	}
 	close(b.letGo)
 	stop()
