@@ -110,25 +110,25 @@ func (s *outlook) frame(now time.Time) frame {
 // selves adds the other replicas of this program to this one. It does not know them, but a gateway does, which calls them: one that
 // gives it no answer, so that its breaker is open, is away. Without a gateway that tells it, this one is alone.
 func selves(this, gateways []health.Health) (all []health.Health, alone bool) {
-	open := map[string]float64{}
-	for _, g := range gateways {
-		for _, m := range g.Samples {
-			if replica := m.Labels["replica"]; m.Name == "client_breaker_open" && m.Labels["upstream"] == upstream.Self {
-				open[replica] = max(open[replica], m.Value)
-			}
+	silent := map[string]bool{} // by replica
+	for _, m := range health.Told(gateways, "client_breaker_open") {
+		if replica := m.Labels["replica"]; m.Labels["upstream"] == upstream.Self {
+			silent[replica] = silent[replica] || m.Value > 0
 		}
 	}
-	if len(this) == 0 || len(open) == 0 {
+	if len(this) == 0 || len(silent) == 0 {
 		return this, true
 	}
-	silent := 0
-	for _, v := range open {
-		silent += int(v)
+	away := 0
+	for _, is := range silent {
+		if is {
+			away++
+		}
 	}
 	all = this
-	for i := range len(open) - 1 { // which of them is this one, nobody says; it answers
+	for i := range len(silent) - 1 { // which of them is this one, nobody says; it answers
 		other := health.Health{Program: health.Program{Name: upstream.Self}, State: "ready"}
-		if i < silent {
+		if i < away {
 			other.State = "away"
 		}
 		all = append(all, other)
@@ -215,17 +215,12 @@ func (f frame) outbox(service string, replicas []health.Health) int {
 // breakers shows those of each program: how many are open, and whether any is on the way to an upstream.
 func (f frame) breakers(programs []health.Health) {
 	open, all := map[string]int{}, map[string]int{}
-	for _, p := range programs {
-		for _, m := range p.Samples {
-			if m.Name != "client_breaker_open" {
-				continue
-			}
-			way := p.Name + " " + m.Labels["upstream"] + ".breaker"
-			all[p.Name]++
-			open[p.Name] += int(m.Value)
-			if f[way] = cmp.Or(f[way], "closed"); m.Value > 0 {
-				f[way] = "open"
-			}
+	for p, m := range health.Told(programs, "client_breaker_open") {
+		way := p.Name + " " + m.Labels["upstream"] + ".breaker"
+		all[p.Name]++
+		open[p.Name] += int(m.Value)
+		if f[way] = cmp.Or(f[way], "closed"); m.Value > 0 {
+			f[way] = "open"
 		}
 	}
 	for name, n := range all {

@@ -65,7 +65,9 @@ function play(moves) {
     if (word) wait += pause;
   }
   for (const { places, what, more } of taken.values()) send(places, what, more, landing);
-  depart(performance.now());
+  const now = performance.now();
+  sweep(now);
+  depart(now);
 }
 
 // What moves the same way at the same time is one dot with a number. A dot departs at the first moment at which it will meet no
@@ -87,7 +89,6 @@ function send(places, what, n, wait) {
 let looked = 0; // for free moments
 
 function depart(now) {
-  sweep(now);
   if (now - looked > seldom) look(now);
   cancelAnimationFrame(drawing);
   if (dots.size + waiting.size > 0) drawing = requestAnimationFrame(step);

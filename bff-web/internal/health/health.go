@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"sync"
@@ -79,6 +80,19 @@ func UnderWay(programs []Health) (counts map[string]int) {
 	return counts
 }
 
+// Told returns the samples of a metric, each with the program that reports it.
+func Told(programs []Health, name string) iter.Seq2[Health, Sample] {
+	return func(yield func(Health, Sample) bool) {
+		for _, p := range programs {
+			for _, m := range p.Samples {
+				if m.Name == name && !yield(p, m) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // value returns a metric that has no labels.
 func (h Health) value(name string) (value float64, told bool) {
 	i := slices.IndexFunc(h.Samples, func(m Sample) bool { return m.Name == name })
@@ -100,13 +114,9 @@ func (h Health) Unpublished() (due, refused int, oldest time.Duration, told bool
 // Ages returns the age of the messages in each queue: the highest that any of its consumers reports.
 func Ages(programs []Health) map[string]time.Duration {
 	all := map[string]time.Duration{}
-	for _, p := range programs {
-		for _, m := range p.Samples {
-			if m.Name == "bus_queue_age_seconds" {
-				queue := m.Labels["queue"]
-				all[queue] = max(all[queue], time.Duration(m.Value*float64(time.Second)))
-			}
-		}
+	for _, m := range Told(programs, "bus_queue_age_seconds") {
+		queue := m.Labels["queue"]
+		all[queue] = max(all[queue], time.Duration(m.Value*float64(time.Second)))
 	}
 	return all
 }
